@@ -1,0 +1,106 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors to compare with [errors.Is]. Every error text of this package begins
+// with "session: " and says what to do where something can be done.
+var (
+	// ErrNotFound is returned by stores for an absent record, and by
+	// [Session.Decode] for an absent path.
+	ErrNotFound = errors.New("session: not found")
+
+	// ErrConflict is returned by stores for a version that has moved on. A commit
+	// fails with it when other processes were faster for as long as the deadline
+	// allows, or when another request took what [Take] took.
+	ErrConflict = errors.New("session: changed by another request")
+
+	// ErrEnded is returned by a commit whose session was logged out, revoked,
+	// rotated by a login, or expired before its writes could be stored. They are
+	// dropped; nothing is brought back to life.
+	ErrEnded = errors.New("session: ended before the request did; its changes were not stored")
+
+	// ErrTooLarge is returned by a commit above [Config.MaxBytes].
+	ErrTooLarge = errors.New("session: too large")
+
+	// ErrFull is returned by a store that has reached its limit and may forget
+	// none of its sessions.
+	ErrFull = errors.New("session: store is full")
+
+	// ErrCommitted is reported when a change after the first byte of the response
+	// can no longer be told to the client: a new session or a new token.
+	ErrCommitted = errors.New("session: changed after the response began; the cookie can no longer be sent")
+
+	// ErrClosed is returned by a manager after [Manager.Close].
+	ErrClosed = errors.New("session: manager is closed; close it only after the server has shut down")
+
+	// ErrNoSession is returned by [From] outside of the middleware.
+	ErrNoSession = errors.New("session: no session in the context; wrap the handler in Manager.Handler")
+
+	// ErrInvalidPath is the error of a path with an empty segment, more than
+	// [MaxDepth] segments, or invalid UTF-8.
+	ErrInvalidPath = errors.New("session: invalid path")
+
+	// ErrPathConflict is the error of a write through a list, or of an Append to
+	// something else than a list. Use [Update] to change a list in the middle.
+	ErrPathConflict = errors.New("session: the value in the way is not of the kind that the path needs")
+)
+
+// A StoreError says which operation of a store failed on which record.
+type StoreError struct {
+	Op  string // "load", "create", "update", "delete", "touch", "prune", "list", …
+	ID  ID     // zero if the operation is not about one record
+	Err error
+}
+
+func (e *StoreError) Error() string {
+	if e.ID.IsZero() {
+		return fmt.Sprintf("session: store: %s: %v", e.Op, e.Err)
+	}
+	return fmt.Sprintf("session: store: %s %s: %v", e.Op, e.ID, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *StoreError) Unwrap() error { return e.Err }
+
+// A TypeError says that the value at a path does not fit the type that was asked
+// for.
+type TypeError struct {
+	Path string
+	Want string // the Go type asked for
+	Err  error  // what the decoder said
+}
+
+func (e *TypeError) Error() string {
+	return fmt.Sprintf("session: value at %q is not a %s: %v", e.Path, e.Want, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *TypeError) Unwrap() error { return e.Err }
+
+// A ValueError says which value could not be stored, and why.
+type ValueError struct {
+	Path string
+	Type string // the Go type of the value
+	Err  error
+}
+
+func (e *ValueError) Error() string {
+	return fmt.Sprintf("session: cannot store the %s at %q: %v", e.Type, e.Path, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *ValueError) Unwrap() error { return e.Err }
+
+// A ConfigError is one mistake in a [Config]. [New] returns all of them, joined.
+type ConfigError struct {
+	Field  string // such as "Cookie.SameSite"
+	Value  any
+	Reason string // what is wrong, and what to do
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("session: Config.%s = %v: %s", e.Field, e.Value, e.Reason)
+}

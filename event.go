@@ -1,0 +1,32 @@
+package session
+
+import "time"
+
+// An Event tells what happened to a session. It holds no secret.
+type Event struct {
+	Kind  EventKind
+	Time  time.Time
+	ID    ID     // zero if no session is concerned
+	Owner string // "" if the session is anonymous or unknown
+	Err   error  // the cause, for the kinds that have one
+}
+
+// EventKind is what happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventCreated      EventKind = "created"       // the first commit of a session
+	EventRotated      EventKind = "rotated"       // the token was replaced
+	EventLoggedOut    EventKind = "logged-out"    // by Invalidate
+	EventRevoked      EventKind = "revoked"       // by Revoke or RevokeOwner
+	EventExpired      EventKind = "expired"       // a request came too late
+	EventUnknownToken EventKind = "unknown-token" // well-formed, but no such session, or a wrong secret
+	EventBadCookie    EventKind = "bad-cookie"    // malformed, or several with different values
+	EventReplaced     EventKind = "replaced"      // a token that a login or Regenerate has just replaced
+	EventCorrupt      EventKind = "corrupt"       // the stored record does not decode
+	EventReplayed     EventKind = "replayed"      // a commit was applied again on a newer version
+	EventDropped      EventKind = "dropped"       // writes were not stored because the session had ended
+	EventLate         EventKind = "late"          // changed after the response began; see ErrCommitted
+	EventFailed       EventKind = "failed"        // a load, commit, touch or sweep failed; see Err
+)

@@ -1,0 +1,245 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+)
+
+// A Record is what a [Store] keeps for one session.
+//
+// Times are instants in UTC with a resolution of one nanosecond; a store that
+// keeps them as integers (int64 nanoseconds since 1970) keeps them exactly.
+type Record struct {
+	// ID is the key. It is public: safe to log, to list and to use in a URL.
+	ID ID
+
+	// Version is 1 after Create and grows by one with each Update. Touch leaves it.
+	Version uint64
+
+	// Owner is the account that the session belongs to, "" while it is anonymous.
+	// It is UTF-8 without NUL, at most [MaxOwner] bytes.
+	Owner string
+
+	// Client is where the session was last written from, as far as the
+	// application records that (see [Config.Client]).
+	Client Client
+
+	CreatedAt    time.Time
+	LastActivity time.Time
+
+	// ExpiresAt is the first instant at which the session is over. Only the
+	// manager judges it: a store returns an expired record like any other, and
+	// may forget it at any time from ExpiresAt plus [PruneSlack] on.
+	ExpiresAt time.Time
+
+	// Data is the envelope, opaque to stores. It is binary.
+	Data []byte
+}
+
+// A Client is the far end of a request. Both fields are UTF-8 without NUL.
+type Client struct {
+	Address   string // an IP address without port, at most 64 bytes; "" if not recorded
+	UserAgent string // at most 500 bytes; "" if not recorded
+}
+
+// PruneSlack is how long past its ExpiresAt every store keeps a record. It is
+// wider than the clocks of one cluster differ, so that no process can lose a
+// record that another still counts as alive.
+const PruneSlack = time.Hour
+
+// MaxOwner is the longest owner in bytes: what fits into an index key of every
+// supported database.
+const MaxOwner = 255
+
+// A Store keeps records. The methods are called by a [Manager]; most programs
+// only construct a store and hand it to [New].
+//
+// There is no upsert, on purpose: a late Update of a record that was deleted
+// must fail, or a slow request would bring a logged-out session back to life
+// (CVE-2025-46336).
+//
+// All methods may be called by many goroutines, and, for a store that several
+// processes share, by many processes at once; each is atomic. A method honours
+// the cancellation of ctx as far as its medium allows; after an error other than
+// [ErrNotFound] and [ErrConflict] the caller cannot know whether the write took
+// place, and the manager finds out by loading the record again.
+//
+// Errors may be wrapped; callers use [errors.Is].
+//
+// The contract is executable: sessiontest.TestStore checks every sentence of it.
+// Optional powers are [Toucher], [Pruner], [Lister] and [OwnerLister].
+type Store interface {
+	// Load returns the record, expired or not. It returns [ErrNotFound] if there
+	// is none. The caller owns the result, Data included, and may change it.
+	Load(ctx context.Context, id ID) (Record, error)
+
+	// Create stores a new record under Version 1, whatever r.Version says. It
+	// returns [ErrConflict], and changes nothing, if the ID is there, expired or
+	// not. The store does not retain r.Data.
+	Create(ctx context.Context, r Record) error
+
+	// Update replaces the record whose ID and Version are those of r by r, and
+	// stores it under r.Version+1. It returns [ErrNotFound] if there is no record
+	// of that ID, and [ErrConflict] if its version is another; then nothing
+	// changes. The store does not retain r.Data.
+	Update(ctx context.Context, r Record) error
+
+	// Delete removes the record. It returns nil if there is none.
+	Delete(ctx context.Context, id ID) error
+}
+
+// Capability returns the first store in the chain of s that implements C, where
+// a store that wraps another one says so by a method Unwrap() Store. A wrapper
+// that must intercept a capability implements it itself.
+func Capability[C any](s Store) (C, bool) {
+	for s != nil {
+		if c, ok := s.(C); ok {
+			return c, true
+		}
+		w, ok := s.(interface{ Unwrap() Store })
+		if !ok {
+			break
+		}
+		s = w.Unwrap()
+	}
+	var zero C
+	return zero, false
+}
+
+// A Toucher prolongs a session without rewriting it.
+type Toucher interface {
+	// Touch moves LastActivity and ExpiresAt of the record forward. Each moves
+	// only if the new instant is later than the stored one: a touch never
+	// shortens. Data, Version and everything else stay. It returns nil if there is
+	// no record.
+	Touch(ctx context.Context, id ID, lastActivity, expires time.Time) error
+}
+
+// Touch prolongs a session by [Toucher] if s has it. Otherwise it loads the
+// record and updates it, which costs a version; it gives up quietly if another
+// writer is faster, because that writer has prolonged the session too.
+func Touch(ctx context.Context, s Store, id ID, lastActivity, expires time.Time) error {
+	if t, ok := Capability[Toucher](s); ok {
+		return t.Touch(ctx, id, lastActivity, expires)
+	}
+	r, err := s.Load(ctx, id)
+	if err == nil {
+		if !lastActivity.After(r.LastActivity) && !expires.After(r.ExpiresAt) {
+			return nil
+		}
+		r.LastActivity = later(r.LastActivity, lastActivity)
+		r.ExpiresAt = later(r.ExpiresAt, expires)
+		err = s.Update(ctx, r)
+	}
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// A Pruner removes expired records.
+type Pruner interface {
+	// Prune deletes at most limit records whose ExpiresAt is before the given
+	// instant, and returns how many it deleted; fewer than limit means that no
+	// more were found. It blocks other calls for no longer than a small batch
+	// takes. Several processes may prune at once. A limit below 1 deletes nothing.
+	Prune(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Prune removes expired records by [Pruner] if s has it, else by [List] and
+// Delete. It returns an error that matches [errors.ErrUnsupported] if s can do
+// neither.
+func Prune(ctx context.Context, s Store, before time.Time, limit int) (int, error) {
+	if p, ok := Capability[Pruner](s); ok {
+		return p.Prune(ctx, before, limit)
+	}
+	n := 0
+	for r, err := range List(ctx, s) {
+		if err != nil {
+			return n, err
+		}
+		if n >= limit {
+			break
+		}
+		if !r.ExpiresAt.Before(before) {
+			continue
+		}
+		if err := s.Delete(ctx, r.ID); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// A Lister enumerates all records.
+type Lister interface {
+	// List yields every record that is there from its beginning to its end once,
+	// expired ones included, in no particular order; one that comes or goes
+	// meanwhile may be missed. It holds no lock while it yields: the loop may call
+	// the store. An error is yielded with a zero record and ends the sequence. The
+	// caller owns each record.
+	List(ctx context.Context) iter.Seq2[Record, error]
+}
+
+// List enumerates all records by [Lister]. Without it the sequence is one error
+// that matches [errors.ErrUnsupported].
+func List(ctx context.Context, s Store) iter.Seq2[Record, error] {
+	if l, ok := Capability[Lister](s); ok {
+		return l.List(ctx)
+	}
+	return func(yield func(Record, error) bool) {
+		yield(Record{}, &StoreError{Op: "list", Err: errors.ErrUnsupported})
+	}
+}
+
+// An OwnerLister enumerates the records of one owner by an index.
+type OwnerLister interface {
+	// ListOwner is List restricted to the records whose Owner is the given one,
+	// byte for byte.
+	ListOwner(ctx context.Context, owner string) iter.Seq2[Record, error]
+}
+
+// ListOwner enumerates the records of one owner by [OwnerLister] if s has it,
+// else by filtering [List].
+func ListOwner(ctx context.Context, s Store, owner string) iter.Seq2[Record, error] {
+	if l, ok := Capability[OwnerLister](s); ok {
+		return l.ListOwner(ctx, owner)
+	}
+	return func(yield func(Record, error) bool) {
+		for r, err := range List(ctx, s) {
+			if err == nil && r.Owner != owner {
+				continue
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// Discard is the null store: it keeps nothing. A manager on it hands out
+// sessions that work for the length of one request, stores nothing and sends no
+// cookie. It disables sessions without a change to the handlers.
+var Discard Store = discard{}
+
+type discard struct{}
+
+func (discard) Load(context.Context, ID) (Record, error) { return Record{}, ErrNotFound }
+func (discard) Create(context.Context, Record) error     { return nil }
+func (discard) Update(context.Context, Record) error     { return ErrNotFound }
+func (discard) Delete(context.Context, ID) error         { return nil }
+
+func (discard) Prune(context.Context, time.Time, int) (int, error) { return 0, nil }
+func (discard) List(context.Context) iter.Seq2[Record, error] {
+	return func(func(Record, error) bool) {}
+}
