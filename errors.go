@@ -25,6 +25,10 @@ var (
 	// ErrTooLarge is returned by a commit above [Config.MaxBytes].
 	ErrTooLarge = errors.New("session: too large")
 
+	// ErrCorrupt is returned by a store whose medium holds something that is not a
+	// record; the manager treats the session as absent and reports [EventCorrupt].
+	ErrCorrupt = errors.New("session: stored record does not decode")
+
 	// ErrFull is returned by a store that has reached its limit and may forget
 	// none of its sessions.
 	ErrFull = errors.New("session: store is full")
