@@ -1,0 +1,94 @@
+package demo
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+var (
+	signInKey  = session.NewKey[form]("account.form")
+	rotatedKey = session.NewKey[rotation]("account.rotated")
+)
+
+// account is the page to sign in and out.
+type account struct {
+	Owner       string
+	Since       time.Time
+	Fingerprint string // of the token that came with this request, "" if none
+	Rotated     *rotation
+	Form        form
+}
+
+// A rotation remembers the token before, to be compared with the one after.
+type rotation struct {
+	Before string `json:"before"` // fingerprint, "" if there was none
+}
+
+func (a *app) showAccount(w http.ResponseWriter, r *http.Request, s *session.Session) {
+	p := account{
+		Owner:       s.Owner(),
+		Since:       s.AuthenticatedAt(),
+		Fingerprint: a.fingerprint(r),
+		Form:        signInKey.Get(s, form{}),
+	}
+	if rot, ok := rotatedKey.Lookup(s); ok {
+		p.Rotated = &rot
+	}
+	title := "Sign in"
+	if p.Owner != "" {
+		title = "Signed in as " + p.Owner
+	}
+	a.show(w, s, "account", title, len(p.Form.Errors) > 0, p)
+}
+
+// signIn asks for no password: what the page is about comes after it. Login
+// replaces the token, so that whoever knew the old one (planted it, even) holds
+// nothing.
+func (a *app) signIn(w http.ResponseWriter, r *http.Request, s *session.Session) {
+	f, ok := a.readForm(w, r, "name", "stay")
+	if !ok {
+		return
+	}
+	f.length("name", 1, 40, "Enter a name, any name.")
+	if len(f.Errors) > 0 {
+		signInKey.Flash(s, f)
+		back(w, r, "/account")
+		return
+	}
+	s.Login(f.Value("name"))
+	s.SetPersistent(f.Value("stay") != "")
+	rotatedKey.Flash(s, rotation{Before: a.fingerprint(r)})
+	noticeKey.Flash(s, notice{Text: "Welcome, " + f.Value("name") + ". You are signed in."})
+	back(w, r, "/account")
+}
+
+// signOut deletes the record. The message is the first value of the next
+// session, which has another ID and another token.
+func (a *app) signOut(w http.ResponseWriter, r *http.Request, s *session.Session) {
+	s.Invalidate()
+	noticeKey.Flash(s, notice{Text: "You are signed out. Your session and all that was in it is deleted."})
+	back(w, r, "/account")
+}
+
+// regenerate replaces the token and keeps everything else.
+func (a *app) regenerate(w http.ResponseWriter, r *http.Request, s *session.Session) {
+	s.Regenerate()
+	rotatedKey.Flash(s, rotation{Before: a.fingerprint(r)})
+	noticeKey.Flash(s, notice{Text: "Your token is replaced. Your data stayed."})
+	back(w, r, "/account")
+}
+
+// fingerprint shows which token a request came with, and gives nothing of it
+// away: 32 bits of a digest of 256 bits of chance.
+func (a *app) fingerprint(r *http.Request) string {
+	c, err := r.Cookie(a.sessions.CookieName())
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(c.Value))
+	return hex.EncodeToString(sum[:4])
+}
