@@ -1,6 +1,88 @@
-// Command tools is the workshop of this repository.
+// Command tools is the workshop of this repository: what a maintainer would else
+// keep in shell scripts. It is run from anywhere inside a checkout:
+//
+//	go run ./internal/tools                 # lists the commands
+//	go run ./internal/tools tidy
+//	go run ./internal/tools servers -- go test ./internal/integration/...
+//
+// It is a module of its own, never released, so that its one dependency
+// (golang.org/x/mod) stays out of every user's module graph.
 package main
 
-import _ "golang.org/x/mod/modfile"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
 
-func main() {}
+// A command is one line of the table below: its name, its arguments and what it is
+// for, as the usage text prints them, and the function that does it.
+type command struct {
+	name, args, help string
+
+	run func(ctx context.Context, r *repo, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"modules", "", "list every module: folder, import path, released or not", runModules},
+		{"tidy", "[DIR…]", "go mod tidy in every module, or in those of the folders; and go.work.sum", runTidy},
+		{"get", "DIR PACKAGE@VERSION…", "add or change a dependency of the module in DIR", runGet},
+	}
+}
+
+// errUsage makes main print the table and exit with 2.
+var errUsage = errors.New("usage")
+
+// An exitError hands the exit status of a child on, without a message of our own:
+// the child has said what was wrong.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := run(ctx, os.Args[1:])
+	stop()
+
+	var exit exitError
+	switch {
+	case err == nil:
+	case errors.As(err, &exit):
+		os.Exit(int(exit))
+	case errors.Is(err, errUsage):
+		usage(os.Stderr)
+		os.Exit(2)
+	default:
+		fmt.Fprintln(os.Stderr, "tools:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errUsage
+	}
+	for _, c := range commands() {
+		if c.name != args[0] {
+			continue
+		}
+		r, err := openRepo(".")
+		if err != nil {
+			return err
+		}
+		return c.run(ctx, r, args[1:])
+	}
+	return fmt.Errorf("no command %q: %w", args[0], errUsage)
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "usage: go run ./internal/tools COMMAND")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "\n  %s %s\n      %s\n", c.name, c.args, c.help)
+	}
+}
