@@ -1,0 +1,134 @@
+package migrate
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pressly/goose/v3/lock"
+	"github.com/rogpeppe/go-internal/lockedfile"
+)
+
+// lockTimeout is how long a process waits for another one to finish: longer than
+// a migration of a session table should ever take.
+const lockTimeout = 5 * time.Minute
+
+var errTimeout = fmt.Errorf("another process has been migrating this database for %s; "+
+	"see what it is doing, then try again", lockTimeout)
+
+// newLocker returns the locker of a dialect, nil for a SQLite database without a
+// file, which no other process can reach.
+func newLocker(d Dialect, lockFile string) (lock.SessionLocker, error) {
+	switch {
+	case d == Postgres:
+		return lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, uint64(lockTimeout/time.Second)))
+	case d == MySQL:
+		return mysqlLocker{}, nil
+	case d == SQLite && lockFile != "":
+		return &fileLocker{path: lockFile}, nil
+	case d == SQLite:
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("cannot migrate a database of the dialect %q", d)
+	}
+}
+
+// mysqlLocker locks by GET_LOCK, which waits on the server and ends with the
+// connection. goose's own locker for MySQL keeps a row with a lease in a table,
+// and so needs that table to be made by several processes at once.
+type mysqlLocker struct{}
+
+var _ lock.SessionLocker = mysqlLocker{}
+
+func (mysqlLocker) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	name, err := mysqlLockName(ctx, conn)
+	if err != nil {
+		return err
+	}
+	var got sql.NullInt64
+	err = conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, ?)", name, int(lockTimeout.Seconds())).Scan(&got)
+	switch {
+	case err != nil:
+		return err
+	case !got.Valid:
+		return errors.New("the database server could not give the lock for migrations")
+	case got.Int64 != 1:
+		return errTimeout
+	}
+	return nil
+}
+
+func (mysqlLocker) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	name, err := mysqlLockName(ctx, conn)
+	if err != nil {
+		return err
+	}
+	var released sql.NullInt64
+	return conn.QueryRowContext(ctx, "SELECT RELEASE_LOCK(?)", name).Scan(&released)
+}
+
+// mysqlLockName is made from the database's name because such locks belong to
+// the whole server. They have at most 64 characters, so the name is hashed.
+func mysqlLockName(ctx context.Context, conn *sql.Conn) (string, error) {
+	var database sql.NullString
+	if err := conn.QueryRowContext(ctx, "SELECT DATABASE()").Scan(&database); err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(database.String))
+	return "goose." + hex.EncodeToString(sum[:16]), nil
+}
+
+// fileLocker locks a file beside a SQLite database. SQLite's own locks end with
+// the transaction, and goose runs one for each migration. The file is not
+// removed: who waits for it has it open already.
+type fileLocker struct {
+	path   string
+	unlock func()
+}
+
+var _ lock.SessionLocker = (*fileLocker)(nil)
+
+// SessionLock waits on a goroutine of its own, because waiting for a file lock
+// cannot be cancelled; the lock that an abandoned one gets is given back at once.
+func (l *fileLocker) SessionLock(ctx context.Context, _ *sql.Conn) error {
+	type result struct {
+		unlock func()
+		err    error
+	}
+	got := make(chan result, 1)
+	go func() {
+		unlock, err := lockedfile.MutexAt(l.path).Lock()
+		got <- result{unlock, err}
+	}()
+	abandon := func(err error) error {
+		go func() {
+			if r := <-got; r.err == nil {
+				r.unlock()
+			}
+		}()
+		return err
+	}
+	timeout := time.NewTimer(lockTimeout)
+	defer timeout.Stop()
+	select {
+	case r := <-got:
+		if r.err != nil {
+			return fmt.Errorf("cannot lock the database for migrations: %w", r.err)
+		}
+		l.unlock = r.unlock
+		return nil
+	case <-ctx.Done():
+		return abandon(ctx.Err())
+	case <-timeout.C:
+		return abandon(errTimeout)
+	}
+}
+
+func (l *fileLocker) SessionUnlock(context.Context, *sql.Conn) error {
+	l.unlock()
+	return nil
+}

@@ -1,0 +1,163 @@
+// Package migrate runs the SQL files of a folder with goose, under a lock that
+// holds across processes, so that every replica of an application may migrate at
+// its start.
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path"
+	"time"
+
+	"github.com/pressly/goose/v3"
+)
+
+// A Dialect is a database that migrations can be run on.
+type Dialect = goose.Dialect
+
+// The dialects, MySQL standing for MariaDB too.
+const (
+	SQLite   Dialect = goose.DialectSQLite3
+	Postgres Dialect = goose.DialectPostgres
+	MySQL    Dialect = goose.DialectMySQL
+)
+
+// ErrNone is returned if the folder is missing or holds no migration.
+var ErrNone = errors.New("no migrations found")
+
+// A Result is one migration that was run.
+type Result struct {
+	File     string        `json:"file"`
+	Duration time.Duration `json:"-"`
+}
+
+// A Status is one migration of the folder. Applied is zero while it is pending.
+type Status struct {
+	File    string
+	Applied time.Time
+}
+
+// A Runner runs the migrations of one folder on one database.
+type Runner struct {
+	provider *goose.Provider
+}
+
+// New reads the names in dir. The runner uses db, which the caller closes.
+//
+// lockFile is the path of a file that serialises the processes that migrate one
+// SQLite database, which has no lock of its own that outlives a transaction; it
+// is made if needed, and stays. The other dialects lock on the server.
+func New(d Dialect, db *sql.DB, dir, lockFile string) (*Runner, error) {
+	fsys, err := folder(dir)
+	if err != nil {
+		return nil, err
+	}
+	options := []goose.ProviderOption{
+		goose.WithDisableGlobalRegistry(true),
+		// Versions are timestamps, and branches merge in any order: an older
+		// migration that arrives late is run late.
+		goose.WithAllowOutofOrder(true),
+		goose.WithSlog(slog.New(slog.DiscardHandler)),
+	}
+	locker, err := newLocker(d, lockFile)
+	if err != nil {
+		return nil, err
+	}
+	if locker != nil {
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(d, db, fsys, options...)
+	if err != nil {
+		return nil, none(err, dir)
+	}
+	return &Runner{provider}, nil
+}
+
+// Up runs what is pending, and returns what it ran; that is not empty even with
+// an error if some went well before one failed.
+func (r *Runner) Up(ctx context.Context) ([]Result, error) {
+	// goose looks for pending migrations before it locks, and makes its own table
+	// when it does that: several processes would make it at once. Asking for the
+	// version first makes it under the lock.
+	if _, err := r.provider.GetDBVersion(ctx); err != nil {
+		return nil, err
+	}
+	ran, err := r.provider.Up(ctx)
+	var partial *goose.PartialError
+	if errors.As(err, &partial) {
+		err = fmt.Errorf("%s: %w", path.Base(partial.Failed.Source.Path), partial.Err)
+		ran = partial.Applied
+	}
+	return results(ran), err
+}
+
+// Down takes back the given number of migrations, the latest first, and returns
+// what it took back: fewer if there are no more.
+func (r *Runner) Down(ctx context.Context, steps int) ([]Result, error) {
+	var done []Result
+	for range steps {
+		ran, err := r.provider.Down(ctx)
+		var partial *goose.PartialError
+		switch {
+		case errors.Is(err, goose.ErrNoNextVersion):
+			return done, nil
+		case errors.As(err, &partial):
+			return done, fmt.Errorf("%s: %w", path.Base(partial.Failed.Source.Path), partial.Err)
+		case err != nil:
+			return done, err
+		}
+		done = append(done, results([]*goose.MigrationResult{ran})...)
+	}
+	return done, nil
+}
+
+// Status returns every migration of the folder in the order of its version.
+func (r *Runner) Status(ctx context.Context) ([]Status, error) {
+	all, err := r.provider.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Status, 0, len(all))
+	for _, m := range all {
+		s := Status{File: path.Base(m.Source.Path)}
+		if m.State == goose.StateApplied {
+			s.Applied = m.AppliedAt.UTC()
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func results(ran []*goose.MigrationResult) []Result {
+	out := make([]Result, 0, len(ran))
+	for _, m := range ran {
+		out = append(out, Result{File: path.Base(m.Source.Path), Duration: m.Duration})
+	}
+	return out
+}
+
+// folder opens dir; a missing one is as good as an empty one.
+func folder(dir string) (fs.FS, error) {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w in %s", ErrNone, dir)
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		return nil, fmt.Errorf("%s is not a folder", dir)
+	}
+	return os.DirFS(dir), nil
+}
+
+func none(err error, dir string) error {
+	if errors.Is(err, goose.ErrNoMigrations) {
+		return fmt.Errorf("%w in %s", ErrNone, dir)
+	}
+	return err
+}

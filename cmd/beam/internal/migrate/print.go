@@ -1,0 +1,72 @@
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+)
+
+// Print writes the statements that Up would run on an empty database, without
+// one. goose itself reads the files and runs them, on a driver that only takes
+// note, so that nothing is printed that would not be run.
+func Print(ctx context.Context, w io.Writer, d Dialect, dir string) error {
+	fsys, err := folder(dir)
+	if err != nil {
+		return err
+	}
+	rec := &recorder{}
+	db := sql.OpenDB(rec)
+	defer db.Close()
+	provider, err := goose.NewProvider(d, db, fsys, goose.WithDisableVersioning(true),
+		goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return none(err, dir)
+	}
+	for i, source := range provider.ListSources() {
+		rec.statements = nil
+		if _, err := provider.ApplyVersion(ctx, source.Version, true); err != nil {
+			return fmt.Errorf("%s: %w", source.Path, err)
+		}
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "-- %s\n", source.Path)
+		for _, s := range rec.statements {
+			fmt.Fprintf(w, "%s;\n", strings.TrimRight(strings.TrimSpace(s), ";"))
+		}
+	}
+	return nil
+}
+
+// A recorder is a driver that notes the statements it is given.
+type recorder struct {
+	statements []string
+}
+
+var (
+	_ driver.Connector     = (*recorder)(nil)
+	_ driver.ExecerContext = (*recorder)(nil)
+)
+
+func (r *recorder) Connect(context.Context) (driver.Conn, error) { return r, nil }
+func (r *recorder) Driver() driver.Driver                        { return r }
+func (r *recorder) Open(string) (driver.Conn, error)             { return r, nil }
+func (r *recorder) Close() error                                 { return nil }
+func (r *recorder) Begin() (driver.Tx, error)                    { return r, nil }
+func (r *recorder) Commit() error                                { return nil }
+func (r *recorder) Rollback() error                              { return nil }
+
+func (r *recorder) Prepare(string) (driver.Stmt, error) {
+	return nil, errors.New("statements are only noted, not prepared")
+}
+
+func (r *recorder) ExecContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Result, error) {
+	r.statements = append(r.statements, query)
+	return driver.RowsAffected(0), nil
+}
