@@ -1,0 +1,127 @@
+package storecheck
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+// mem is a correct store, and the ground of the faulty ones.
+type mem struct {
+	mu sync.Mutex
+	m  map[session.ID]session.Record
+}
+
+func newMem() *mem { return &mem{m: map[session.ID]session.Record{}} }
+
+func (m *mem) Load(_ context.Context, id session.ID) (session.Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.m[id]
+	if !ok {
+		return session.Record{}, session.ErrNotFound
+	}
+	return clone(r), nil
+}
+
+func (m *mem) Create(_ context.Context, r session.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.m[r.ID]; ok {
+		return session.ErrConflict
+	}
+	r.Version = 1
+	m.m[r.ID] = clone(r)
+	return nil
+}
+
+func (m *mem) Update(_ context.Context, r session.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old, ok := m.m[r.ID]
+	if !ok {
+		return session.ErrNotFound
+	}
+	if old.Version != r.Version {
+		return session.ErrConflict
+	}
+	r.Version++
+	m.m[r.ID] = clone(r)
+	return nil
+}
+
+func (m *mem) Delete(_ context.Context, id session.ID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.m, id)
+	return nil
+}
+
+func (m *mem) Touch(_ context.Context, id session.ID, lastActivity, expires time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.m[id]
+	if !ok {
+		return nil
+	}
+	if lastActivity.After(r.LastActivity) {
+		r.LastActivity = lastActivity
+	}
+	if expires.After(r.ExpiresAt) {
+		r.ExpiresAt = expires
+	}
+	m.m[id] = r
+	return nil
+}
+
+func (m *mem) Prune(_ context.Context, before time.Time, limit int) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+	for id, r := range m.m {
+		if n < limit && r.ExpiresAt.Before(before) {
+			delete(m.m, id)
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (m *mem) List(ctx context.Context) iter.Seq2[session.Record, error] {
+	return m.list(ctx, func(session.Record) bool { return true })
+}
+
+func (m *mem) ListOwner(ctx context.Context, owner string) iter.Seq2[session.Record, error] {
+	return m.list(ctx, func(r session.Record) bool { return r.Owner == owner })
+}
+
+func (m *mem) list(ctx context.Context, member func(session.Record) bool) iter.Seq2[session.Record, error] {
+	return func(yield func(session.Record, error) bool) {
+		for _, id := range m.ids() {
+			if ctx.Err() != nil {
+				yield(session.Record{}, ctx.Err())
+				return
+			}
+			r, err := m.Load(ctx, id)
+			if err == nil && member(r) && !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// ids is sorted, so that runs of the tests are alike.
+func (m *mem) ids() []session.ID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(m.m), func(a, b session.ID) int { return bytes.Compare(a[:], b[:]) })
+}
+
+// again returns another handle of the same data.
+func (m *mem) again(context.Context, session.Store) (session.Store, error) { return m, nil }

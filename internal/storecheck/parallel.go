@@ -1,0 +1,165 @@
+package storecheck
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/expanse-go/session"
+)
+
+// How often a race is run, and by how many. A store whose steps can interleave
+// does so within a few rounds when this many start at once.
+const (
+	rounds = 8
+	racers = 16
+)
+
+var parallelClauses = []Clause{
+	{Name: "Create/parallel", Rule: "each method is atomic: of several Creates of one ID one succeeds", check: createParallel},
+	{Name: "Update/parallel", Rule: "each method is atomic: of several Updates of one version one succeeds, the others return ErrConflict", check: updateParallel},
+	{Name: "Update/counter", Rule: "each method is atomic: a counter that many increase by Load and Update is exact", check: updateCounter},
+	{Name: "Delete/parallel-update", Rule: "a late Update of a record that was deleted must fail, however close they are", check: deleteParallelUpdate},
+	{Name: "Store/parallel", Rule: "all methods may be called by many goroutines at once", check: storeParallel},
+}
+
+func createParallel(p *probe) error {
+	for range rounds {
+		id := p.id()
+		errs := parallel(racers, func(int) error {
+			r := p.record()
+			r.ID = id
+			return p.store.Create(p.ctx, r)
+		})
+		if err := winners("Create", errs); err != nil {
+			return err
+		}
+		for _, err := range errs {
+			if err != nil && !errors.Is(err, session.ErrConflict) {
+				return wants("the later of parallel Creates", err, session.ErrConflict)
+			}
+		}
+	}
+	return nil
+}
+
+func updateParallel(p *probe) error {
+	for range rounds {
+		r, err := p.fresh()
+		if err != nil {
+			return err
+		}
+		errs := parallel(racers, func(int) error { return p.store.Update(p.ctx, clone(r)) })
+		if err := winners("Update", errs); err != nil {
+			return err
+		}
+		for _, err := range errs {
+			if err != nil && !errors.Is(err, session.ErrConflict) {
+				return wants("the later of parallel Updates", err, session.ErrConflict)
+			}
+		}
+	}
+	return nil
+}
+
+func updateCounter(p *probe) error {
+	return p.counts(4, func(int) session.Store { return p.store })
+}
+
+// counts lets n goroutines, each on its store, increase one counter.
+func (p *probe) counts(n int, store func(i int) session.Store) error {
+	const each = 8
+	r := p.record()
+	r.Data = []byte("0")
+	if err := p.store.Create(p.ctx, r); err != nil {
+		return fmt.Errorf("Create of a new record: %w", err)
+	}
+	err := errors.Join(parallel(n, func(i int) error {
+		for range each {
+			if err := p.increase(store(i), r.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})...)
+	if err != nil {
+		return err
+	}
+	if r, err = p.load(r.ID); err != nil {
+		return err
+	}
+	if want := fmt.Sprint(n * each); string(r.Data) != want {
+		return fmt.Errorf("%d goroutines increased a counter %s times, and it says %s", n, want, quote(string(r.Data)))
+	}
+	return nil
+}
+
+func (p *probe) increase(s session.Store, id session.ID) error {
+	for {
+		r, err := s.Load(p.ctx, id)
+		if err != nil {
+			return fmt.Errorf("Load of a stored record: %w", err)
+		}
+		var n int
+		if err := json.Unmarshal(r.Data, &n); err != nil {
+			return fmt.Errorf("counter %s: %w", quote(string(r.Data)), err)
+		}
+		r.Data = fmt.Append(nil, n+1)
+		switch err := s.Update(p.ctx, r); {
+		case err == nil:
+			return nil
+		case !errors.Is(err, session.ErrConflict):
+			return fmt.Errorf("Update: %w", err)
+		case p.ctx.Err() != nil:
+			return fmt.Errorf("Update never succeeds: %w", err)
+		}
+	}
+}
+
+func deleteParallelUpdate(p *probe) error {
+	for range rounds {
+		r, err := p.fresh()
+		if err != nil {
+			return err
+		}
+		errs := parallel(2, func(i int) error {
+			if i == 0 {
+				return p.store.Delete(p.ctx, r.ID)
+			}
+			err := p.store.Update(p.ctx, clone(r))
+			if errors.Is(err, session.ErrNotFound) {
+				return nil
+			}
+			return err
+		})
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+		if err := p.gone(r.ID); err != nil {
+			return fmt.Errorf("after Delete and Update at the same time: %w", err)
+		}
+	}
+	return nil
+}
+
+// storeParallel keeps many records busy at once, each of which has one user.
+func storeParallel(p *probe) error {
+	return errors.Join(parallel(racers, func(int) error {
+		r, err := p.fresh()
+		if err != nil {
+			return err
+		}
+		for n := range 4 {
+			r.Data = fmt.Appendf(nil, "%s/%d", r.ID, n)
+			want := r
+			if r, err = p.update(r); err != nil {
+				return err
+			}
+			want.Version = r.Version
+			if err := diff(r, want); err != nil {
+				return fmt.Errorf("while others write other records: %w", err)
+			}
+		}
+		return p.deletes(r.ID)
+	})...)
+}

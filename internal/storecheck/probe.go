@@ -1,0 +1,160 @@
+package storecheck
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+// A probe is one run of one clause: the store, and the IDs that the clause used.
+type probe struct {
+	ctx   context.Context
+	env   Env
+	store session.Store
+	now   time.Time // a whole second
+
+	mu  sync.Mutex
+	ids []session.ID // to be deleted at the end
+}
+
+func newProbe(ctx context.Context, env Env) *probe {
+	return &probe{ctx: ctx, env: env, store: env.Store, now: time.Now().UTC().Truncate(time.Second)}
+}
+
+// id returns a fresh ID. The record that it may come to name is deleted when the
+// clause is over.
+func (p *probe) id() (id session.ID) {
+	rand.Read(id[:])
+	return p.own(id)
+}
+
+func (p *probe) own(id session.ID) session.ID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ids = append(p.ids, id)
+	return id
+}
+
+// cleanUp deletes what is left of the clause's records, also after its context
+// has ended.
+func (p *probe) cleanUp() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), Patience/6)
+	defer cancel()
+	p.mu.Lock()
+	ids := slices.Clone(p.ids)
+	p.mu.Unlock()
+	var errs []error
+	for _, id := range ids {
+		if err := p.store.Delete(ctx, id); err != nil && !errors.Is(err, session.ErrNotFound) {
+			errs = append(errs, fmt.Errorf("record %s is left behind: %w", id, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// record returns a plain record that is not stored yet: anonymous, in whole
+// seconds, alive for an hour, with its ID in the data so that no two are alike.
+func (p *probe) record() session.Record {
+	id := p.id()
+	return session.Record{
+		ID:           id,
+		Client:       session.Client{Address: "192.0.2.1", UserAgent: "check/1"},
+		CreatedAt:    p.now.Add(-10 * time.Minute),
+		LastActivity: p.now,
+		ExpiresAt:    p.now.Add(time.Hour),
+		Data:         fmt.Appendf(nil, `{"id":%q}`, id),
+	}
+}
+
+// create stores the record and returns it as the store has it from then on.
+func (p *probe) create(r session.Record) (session.Record, error) {
+	if err := p.store.Create(p.ctx, clone(r)); err != nil {
+		return session.Record{}, fmt.Errorf("Create of a new record: %w", err)
+	}
+	return p.load(r.ID)
+}
+
+// fresh creates a plain record.
+func (p *probe) fresh() (session.Record, error) { return p.create(p.record()) }
+
+// several creates n plain records after f has changed them.
+func (p *probe) several(n int, f func(i int, r *session.Record)) ([]session.Record, error) {
+	rs := make([]session.Record, n)
+	err := errors.Join(parallel(min(n, 8), func(worker int) error {
+		for i := worker; i < n; i += 8 {
+			r := p.record()
+			f(i, &r)
+			var err error
+			if rs[i], err = p.create(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})...)
+	return rs, err
+}
+
+func (p *probe) load(id session.ID) (session.Record, error) {
+	r, err := p.store.Load(p.ctx, id)
+	if err != nil {
+		return r, fmt.Errorf("Load of a stored record: %w", err)
+	}
+	return r, nil
+}
+
+// update stores the record, whose version must be right, and returns it as the
+// store has it from then on.
+func (p *probe) update(r session.Record) (session.Record, error) {
+	if err := p.store.Update(p.ctx, clone(r)); err != nil {
+		return session.Record{}, fmt.Errorf("Update of the current version: %w", err)
+	}
+	return p.load(r.ID)
+}
+
+// stays reports as an error if the stored record is not the given one.
+func (p *probe) stays(want session.Record) error {
+	got, err := p.load(want.ID)
+	if err != nil {
+		return err
+	}
+	return diff(got, want)
+}
+
+// gone reports as an error if there is a record. Which error says that there is
+// none is the subject of Load/absent alone.
+func (p *probe) gone(id session.ID) error {
+	if r, err := p.store.Load(p.ctx, id); err == nil {
+		return fmt.Errorf("the record is there, at version %d; want none", r.Version)
+	}
+	return nil
+}
+
+// clone returns a record that shares no memory with r, so that a clause finds a
+// store that keeps or changes the caller's slice only where it looks for one.
+func clone(r session.Record) session.Record {
+	r.Data = bytes.Clone(r.Data)
+	return r
+}
+
+// parallel runs f n times at once and returns the errors by number.
+func parallel(n int, f func(i int) error) []error {
+	errs := make([]error, n)
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			errs[i] = f(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+	return errs
+}
