@@ -2,8 +2,10 @@ package demo
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -20,15 +22,18 @@ const thinking = 20 * time.Millisecond
 
 // race is the page, and what its script asks for.
 type race struct {
-	Of      int `json:"of"`
-	Kept    int `json:"kept"`    // keys that are there
-	Counter int `json:"counter"` // what 50 increments made
+	Of      int      `json:"of"`
+	Kept    []string `json:"kept"`    // the keys that are there, sorted
+	Counter int      `json:"counter"` // what 50 increments made
 }
 
 func resultOf(s *session.Session) race {
+	writers := session.Get(s, "race.writers", map[string]int{})
+	kept := slices.AppendSeq([]string{}, maps.Keys(writers)) // [] in JSON, not null
+	slices.Sort(kept)
 	return race{
 		Of:      racers,
-		Kept:    len(session.Get(s, "race.writers", map[string]int(nil))),
+		Kept:    kept,
 		Counter: session.Get(s, "race.counter", 0),
 	}
 }

@@ -9,8 +9,16 @@ const counter = document.getElementById("counter");
 const cells = document.getElementById("cells");
 const of = Number(race.dataset.of);
 
+const cell = new Map();
+
+function nameOf(i) {
+  return "w" + String(i).padStart(2, "0");
+}
+
 for (let i = 0; i < of; i++) {
-  cells.append(document.createElement("span"));
+  const span = document.createElement("span");
+  cell.set(nameOf(i), span);
+  cells.append(span);
 }
 
 // send rejects for anything but success, so that a failed write is never
@@ -27,24 +35,33 @@ async function send(path, body) {
   return answer;
 }
 
-async function write(i) {
-  await send("/race/write", { writer: "w" + String(i).padStart(2, "0") });
-  cells.children[i].className = "done";
+async function write(name) {
+  await send("/race/write", { writer: name });
+  cell.get(name).className = "sent";
+}
+
+// count shows what is in the session, not what was sent: a write that got lost
+// would leave its cell empty.
+async function count() {
+  const end = await (await send("/race/result")).json();
+  for (const name of end.kept) {
+    cell.get(name)?.classList.add("done");
+  }
+  kept.textContent = end.kept.length;
+  counter.textContent = end.counter;
+  return `${end.kept.length} of ${end.of} writes kept, and the counter says ${end.counter}.`;
 }
 
 async function run() {
-  for (const cell of cells.children) {
-    cell.className = "";
+  for (const span of cell.values()) {
+    span.className = "";
   }
   kept.textContent = counter.textContent = "0";
   await send("/race/reset", {});
   const begin = performance.now();
-  await Promise.all(Array.from({ length: of }, (_, i) => write(i)));
+  await Promise.all(Array.from({ length: of }, (_, i) => write(nameOf(i))));
   const took = Math.round(performance.now() - begin);
-  const end = await (await send("/race/result")).json();
-  kept.textContent = end.kept;
-  counter.textContent = end.counter;
-  return `${end.kept} of ${end.of} writes kept, and the counter says ${end.counter}. It took ${took} milliseconds.`;
+  return `${await count()} It took ${took} milliseconds.`;
 }
 
 start.addEventListener("click", async () => {
@@ -66,3 +83,6 @@ start.addEventListener("click", async () => {
 });
 
 start.hidden = false;
+if (kept.textContent !== "0") {
+  count().catch(() => {}); // the numbers are on the page already
+}
