@@ -32,6 +32,14 @@ func commands() []command {
 		{"modules", "", "list every module: folder, import path, released or not", runModules},
 		{"tidy", "[DIR…]", "go mod tidy in every module, or in those of the folders; and go.work.sum", runTidy},
 		{"get", "DIR PACKAGE@VERSION…", "add or change a dependency of the module in DIR", runGet},
+		{"isolate", "", "build each released module as a stranger gets it, without the workspace", runIsolate},
+		{"api", "", "write the exported API of the released modules to testdata/api.txt", runAPI},
+		{"lint", "", "run golangci-lint, at the pinned version, in every module", runLint},
+		{"servers", "[--need LIST] [--fast] -- CMD…", "run CMD beside PostgreSQL, MariaDB and Chromium of its own", runServers},
+		{"test", "", "everything a change must pass: vet, build, lint, isolate, all tests", runTest},
+		{"cover", "", "statement coverage of every package, from the tests of all modules", runCover},
+		{"bump", "VERSION", "set the version that our modules require of each other", runBump},
+		{"release", "[--dry-run] [--out DIR]", "tag every released module; --dry-run builds a module proxy instead", runRelease},
 	}
 }
 

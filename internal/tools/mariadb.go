@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+)
+
+// findMariaDB returns mariadbd, if the program that makes its system tables is there
+// too. Oracle's mysqld takes other options: name one by SESSION_TEST_MYSQL.
+func findMariaDB() string {
+	if _, err := exec.LookPath("mariadb-install-db"); err != nil {
+		return ""
+	}
+	return lookup("/usr/sbin", "mariadbd")
+}
+
+// startMariaDB returns the DSN of go-sql-driver for root, without a password, and
+// the database session.
+func startMariaDB(ctx context.Context, mariadbd, dir string, fast bool) (string, func(), error) {
+	data := filepath.Join(dir, "data")
+	as, err := prepare(ctx, dir, "mysql", "mariadb-install-db", "--no-defaults", "--datadir="+data,
+		"--auth-root-authentication-method=normal", "--skip-name-resolve", "--skip-test-db")
+	if err != nil {
+		return "", nil, err
+	}
+	setup := filepath.Join(dir, "setup.sql")
+	if err := os.WriteFile(setup, []byte("CREATE DATABASE session CHARACTER SET utf8mb4;\n"), 0o644); err != nil {
+		return "", nil, err
+	}
+	port, d, err := onFreePort(func(port string) (*daemon, error) {
+		args := []string{"--no-defaults", "--datadir=" + data, "--port=" + port, "--bind-address=127.0.0.1",
+			"--skip-networking=0", "--skip-name-resolve", "--socket=" + filepath.Join(dir, "socket"),
+			"--pid-file=" + filepath.Join(dir, "pid"), "--init-file=" + setup, "--max-connections=200"}
+		if fast {
+			args = append(args, "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync")
+		}
+		d, err := launch(as, dir, mariadbd, args...)
+		if err != nil {
+			return nil, err
+		}
+		// The line comes after the port is bound and the init file is done.
+		return d, d.await(ctx, func() bool { return d.log.contains("ready for connections") })
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	return "root@tcp(127.0.0.1:" + port + ")/session", func() { d.stop(syscall.SIGTERM) }, nil
+}

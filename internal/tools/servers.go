@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// A service is a program that tests need beside them, and how they learn of it: the
+// environment variable env. A variable that is set already is left alone, so that
+// anyone may test against servers of their own.
+type service struct {
+	name, env string
+	packages  []string      // of Debian
+	find      func() string // the program, or the folder of the programs; "" if missing
+
+	// start runs it with its data below dir and returns the value of env.
+	start func(ctx context.Context, found, dir string, fast bool) (value string, stop func(), err error)
+}
+
+func services() []service {
+	return []service{
+		{"postgres", "SESSION_TEST_POSTGRES", []string{"postgresql"}, findPostgres, startPostgres},
+		{"mariadb", "SESSION_TEST_MYSQL", []string{"mariadb-server"}, findMariaDB, startMariaDB},
+		{"chromium", "SESSION_TEST_CHROMIUM", []string{"chromium", "fonts-liberation"}, findChromium, startChromium},
+	}
+}
+
+// runServers runs a command beside servers that live as long as the command does:
+// on free loopback ports, with their data in a temporary folder.
+func runServers(ctx context.Context, _ *repo, args []string) error {
+	flags := flag.NewFlagSet("servers", flag.ContinueOnError)
+	need := flags.String("need", "postgres,mariadb,chromium", "what to have, separated by commas")
+	fast := flags.Bool("fast", false, "no fsync: right for tests, wrong for benchmarks")
+	if err := flags.Parse(args); err != nil || flags.NArg() == 0 {
+		return errUsage
+	}
+	wanted, err := choose(*need)
+	if err != nil {
+		return err
+	}
+	if err := provision(ctx, wanted); err != nil {
+		return err
+	}
+	return withServers(ctx, wanted, *fast, func(env []string) error {
+		return foreground(env, flags.Args())
+	})
+}
+
+func choose(names string) ([]service, error) {
+	var chosen []service
+	for name := range strings.SplitSeq(names, ",") {
+		known := false
+		for _, s := range services() {
+			if s.name == name {
+				chosen, known = append(chosen, s), true
+			}
+		}
+		if !known {
+			return nil, fmt.Errorf("servers: --need %q: know postgres, mariadb and chromium", name)
+		}
+	}
+	return chosen, nil
+}
+
+// withServers starts what is installed, calls f with the variables that lead there,
+// and stops everything it started. What is missing has been reported by provision:
+// its tests skip.
+func withServers(ctx context.Context, wanted []service, fast bool, f func(env []string) error) (err error) {
+	dir, err := serverDir()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
+	var env []string
+	for _, s := range wanted {
+		found := s.find()
+		if os.Getenv(s.env) != "" || found == "" {
+			continue
+		}
+		value, stop, err := s.start(ctx, found, filepath.Join(dir, s.name), fast)
+		if err != nil {
+			return fmt.Errorf("cannot start %s: %w", s.name, err)
+		}
+		defer stop()
+		env = append(env, s.env+"="+value)
+	}
+	return f(env)
+}
+
+// serverDir makes the folder for data and sockets. The name of a Unix socket ends at
+// 107 bytes, so a long TMPDIR (macOS, build systems) is not used; and other users
+// must be able to walk through, because the servers do not run as root.
+func serverDir() (string, error) {
+	parent := os.TempDir()
+	if len(parent) > 60 {
+		parent = "/tmp"
+	}
+	dir, err := os.MkdirTemp(parent, "session-servers-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755)
+}
+
+// foreground runs a command as if we were not there: same terminal, signals handed
+// on, its exit status ours. It is not bound to a context, because a signal is for
+// the command to answer; the servers are stopped after it has ended.
+func foreground(env, args []string) error {
+	c := exec.Command(args[0], args[1:]...)
+	c.Env = append(os.Environ(), env...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	if err := c.Start(); err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				_ = c.Process.Signal(s) // too late when it has just ended: nothing to do
+			case <-ended:
+				return
+			}
+		}
+	}()
+	err := c.Wait()
+	close(ended)
+	return exitStatus(err)
+}
+
+// exitStatus turns the end of a child into ours, by the rule of the shells.
+func exitStatus(err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return exitError(128 + int(status.Signal()))
+	}
+	return exitError(exit.ExitCode())
+}
