@@ -22,7 +22,7 @@ func runLint(ctx context.Context, r *repo, _ []string) error {
 	config := filepath.Join(r.root, ".golangci.yml")
 	var failed []error
 	for _, m := range r.modules {
-		c := r.cmd(ctx, m.dir, nil, program, "run", "--config="+config, "--path-prefix="+filepath.FromSlash(m.dir), "./...")
+		c := r.cmd(ctx, m.dir, nil, program, "run", "--config="+config, "./...")
 		if err := c.Run(); err != nil {
 			failed = append(failed, fmt.Errorf("lint %s: %w", m.dir, err))
 		}
@@ -39,10 +39,11 @@ func (r *repo) installLinter(ctx context.Context) (string, error) {
 		return program, nil
 	}
 	fmt.Fprintln(os.Stderr, "tools: building golangci-lint", lintVersion)
-	err := r.goCmd(ctx, ".", append(off, "GOBIN="+dir), "install", "-ldflags=-s -w",
-		"github.com/golangci/golangci-lint/v2/cmd/golangci-lint@"+lintVersion).Run()
-	if err != nil {
-		return "", fmt.Errorf("cannot build golangci-lint: %w", err)
+	install := r.goCmd(ctx, ".", []string{"GOWORK=off", "GOBIN=" + dir}, "install", "-ldflags=-s -w",
+		"github.com/golangci/golangci-lint/v2/cmd/golangci-lint@"+lintVersion)
+	install.Stdout, install.Stderr = nil, nil // two hundred lines of downloads
+	if log, err := install.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cannot build golangci-lint: %w\n%s", err, log)
 	}
 	return program, nil
 }

@@ -42,7 +42,8 @@ func startMariaDB(ctx context.Context, mariadbd, dir string, fast bool) (string,
 			return nil, err
 		}
 		// The line comes after the port is bound and the init file is done.
-		return d, d.await(ctx, func() bool { return d.log.contains("ready for connections") })
+		err = d.await(ctx, func() bool { return d.log.contains("ready for connections") })
+		return d, err
 	})
 	if err != nil {
 		return "", nil, err

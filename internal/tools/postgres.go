@@ -43,7 +43,8 @@ func startPostgres(ctx context.Context, bin, dir string, fast bool) (string, fun
 		if err != nil {
 			return nil, err
 		}
-		return d, d.await(ctx, func() bool { return postmasterReady(data) })
+		err = d.await(ctx, func() bool { return postmasterReady(data) })
+		return d, err
 	})
 	if err != nil {
 		return "", nil, err

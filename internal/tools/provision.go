@@ -91,5 +91,5 @@ func keepServicesDown() (restore func(), err error) {
 	if err := os.WriteFile(policy, []byte("#!/bin/sh\nexit 101\n"), 0o755); err != nil {
 		return nil, err
 	}
-	return func() { os.Remove(policy) }, nil
+	return func() { _ = os.Remove(policy) }, nil
 }

@@ -78,7 +78,13 @@ func withServers(ctx context.Context, wanted []service, fast bool, f func(env []
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	var stops []func()
+	defer func() {
+		for _, stop := range stops {
+			stop()
+		}
+		err = errors.Join(err, os.RemoveAll(dir))
+	}()
 
 	var env []string
 	for _, s := range wanted {
@@ -90,7 +96,7 @@ func withServers(ctx context.Context, wanted []service, fast bool, f func(env []
 		if err != nil {
 			return fmt.Errorf("cannot start %s: %w", s.name, err)
 		}
-		defer stop()
+		stops = append(stops, stop)
 		env = append(env, s.env+"="+value)
 	}
 	return f(env)

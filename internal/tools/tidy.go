@@ -134,7 +134,7 @@ func (r *repo) replaced(m module) (file string, done func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	done = func() { os.RemoveAll(dir) }
+	done = func() { _ = os.RemoveAll(dir) }
 	file = filepath.Join(dir, "go.mod")
 	sums, err := os.ReadFile(filepath.Join(r.folder(m), "go.sum"))
 	if err == nil {

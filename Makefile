@@ -1,0 +1,31 @@
+# The work is done by internal/tools, which is Go and has tests; this file only names it.
+.DEFAULT_GOAL := help
+TOOLS := go run ./internal/tools
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+.PHONY: test
+test: ## everything: vet, isolated builds, linters, all tests on real servers
+	$(TOOLS) test
+
+.PHONY: lint
+lint: ## the linters, at the pinned version, in every module
+	$(TOOLS) lint
+
+.PHONY: fmt
+fmt: ## gofmt every file
+	gofmt -l -w .
+
+.PHONY: tidy
+tidy: ## go mod tidy in every module
+	$(TOOLS) tidy
+
+.PHONY: api
+api: ## rewrite testdata/api.txt, the exported API of all modules
+	$(TOOLS) api
+
+.PHONY: cover
+cover: ## statement coverage by package, from the tests of all modules
+	$(TOOLS) cover
