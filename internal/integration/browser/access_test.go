@@ -1,0 +1,189 @@
+package browser
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+func TestWithoutJavaScript(t *testing.T) {
+	ada := visitor(t, startServer(t, t.TempDir(), "127.0.0.1:0"))
+	if _, err := chromedp.Call(ada.ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	ada.visit("/race")
+	ada.says("main", "This page needs JavaScript") // so it is really off
+	if got := eval[bool](ada, `document.getElementById("start").hidden`); !got {
+		t.Error("the race has a button that could do nothing")
+	}
+
+	ada.signIn("Ada")
+	writeToUs(ada)
+	ada.visit("/cart")
+	ada.press("[aria-label='Add Cup to the cart']")
+	ada.says(".notice", "Cup is in your cart.")
+	ada.fill("#n-cup", "2")
+	ada.press("[aria-label='Change the quantity of Cup']")
+	ada.shows("#total", "€ 29.00")
+	ada.press("[aria-label='Remove Cup']")
+	ada.shows("#total", "")
+	ada.visit("/sessions")
+	ada.says(".session.here", "this one")
+	ada.press(".session.here button")
+	ada.shows("h1", "Sign in")
+	ada.content()
+}
+
+// focused names what has the focus; outlined says whether one can see that.
+const (
+	focused  = `(e => e.id ? "#" + e.id : e.innerText.trim())(document.activeElement)`
+	outlined = `(s => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2)(getComputedStyle(document.activeElement))`
+)
+
+func TestKeyboardReachesEverything(t *testing.T) {
+	ada := visitor(t, startServer(t, t.TempDir(), "127.0.0.1:0"))
+	ada.visit("/account")
+	var got []string
+	want := []string{
+		"Skip to the content", "session", "Home", "Cart", "Form", "Race", "Your sessions", "Sign in",
+		"#name", "#stay", "Sign in", "The code behind it",
+	}
+	for range want {
+		ada.do(chromedp.KeyEvent(kb.Tab))
+		got = append(got, eval[string](ada, focused))
+		if !eval[bool](ada, outlined) {
+			t.Errorf("one cannot see that %q has the focus", got[len(got)-1])
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the tabulator goes through\n%q, want\n%q", got, want)
+	}
+
+	ada.visit("/account")
+	ada.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter)) // the skip link
+	if got := eval[string](ada, focused); got != "#main" {
+		t.Errorf("the skip link leads to %q, want #main", got)
+	}
+	ada.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("Ada"))
+	ada.follow(chromedp.KeyEvent(kb.Enter))
+	ada.shows("h1", "Signed in as Ada")
+
+	ada.visit("/contact")
+	ada.press("main form button")
+	if !eval[bool](ada, `document.activeElement.className === "summary"`) {
+		t.Error("the summary of the errors has not got the focus")
+	}
+	ada.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter)) // its first link
+	if got := eval[string](ada, focused); got != "#name" {
+		t.Errorf("the first error leads to %q, want #name", got)
+	}
+	ada.content()
+}
+
+// A look is a kind of screen.
+type look struct {
+	name          string
+	width, height int64
+	scheme        string
+}
+
+var looks = []look{
+	{"light", 1280, 800, "light"},
+	{"dark", 1280, 800, "dark"},
+	{"narrow", 360, 740, "light"},
+	{"narrow-dark", 360, 740, "dark"},
+}
+
+// TestPagesFit looks at every page in every look: nothing sticks out to the side,
+// every target is large enough to be hit, and the browser has no complaint.
+func TestPagesFit(t *testing.T) {
+	ada := visitor(t, startServer(t, t.TempDir(), "127.0.0.1:0"))
+	ada.visit("/")
+	ada.fits("home-new")
+	ada.visit("/sessions")
+	ada.fits("sessions-out")
+	ada.visit("/account")
+	ada.fits("account-out")
+	ada.press("main form button")
+	ada.fits("account-error")
+	ada.visit("/cart")
+	ada.fits("cart-empty")
+	ada.press("[aria-label='Add Sencha to the cart']")
+	ada.press("[aria-label='Add Teapot to the cart']")
+	ada.fits("cart")
+	ada.signIn("Ada Lovelace")
+	ada.fits("account-in")
+	ada.visit("/contact")
+	ada.press("main form button")
+	ada.fits("contact-error")
+	writeToUs(ada)
+	ada.fits("contact")
+	ada.visit("/sessions")
+	ada.fits("sessions")
+	ada.visit("/race")
+	ada.fits("race")
+	ada.visit("/")
+	ada.fits("home")
+	ada.content()
+	ada.visit("/nowhere")
+	ada.fits("missing")
+}
+
+// tooSmall lists the targets that are under 24 by 24 pixels (WCAG 2.2, success
+// criterion 2.5.8), links inside of a sentence excepted.
+const tooSmall = `[...document.querySelectorAll("button, input:not([type=hidden]):not([type=checkbox]), textarea, summary, nav a, a.button")]
+	.filter(e => { const b = e.getBoundingClientRect(); return b.width > 0 && (b.width < 24 || b.height < 24) })
+	.map(e => e.outerHTML)`
+
+// fits checks the page that is open, and keeps a picture of it if one is wanted.
+func (p *person) fits(name string) {
+	p.t.Helper()
+	for _, l := range looks {
+		p.wear(l)
+		if got := eval[int64](p, "document.documentElement.scrollWidth"); got > l.width {
+			p.t.Errorf("%s, %s: the page is %d pixels wide, the window %d", name, l.name, got, l.width)
+		}
+		for _, html := range eval[[]string](p, tooSmall) {
+			p.t.Errorf("%s, %s: too small to be hit: %s", name, l.name, html)
+		}
+		p.shoot(name + "-" + l.name)
+	}
+	p.wear(looks[0])
+}
+
+func (p *person) wear(l look) {
+	p.t.Helper()
+	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: l.scheme},
+			{Name: "prefers-reduced-motion", Value: "reduce"}, // a picture shows no change half-way
+		},
+	}); err != nil {
+		p.t.Fatal(err)
+	}
+	p.do(chromedp.EmulateViewport(l.width, l.height))
+}
+
+func (p *person) shoot(name string) {
+	p.t.Helper()
+	dir := os.Getenv("SESSION_TEST_SHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+}
