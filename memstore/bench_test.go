@@ -1,0 +1,93 @@
+package memstore
+
+import (
+	"context"
+	"encoding/binary"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+// BenchmarkFootprint reports what a session takes over its 500 bytes of data, and
+// how long one collection of a heap of them is.
+func BenchmarkFootprint(b *testing.B) {
+	const n, size = 1_000_000, 500
+	for b.Loop() {
+		runtime.GC()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		s := New(Config{})
+		fill(b, s, n, size)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n-size, "B/session-over")
+		start := time.Now()
+		runtime.GC()
+		b.ReportMetric(float64(time.Since(start).Milliseconds()), "ms/GC")
+		runtime.KeepAlive(s)
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	s := New(Config{})
+	fill(b, s, 512, 500)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if _, err := s.Load(context.Background(), numbered(i%512)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkUpdate(b *testing.B) {
+	s := New(Config{})
+	fill(b, s, 512, 500)
+	r, err := s.Load(context.Background(), numbered(7))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.LastActivity = r.LastActivity.Add(time.Second)
+		if err := s.Update(context.Background(), r); err != nil {
+			b.Fatal(err)
+		}
+		r.Version++
+	}
+}
+
+// BenchmarkCreateFull creates in a store in which each new session evicts one.
+func BenchmarkCreateFull(b *testing.B) {
+	const n = 100_000
+	s := New(Config{MaxSessions: n})
+	fill(b, s, n, 500)
+	r := session.Record{Data: make([]byte, 500), ExpiresAt: time.Now().Add(time.Hour)}
+	b.ReportAllocs()
+	for i := n; b.Loop(); i++ {
+		r.ID, r.LastActivity = numbered(i), time.Unix(int64(i), 0)
+		if err := s.Create(context.Background(), r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func fill(tb testing.TB, s *Store, n, size int) {
+	tb.Helper()
+	now := time.Now()
+	r := session.Record{Data: make([]byte, size), CreatedAt: now}
+	for i := range n {
+		r.ID = numbered(i)
+		r.LastActivity = time.Unix(int64(i), 0)
+		r.ExpiresAt = now.Add(time.Hour + time.Duration(i*7919%n)*time.Second)
+		if err := s.Create(context.Background(), r); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func numbered(i int) (id session.ID) {
+	binary.BigEndian.PutUint64(id[8:], uint64(i)+1)
+	return id
+}
