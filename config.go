@@ -52,8 +52,8 @@ type Config struct {
 	// Negative: unbounded. Defaults to 5 seconds.
 	StoreTimeout time.Duration
 
-	// MaxBytes limits what is stored of one session. Negative: unlimited.
-	// Defaults to 1 MiB.
+	// MaxBytes limits the data of one session, in bytes of its JSON document.
+	// Negative: unlimited. Defaults to 1 MiB.
 	MaxBytes int
 
 	// PruneEvery is the pause between sweeps of expired records, which start after

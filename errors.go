@@ -43,6 +43,10 @@ var (
 	// ErrNoSession is returned by [From] outside of the middleware.
 	ErrNoSession = errors.New("session: no session in the context; wrap the handler in Manager.Handler")
 
+	// ErrCrossOrigin is what the error handler gets for an unsafe request that
+	// another site made the browser send; see [Config].TrustedOrigins.
+	ErrCrossOrigin = errors.New("session: cross-origin request refused; trust the origin in Config.TrustedOrigins if it is yours")
+
 	// ErrInvalidPath is the error of a path with an empty segment, more than
 	// [MaxDepth] segments, or invalid UTF-8.
 	ErrInvalidPath = errors.New("session: invalid path")

@@ -1,0 +1,155 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+)
+
+// An Info describes a stored session to administrators and to its owner.
+type Info struct {
+	ID              ID        `json:"id"`
+	Version         uint64    `json:"version"`
+	Owner           string    `json:"owner,omitempty"`
+	Client          Client    `json:"client"`
+	CreatedAt       time.Time `json:"created_at"`
+	LastActivity    time.Time `json:"last_activity"`
+	ExpiresAt       time.Time `json:"expires_at"`
+	AuthenticatedAt time.Time `json:"authenticated_at,omitzero"`
+	Bytes           int       `json:"bytes"` // of the document
+
+	doc []byte
+}
+
+// Document returns a copy of the session's data as JSON text.
+func (i Info) Document() []byte { return slices.Clone(i.doc) }
+
+func (m *Manager) info(r *Record) (Info, error) {
+	i := Info{
+		ID: r.ID, Version: r.Version, Owner: r.Owner, Client: r.Client,
+		CreatedAt: r.CreatedAt, LastActivity: r.LastActivity, ExpiresAt: r.ExpiresAt,
+	}
+	d, err := decodeRecord(r)
+	if err != nil {
+		return i, fmt.Errorf("session: %s: %w", r.ID, errors.Join(ErrCorrupt, err))
+	}
+	if d.authAt != 0 {
+		i.AuthenticatedAt = time.Unix(0, d.authAt).UTC()
+	}
+	i.Bytes, i.doc = len(d.doc), d.doc
+	return i, nil
+}
+
+// List yields the sessions of an owner that have not expired, in no particular
+// order; an empty owner stands for all sessions, the anonymous ones included. A
+// record that does not decode is yielded with an error that matches [ErrCorrupt],
+// and the sequence goes on; any other error ends it. LastActivity may lag behind
+// by [Config].TouchEvery.
+func (m *Manager) List(ctx context.Context, owner string) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		if m.closed.Load() {
+			yield(Info{}, ErrClosed)
+			return
+		}
+		records := List(ctx, m.store)
+		if owner != "" {
+			records = ListOwner(ctx, m.store, owner)
+		}
+		now := m.Now()
+		for r, err := range records {
+			if err != nil {
+				yield(Info{}, storeError("list", ID{}, err))
+				return
+			}
+			if !now.Before(r.ExpiresAt) {
+				continue
+			}
+			if !yield(m.info(&r)) {
+				return
+			}
+		}
+	}
+}
+
+// Show returns one session that has not expired, or an error that matches
+// [ErrNotFound].
+func (m *Manager) Show(ctx context.Context, id ID) (Info, error) {
+	if m.closed.Load() {
+		return Info{}, ErrClosed
+	}
+	r, err := m.store.Load(ctx, id)
+	if err == nil && !m.Now().Before(r.ExpiresAt) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Info{}, storeError("load", id, err)
+	}
+	return m.info(&r)
+}
+
+// Revoke ends a session: its client is anonymous from the next request on, and a
+// request that is under way can store nothing any more. It is no error if there is
+// no such session.
+func (m *Manager) Revoke(ctx context.Context, id ID) error {
+	if m.closed.Load() {
+		return ErrClosed
+	}
+	if err := m.store.Delete(ctx, id); err != nil {
+		return storeError("delete", id, err)
+	}
+	m.event(ctx, Event{Kind: EventRevoked, ID: id})
+	return nil
+}
+
+// RevokeOwner ends all sessions of an owner but those to keep, and returns how
+// many it ended. Call it when a password has changed, with the ID of the session
+// in hand as the one to keep (OWASP ASVS 7.4.3).
+func (m *Manager) RevokeOwner(ctx context.Context, owner string, keep ...ID) (int, error) {
+	if m.closed.Load() {
+		return 0, ErrClosed
+	}
+	if owner == "" {
+		return 0, errors.New("session: RevokeOwner needs an owner; anonymous sessions have none")
+	}
+	n := 0
+	for r, err := range ListOwner(ctx, m.store, owner) {
+		if err != nil {
+			return n, storeError("list", ID{}, err)
+		}
+		if slices.Contains(keep, r.ID) {
+			continue
+		}
+		if err := m.Revoke(ctx, r.ID); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// pruneBatch is how many records one call of the store removes: few enough that
+// no request waits long for it.
+const pruneBatch = 500
+
+// Prune removes the records that expired more than [PruneSlack] ago, in small
+// batches, and returns how many it removed. The manager does so by itself; see
+// [Config].PruneEvery. Several processes may prune at once.
+func (m *Manager) Prune(ctx context.Context) (int, error) {
+	before, total := m.Now().Add(-PruneSlack), 0
+	for {
+		n, err := Prune(ctx, m.store, before, pruneBatch)
+		total += n
+		if err != nil {
+			return total, storeError("prune", ID{}, err)
+		}
+		if n < pruneBatch {
+			return total, nil
+		}
+		if !pause(ctx, 3) {
+			return total, ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,284 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/expanse-go/session/internal/dotpath"
+)
+
+// commit stores what a request has changed. Which store call that takes, if any,
+// follows from the state of the session:
+//
+//	nothing changed           none, or a Touch when it is due
+//	a record, and changes     Update (combine.go)
+//	no record, and data       Create
+//	Invalidate                Delete, then Create if there is data
+//
+// The caller's context gives its values, not its end.
+func (m *Manager) commit(parent context.Context, s *Session, u usage) (*http.Cookie, error) {
+	var ctx deadlineContext
+	ctx.init(context.WithoutCancel(parent), m.StoreTimeout)
+	defer ctx.release()
+
+	s.committing.Lock()
+	defer s.committing.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.err != nil:
+		return nil, s.err
+	case m.discard:
+		return nil, nil
+	case s.ended:
+		return nil, m.refuseEnded(&ctx, s)
+	case s.fresh():
+		return m.commitFresh(&ctx, s)
+	}
+	return m.commitStored(&ctx, s, u)
+}
+
+// refuseEnded answers a request that holds a token which a login replaced. It gets
+// no cookie: that would take the place of the good one.
+func (m *Manager) refuseEnded(ctx context.Context, s *Session) error {
+	if len(s.ops) == 0 && !s.rotating {
+		return nil
+	}
+	m.event(ctx, Event{Kind: EventDropped, Err: ErrEnded})
+	return ErrEnded
+}
+
+// commitFresh deletes what Invalidate left behind, and creates a record if there
+// is something to keep.
+func (m *Manager) commitFresh(ctx context.Context, s *Session) (*http.Cookie, error) {
+	var cookie *http.Cookie
+	if s.dead {
+		if err := m.remove(ctx, s.rec.ID); err != nil {
+			return nil, err
+		}
+		m.event(ctx, Event{Kind: EventLoggedOut, ID: s.rec.ID, Owner: s.base.owner})
+		cookie = m.cookie("", &s.now, time.Time{}, time.Time{})
+		s.dead, s.rec, s.base, s.shown = false, Record{}, draft{doc: emptyDoc}, nil
+	}
+	if len(s.nows) > 0 || len(s.now.doc) > len(emptyDoc) || s.now.owner != "" {
+		d, err := s.replay(s.base)
+		if err != nil {
+			return cookie, err
+		}
+		if len(d.doc) > len(emptyDoc) || d.owner != "" {
+			return m.create(ctx, s, d)
+		}
+	}
+	return cookie, nil
+}
+
+// replay applies the session's ops to a draft.
+func (s *Session) replay(d draft) (draft, error) {
+	if len(s.nows) == 0 && !s.merged {
+		return s.now, nil
+	}
+	for i := range s.ops {
+		if err := d.apply(&s.ops[i], s.commitID()); err != nil {
+			return d, err
+		}
+	}
+	return d, nil
+}
+
+// create stores a new record. An id that is taken was made by this very commit,
+// whose answer got lost, or is a collision, which gets another id.
+func (m *Manager) create(ctx context.Context, s *Session, d draft) (*http.Cookie, error) {
+	if s.sealed {
+		return nil, ErrCommitted
+	}
+	if err := m.checkSize(&d, nil); err != nil {
+		return nil, err
+	}
+	id := s.newID
+	for try := 0; ; try++ {
+		if id.IsZero() {
+			id = randomID()
+		}
+		sec, now := randomSecret(), m.Now()
+		d.digest, d.rotatedAt = digestOf(m.cookieName, id, &sec), now.UnixNano()
+		d.ring = nil
+		d.remember(s.commitID())
+		rec := Record{
+			ID: id, Version: 1, Owner: d.owner, Client: s.client,
+			CreatedAt: now.UTC(), LastActivity: now.UTC(), ExpiresAt: m.expires(&d, now, now).UTC(),
+			Data: encodeEnvelope(&d.envelope, d.doc),
+		}
+		err := m.store.Create(ctx, rec)
+		if err != nil {
+			if stored, lerr := m.store.Load(ctx, id); lerr == nil && string(stored.Data) == string(rec.Data) {
+				err = nil
+			}
+		}
+		switch {
+		case err == nil:
+			m.startSweeper()
+			s.committed(rec, d)
+			s.presented, s.token, s.previous = d.digest, newToken(id, &sec), false
+			m.event(ctx, Event{Kind: EventCreated, ID: id, Owner: d.owner})
+			return m.cookie(s.token, &d, rec.CreatedAt, now), nil
+		case errors.Is(err, ErrConflict) && try < maxTries:
+			id = ID{}
+		case errors.Is(err, ErrFull), try >= maxTries, !pause(ctx, try):
+			return nil, m.storeFailed(ctx, "create", id, err)
+		}
+	}
+}
+
+// remove deletes a record, and tries again after an error: a logout that failed
+// would leave the user signed in.
+func (m *Manager) remove(ctx context.Context, id ID) error {
+	for try := 0; ; try++ {
+		err := m.store.Delete(ctx, id)
+		if err == nil {
+			return nil
+		}
+		if try >= maxTries || !pause(ctx, try) {
+			return m.storeFailed(ctx, "delete", id, err)
+		}
+	}
+}
+
+// commitStored updates a record, or touches it.
+func (m *Manager) commitStored(ctx context.Context, s *Session, u usage) (*http.Cookie, error) {
+	now := m.Now()
+	p := &patch{
+		ops: append(slices.Clip(s.ops), s.usedUp(u)...), id: s.commitID(),
+		user: len(s.ops) > 0 || s.rotating, presented: s.presented, client: s.client,
+		base: s.base, rec: s.rec,
+	}
+	var sec secret
+	switch {
+	case s.rotating:
+		p.rotation = privilege
+	case m.RotateEvery > 0 && !s.previous && !s.sealed && now.Sub(time.Unix(0, s.base.rotatedAt)) >= m.RotateEvery:
+		p.rotation = periodic
+	}
+	if p.rotation != 0 {
+		sec = randomSecret()
+		p.digest = digestOf(m.cookieName, s.rec.ID, &sec)
+	}
+	if len(p.ops) == 0 && p.rotation == 0 {
+		m.touch(ctx, s, now)
+		return nil, nil
+	}
+	if len(s.nows) == 0 && !s.merged {
+		d := s.now
+		for _, o := range p.ops[len(s.ops):] {
+			d.apply(&o, p.id) // a consume, which cannot fail
+		}
+		p.result = &d
+	}
+	before, epoch, taken := s.base, s.epoch, len(s.ops)
+	s.mu.Unlock() // an Update function may read the session
+	m.combine(ctx, p)
+	s.mu.Lock()
+	if !p.stored {
+		return nil, m.updateFailed(ctx, s, p)
+	}
+	late := s.ops // what other goroutines of the request wrote meanwhile
+	if epoch == s.epoch {
+		late = slices.Clone(late[taken:])
+	}
+	s.committed(p.rec, p.base)
+	s.ops = late
+	if len(p.ops) > taken {
+		s.merged = true // the request goes on seeing the messages that it has used up
+	}
+	if p.replayed {
+		s.merged = true
+		m.event(ctx, Event{Kind: EventReplayed, ID: p.rec.ID, Owner: p.rec.Owner})
+	}
+	if p.rotated {
+		s.presented, s.token = p.digest, newToken(p.rec.ID, &sec)
+		m.event(ctx, Event{Kind: EventRotated, ID: p.rec.ID, Owner: p.rec.Owner})
+	}
+	if p.rotated || !s.previous && (before.persist != s.base.persist || before.absolute != s.base.absolute) {
+		return m.cookie(s.token, &s.base, p.rec.CreatedAt, now), nil
+	}
+	return nil, nil
+}
+
+// committed makes a stored record the state that later changes build on.
+func (s *Session) committed(rec Record, d draft) {
+	s.rec, s.base = rec, d
+	s.ops, s.shown, s.read, s.cid, s.rotating, s.newID = nil, nil, nil, 0, false, ID{}
+	if len(s.nows) > 0 {
+		s.merged = true
+	}
+}
+
+// updateFailed sorts out what a failed update means. What the request did not ask
+// for fails no response.
+func (m *Manager) updateFailed(ctx context.Context, s *Session, p *patch) error {
+	err, kind := p.err, EventFailed
+	if err == nil {
+		err = errNotStored
+	}
+	if errors.Is(err, ErrEnded) {
+		kind = EventDropped
+	}
+	if !p.user {
+		if kind == EventFailed {
+			m.event(ctx, Event{Kind: kind, ID: s.rec.ID, Owner: s.base.owner, Err: err})
+		}
+		return nil
+	}
+	m.event(ctx, Event{Kind: kind, ID: s.rec.ID, Owner: s.base.owner, Err: err})
+	return err
+}
+
+// touch prolongs the session if that is due. It fails no response.
+func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
+	if m.TouchEvery > 0 && now.Sub(s.rec.LastActivity) < m.TouchEvery {
+		return
+	}
+	expires := m.expires(&s.base, s.rec.CreatedAt, now).UTC()
+	if !now.After(s.rec.LastActivity) {
+		return
+	}
+	if err := Touch(ctx, m.store, s.rec.ID, now.UTC(), expires); err != nil {
+		m.storeFailed(ctx, "touch", s.rec.ID, err)
+		return
+	}
+	s.rec.LastActivity, s.rec.ExpiresAt = now.UTC(), later(s.rec.ExpiresAt, expires)
+}
+
+func (m *Manager) storeFailed(ctx context.Context, op string, id ID, err error) error {
+	err = storeError(op, id, err)
+	m.Logger.LogAttrs(ctx, slog.LevelWarn, "session: store failed", slog.Any("error", err))
+	m.event(ctx, Event{Kind: EventFailed, ID: id, Err: err})
+	return err
+}
+
+// checkSize refuses a document above the limit, unless it is an old one that has
+// become smaller.
+func (m *Manager) checkSize(d *draft, old []byte) error {
+	if m.MaxBytes < 0 || len(d.doc) <= max(m.MaxBytes, len(old)-1) {
+		return nil
+	}
+	type size struct {
+		key string
+		n   int
+	}
+	var sizes []size
+	for k, v := range dotpath.Members(d.doc) {
+		sizes = append(sizes, size{k, len(v)})
+	}
+	slices.SortFunc(sizes, func(a, b size) int { return b.n - a.n })
+	var big []string
+	for _, s := range sizes[:min(3, len(sizes))] {
+		big = append(big, fmt.Sprintf("%q (%d bytes)", s.key, s.n))
+	}
+	return fmt.Errorf("session: %d bytes, above Config.MaxBytes (%d); the biggest values: %s: %w", len(d.doc), m.MaxBytes, strings.Join(big, ", "), ErrTooLarge)
+}

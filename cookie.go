@@ -1,0 +1,130 @@
+package session
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// readCookie finds the token among a request's cookies, without parsing the
+// others. Several cookies of the name with different values mean that somebody
+// planted one (RFC 6265bis, section 8.6): then none is trusted.
+func readCookie(h http.Header, name string) (value string, found, unique bool) {
+	unique = true
+	for _, line := range h["Cookie"] {
+		for line != "" {
+			var part string
+			part, line, _ = strings.Cut(line, ";")
+			part = strings.TrimLeft(part, " \t")
+			if len(part) <= len(name) || part[len(name)] != '=' || part[:len(name)] != name {
+				continue
+			}
+			v := strings.TrimRight(part[len(name)+1:], " \t")
+			if found && v != value {
+				unique = false
+			}
+			value, found = v, true
+		}
+	}
+	return value, found, unique
+}
+
+// cookie returns the Set-Cookie for a token. An empty token deletes the cookie,
+// which takes the very attributes that it was set with.
+func (s *settings) cookie(t Token, d *draft, created, now time.Time) *http.Cookie {
+	c := &http.Cookie{
+		Name:        s.cookieName,
+		Value:       string(t),
+		Path:        s.Cookie.Path,
+		Domain:      s.Cookie.Domain,
+		Secure:      s.secure,
+		HttpOnly:    !s.Cookie.DangerouslyAllowScript,
+		SameSite:    s.Cookie.SameSite,
+		Partitioned: s.Cookie.Partitioned,
+	}
+	switch {
+	case t == "":
+		c.MaxAge = -1
+	case d.persist == persistent || d.persist == byConfig && !s.Cookie.BrowserSession:
+		left := s.cookieEnd(d, created, now).Sub(now)
+		c.MaxAge = max(1, int((left+time.Second-1)/time.Second))
+	}
+	return c
+}
+
+// cookieEnd is the absolute limit: the server alone enforces the idle one, so that
+// prolonging a session needs no cookie.
+func (s *settings) cookieEnd(d *draft, created, now time.Time) time.Time {
+	absolute := d.absolute
+	if absolute == 0 {
+		absolute = s.AbsoluteTimeout
+	}
+	if absolute <= 0 {
+		return now.Add(maxAge)
+	}
+	return s.start(d, created).Add(absolute)
+}
+
+// setCookie puts the session's cookie on a response: one of its name, and never
+// into a shared cache (CVE-2023-30861).
+func setCookie(h http.Header, c *http.Cookie) {
+	kept := h["Set-Cookie"][:0:0]
+	for _, line := range h["Set-Cookie"] {
+		if !strings.HasPrefix(line, c.Name+"=") {
+			kept = append(kept, line)
+		}
+	}
+	h["Set-Cookie"] = append(kept, c.String())
+	if cc := strings.ToLower(strings.Join(h["Cache-Control"], ",")); !directive(cc, "no-store") && !directive(cc, "private") {
+		h["Cache-Control"] = []string{"no-store"}
+	}
+}
+
+// directive reports whether a Cache-Control value, in lower case, has a directive
+// without argument: private="x" keeps only x out of shared caches.
+func directive(cc, name string) bool {
+	for part := range strings.SplitSeq(cc, ",") {
+		if strings.TrimSpace(part) == name {
+			return true
+		}
+	}
+	return false
+}
+
+// varyOnCookie says that the response depends on the cookie.
+func varyOnCookie(h http.Header) {
+	for _, line := range h["Vary"] {
+		for part := range strings.SplitSeq(line, ",") {
+			if part = strings.TrimSpace(part); part == "*" || strings.EqualFold(part, "Cookie") {
+				return
+			}
+		}
+	}
+	h["Vary"] = append(h["Vary"], "Cookie")
+}
+
+// remoteClient is the default of Config.Client. It trusts no forwarding header:
+// anybody can send one.
+func remoteClient(r *http.Request) Client {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	return Client{Address: host, UserAgent: r.UserAgent()}
+}
+
+// clean cuts and repairs what came from outside, so that every store can keep it.
+func (c Client) clean() Client {
+	return Client{Address: cleanText(c.Address, 64), UserAgent: cleanText(c.UserAgent, 500)}
+}
+
+func cleanText(s string, limit int) string {
+	if len(s) > limit {
+		s = s[:limit] // a rune cut in half goes with the invalid bytes
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	return strings.ToValidUTF8(s, "")
+}

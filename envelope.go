@@ -1,0 +1,271 @@
+package session
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"time"
+)
+
+// An envelope is what [Record.Data] holds, apart from the user's document.
+//
+// Version 1, integers big-endian, lengths as unsigned varints:
+//
+//	+------+-----+------------+-----------------------------+-----+----------+
+//	| 0xE5 | 0x01| CRC-32C    | fields                      | 0x00| document |
+//	| magic| ver.| of the rest| tag, length, bytes; by tag  | end | JSON     |
+//	+------+-----+------------+-----------------------------+-----+----------+
+//
+//	 1  digest of the secret, 32 bytes
+//	 2  previous digest: 32 bytes, kind 1 byte, deadline 8 bytes
+//	 3  when the token was made, 8 bytes
+//	 4  when the owner logged in, 8 bytes
+//	 5  own timeouts: idle 8 bytes, absolute 8 bytes
+//	 6  persistence of the cookie: 1 (browser session) or 2 (persistent)
+//	 7  flash marks: generation 8 bytes, length, path; repeated
+//	 8  ids of the last commits, 8 bytes each, newest last
+//	 …  unknown fields are kept, byte for byte and behind the known ones, by code
+//	    that is older than they are
+//
+// Instants are nanoseconds since 1970 in UTC. The document is compact JSON text
+// at the end, so that other programs can read it. The checksum stands in for a
+// validation of the document on every load: text that passes it is text that a
+// commit has written. It is no protection against somebody who can write to the
+// store.
+type envelope struct {
+	digest     digest
+	prev       previous
+	rotatedAt  int64
+	authAt     int64 // 0: never
+	idle       time.Duration
+	absolute   time.Duration // 0 in both: the manager's
+	persist    persistence
+	flash      []mark
+	ring       []byte
+	extensions []byte // unknown fields, as they were
+}
+
+// previous is the token that the current one replaced, recognised until the
+// deadline.
+type previous struct {
+	digest   digest
+	kind     rotation // 0: none
+	deadline int64
+}
+
+type rotation byte
+
+const (
+	periodic  rotation = 1 // the old token goes on working until the deadline
+	privilege rotation = 2 // the old token reaches nothing, but is known to be replaced
+)
+
+type persistence byte
+
+const (
+	byConfig persistence = iota
+	browserSession
+	persistent
+)
+
+// A mark makes the value at a path a flash message. The generation is the id of
+// the commit that flashed it: a request uses up only what it has seen.
+type mark struct {
+	path string // canonical
+	gen  uint64
+}
+
+const (
+	envelopeMagic   = 0xE5
+	envelopeVersion = 1
+	envelopeHead    = 6
+	ringSize        = 16
+)
+
+const (
+	tagEnd byte = iota
+	tagDigest
+	tagPrevious
+	tagRotatedAt
+	tagAuthAt
+	tagTimeouts
+	tagPersist
+	tagFlash
+	tagRing
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// encodeEnvelope writes the envelope with the document.
+func encodeEnvelope(e *envelope, doc []byte) []byte {
+	b := make([]byte, envelopeHead, e.size()+len(doc))
+	b[0], b[1] = envelopeMagic, envelopeVersion
+	b = append(append(b, tagDigest, byte(len(e.digest))), e.digest[:]...)
+	if e.prev.kind != 0 {
+		b = append(append(b, tagPrevious, byte(len(e.digest)+9)), e.prev.digest[:]...)
+		b = binary.BigEndian.AppendUint64(append(b, byte(e.prev.kind)), uint64(e.prev.deadline))
+	}
+	b = binary.BigEndian.AppendUint64(append(b, tagRotatedAt, 8), uint64(e.rotatedAt))
+	if e.authAt != 0 {
+		b = binary.BigEndian.AppendUint64(append(b, tagAuthAt, 8), uint64(e.authAt))
+	}
+	if e.idle != 0 || e.absolute != 0 {
+		b = binary.BigEndian.AppendUint64(append(b, tagTimeouts, 16), uint64(e.idle))
+		b = binary.BigEndian.AppendUint64(b, uint64(e.absolute))
+	}
+	if e.persist != byConfig {
+		b = append(b, tagPersist, 1, byte(e.persist))
+	}
+	if len(e.flash) > 0 {
+		n := 0
+		for _, m := range e.flash {
+			n += 8 + uvarintLen(len(m.path)) + len(m.path)
+		}
+		b = binary.AppendUvarint(append(b, tagFlash), uint64(n))
+		for _, m := range e.flash {
+			b = binary.BigEndian.AppendUint64(b, m.gen)
+			b = append(binary.AppendUvarint(b, uint64(len(m.path))), m.path...)
+		}
+	}
+	b = append(binary.AppendUvarint(append(b, tagRing), uint64(len(e.ring))), e.ring...)
+	b = append(append(append(b, e.extensions...), tagEnd), doc...)
+	binary.BigEndian.PutUint32(b[2:], crc32.Checksum(b[envelopeHead:], castagnoli))
+	return b
+}
+
+// size is an upper bound of the encoded length without the document.
+func (e *envelope) size() int {
+	n := 192 + len(e.ring) + len(e.extensions)
+	for _, m := range e.flash {
+		n += 8 + binary.MaxVarintLen32 + len(m.path)
+	}
+	return n
+}
+
+func uvarintLen(n int) int {
+	l := 1
+	for ; n >= 0x80; n >>= 7 {
+		l++
+	}
+	return l
+}
+
+var (
+	errNotEnvelope = errors.New("session: not an envelope of version 1")
+	errChecksum    = errors.New("session: envelope is damaged")
+)
+
+// decodeEnvelope reads what encodeEnvelope wrote. The results share memory with b.
+func decodeEnvelope(b []byte) (e envelope, doc []byte, err error) {
+	if len(b) < envelopeHead || b[0] != envelopeMagic || b[1] != envelopeVersion {
+		return e, nil, errNotEnvelope
+	}
+	body := b[envelopeHead:]
+	if crc32.Checksum(body, castagnoli) != binary.BigEndian.Uint32(b[2:]) {
+		return e, nil, errChecksum
+	}
+	seen := false
+	for len(body) > 0 {
+		tag := body[0]
+		if tag == tagEnd {
+			doc = body[1:]
+			if !seen || len(doc) < 2 || doc[0] != '{' {
+				return e, nil, errNotEnvelope
+			}
+			return e, doc, nil
+		}
+		n, w := binary.Uvarint(body[1:])
+		if w <= 0 || n > uint64(len(body)-1-w) {
+			break
+		}
+		whole := body[:1+w+int(n)]
+		field := whole[1+w:]
+		body = body[len(whole):]
+		if !e.field(tag, field, whole) {
+			break
+		}
+		seen = seen || tag == tagDigest
+	}
+	return e, nil, errNotEnvelope
+}
+
+// field reads one field; false if its length is wrong.
+func (e *envelope) field(tag byte, f, whole []byte) bool {
+	switch tag {
+	case tagDigest:
+		return len(f) == copy(e.digest[:], f) && len(f) == len(e.digest)
+	case tagPrevious:
+		if len(f) != len(e.digest)+9 {
+			return false
+		}
+		copy(e.prev.digest[:], f)
+		e.prev.kind = rotation(f[len(e.digest)])
+		e.prev.deadline = int64(binary.BigEndian.Uint64(f[len(e.digest)+1:]))
+	case tagRotatedAt, tagAuthAt:
+		if len(f) != 8 {
+			return false
+		}
+		t := int64(binary.BigEndian.Uint64(f))
+		if tag == tagRotatedAt {
+			e.rotatedAt = t
+		} else {
+			e.authAt = t
+		}
+	case tagTimeouts:
+		if len(f) != 16 {
+			return false
+		}
+		e.idle = time.Duration(binary.BigEndian.Uint64(f))
+		e.absolute = time.Duration(binary.BigEndian.Uint64(f[8:]))
+	case tagPersist:
+		if len(f) != 1 {
+			return false
+		}
+		e.persist = persistence(f[0])
+	case tagFlash:
+		return e.marks(f)
+	case tagRing:
+		e.ring = f
+		return len(f)%8 == 0 && len(f) <= 8*ringSize
+	default:
+		e.extensions = append(e.extensions, whole...)
+	}
+	return true
+}
+
+func (e *envelope) marks(f []byte) bool {
+	for len(f) > 0 {
+		if len(f) < 9 {
+			return false
+		}
+		gen := binary.BigEndian.Uint64(f)
+		n, w := binary.Uvarint(f[8:])
+		if w <= 0 || n > uint64(len(f)-8-w) {
+			return false
+		}
+		f = f[8+w:]
+		e.flash = append(e.flash, mark{path: string(f[:n]), gen: gen})
+		f = f[n:]
+	}
+	return true
+}
+
+// remember puts a commit id into the ring; the oldest of 16 makes room. A commit
+// whose answer was lost finds its id there and knows that it is done.
+func (e *envelope) remember(id uint64) {
+	old := e.ring
+	if len(old) >= 8*ringSize {
+		old = old[len(old)-8*(ringSize-1):]
+	}
+	ring := make([]byte, 0, 8*ringSize)
+	e.ring = binary.BigEndian.AppendUint64(append(ring, old...), id)
+}
+
+func (e *envelope) remembers(id uint64) bool {
+	for r := e.ring; len(r) >= 8; r = r[8:] {
+		if binary.BigEndian.Uint64(r) == id {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,128 @@
+package session
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/expanse-go/session/internal/dotpath"
+)
+
+// Flash stores a value that is there now and in the next request, and then gone:
+// what a form handler leaves for the page that it redirects to. It shares the
+// paths of the other data: read it with [Get].
+//
+// A message is used up by a later request that was shown it when it loaded the
+// session, and that either read it or is a navigation, or comes from a client that
+// sends no Sec-Fetch headers. A redirect (3xx) and a prefetch use up nothing, and
+// neither does a script's request that did not look; so messages survive what
+// happens between the form and the page.
+func (s *Session) Flash(path string, v any) { s.write(opFlash, path, v) }
+
+// FlashNow sets a value for this request only. It is never stored; a stored value
+// at the path is hidden, not lost.
+func (s *Session) FlashNow(path string, v any) { s.write(opFlashNow, path, v) }
+
+// Reflash keeps all flash messages for one more request.
+func (s *Session) Reflash() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range slices.Clone(s.now.flash) {
+		s.keep(m.path)
+	}
+	for _, path := range slices.Clone(s.nows) {
+		s.keep(path)
+	}
+}
+
+// Keep keeps the flash messages at the given paths for one more request. Paths
+// that hold no flash message are ignored.
+func (s *Session) Keep(paths ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, path := range paths {
+		if err := checkPath(path); err != nil {
+			s.fail(err)
+			return
+		}
+		s.keep(dotpath.Canonical(path))
+	}
+}
+
+func (s *Session) keep(path string) {
+	if slices.Contains(s.nows, path) {
+		if raw, ok := dotpath.Lookup(s.now.doc, path); ok {
+			s.do(op{kind: opFlash, path: path, raw: raw})
+		}
+		return
+	}
+	if gen := s.now.marked(path); gen != 0 && gen != s.commitID() {
+		s.do(op{kind: opKeep, path: path, gen: gen})
+	}
+}
+
+// shadowed keeps account of the FlashNow values, and reports whether an op
+// changes nothing but one of them. The caller holds the lock.
+func (s *Session) shadowed(o *op) bool {
+	if o.kind == opFlashNow {
+		if !slices.Contains(s.nows, o.path) {
+			s.nows = append(s.nows, o.path)
+		}
+		return true
+	}
+	if len(s.nows) == 0 {
+		return false
+	}
+	changes := o.kind == opAppend || o.kind == opUpdate
+	for _, path := range s.nows {
+		if dotpath.Within(o.path, path) && (changes || o.path != path) {
+			return true
+		}
+	}
+	if !changes && o.kind != opKeep {
+		s.nows = slices.DeleteFunc(s.nows, func(path string) bool {
+			return o.kind == opClear || dotpath.Within(path, o.path)
+		})
+	}
+	return false
+}
+
+// A usage says which flash messages a request may use up.
+type usage byte
+
+const (
+	usesAll  usage = iota // all that it was shown
+	usesRead              // those that it read
+	usesNone
+)
+
+// usageOf judges a request by its fetch metadata (W3C Fetch Metadata, and the
+// Sec-Purpose of a prefetch).
+func usageOf(r *http.Request, status int) usage {
+	h := r.Header
+	purpose := h.Get("Sec-Purpose") + h.Get("Purpose") + h.Get("X-Moz")
+	switch {
+	case status >= 300 && status < 400, strings.Contains(strings.ToLower(purpose), "prefetch"):
+		return usesNone
+	case h.Get("Sec-Fetch-Mode") == "navigate":
+		return usesAll
+	case h.Get("Sec-Fetch-Mode") != "", h.Get("Sec-Fetch-Site") != "", h.Get("Sec-Fetch-Dest") != "":
+		return usesRead
+	}
+	return usesAll
+}
+
+// usedUp returns the ops that remove the messages which this request uses up: of
+// those that it was shown, the ones that it has not renewed.
+func (s *Session) usedUp(u usage) []op {
+	var ops []op
+	for i, m := range s.shown {
+		if u == usesNone || u == usesRead && (s.read == nil || !s.read[i]) {
+			continue
+		}
+		if s.now.marked(m.path) == m.gen {
+			ops = append(ops, op{kind: opConsume, path: m.path, gen: m.gen})
+		}
+	}
+	return ops
+}

@@ -1,0 +1,156 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Login makes the session that of an owner: any text that identifies an account,
+// at most [MaxOwner] bytes. It does all that a change of privilege asks for (OWASP
+// ASVS 7.2.4): the client gets a new token, the old one reaches nothing from the
+// commit on, and the absolute timeout starts anew. The data stays; call
+// [Session.Clear] before if it must not come along.
+//
+// An empty owner is an error: to log out, call [Session.Invalidate].
+func (s *Session) Login(owner string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case owner == "":
+		s.fail(fmt.Errorf("session: Login needs an owner; to log out, call Invalidate"))
+	case len(owner) > MaxOwner || !utf8.ValidString(owner) || strings.IndexByte(owner, 0) >= 0:
+		s.fail(fmt.Errorf("session: owner has %d bytes; it must be UTF-8 without NUL, at most %d bytes", len(owner), MaxOwner))
+	default:
+		s.rotateToken()
+		s.do(op{kind: opLogin, owner: owner, at: s.m.Now().UnixNano()})
+	}
+}
+
+// Regenerate gives the client a new token for the same session and data; the old
+// token reaches nothing from the commit on. Call it at every change of privilege
+// that is no Login, to prevent session fixation. A session that is empty and not
+// stored stays so.
+func (s *Session) Regenerate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rotateToken()
+}
+
+// rotateToken orders a new token. The caller holds the lock.
+func (s *Session) rotateToken() {
+	if s.sealed {
+		s.fail(ErrCommitted)
+	}
+	if s.err == nil {
+		s.rotating = true
+		s.rev++
+	}
+}
+
+// Invalidate ends the session: its record is deleted at the commit, its data is
+// gone, the client's token is dead. What is written afterwards belongs to a new
+// session with another ID and token. This is the way to log out.
+func (s *Session) Invalidate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return
+	}
+	s.dead = !s.rec.ID.IsZero()
+	s.now = draft{doc: emptyDoc}
+	s.ops, s.nows, s.rotating, s.newID, s.merged = nil, nil, false, ID{}, false
+	s.rev++
+	s.epoch++
+}
+
+// Owner returns whom the session belongs to, "" while it is anonymous.
+func (s *Session) Owner() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now.owner
+}
+
+// AuthenticatedAt returns the instant of the last [Session.Login], or the zero
+// time. Before something sensitive, ask for the password again if it is long ago
+// (OWASP ASVS 7.5.3).
+func (s *Session) AuthenticatedAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now.authAt == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, s.now.authAt).UTC()
+}
+
+// SetTimeouts gives this session limits of its own, which are stored with it and
+// stay through rotation and login: longer ones for "remember me", shorter ones
+// for an administrator. Zero is the manager's default, negative is no limit but
+// the 400 days that browsers keep a cookie.
+func (s *Session) SetTimeouts(idle, absolute time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if idle > maxAge || absolute > maxAge {
+		s.fail(fmt.Errorf("session: timeouts of %v and %v: browsers keep no cookie for more than 400 days; use a negative value for no limit", idle, absolute))
+		return
+	}
+	s.do(op{kind: opTimeouts, idle: idle, absolute: absolute})
+}
+
+// SetPersistent decides whether the cookie outlives the browser, for "remember
+// me". How long is a matter of [Session.SetTimeouts]. The default is that of
+// [CookieConfig].BrowserSession.
+func (s *Session) SetPersistent(yes bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := browserSession
+	if yes {
+		p = persistent
+	}
+	s.do(op{kind: opPersist, persist: p})
+}
+
+// rotate makes next the digest of the draft's token.
+func (d *draft) rotate(kind rotation, next digest, now time.Time, grace time.Duration) {
+	d.prev = previous{}
+	if grace > 0 {
+		d.prev = previous{digest: d.digest, kind: kind, deadline: now.Add(grace).UnixNano()}
+	}
+	d.digest, d.rotatedAt = next, now.UnixNano()
+}
+
+// admits reports whether a request that was let in with the given digest may
+// still write: its token is the current one, or the one that a periodic rotation
+// has replaced since.
+func (d *draft) admits(presented *digest) bool {
+	return d.digest.equal(presented) || d.prev.kind == periodic && d.prev.digest.equal(presented)
+}
+
+// expires returns when a session ends that is used now.
+func (s *settings) expires(d *draft, created, now time.Time) time.Time {
+	end := now.Add(maxAge)
+	if idle := s.IdleTimeout; d.idle > 0 {
+		end = now.Add(d.idle)
+	} else if d.idle == 0 && idle > 0 {
+		end = now.Add(idle)
+	}
+	absolute := d.absolute
+	if absolute == 0 {
+		absolute = s.AbsoluteTimeout
+	}
+	if absolute > 0 {
+		if last := s.start(d, created).Add(absolute); last.Before(end) {
+			end = last
+		}
+	}
+	return end
+}
+
+// start is when the absolute timeout began: at the creation, or at the login.
+func (s *settings) start(d *draft, created time.Time) time.Time {
+	if d.authAt != 0 {
+		return later(created, time.Unix(0, d.authAt).UTC())
+	}
+	return created
+}

@@ -1,0 +1,162 @@
+package dotpath
+
+import (
+	"encoding/json"
+	"errors"
+	"unicode/utf8"
+)
+
+// ErrConflict is the error of a write that a list stands in the way of, or of an
+// Append to something else than a list.
+var ErrConflict = errors.New("path conflict")
+
+// Set returns doc with the value at a checked path replaced by raw. Missing
+// objects are made, a scalar in the way is replaced by one; a list in the way is
+// ErrConflict.
+func Set(doc []byte, path string, raw []byte) ([]byte, error) {
+	p, err := locate(doc, path)
+	if err != nil {
+		return nil, err
+	}
+	if p.missing != "" {
+		raw = p.nest(doc, raw)
+	}
+	return splice(doc, p.from, p.to, raw), nil
+}
+
+// Append returns doc with values added to the list at a checked path. An absent
+// list is made, and null counts as an empty one; anything else is ErrConflict.
+func Append(doc []byte, path string, raws ...[]byte) ([]byte, error) {
+	old, ok := Lookup(doc, path)
+	if ok && string(old) != "null" && (len(old) < 2 || old[0] != '[' || old[len(old)-1] != ']') {
+		return nil, ErrConflict
+	}
+	list := []byte{'['}
+	if ok && old[0] == '[' {
+		list = append(list, old[1:len(old)-1]...)
+	}
+	for _, raw := range raws {
+		if len(list) > 1 {
+			list = append(list, ',')
+		}
+		list = append(list, raw...)
+	}
+	return Set(doc, path, append(list, ']'))
+}
+
+// Remove returns doc without the value at a checked path, and whether there was
+// one. A value inside of a list is ErrConflict.
+func Remove(doc []byte, path string) ([]byte, bool, error) {
+	if _, ok := Lookup(doc, path); !ok {
+		return doc, false, nil
+	}
+	p, err := locate(doc, path)
+	if err != nil {
+		return nil, false, err
+	}
+	from, to := p.key, p.to
+	switch {
+	case doc[to] == ',':
+		to++
+	case doc[from-1] == ',':
+		from--
+	}
+	return splice(doc, from, to, nil), true, nil
+}
+
+// A place is where the value of a path is or belongs. If it is there, it is
+// doc[from:to] and its quoted key begins at doc[key]. Else missing is the part of
+// the path that has to be made: below the scalar doc[from:to], or in an object at
+// whose closing brace from and to stand.
+type place struct {
+	key, from, to int
+	missing       string
+}
+
+func locate(doc []byte, path string) (place, error) {
+	p := place{to: len(doc)}
+	for {
+		if p.from >= p.to || doc[p.from] == '[' {
+			return p, ErrConflict
+		}
+		p.missing = path
+		if doc[p.from] != '{' {
+			return p, nil
+		}
+		if p.to-p.from < 2 || doc[p.to-1] != '}' {
+			return p, ErrConflict // not JSON
+		}
+		seg, next, more := cut(path)
+		at, start, end := member(doc[p.from:p.to], seg)
+		if end < 0 {
+			p.from, p.to = p.to-1, p.to-1
+			return p, nil
+		}
+		p.key, p.from, p.to = p.from+at, p.from+start, p.from+end
+		if !more {
+			p.missing = ""
+			return p, nil
+		}
+		path = next
+	}
+}
+
+// nest wraps raw into what is missing: another member before a closing brace, or
+// a new object in place of a scalar.
+func (p place) nest(doc, raw []byte) []byte {
+	b := make([]byte, 0, len(p.missing)+len(raw)+16)
+	braces := 0
+	if p.from == p.to {
+		if doc[p.from-1] != '{' {
+			b = append(b, ',')
+		}
+	} else {
+		b = append(b, '{')
+		braces++
+	}
+	for path, more := p.missing, true; more; {
+		var seg string
+		seg, path, more = cut(path)
+		b = append(AppendString(b, seg), ':')
+		if more {
+			b = append(b, '{')
+			braces++
+		}
+	}
+	b = append(b, raw...)
+	for ; braces > 0; braces-- {
+		b = append(b, '}')
+	}
+	return b
+}
+
+func splice(doc []byte, from, to int, mid []byte) []byte {
+	b := make([]byte, 0, len(doc)-(to-from)+len(mid))
+	b = append(b, doc[:from]...)
+	b = append(b, mid...)
+	return append(b, doc[to:]...)
+}
+
+// AppendString appends s as a JSON string. Invalid UTF-8 becomes U+FFFD: callers
+// that must not lose bytes check before.
+func AppendString(b []byte, s string) []byte {
+	ascii := true
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c < ' ' || c == '"' || c == '\\' {
+			return appendQuoted(b, s)
+		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	if !ascii && !utf8.ValidString(s) {
+		return appendQuoted(b, s)
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}
+
+func appendQuoted(b []byte, s string) []byte {
+	q, _ := json.Marshal(s) // cannot fail for a string
+	return append(b, q...)
+}

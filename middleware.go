@@ -1,0 +1,295 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+)
+
+// Handler is the middleware. It gives every request a session that is loaded when
+// [From] is called first, and commits it when the response begins. A request
+// that never asks costs no store call and gets no header.
+//
+// It refuses what other sites make a browser do: unsafe methods with a foreign
+// origin get a 403 ([ErrCrossOrigin]) from the error handler; see
+// [http.CrossOriginProtection] and [Config].TrustedOrigins. GET, HEAD and OPTIONS
+// always pass, so they must change nothing.
+//
+// A panic in the handler commits nothing and goes on up. Wrapping twice in the
+// same manager is wrapping once.
+func (m *Manager) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m.exchange(r.Context()) != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		x := &exchange{Context: r.Context(), m: m, w: w}
+		x.entry.take(w.Header())
+		r = r.WithContext(x)
+		x.r = r
+		if err := m.origins.Check(r); err != nil {
+			m.OnError(w, r, errors.Join(ErrCrossOrigin, err))
+			return
+		}
+		next.ServeHTTP(x.writer(), r)
+		x.finish()
+	})
+}
+
+// HandlerFunc is a handler that cannot do without its session: it loads it first,
+// answers with the error handler if that fails, and hands it over. Outside of
+// [Manager.Handler] it brings the middleware itself.
+func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *Session)) http.Handler {
+	return m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, err := m.From(r.Context())
+		if err != nil {
+			m.OnError(w, r, err)
+			return
+		}
+		h(w, r, s)
+	}))
+}
+
+type (
+	anyKey struct{}             // the innermost session of a context
+	ownKey struct{ m *Manager } // a manager's own
+)
+
+// From returns the session of a request, and loads it on the first call; the
+// result of that, error included, stays for the request. The error is
+// [ErrNoSession] outside of the middleware, [ErrClosed], or a [*StoreError]: hand
+// it to [Error]. With several managers around, it is the innermost one's session.
+func From(ctx context.Context) (*Session, error) { return from(ctx.Value(anyKey{})) }
+
+// From is [From] for an application with several managers.
+func (m *Manager) From(ctx context.Context) (*Session, error) { return from(ctx.Value(ownKey{m})) }
+
+func from(v any) (*Session, error) {
+	switch v := v.(type) {
+	case *exchange:
+		return v.session()
+	case *Session:
+		return v, nil
+	}
+	return nil, ErrNoSession
+}
+
+// NewContext returns a context in which From finds the session, for transports
+// other than the middleware.
+func NewContext(ctx context.Context, s *Session) context.Context {
+	return &sessionContext{ctx, s}
+}
+
+type sessionContext struct {
+	context.Context
+	s *Session
+}
+
+func (c *sessionContext) Value(key any) any {
+	switch k := key.(type) {
+	case anyKey:
+		return c.s
+	case ownKey:
+		if k.m == c.s.m {
+			return c.s
+		}
+	}
+	return c.Context.Value(key)
+}
+
+func (m *Manager) exchange(ctx context.Context) *exchange {
+	x, _ := ctx.Value(ownKey{m}).(*exchange)
+	return x
+}
+
+// Error answers a request that failed with err, by the error handler of its
+// manager, or by [DefaultError] outside of the middleware.
+func Error(w http.ResponseWriter, r *http.Request, err error) {
+	switch v := r.Context().Value(anyKey{}).(type) {
+	case *exchange:
+		v.m.OnError(w, r, err)
+	case *Session:
+		v.m.OnError(w, r, err)
+	default:
+		DefaultError(w, r, err)
+	}
+}
+
+// DefaultError is the default of [Config].OnError. It answers in plain text
+//
+//   - 403 to a cross-origin write,
+//   - 409 if the session has ended meanwhile, or if another request took what
+//     [Take] took,
+//   - 503 with Retry-After if the store is down, full or too contended,
+//   - 500 to everything else, which is a mistake of the program.
+//
+// It sends no detail and no cookie, so the client keeps the one it has.
+func DefaultError(w http.ResponseWriter, _ *http.Request, err error) {
+	status := http.StatusInternalServerError
+	var store *StoreError
+	switch {
+	case errors.Is(err, ErrCrossOrigin):
+		status = http.StatusForbidden
+	case errors.Is(err, ErrEnded), errors.Is(err, errTaken):
+		status = http.StatusConflict
+	case errors.As(err, &store), errors.Is(err, ErrConflict), errors.Is(err, ErrClosed):
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", "2")
+	}
+	http.Error(w, http.StatusText(status), status)
+}
+
+// An exchange is one request on its way through the middleware. It is the
+// request's context as well, which saves an allocation.
+type exchange struct {
+	context.Context
+	m     *Manager
+	r     *http.Request
+	w     http.ResponseWriter
+	entry headers
+
+	loading sync.Mutex
+	s       *Session
+	err     error // of the load
+	asked   bool
+
+	beginning sync.Mutex  // held during the commit, so that nothing overtakes it
+	begun     atomic.Bool // the final header is out, or about to be
+	failed    error       // of the commit: the error handler has answered
+}
+
+func (x *exchange) Value(key any) any {
+	switch k := key.(type) {
+	case anyKey:
+		return x
+	case ownKey:
+		if k.m == x.m {
+			return x
+		}
+	}
+	return x.Context.Value(key)
+}
+
+// session loads the session on the first call.
+func (x *exchange) session() (*Session, error) {
+	x.loading.Lock()
+	defer x.loading.Unlock()
+	if x.asked {
+		return x.s, x.err
+	}
+	x.asked = true
+	if x.m.closed.Load() {
+		x.err = ErrClosed
+		return nil, x.err
+	}
+	value, found, unique := readCookie(x.r.Header, x.m.cookieName)
+	if found && (!unique || value == "") {
+		x.m.event(x, Event{Kind: EventBadCookie})
+		value = ""
+	}
+	var c deadlineContext
+	c.init(x.Context, x.m.StoreTimeout)
+	defer c.release()
+	if x.s, x.err = x.m.load(&c, Token(value)); x.err == nil {
+		x.s.client = x.m.Client(x.r).clean()
+		x.s.sealed = x.begun.Load()
+	}
+	return x.s, x.err
+}
+
+// loaded returns the session if there is one, and whether it was asked for.
+func (x *exchange) loaded() (s *Session, asked bool) {
+	x.loading.Lock()
+	defer x.loading.Unlock()
+	return x.s, x.asked
+}
+
+// begin commits before the response's final header. If that fails, the headers go
+// back to what they were, and the error handler answers in the handler's place.
+func (x *exchange) begin(status int) error {
+	x.beginning.Lock()
+	defer x.beginning.Unlock()
+	if x.begun.Swap(true) {
+		return x.failed
+	}
+	s, asked := x.loaded()
+	if !asked {
+		return nil
+	}
+	if s == nil {
+		varyOnCookie(x.w.Header())
+		return nil
+	}
+	cookie, err := x.m.commit(x, s, usageOf(x.r, status))
+	s.seal()
+	if err != nil {
+		x.failed = err
+		x.entry.restore(x.w.Header())
+		varyOnCookie(x.w.Header())
+		if !errors.Is(err, ErrEnded) {
+			x.m.Logger.LogAttrs(x, slog.LevelError, "session: commit failed", slog.Any("error", err))
+		}
+		x.m.OnError(x.w, x.r, err)
+		return err
+	}
+	varyOnCookie(x.w.Header())
+	if cookie != nil {
+		setCookie(x.w.Header(), cookie)
+	}
+	return nil
+}
+
+// finish ends the exchange when the handler has returned: a response that did not
+// begin does so now, and what was changed after the beginning is committed.
+func (x *exchange) finish() {
+	if !x.begun.Load() {
+		x.begin(http.StatusOK)
+		return
+	}
+	x.beginning.Lock()
+	defer x.beginning.Unlock()
+	s, _ := x.loaded()
+	if x.failed != nil || s == nil {
+		return
+	}
+	if _, err := x.m.commit(x, s, usesNone); err != nil {
+		x.m.Logger.LogAttrs(x, slog.LevelError, "session: changes after the response began were lost; make them before the first write", slog.Any("error", err))
+		x.m.event(x, Event{Kind: EventLate, Err: err})
+	}
+}
+
+// seal marks that the client can be told nothing more.
+func (s *Session) seal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed = true
+}
+
+// headers remembers what the response headers were, without copying values: they
+// are replaced, not written in place.
+type headers struct {
+	few  [4]header
+	list []header
+}
+
+type header struct {
+	name   string
+	values []string
+}
+
+func (h *headers) take(from http.Header) {
+	h.list = h.few[:0]
+	for name, values := range from {
+		h.list = append(h.list, header{name, values[:len(values):len(values)]})
+	}
+}
+
+func (h *headers) restore(to http.Header) {
+	clear(to)
+	for _, e := range h.list {
+		to[e.name] = e.values
+	}
+}

@@ -1,0 +1,170 @@
+package session
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/expanse-go/session/internal/dotpath"
+)
+
+// A draft is a session's state while it is being changed. Its slices are never
+// written in place, so that a copy of a draft is a snapshot.
+type draft struct {
+	envelope
+	doc   []byte
+	owner string
+}
+
+var emptyDoc = []byte("{}")
+
+// An op is one recorded change. A request's ops are its patch: what is applied
+// to the request's own view at once, and again to the stored document whenever
+// somebody else has committed in between.
+type op struct {
+	kind opKind
+	path string // canonical
+	raw  []byte // set, flash: the value; append: the values as a list; take: what was taken
+	gen  uint64 // keep, consume: the generation that was seen
+	fn   func(old []byte, ok bool) ([]byte, error)
+	// of the identity ops
+	owner          string
+	at             int64
+	idle, absolute time.Duration
+	persist        persistence
+}
+
+type opKind byte
+
+const (
+	opSet opKind = iota
+	opAppend
+	opUpdate
+	opRemove
+	opTake
+	opClear
+	opFlash
+	opFlashNow
+	opKeep
+	opConsume
+	opLogin
+	opTimeouts
+	opPersist
+)
+
+var errTaken = fmt.Errorf("session: taken by another request: %w", ErrConflict)
+
+// apply performs one op. The id is that of the commit, the generation of what it
+// flashes. On an error the draft is as before.
+func (d *draft) apply(o *op, id uint64) error {
+	doc, err := d.doc, error(nil)
+	switch o.kind {
+	case opSet, opFlash, opFlashNow:
+		doc, err = dotpath.Set(doc, o.path, o.raw)
+	case opAppend:
+		doc, err = appendList(doc, o.path, o.raw)
+	case opUpdate:
+		var raw []byte
+		if raw, err = o.fn(dotpath.Lookup(doc, o.path)); err == nil {
+			doc, err = dotpath.Set(doc, o.path, raw)
+		}
+	case opRemove:
+		doc, _, err = dotpath.Remove(doc, o.path)
+	case opTake:
+		if raw, ok := dotpath.Lookup(doc, o.path); !ok || !bytes.Equal(raw, o.raw) {
+			return errTaken
+		}
+		doc, _, err = dotpath.Remove(doc, o.path)
+	case opClear:
+		doc = emptyDoc
+	case opConsume:
+		if d.marked(o.path) == o.gen {
+			doc, _, err = dotpath.Remove(doc, o.path)
+		}
+	case opLogin:
+		d.owner, d.authAt = o.owner, o.at
+	case opTimeouts:
+		d.idle, d.absolute = o.idle, o.absolute
+	case opPersist:
+		d.persist = o.persist
+	}
+	if err != nil {
+		return pathError(o, err)
+	}
+	d.doc = doc
+	d.remark(o, id)
+	return nil
+}
+
+// remark keeps the flash marks in step: what writes or removes a value makes it,
+// and all below it, permanent; what only changes it leaves it a message.
+func (d *draft) remark(o *op, id uint64) {
+	switch o.kind {
+	case opSet, opRemove, opTake:
+		d.unmark(o.path)
+	case opConsume:
+		if d.marked(o.path) == o.gen {
+			d.unmark(o.path)
+		}
+	case opClear:
+		d.flash = nil
+	case opFlash:
+		d.unmark(o.path)
+		d.flash = append(slices.Clip(d.flash), mark{o.path, id})
+	case opKeep:
+		if d.marked(o.path) == o.gen {
+			d.flash = slices.Clone(d.flash)
+			i := slices.IndexFunc(d.flash, func(m mark) bool { return m.path == o.path })
+			d.flash[i].gen = id
+		}
+	}
+}
+
+func (d *draft) unmark(path string) {
+	for i, m := range d.flash {
+		if dotpath.Within(m.path, path) {
+			rest := slices.Clone(d.flash[:i])
+			for _, m := range d.flash[i+1:] {
+				if !dotpath.Within(m.path, path) {
+					rest = append(rest, m)
+				}
+			}
+			d.flash = rest
+			return
+		}
+	}
+}
+
+// marked returns the generation of a path's mark, 0 if it has none.
+func (d *draft) marked(path string) uint64 {
+	for _, m := range d.flash {
+		if m.path == path {
+			return m.gen
+		}
+	}
+	return 0
+}
+
+func appendList(doc []byte, path string, list []byte) ([]byte, error) {
+	if len(list) == 2 { // no values: still makes an absent list
+		if raw, ok := dotpath.Lookup(doc, path); !ok || string(raw) == "null" {
+			return dotpath.Set(doc, path, list)
+		}
+		return dotpath.Append(doc, path)
+	}
+	return dotpath.Append(doc, path, list[1:len(list)-1])
+}
+
+func pathError(o *op, err error) error {
+	if !errors.Is(err, dotpath.ErrConflict) {
+		return err
+	}
+	switch o.kind {
+	case opAppend:
+		return fmt.Errorf("session: append to %q: not a list, or inside of one: %w", o.path, ErrPathConflict)
+	default:
+		return fmt.Errorf("session: write to %q: inside of a list; change the whole list with Update: %w", o.path, ErrPathConflict)
+	}
+}
