@@ -1,0 +1,204 @@
+package memstore
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/quick"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+// TestPack checks that unpack undoes pack, for any record.
+func TestPack(t *testing.T) {
+	law := func(created int64, version uint64, owner, address, agent string, data []byte) bool {
+		r := session.Record{Owner: owner, Client: session.Client{Address: address, UserAgent: agent}, CreatedAt: time.Unix(0, created), Data: data}
+		p := unpack(pack(&r, version))
+		return p == packed{created, version, owner, address, agent, string(data)}
+	}
+	if err := quick.Check(law, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInstants(t *testing.T) {
+	for _, want := range []time.Time{{}, epoch, time.Unix(0, 0).UTC(), time.Unix(0, -1).UTC(), epoch.Add(1)} {
+		if got := instant(nanos(want)); !got.Equal(want) || got.Location() != want.Location() {
+			t.Errorf("%v came back as %v", want, got)
+		}
+	}
+	far := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	if got := nanos(far); got != farOff {
+		t.Errorf("the year 9999 became %d, want the last instant", got)
+	}
+}
+
+func TestAllocations(t *testing.T) {
+	ctx := context.Background()
+	s := New(Config{})
+	r := sized(rec('a', "ada", 1), 500)
+	create(t, s, r)
+	if got := testing.AllocsPerRun(100, func() {
+		if _, err := s.Load(ctx, r.ID); err != nil {
+			t.Error(err)
+		}
+	}); got > 1 {
+		t.Errorf("Load allocates %v times, want once, for the copy of Data", got)
+	}
+	if got := testing.AllocsPerRun(100, func() {
+		if err := s.Update(ctx, r); err != nil {
+			t.Error(err)
+		}
+		r.Version++
+	}); got > 1 {
+		t.Errorf("Update allocates %v times, want once", got)
+	}
+	if got := testing.AllocsPerRun(100, func() {
+		if err := s.Touch(ctx, r.ID, r.LastActivity, r.ExpiresAt); err != nil {
+			t.Error(err)
+		}
+	}); got != 0 {
+		t.Errorf("Touch allocates %v times, want never", got)
+	}
+}
+
+// TestCrowd has many goroutines write into a full store, and then checks that
+// nothing was counted twice or lost.
+func TestCrowd(t *testing.T) {
+	const workers, steps, maximum = 8, 2000, 50
+	s := New(Config{MaxSessions: maximum, MaxBytes: 40_000, Now: frozen})
+	var crowd sync.WaitGroup
+	for w := range workers {
+		crowd.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(w), 1))
+			for range steps {
+				if err := disturb(t.Context(), s, rng); err != nil {
+					t.Error(err)
+					return
+				}
+				if n := s.Len(); n > maximum {
+					t.Errorf("%d sessions in a store of %d", n, maximum)
+					return
+				}
+			}
+		})
+	}
+	crowd.Wait()
+
+	var sessions, bytes, owned int64
+	for i := range s.shards {
+		for _, ref := range s.shards[i].orders[byExpiry] {
+			body := s.shards[i].slot(ref).body
+			sessions++
+			bytes += cost(body)
+			if unpack(body).owner != "" {
+				owned += cost(body)
+			}
+		}
+	}
+	if q := &s.quota; q.sessions.Load() != sessions || q.bytes.Load() != bytes || q.owned.Load() != owned {
+		t.Errorf("counted %d sessions, %d bytes, %d owned; there are %d, %d, %d",
+			q.sessions.Load(), q.bytes.Load(), q.owned.Load(), sessions, bytes, owned)
+	}
+}
+
+// disturb does something random, and returns an error that must not be.
+func disturb(ctx context.Context, s *Store, rng *rand.Rand) error {
+	r := sized(rec(byte('a'+rng.IntN(100)), "", rng.IntN(100)), rng.IntN(1000))
+	if rng.IntN(4) == 0 {
+		r.Owner = "ada"
+		r.ExpiresAt = at(-rng.IntN(2))
+	}
+	var err error
+	switch rng.IntN(6) {
+	case 0, 1:
+		err = s.Create(ctx, r)
+	case 2:
+		if old, e := s.Load(ctx, r.ID); e == nil {
+			r.Version = old.Version
+			err = s.Update(ctx, r)
+		}
+	case 3:
+		err = s.Touch(ctx, r.ID, at(rng.IntN(200)), at(rng.IntN(200)))
+	case 4:
+		err = s.Delete(ctx, r.ID)
+	case 5:
+		_, err = s.Prune(ctx, at(-1), 3)
+	}
+	if errors.Is(err, session.ErrConflict) || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrFull) {
+		return nil
+	}
+	return err
+}
+
+// TestListDuringWrites changes the store in every step of a listing: what is
+// there all the time comes exactly once.
+func TestListDuringWrites(t *testing.T) {
+	s := New(Config{})
+	const steady = 999 // a multiple of 3, so that only newcomers are deleted
+	fill(t, s, steady, 10)
+	seen := map[session.ID]int{}
+	for next := steady; next < 3*steady; {
+		clear(seen)
+		for r, err := range s.List(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[r.ID]++
+			create(t, s, session.Record{ID: numbered(next)})
+			if err := s.Delete(t.Context(), numbered(next-next%3)); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Update(t.Context(), r); err != nil && !errors.Is(err, session.ErrNotFound) {
+				t.Fatal(err)
+			}
+			next++
+		}
+		for i := range steady {
+			if got := seen[numbered(i)]; got != 1 {
+				t.Fatalf("record %d was listed %d times, want once", i, got)
+			}
+		}
+	}
+}
+
+func TestWalksStopWithTheirContext(t *testing.T) {
+	s := New(Config{})
+	create(t, s, rec('a', "ada", 1), rec('b', "", 1))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if n, err := s.Prune(ctx, at(99999), 10); n != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("Prune = %d, %v; want 0 and the context's error", n, err)
+	}
+	for _, owner := range []string{"ada", ""} {
+		n := 0
+		for _, err := range s.ListOwner(ctx, owner) {
+			if n++; !errors.Is(err, context.Canceled) {
+				t.Errorf("ListOwner(%q) yields %v, want the context's error", owner, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("ListOwner(%q) yields %d times, want once", owner, n)
+		}
+	}
+}
+
+// TestOwnersOfOneHash lets two owners meet in one chain, as owners with equal
+// hashes do.
+func TestOwnersOfOneHash(t *testing.T) {
+	s := New(Config{})
+	create(t, s, rec('a', "ada", 1), rec('b', "bob", 1))
+	var found []slot
+	for i := range s.shards {
+		sh := &s.shards[i]
+		for h := range sh.owners {
+			found = sh.owned(found, h, "ada")
+		}
+	}
+	if len(found) != 1 || found[0].id != (session.ID{'a'}) {
+		t.Errorf("among all chains, %d records are ada's, want one", len(found))
+	}
+}
