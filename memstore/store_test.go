@@ -202,3 +202,30 @@ func TestOwnersOfOneHash(t *testing.T) {
 		t.Errorf("among all chains, %d records are ada's, want one", len(found))
 	}
 }
+
+// TestManyInOneShard fills every shard beyond one batch.
+func TestManyInOneShard(t *testing.T) {
+	const n = 3 * batch * shardCount
+	s := New(Config{})
+	for i := range n {
+		create(t, s, session.Record{ID: numbered(i), ExpiresAt: at(i)})
+	}
+	listed := 0
+	for _, err := range s.List(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed++
+	}
+	if listed != n {
+		t.Errorf("List yields %d records, want %d", listed, n)
+	}
+	for _, test := range []struct{ limit, want int }{{1, 1}, {5, 5}, {1000, 1000}, {n, n/2 - 1006}, {n, 0}} {
+		if got, err := s.Prune(t.Context(), at(n/2), test.limit); got != test.want || err != nil {
+			t.Errorf("Prune of %d = %d, %v; want %d", test.limit, got, err, test.want)
+		}
+	}
+	if s.Len() != n-n/2 {
+		t.Errorf("%d records are left, want %d", s.Len(), n-n/2)
+	}
+}
