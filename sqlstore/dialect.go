@@ -1,0 +1,140 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/expanse-go/session"
+)
+
+// A Dialect is the kind of database.
+type Dialect string
+
+// The dialects.
+const (
+	SQLite     Dialect = "sqlite"   // SQLite 3.37 and later
+	PostgreSQL Dialect = "postgres" // PostgreSQL 12 and later
+	MySQL      Dialect = "mysql"    // MySQL 8.0.1 and later, MariaDB 10.6 and later
+)
+
+var dialects = map[Dialect]*dialect{
+	SQLite:     &sqlite,
+	PostgreSQL: &postgres,
+	MySQL:      &mysql,
+}
+
+// A dialect is what the databases differ in; the statements that are common are in
+// statements.go.
+type dialect struct {
+	quote    string // around identifiers
+	numbered bool   // parameters are $1, $2, … instead of ?
+	greatest string // the function that gives the greater of two values
+
+	// ifAbsent ends an INSERT so that it changes nothing if the ID is there. Where
+	// it is empty, the INSERT fails with an error for which duplicate is true.
+	ifAbsent  string
+	duplicate func(error) bool
+
+	// transient is true for errors after which nothing of the statement was stored
+	// and a further try may succeed; tries bounds how often.
+	transient func(error) bool
+	tries     int
+
+	// prune deletes expired records in one statement, given the hour, the instant
+	// and a limit. Where it is empty, expired finds and locks them, to be deleted
+	// by key in the same transaction.
+	prune   string
+	expired string
+
+	together grouping
+
+	// migration is the template of the goose file that makes the table.
+	// indexInSchema: its indexes are named with the schema, their tables without.
+	migration     string
+	indexInSchema bool
+
+	// columns asks for the name and the type of each column and whether it alone is
+	// the primary key, given the schema ("" for the default one) and the table.
+	columns string
+
+	// check looks at more than the table. It may be nil.
+	check func(context.Context, *Store) error
+}
+
+// grouping is how writers of different sessions that wait at the same time commit
+// together.
+type grouping int
+
+const (
+	apart         grouping = iota // not at all
+	inTransaction                 // one transaction, a statement each
+	inStatement                   // one statement for all updates
+)
+
+// An identifier needs no more than quotes. Names of other forms are possible in all
+// three databases, but nobody needs them, and what is refused cannot be injected.
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+const (
+	maxSchema = 63 // PostgreSQL cuts longer names, MySQL allows 64
+	maxTable  = 48 // leaves room for the names of the indexes
+)
+
+// names are the quoted identifiers of one table.
+type names struct {
+	dialect       *dialect
+	schema, table string // not quoted; schema may be ""
+}
+
+func newNames(d Dialect, cfg Config) (names, error) {
+	n := names{dialects[d], cfg.Schema, cfg.Table}
+	if n.dialect == nil {
+		return n, fmt.Errorf("session: sqlstore: unknown dialect %q; use SQLite, PostgreSQL or MySQL", string(d))
+	}
+	if n.table == "" {
+		n.table = DefaultTable
+	}
+	var errs []error
+	check := func(field, name string, limit int) {
+		reason := ""
+		switch {
+		case len(name) > limit:
+			reason = fmt.Sprintf("longer than %d characters", limit)
+		case !identifier.MatchString(name):
+			reason = "use letters, digits and underscores only, and no digit first"
+		case d == SQLite && strings.HasPrefix(strings.ToLower(name), "sqlite_"):
+			reason = "SQLite keeps names that begin with sqlite_ for itself"
+		}
+		if reason != "" {
+			errs = append(errs, &session.ConfigError{Field: field, Value: name, Reason: reason})
+		}
+	}
+	if n.schema != "" {
+		check("Schema", n.schema, maxSchema)
+	}
+	check("Table", n.table, maxTable)
+	return n, errors.Join(errs...)
+}
+
+func (n names) quoted(name string) string { return n.dialect.quote + name + n.dialect.quote }
+
+// full is the table as statements name it.
+func (n names) full() string { return n.inSchema(n.table) }
+
+func (n names) inSchema(name string) string {
+	if n.schema == "" {
+		return n.quoted(name)
+	}
+	return n.quoted(n.schema) + "." + n.quoted(name)
+}
+
+// String is the table as messages name it.
+func (n names) String() string {
+	if n.schema == "" {
+		return n.table
+	}
+	return n.schema + "." + n.table
+}

@@ -1,0 +1,90 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+)
+
+// texts are the statements of one store.
+type texts struct {
+	load, exists                   string
+	create, update, delete, touch  string
+	prune, expired, deleteBatch    string
+	list, listOwner, listAnonymous string
+}
+
+func newTexts(n names) texts {
+	d := n.dialect
+	const page = "SELECT id, " + recordColumns + " FROM {table} WHERE id >= ?"
+	return texts{
+		load:   n.text("SELECT " + recordColumns + " FROM {table} WHERE id = ?"),
+		exists: n.text("SELECT 1 FROM {table} WHERE id = ?"),
+		create: n.text("INSERT INTO {table} (owner, address, user_agent, created_at, last_activity, expires_at, data, id, version) " +
+			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)" + d.ifAbsent),
+		update: n.text("UPDATE {table} SET version = version + 1, owner = ?, address = ?, user_agent = ?, " +
+			"created_at = ?, last_activity = ?, expires_at = ?, data = ? WHERE id = ? AND version = ?"),
+		delete: n.text("DELETE FROM {table} WHERE id = ?"),
+		touch: n.text("UPDATE {table} SET last_activity = {greatest}(last_activity, ?), expires_at = {greatest}(expires_at, ?) " +
+			"WHERE id = ? AND (last_activity < ? OR expires_at < ?)"),
+		prune:         n.text(d.prune),
+		expired:       n.text(d.expired),
+		deleteBatch:   n.text("DELETE FROM {table} WHERE id IN (?" + strings.Repeat(", ?", pruneBatch-1) + ")"),
+		list:          n.text(page + " ORDER BY id LIMIT ?"),
+		listOwner:     n.text(page + " AND owner = ? AND owner <> '' ORDER BY id LIMIT ?"),
+		listAnonymous: n.text(page + " AND owner = '' ORDER BY id LIMIT ?"),
+	}
+}
+
+// text fills in a statement's table, functions and parameters.
+func (n names) text(s string) string {
+	s = strings.ReplaceAll(s, "{table}", n.full())
+	s = strings.ReplaceAll(s, "{greatest}", n.dialect.greatest)
+	if !n.dialect.numbered {
+		return s
+	}
+	var b strings.Builder
+	for i := 1; ; i++ {
+		before, after, found := strings.Cut(s, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString("$" + strconv.Itoa(i))
+		s = after
+	}
+}
+
+// prepared returns the statement, preparing it at its first use. A statement that is
+// not prepared costs a second round trip each time. It needs a free connection the
+// first time, so it must not be called while holding one: the pool may have no other.
+func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+	s.mu.RLock()
+	stmt, closed := s.stmts[text], s.closed
+	s.mu.RUnlock()
+	if closed {
+		return nil, ErrClosed
+	}
+	if stmt != nil {
+		return stmt, nil
+	}
+	// Two may prepare the same at the same time; preparing under the lock would let
+	// everybody wait for one slow connection.
+	stmt, err := s.db.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first := s.stmts[text]; first != nil {
+		stmt.Close()
+		return first, nil
+	}
+	if s.closed {
+		stmt.Close()
+		return nil, ErrClosed
+	}
+	s.stmts[text] = stmt
+	return stmt, nil
+}

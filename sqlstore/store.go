@@ -1,0 +1,141 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+// A Config names the table. The zero value is the table "sessions" where the
+// connection looks first.
+type Config struct {
+	_ [0]func() // keyed literals only; not comparable
+
+	// Schema is the schema of the table: a schema of PostgreSQL, a database of
+	// MySQL, an attached database of SQLite. It must exist. At most 63 letters,
+	// digits and underscores. Defaults to the connection's own.
+	Schema string
+
+	// Table is the name of the table: at most 48 letters, digits and underscores.
+	// It is quoted, so that its case counts where the database minds case, and
+	// reserved words work. Defaults to [DefaultTable].
+	Table string
+}
+
+// DefaultTable is the table of a [Config] that names none.
+const DefaultTable = "sessions"
+
+// ErrClosed is returned by every method of a store after [Store.Close].
+var ErrClosed = errors.New("session: the store is closed")
+
+// A Store keeps sessions in one table of a database. It implements
+// [session.Store], [session.Toucher], [session.Pruner], [session.Lister] and
+// [session.OwnerLister], and may be used by many goroutines; the table may be used
+// by many processes.
+type Store struct {
+	db    *sql.DB
+	names names
+	text  texts
+	group *group // nil: every write goes straight to the database
+
+	mu     sync.RWMutex
+	stmts  map[string]*sql.Stmt // :: text → statement, prepared at first use
+	closed bool
+}
+
+var (
+	_ session.Store       = (*Store)(nil)
+	_ session.Toucher     = (*Store)(nil)
+	_ session.Pruner      = (*Store)(nil)
+	_ session.Lister      = (*Store)(nil)
+	_ session.OwnerLister = (*Store)(nil)
+)
+
+// New returns a store on db, which stays the caller's: its pool should allow as many
+// connections as requests may use the store at once, and it is closed after the
+// store. New does not talk to the database; call [Store.Check] before serving.
+//
+// It fails for a nil db, an unknown dialect, and names that are no identifiers (each
+// of those as a [*session.ConfigError], all of them joined).
+func New(db *sql.DB, d Dialect, cfg Config) (*Store, error) {
+	if db == nil {
+		return nil, errors.New("session: sqlstore.New needs a database; open one by sql.Open")
+	}
+	n, err := newNames(d, cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{db: db, names: n, text: newTexts(n), stmts: make(map[string]*sql.Stmt)}
+	s.group = newGroup(s)
+	return s, nil
+}
+
+// Close releases the prepared statements. It waits for no call and does not close
+// the database. Closing again does nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	stmts := s.stmts
+	s.stmts, s.closed = nil, true
+	s.mu.Unlock()
+	var errs []error
+	for _, stmt := range stmts {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Load implements [session.Store] by one SELECT by primary key.
+func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error) {
+	r := session.Record{ID: id}
+	err := s.retry(ctx, func() error {
+		stmt, err := s.prepared(ctx, s.text.load)
+		if err != nil {
+			return err
+		}
+		return scanRecord(stmt.QueryRowContext(ctx, id[:]).Scan, &r)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return session.Record{}, session.ErrNotFound
+	}
+	if err != nil {
+		return session.Record{}, failed(ctx, opLoad, id, err)
+	}
+	return r, nil
+}
+
+// Create implements [session.Store] by one INSERT.
+func (s *Store) Create(ctx context.Context, r session.Record) error {
+	return s.write(ctx, &write{op: opCreate, rec: r})
+}
+
+// Update implements [session.Store] by one UPDATE that names ID and version. Only if
+// it finds no row, a SELECT tells a conflict from absence.
+func (s *Store) Update(ctx context.Context, r session.Record) error {
+	return s.write(ctx, &write{op: opUpdate, rec: r})
+}
+
+// Delete implements [session.Store] by one DELETE.
+func (s *Store) Delete(ctx context.Context, id session.ID) error {
+	return s.write(ctx, &write{op: opDelete, rec: session.Record{ID: id}})
+}
+
+// Touch implements [session.Toucher] by one UPDATE, which does nothing if neither
+// instant is later than the stored one.
+func (s *Store) Touch(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
+	r := session.Record{ID: id, LastActivity: lastActivity, ExpiresAt: expires}
+	return s.write(ctx, &write{op: opTouch, rec: r})
+}
+
+// failed wraps an error that is none of the contract's. Drivers do not all say that
+// an operation ended because its context did, so that is said here.
+func failed(ctx context.Context, o op, id session.ID, err error) error {
+	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w (%w)", cause, err)
+	}
+	return &session.StoreError{Op: string(o), ID: id, Err: err}
+}

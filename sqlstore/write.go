@@ -1,0 +1,128 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/expanse-go/session"
+)
+
+// op is the name of an operation, as [session.StoreError] gives it.
+type op string
+
+const (
+	opLoad   op = "load"
+	opCreate op = "create"
+	opUpdate op = "update"
+	opDelete op = "delete"
+	opTouch  op = "touch"
+	opPrune  op = "prune"
+	opList   op = "list"
+)
+
+// A write is one call of a method that writes.
+type write struct {
+	op  op
+	rec session.Record // as far as op needs it
+
+	limit, pruned int // of opPrune
+
+	waiting // while it is in a group
+}
+
+func (s *Store) write(ctx context.Context, w *write) error {
+	var err error
+	if s.group != nil && s.group.takes(w.op) {
+		err = s.group.do(ctx, w)
+	} else {
+		err = s.writeAlone(ctx, w)
+	}
+	if err == nil || err == session.ErrNotFound || err == session.ErrConflict {
+		return err
+	}
+	return failed(ctx, w.op, w.rec.ID, err)
+}
+
+func (s *Store) writeAlone(ctx context.Context, w *write) error {
+	return s.retry(ctx, func() error {
+		if w.op == opPrune && s.text.prune == "" {
+			return s.pruneLocked(ctx, w)
+		}
+		return s.exec(ctx, nil, w)
+	})
+}
+
+// statement returns the text of a write and its arguments.
+func (s *Store) statement(w *write) (string, []any) {
+	r := &w.rec
+	switch w.op {
+	case opCreate:
+		return s.text.create, recordArgs(r, r.ID[:])
+	case opUpdate:
+		return s.text.update, recordArgs(r, r.ID[:], int64(r.Version))
+	case opDelete:
+		return s.text.delete, []any{r.ID[:]}
+	case opTouch:
+		active, expires := nanos(r.LastActivity), nanos(r.ExpiresAt)
+		return s.text.touch, []any{active, expires, r.ID[:], active, expires}
+	default:
+		return s.text.prune, w.pruneArgs()
+	}
+}
+
+// exec runs a write by its statement, in tx unless that is nil. In a transaction,
+// all statements that it can need must have been prepared before.
+func (s *Store) exec(ctx context.Context, tx *sql.Tx, w *write) error {
+	text, args := s.statement(w)
+	stmt, err := s.preparedIn(ctx, tx, text)
+	if err != nil {
+		return err
+	}
+	result, err := stmt.ExecContext(ctx, args...)
+	if err != nil {
+		if duplicate := s.names.dialect.duplicate; w.op == opCreate && duplicate != nil && duplicate(err) {
+			return session.ErrConflict
+		}
+		return err
+	}
+	n, err := result.RowsAffected()
+	if err != nil {
+		return err
+	}
+	switch {
+	case w.op == opCreate && n == 0:
+		return session.ErrConflict
+	case w.op == opUpdate && n == 0:
+		return s.whyNot(ctx, tx, w.rec.ID)
+	case w.op == opPrune:
+		w.pruned = int(n)
+	}
+	return nil
+}
+
+// whyNot tells why an update found no row. It must not run in a transaction of MySQL,
+// whose REPEATABLE READ would answer from before.
+func (s *Store) whyNot(ctx context.Context, tx *sql.Tx, id session.ID) error {
+	stmt, err := s.preparedIn(ctx, tx, s.text.exists)
+	if err != nil {
+		return err
+	}
+	var one int
+	err = stmt.QueryRowContext(ctx, id[:]).Scan(&one)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return session.ErrNotFound
+	case err != nil:
+		return err
+	}
+	return session.ErrConflict
+}
+
+func (s *Store) preparedIn(ctx context.Context, tx *sql.Tx, text string) (*sql.Stmt, error) {
+	stmt, err := s.prepared(ctx, text)
+	if err == nil && tx != nil {
+		stmt = tx.StmtContext(ctx, stmt)
+	}
+	return stmt, err
+}
