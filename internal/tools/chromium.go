@@ -1,9 +1,19 @@
 package main
 
-import "context"
+import (
+	"context"
+	"os/exec"
+)
 
+// findChromium returns a browser that speaks the DevTools protocol.
 func findChromium() string {
-	return lookup("/Applications/*/Contents/MacOS", "chromium", "chromium-browser", "google-chrome", "Google Chrome", "Chromium")
+	const mac = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+	for _, program := range []string{"chromium", "chromium-browser", "google-chrome", mac} {
+		if found, err := exec.LookPath(program); err == nil {
+			return found
+		}
+	}
+	return ""
 }
 
 // startChromium has nothing to start: a test starts its own browsers.

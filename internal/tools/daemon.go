@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,7 +34,7 @@ type daemon struct {
 // terminal reaches the tests but not the server below them.
 func launch(as *syscall.Credential, dir, name string, args ...string) (*daemon, error) {
 	d := &daemon{cmd: exec.Command(name, args...), log: new(logBuffer), exited: make(chan struct{})}
-	d.cmd.Dir = dir
+	d.cmd.Dir, d.cmd.Env = dir, serverEnv(dir)
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setpgid: true}
 	if err := d.cmd.Start(); err != nil {
@@ -121,13 +120,17 @@ func prepare(ctx context.Context, dir, name string, program string, args ...stri
 		}
 	}
 	c := exec.CommandContext(ctx, program, args...)
-	c.Dir = dir
+	c.Dir, c.Env = dir, serverEnv(dir)
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	if log, err := c.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%s: %w:\n%s", filepath.Base(program), err, log)
 	}
 	return as, nil
 }
+
+// serverEnv is our environment, but for the temporary folder: ours may be closed to
+// the user who runs the server.
+func serverEnv(dir string) []string { return append(os.Environ(), "TMPDIR="+dir) }
 
 func credential(name string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
@@ -140,22 +143,6 @@ func credential(name string) (*syscall.Credential, error) {
 	uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
 	gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, errors.Join(err1, err2)
-}
-
-// lookup returns the first of the programs that is there: in one of the folders, of
-// which the last is the newest version, or in the PATH.
-func lookup(folders string, programs ...string) string {
-	for _, program := range programs {
-		found, _ := filepath.Glob(filepath.Join(folders, program))
-		slices.SortFunc(found, func(a, b string) int { return len(a) - len(b) })
-		if len(found) > 0 {
-			return found[len(found)-1]
-		}
-		if name, err := exec.LookPath(program); err == nil {
-			return name
-		}
-	}
-	return ""
 }
 
 // A logBuffer keeps what a server prints, to be read while it prints.

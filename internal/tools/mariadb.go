@@ -9,12 +9,18 @@ import (
 )
 
 // findMariaDB returns mariadbd, if the program that makes its system tables is there
-// too. Oracle's mysqld takes other options: name one by SESSION_TEST_MYSQL.
+// too. It may be outside the PATH of ordinary users. Oracle's mysqld takes other
+// options: run one yourself and name it in SESSION_TEST_MYSQL.
 func findMariaDB() string {
 	if _, err := exec.LookPath("mariadb-install-db"); err != nil {
 		return ""
 	}
-	return lookup("/usr/sbin", "mariadbd")
+	for _, program := range []string{"mariadbd", "/usr/sbin/mariadbd"} {
+		if found, err := exec.LookPath(program); err == nil {
+			return found
+		}
+	}
+	return ""
 }
 
 // startMariaDB returns the DSN of go-sql-driver for root, without a password, and

@@ -3,25 +3,42 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
 
-// findPostgres returns the folder of initdb and postgres, which Debian keeps out of
-// the PATH, one folder a version.
+// findPostgres returns the folder of initdb and postgres. Debian keeps them out of
+// the PATH, one folder a version; the newest is taken.
 func findPostgres() string {
-	initdb := lookup("/usr/lib/postgresql/*/bin", "initdb")
-	if initdb == "" {
-		return ""
-	}
-	if resolved, err := filepath.EvalSymlinks(initdb); err == nil {
-		initdb = resolved
-	}
-	if dir := filepath.Dir(initdb); exists(filepath.Join(dir, "postgres")) {
+	if dir := newestPostgres("/usr/lib/postgresql"); dir != "" {
 		return dir
 	}
-	return ""
+	initdb, err := exec.LookPath("initdb")
+	if err != nil {
+		return ""
+	}
+	// postgres is beside the program itself, not beside a link to it.
+	if initdb, err = filepath.EvalSymlinks(initdb); err != nil || !exists(filepath.Join(filepath.Dir(initdb), "postgres")) {
+		return ""
+	}
+	return filepath.Dir(initdb)
+}
+
+// newestPostgres looks for VERSION/bin/initdb in a folder: 9.6, 13, 15, 17. Packages
+// of the client alone have such a folder too, but no initdb.
+func newestPostgres(in string) string {
+	newest, dir := 0.0, ""
+	found, _ := filepath.Glob(filepath.Join(in, "*", "bin", "initdb")) // the pattern is well-formed
+	for _, initdb := range found {
+		bin := filepath.Dir(initdb)
+		if v, err := strconv.ParseFloat(filepath.Base(filepath.Dir(bin)), 64); err == nil && v > newest {
+			newest, dir = v, bin
+		}
+	}
+	return dir
 }
 
 // startPostgres returns the URL of a superuser. There is no password, and no Unix
