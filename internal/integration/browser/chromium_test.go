@@ -131,8 +131,8 @@ func (p *person) press(css string) {
 // fill replaces what is in a field by typing.
 func (p *person) fill(css, text string) {
 	p.t.Helper()
-	field := chromedp.CSS(css)
-	p.do(chromedp.SetValue(field, ""), chromedp.SendKeys(field, text))
+	eval[chromedp.Void](p, fmt.Sprintf(`document.querySelector(%s).select()`, quote(css)))
+	p.do(chromedp.KeyEvent(text))
 }
 
 // eval evaluates JavaScript as the developer tools do, which also works in a page
@@ -144,6 +144,14 @@ func eval[T any](p *person, js string) T {
 		p.t.Fatalf("%s: %v", js, err)
 	}
 	return v
+}
+
+// await waits until JavaScript is true.
+func (p *person) await(js string) {
+	p.t.Helper()
+	if _, err := chromedp.Run(p.ctx, chromedp.Poll[bool](js)); err != nil {
+		p.t.Fatalf("waiting for %s: %v", js, err)
+	}
 }
 
 // text is what an element shows, "" if there is no such element.

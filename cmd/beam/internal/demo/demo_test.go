@@ -1,0 +1,305 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/memstore"
+)
+
+// paths are all pages that a visitor can open.
+var paths = []string{"/", "/account", "/cart", "/contact", "/sessions", "/race"}
+
+// A site is the running demo.
+type site struct {
+	*httptest.Server
+	store   *spy
+	manager *session.Manager
+}
+
+func open(t *testing.T) *site {
+	t.Helper()
+	store := &spy{Store: memstore.New(memstore.Config{})}
+	quiet := slog.New(slog.DiscardHandler)
+	m, err := session.New(store, session.Config{
+		Cookie: session.CookieConfig{DangerouslyAllowHTTP: true},
+		Logger: quiet,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{httptest.NewServer(New(m, Options{Store: "test", Logger: quiet})), store, m}
+	t.Cleanup(func() {
+		s.Close()
+		if err := m.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// A spy counts what is asked of a store, and can let it be down.
+type spy struct {
+	session.Store
+	calls atomic.Int64
+	down  atomic.Bool
+}
+
+var errDown = errors.New("store is down")
+
+func (s *spy) call() error {
+	s.calls.Add(1)
+	if s.down.Load() {
+		return errDown
+	}
+	return nil
+}
+
+func (s *spy) Unwrap() session.Store { return s.Store }
+
+func (s *spy) Load(ctx context.Context, id session.ID) (session.Record, error) {
+	if err := s.call(); err != nil {
+		return session.Record{}, err
+	}
+	return s.Store.Load(ctx, id)
+}
+
+func (s *spy) Create(ctx context.Context, r session.Record) error {
+	if err := s.call(); err != nil {
+		return err
+	}
+	return s.Store.Create(ctx, r)
+}
+
+func (s *spy) Update(ctx context.Context, r session.Record) error {
+	if err := s.call(); err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, r)
+}
+
+func (s *spy) ListOwner(ctx context.Context, owner string) iter.Seq2[session.Record, error] {
+	if err := s.call(); err != nil {
+		return func(yield func(session.Record, error) bool) { yield(session.Record{}, err) }
+	}
+	return session.ListOwner(ctx, s.Store, owner)
+}
+
+// A client is a browser without a screen: it keeps cookies and follows redirects.
+type client struct {
+	t    *testing.T
+	http *http.Client
+	base string
+}
+
+func (s *site) visitor(t *testing.T) *client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := &http.Transport{MaxIdleConnsPerHost: racers}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &client{t, &http.Client{Jar: jar, Transport: tr, Timeout: 30 * time.Second}, s.URL}
+}
+
+// An answer is a response that was read.
+type answer struct {
+	t      *testing.T
+	status int
+	header http.Header
+	body   string
+}
+
+func (c *client) send(req *http.Request) answer {
+	c.t.Helper()
+	a, err := c.try(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return a
+}
+
+// try is send for other goroutines than the test's own.
+func (c *client) try(req *http.Request) (answer, error) {
+	res, err := c.http.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	return answer{c.t, res.StatusCode, res.Header, string(body)}, err
+}
+
+func (c *client) request(method, path string, form url.Values) *http.Request {
+	c.t.Helper()
+	req, err := http.NewRequest(method, c.base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return req
+}
+
+func (c *client) get(path string) answer {
+	c.t.Helper()
+	return c.send(c.request("GET", path, nil))
+}
+
+// post sends a form, given as names and values in turn, and follows the redirect.
+func (c *client) post(path string, fields ...string) answer {
+	c.t.Helper()
+	form := url.Values{}
+	for i := 0; i+1 < len(fields); i += 2 {
+		form.Add(fields[i], fields[i+1])
+	}
+	return c.send(c.request("POST", path, form))
+}
+
+// token is the value of the session cookie, "" if there is none.
+func (c *client) token() string {
+	c.t.Helper()
+	u, err := url.Parse(c.base)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, cookie := range c.http.Jar.Cookies(u) {
+		if cookie.Name == "session" {
+			return cookie.Value
+		}
+	}
+	return ""
+}
+
+// use gives the client a token that it did not get itself.
+func (c *client) use(token string) {
+	c.t.Helper()
+	u, err := url.Parse(c.base)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.http.Jar.SetCookies(u, []*http.Cookie{{Name: "session", Value: token}})
+}
+
+var blank = regexp.MustCompile(`\s+`)
+
+// has checks that the page contains the text, wherever its lines break.
+func (a answer) has(text string) answer {
+	a.t.Helper()
+	if !strings.Contains(blank.ReplaceAllString(a.body, " "), text) {
+		a.t.Errorf("the page does not contain %q:\n%s", text, a.body)
+	}
+	return a
+}
+
+func (a answer) lacks(text string) answer {
+	a.t.Helper()
+	if strings.Contains(blank.ReplaceAllString(a.body, " "), text) {
+		a.t.Errorf("the page contains %q:\n%s", text, a.body)
+	}
+	return a
+}
+
+func (a answer) is(status int) answer {
+	a.t.Helper()
+	if a.status != status {
+		a.t.Errorf("status %d, want %d:\n%s", a.status, status, a.body)
+	}
+	return a
+}
+
+func TestUntouchedVisitor(t *testing.T) {
+	s := open(t)
+	c := s.visitor(t)
+	for _, p := range paths {
+		a := c.get(p).is(http.StatusOK).has("nothing stored")
+		if got := a.header["Set-Cookie"]; got != nil {
+			t.Errorf("%s sets %q for a visitor who wrote nothing", p, got)
+		}
+	}
+	if got := s.store.calls.Load(); got != 0 {
+		t.Errorf("%d store calls for a visitor without a cookie, want none", got)
+	}
+}
+
+func TestAnswersWithoutAPage(t *testing.T) {
+	c := open(t).visitor(t)
+	c.get("/nowhere").is(http.StatusNotFound).has("There is no page at this address.")
+	c.get("/static/nothing.css").is(http.StatusNotFound)
+	a := c.send(c.request("DELETE", "/cart", nil)).is(http.StatusMethodNotAllowed)
+	if got, want := a.header.Get("Allow"), "GET, HEAD"; got != want {
+		t.Errorf("Allow of /cart is %q, want %q", got, want)
+	}
+	a = c.get("/cart/add").is(http.StatusMethodNotAllowed)
+	if got, want := a.header.Get("Allow"), "POST"; got != want {
+		t.Errorf("Allow of /cart/add is %q, want %q", got, want)
+	}
+	c.post("/contact", "message", strings.Repeat("x", maxForm)).is(http.StatusBadRequest)
+}
+
+func TestSecurityHeaders(t *testing.T) {
+	c := open(t).visitor(t)
+	for _, p := range append(paths, "/nowhere", "/race/result") {
+		h := c.get(p).header
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff",
+			"Referrer-Policy":        "same-origin",
+			"Cache-Control":          "no-store",
+		} {
+			if got := h.Get(name); got != want {
+				t.Errorf("%s of %s is %q, want %q", name, p, got, want)
+			}
+		}
+		policy := h.Get("Content-Security-Policy")
+		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") {
+			t.Errorf("Content-Security-Policy of %s is %q", p, policy)
+		}
+	}
+}
+
+func TestOtherSitesCannotPost(t *testing.T) {
+	s := open(t)
+	c := s.visitor(t)
+	req := c.request("POST", "/account/sign-in", url.Values{"name": {"Mallory"}})
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	c.send(req).is(http.StatusForbidden)
+	if got := s.store.calls.Load(); got != 0 {
+		t.Errorf("%d store calls, want none", got)
+	}
+}
+
+func TestStoreDown(t *testing.T) {
+	s := open(t)
+	c := s.visitor(t)
+	c.post("/account/sign-in", "name", "Ada")
+	before := c.token()
+	s.store.down.Store(true)
+	for _, p := range paths {
+		a := c.get(p).is(http.StatusServiceUnavailable)
+		if a.header.Get("Retry-After") == "" || a.header["Set-Cookie"] != nil {
+			t.Errorf("%s while the store is down: headers %v", p, a.header)
+		}
+	}
+	c.post("/cart/add", "product", "cup").is(http.StatusServiceUnavailable)
+	s.store.down.Store(false)
+	if c.token() != before {
+		t.Error("the cookie changed while the store was down")
+	}
+	c.get("/account").has("Signed in as")
+	c.get("/cart").has("Nothing yet.")
+}
