@@ -1,0 +1,197 @@
+// Package integration tests every store against real databases, through every
+// driver that the documentation names. It is a module of its own, so that the library
+// does not depend on drivers, and is not released.
+package integration
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/lib/pq"
+	_ "github.com/mattn/go-sqlite3"
+	_ "modernc.org/sqlite"
+
+	"github.com/expanse-go/session/sqlstore"
+)
+
+// A database is a kind of database through one driver.
+type database struct {
+	name    string
+	dialect sqlstore.Dialect
+	driver  string
+	place   func(tb testing.TB) place
+}
+
+// A place is an empty database, or an empty schema of one; it is gone after the test.
+type place struct {
+	driver, dsn string
+	schema      string // "" if the connection leads there
+	conns       int    // 0: many
+}
+
+var databases = []database{
+	{"sqlite-modernc", sqlstore.SQLite, "sqlite", sqliteFile("sqlite", "?_pragma=busy_timeout(5000)")},
+	{"sqlite-modernc-bare", sqlstore.SQLite, "sqlite", sqliteFile("sqlite", "")},
+	{"sqlite-modernc-memory", sqlstore.SQLite, "sqlite", sqliteMemory("sqlite")},
+	{"sqlite-mattn", sqlstore.SQLite, "sqlite3", sqliteFile("sqlite3", "")},
+	{"sqlite-mattn-memory", sqlstore.SQLite, "sqlite3", sqliteMemory("sqlite3")},
+	{"postgres-pgx", sqlstore.PostgreSQL, "pgx", postgresSchema("pgx")},
+	{"postgres-pq", sqlstore.PostgreSQL, "postgres", postgresSchema("postgres")},
+	{"mysql", sqlstore.MySQL, "mysql", mysqlDatabase(false)},
+	{"mysql-found-rows", sqlstore.MySQL, "mysql", mysqlDatabase(true)},
+}
+
+// each runs a test on every database for which ok is true.
+func each(t *testing.T, ok func(database) bool, test func(*testing.T, database)) {
+	for _, d := range databases {
+		if ok(d) {
+			t.Run(d.name, func(t *testing.T) { test(t, d) })
+		}
+	}
+}
+
+func all(database) bool { return true }
+
+func sqliteFile(driver, options string) func(testing.TB) place {
+	return func(tb testing.TB) place {
+		return place{driver: driver, dsn: "file:" + filepath.Join(tb.TempDir(), "test.db") + options}
+	}
+}
+
+func sqliteMemory(driver string) func(testing.TB) place {
+	return func(testing.TB) place { return place{driver: driver, dsn: ":memory:", conns: 1} }
+}
+
+func postgresSchema(driver string) func(testing.TB) place {
+	return func(tb testing.TB) place {
+		tb.Helper()
+		p := place{driver: driver, dsn: server(tb, "SESSION_TEST_POSTGRES"), schema: randomName()}
+		db := p.connect(tb)
+		mustExec(tb, db, `CREATE SCHEMA "`+p.schema+`"`)
+		tb.Cleanup(func() { mustExec(tb, db, `DROP SCHEMA "`+p.schema+`" CASCADE`) })
+		return p
+	}
+}
+
+func mysqlDatabase(foundRows bool) func(testing.TB) place {
+	return func(tb testing.TB) place {
+		tb.Helper()
+		p := place{driver: "mysql", dsn: server(tb, "SESSION_TEST_MYSQL")}
+		name := randomName()
+		admin := p.connect(tb)
+		mustExec(tb, admin, "CREATE DATABASE `"+name+"`")
+		tb.Cleanup(func() { mustExec(tb, admin, "DROP DATABASE `"+name+"`") })
+		cfg, err := mysql.ParseDSN(p.dsn)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		cfg.DBName, cfg.ClientFoundRows = name, foundRows
+		p.dsn = cfg.FormatDSN()
+		return p
+	}
+}
+
+// server returns the address of a server. Where everything must run, a missing one
+// fails the test.
+func server(tb testing.TB, env string) string {
+	tb.Helper()
+	dsn := os.Getenv(env)
+	if dsn != "" {
+		return dsn
+	}
+	message := env + ` is not set; "make test" installs the server, starts it and sets the variable`
+	if os.Getenv("CI") == "true" {
+		tb.Fatal(message)
+	}
+	tb.Skip(message)
+	return ""
+}
+
+func randomName() string { return "test_" + strings.ToLower(rand.Text()[:12]) }
+
+// connect opens a pool, which is closed after the test.
+func (p place) connect(tb testing.TB) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open(p.driver, p.dsn)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { db.Close() })
+	conns := p.conns
+	if conns == 0 {
+		conns = 20
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db
+}
+
+// table makes the table of a new configuration by the migration.
+func (p place) table(tb testing.TB, db *sql.DB, d sqlstore.Dialect) sqlstore.Config {
+	tb.Helper()
+	cfg := sqlstore.Config{Schema: p.schema, Table: fmt.Sprintf("sessions_%d", tables.Add(1))}
+	migrate(tb, db, d, cfg)
+	return cfg
+}
+
+var tables atomic.Int64
+
+func migrate(tb testing.TB, db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) {
+	tb.Helper()
+	migrations, err := sqlstore.Migrations(d, cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, m := range migrations {
+		for statement := range strings.SplitSeq(m.Up(), ";\n") {
+			if strings.TrimSpace(statement) != "" {
+				mustExec(tb, db, statement)
+			}
+		}
+	}
+}
+
+func open(tb testing.TB, db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) *sqlstore.Store {
+	tb.Helper()
+	s, err := sqlstore.New(db, d, cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	if err := s.Check(context.Background()); err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// store is a store on a table of its own.
+func (d database) store(tb testing.TB) *sqlstore.Store {
+	tb.Helper()
+	p := d.place(tb)
+	db := p.connect(tb)
+	return open(tb, db, d.dialect, p.table(tb, db, d.dialect))
+}
+
+func mustExec(tb testing.TB, db *sql.DB, statement string, args ...any) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if _, err := db.ExecContext(ctx, statement, args...); err != nil {
+		tb.Fatalf("%s: %v", statement, err)
+	}
+}
+
