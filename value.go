@@ -49,15 +49,28 @@ func (s *Session) Decode(path string, dst any) error {
 		return fmt.Errorf("session: no value at %q: %w", path, ErrNotFound)
 	}
 	var err error
-	if p, ok := dst.(*any); ok && p != nil {
-		*p, err = decodeAny(raw)
-	} else {
+	switch p := dst.(type) {
+	case *any:
+		err = into(p, raw)
+	case *map[string]any:
+		err = into(p, raw)
+	case *[]any:
+		err = into(p, raw)
+	default:
 		err = json.Unmarshal(raw, dst)
 	}
 	if err != nil {
 		return &TypeError{Path: path, Want: typeName(dst, true), Err: err}
 	}
 	return nil
+}
+
+func into[T any](dst *T, raw []byte) error {
+	v, err := decode[T](raw)
+	if err == nil {
+		*dst = v
+	}
+	return err
 }
 
 // decode reads a T. The common types are read without reflection.

@@ -1,0 +1,28 @@
+package session_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/pagemodel"
+	"github.com/expanse-go/session/memstore"
+)
+
+// TestModel holds sessions against a plain model of them, over random sequences of
+// all operations in several requests, with idle time in between.
+func TestModel(t *testing.T) {
+	for range 300 {
+		if err := pagemodel.Walk(memstore.New(memstore.Config{}), rand.Uint64(), 40); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDiscardWalk shows that the null store forgets between requests and never
+// sends a cookie.
+func TestDiscardKeepsNothing(t *testing.T) {
+	if err := pagemodel.Walk(session.Discard, 1, 40); err == nil {
+		t.Fatal("the model did not notice that nothing is kept")
+	}
+}
