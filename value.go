@@ -66,6 +66,9 @@ func (s *Session) Decode(path string, dst any) error {
 }
 
 func into[T any](dst *T, raw []byte) error {
+	if dst == nil {
+		return errors.New("nil pointer")
+	}
 	v, err := decode[T](raw)
 	if err == nil {
 		*dst = v
