@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/expanse-go/session"
 )
@@ -60,9 +61,15 @@ func contextLoad(p *probe) error {
 	})
 }
 
+// contextCreate compares with what a Create stores that is left in peace.
 func contextCreate(p *probe) error {
+	model, err := p.create(p.full())
+	if err != nil {
+		return err
+	}
 	return p.interrupted(func(ctx context.Context) error {
 		r := p.full()
+		r.Data = model.Data
 		err := p.store.Create(ctx, clone(r))
 		if wrong := definite("Create", err); wrong != nil {
 			return wrong
@@ -74,18 +81,29 @@ func contextCreate(p *probe) error {
 			}
 			return nil
 		}
-		r.Version = got.Version
-		return diff(got, r)
+		want := model
+		want.ID = r.ID
+		return diff(got, want)
 	})
 }
 
+// contextUpdate compares with what an Update stores that is left in peace.
 func contextUpdate(p *probe) error {
+	model, err := p.fresh()
+	if err != nil {
+		return err
+	}
+	change := p.full()
+	change.ID, change.Version = model.ID, model.Version
+	if model, err = p.update(change); err != nil {
+		return err
+	}
 	return p.interrupted(func(ctx context.Context) error {
 		old, err := p.fresh()
 		if err != nil {
 			return err
 		}
-		r := p.full()
+		r := change
 		r.ID, r.Version = old.ID, old.Version
 		err = p.store.Update(ctx, clone(r))
 		if wrong := definite("Update", err); wrong != nil {
@@ -98,8 +116,9 @@ func contextUpdate(p *probe) error {
 		if err != nil && got.Version == old.Version {
 			return diff(got, old)
 		}
-		r.Version = got.Version
-		return diff(got, r)
+		want := model
+		want.ID = r.ID
+		return diff(got, want)
 	})
 }
 
@@ -123,10 +142,8 @@ func contextTouch(p *probe) error {
 		if err != nil {
 			return err
 		}
-		moved := old
-		moved.LastActivity = p.now.Add(5 * 60e9)
-		moved.ExpiresAt = p.now.Add(120 * 60e9)
-		err = t.Touch(ctx, old.ID, moved.LastActivity, moved.ExpiresAt)
+		last, expires := old.LastActivity.Add(time.Minute), old.ExpiresAt.Add(time.Minute)
+		err = t.Touch(ctx, old.ID, last, expires)
 		if wrong := definite("Touch", err); wrong != nil {
 			return wrong
 		}
@@ -134,9 +151,12 @@ func contextTouch(p *probe) error {
 		if loadErr != nil {
 			return loadErr
 		}
-		if err != nil && diff(got, old) == nil {
-			return nil
+		switch a, b := got.LastActivity.Equal(last), got.ExpiresAt.Equal(expires); {
+		case a != b:
+			return fmt.Errorf("Touch moved LastActivity %t, and ExpiresAt %t", a, b)
+		case !a && err == nil:
+			return errors.New("Touch says nil, but moved nothing")
 		}
-		return diff(got, moved)
+		return nil
 	})
 }

@@ -133,6 +133,7 @@ func createAfterDelete(p *probe) error {
 	if err := p.store.Delete(p.ctx, r.ID); err != nil {
 		return fmt.Errorf("Delete: %w", err)
 	}
+	r.Version = 0
 	again, err := p.create(r)
 	if err != nil {
 		return err

@@ -1,9 +1,11 @@
 package storecheck
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
+	"strconv"
+	"sync"
 
 	"github.com/expanse-go/session"
 )
@@ -66,7 +68,8 @@ func updateCounter(p *probe) error {
 	return p.counts(4, func(int) session.Store { return p.store })
 }
 
-// counts lets n goroutines, each on its store, increase one counter.
+// counts lets n goroutines, each on its store, increase one counter. All have
+// loaded it before the first of them updates it.
 func (p *probe) counts(n int, store func(i int) session.Store) error {
 	const each = 8
 	r := p.record()
@@ -74,11 +77,20 @@ func (p *probe) counts(n int, store func(i int) session.Store) error {
 	if err := p.store.Create(p.ctx, r); err != nil {
 		return fmt.Errorf("Create of a new record: %w", err)
 	}
-	err := errors.Join(parallel(n, func(i int) error {
+	var loaded sync.WaitGroup
+	loaded.Add(n)
+	err := cmp.Or(parallel(n, func(i int) error {
+		first, err := store(i).Load(p.ctx, r.ID)
+		loaded.Done()
+		if err != nil {
+			return fmt.Errorf("Load of a stored record: %w", err)
+		}
+		loaded.Wait()
 		for range each {
-			if err := p.increase(store(i), r.ID); err != nil {
+			if err := p.increase(store(i), first); err != nil {
 				return err
 			}
+			first = session.Record{ID: r.ID}
 		}
 		return nil
 	})...)
@@ -94,17 +106,21 @@ func (p *probe) counts(n int, store func(i int) session.Store) error {
 	return nil
 }
 
-func (p *probe) increase(s session.Store, id session.ID) error {
+// increase adds one to the counter, from the record it is given if that has a
+// version.
+func (p *probe) increase(s session.Store, r session.Record) error {
 	for {
-		r, err := s.Load(p.ctx, id)
+		if r.Version == 0 {
+			var err error
+			if r, err = s.Load(p.ctx, r.ID); err != nil {
+				return fmt.Errorf("Load of a stored record: %w", err)
+			}
+		}
+		n, err := strconv.Atoi(string(r.Data))
 		if err != nil {
-			return fmt.Errorf("Load of a stored record: %w", err)
+			return fmt.Errorf("counter: %w", err)
 		}
-		var n int
-		if err := json.Unmarshal(r.Data, &n); err != nil {
-			return fmt.Errorf("counter %s: %w", quote(string(r.Data)), err)
-		}
-		r.Data = fmt.Append(nil, n+1)
+		r.Data = strconv.AppendInt(nil, int64(n)+1, 10)
 		switch err := s.Update(p.ctx, r); {
 		case err == nil:
 			return nil
@@ -113,27 +129,22 @@ func (p *probe) increase(s session.Store, id session.ID) error {
 		case p.ctx.Err() != nil:
 			return fmt.Errorf("Update never succeeds: %w", err)
 		}
+		r.Version = 0
 	}
 }
 
 func deleteParallelUpdate(p *probe) error {
-	for range rounds {
+	for n := range rounds {
 		r, err := p.fresh()
 		if err != nil {
 			return err
 		}
-		errs := parallel(2, func(i int) error {
-			if i == 0 {
-				return p.store.Delete(p.ctx, r.ID)
-			}
-			err := p.store.Update(p.ctx, clone(r))
-			if errors.Is(err, session.ErrNotFound) {
-				return nil
-			}
-			return err
-		})
-		if err := errors.Join(errs...); err != nil {
-			return err
+		// What the Update returns does not matter: it may have come first.
+		deleted, _ := duel(n,
+			func() error { return p.store.Delete(p.ctx, r.ID) },
+			func() error { return p.store.Update(p.ctx, clone(r)) })
+		if deleted != nil {
+			return fmt.Errorf("Delete: %w", deleted)
 		}
 		if err := p.gone(r.ID); err != nil {
 			return fmt.Errorf("after Delete and Update at the same time: %w", err)
@@ -144,7 +155,7 @@ func deleteParallelUpdate(p *probe) error {
 
 // storeParallel keeps many records busy at once, each of which has one user.
 func storeParallel(p *probe) error {
-	return errors.Join(parallel(racers, func(int) error {
+	return cmp.Or(parallel(racers, func(int) error {
 		r, err := p.fresh()
 		if err != nil {
 			return err

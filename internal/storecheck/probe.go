@@ -2,6 +2,7 @@ package storecheck
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -87,7 +88,7 @@ func (p *probe) fresh() (session.Record, error) { return p.create(p.record()) }
 // several creates n plain records after f has changed them.
 func (p *probe) several(n int, f func(i int, r *session.Record)) ([]session.Record, error) {
 	rs := make([]session.Record, n)
-	err := errors.Join(parallel(min(n, 8), func(worker int) error {
+	err := cmp.Or(parallel(min(n, 8), func(worker int) error {
 		for i := worker; i < n; i += 8 {
 			r := p.record()
 			f(i, &r)
@@ -157,4 +158,12 @@ func parallel(n int, f func(i int) error) []error {
 	close(start)
 	wg.Wait()
 	return errs
+}
+
+// duel runs a and b at once, in odd rounds with the other in front.
+func duel(round int, a, b func() error) (errA, errB error) {
+	calls := []func() error{a, b}
+	first := round % 2
+	errs := parallel(2, func(i int) error { return calls[(i+first)%2]() })
+	return errs[first], errs[1-first]
 }

@@ -1,7 +1,7 @@
 package storecheck
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"time"
 
@@ -71,6 +71,9 @@ func pruneRemoves(p *probe) error {
 	if err != nil || !ok {
 		return err
 	}
+	if err := p.store.Update(p.ctx, clone(rs[0])); err != nil {
+		return fmt.Errorf("Update of the current version: %w", err)
+	}
 	n, err := p.prune(1000)
 	if err != nil {
 		return err
@@ -97,7 +100,7 @@ func pruneBoundary(p *probe) error {
 		return fmt.Errorf("expires a nanosecond before the instant: %w", err)
 	}
 	for i, r := range rs[1:] {
-		if err := p.stays(r); err != nil {
+		if _, err := p.load(r.ID); err != nil {
 			return fmt.Errorf("expires %v after the instant: %w", at[i+1], err)
 		}
 	}
@@ -166,7 +169,7 @@ func pruneParallel(p *probe) error {
 		return err
 	}
 	deleted := make([]int, pruners)
-	if err := errors.Join(parallel(pruners, func(i int) (err error) {
+	if err := cmp.Or(parallel(pruners, func(i int) (err error) {
 		deleted[i], err = p.prune(1000)
 		return err
 	})...); err != nil {
@@ -183,35 +186,26 @@ func pruneParallel(p *probe) error {
 }
 
 func pruneParallelUpdate(p *probe) error {
-	for range rounds {
+	for n := range rounds {
 		rs, ok, err := p.outdated(1, nil)
 		if err != nil || !ok {
 			return err
 		}
 		r := rs[0]
 		r.ExpiresAt = p.now.Add(2 * time.Hour)
-		var updated error
-		if err := errors.Join(parallel(2, func(i int) error {
-			if i == 0 {
-				_, err := p.prune(1000)
-				return err
-			}
-			updated = p.store.Update(p.ctx, clone(r))
-			return nil
-		})...); err != nil {
-			return err
+		pruned, updated := duel(n,
+			func() error { _, err := p.prune(1000); return err },
+			func() error { return p.store.Update(p.ctx, clone(r)) })
+		if pruned != nil {
+			return pruned
 		}
-		switch {
-		case errors.Is(updated, session.ErrNotFound):
+		if updated != nil {
 			err = p.gone(r.ID)
-		case updated != nil:
-			err = fmt.Errorf("Update: %w", updated)
-		default:
-			r.Version++
-			err = p.stays(r)
+		} else {
+			_, err = p.load(r.ID)
 		}
 		if err != nil {
-			return fmt.Errorf("after Prune and an Update that prolonged at the same time: %w", err)
+			return fmt.Errorf("after Prune and an Update (error %v) at the same time: %w", updated, err)
 		}
 	}
 	return nil

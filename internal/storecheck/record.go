@@ -1,10 +1,10 @@
 package storecheck
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -25,27 +25,28 @@ var recordClauses = []Clause{
 // keeps checks that the fields which f sets come back from Create, and then from
 // an Update of another record.
 func (p *probe) keeps(f func(*session.Record)) error {
-	want := p.record()
-	f(&want)
-	got, err := p.create(want)
+	created := p.record()
+	f(&created)
+	created, err := p.create(created)
 	if err != nil {
 		return err
 	}
-	want.Version = got.Version
-	if err := diff(got, want); err != nil {
+	want := created
+	f(&want)
+	if err := diff(created, want); err != nil {
 		return fmt.Errorf("after Create: %w", err)
 	}
-	r, err := p.fresh()
+	updated, err := p.fresh()
 	if err != nil {
 		return err
 	}
-	want = r
-	f(&want)
-	if got, err = p.update(want); err != nil {
+	f(&updated)
+	if updated, err = p.update(updated); err != nil {
 		return err
 	}
-	want.Version = got.Version
-	if err := diff(got, want); err != nil {
+	want = updated
+	f(&want)
+	if err := diff(updated, want); err != nil {
 		return fmt.Errorf("after Update: %w", err)
 	}
 	return nil
@@ -53,9 +54,9 @@ func (p *probe) keeps(f func(*session.Record)) error {
 
 func recordNanoseconds(p *probe) error {
 	return p.keeps(func(r *session.Record) {
-		r.CreatedAt = r.CreatedAt.Add(1)
-		r.LastActivity = r.LastActivity.Add(123_456_789)
-		r.ExpiresAt = r.ExpiresAt.Add(999_999_999)
+		r.CreatedAt = p.now.Add(1 - time.Minute)
+		r.LastActivity = p.now.Add(123_456_789)
+		r.ExpiresAt = p.now.Add(time.Hour + 999_999_999)
 	})
 }
 
@@ -146,10 +147,17 @@ func recordBinary(p *probe) error {
 	return nil
 }
 
-// recordLarge uses noise, so that a store which compresses has to keep it all.
+// noise is a MiB that does not compress, so that a store which compresses has to
+// keep it all, in plain letters.
+var noise = sync.OnceValue(func() []byte {
+	b := make([]byte, 1<<20)
+	rand.NewChaCha8([32]byte{1}).Read(b)
+	for i := range b {
+		b[i] = '@' + b[i]&0x1f
+	}
+	return b
+})
+
 func recordLarge(p *probe) error {
-	noise := make([]byte, 1<<20)
-	random := rand.NewChaCha8([32]byte{1})
-	random.Read(noise)
-	return p.keeps(func(r *session.Record) { r.Data = bytes.Clone(noise) })
+	return p.keeps(func(r *session.Record) { r.Data = noise() })
 }

@@ -1,0 +1,108 @@
+package storecheck
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/expanse-go/session"
+)
+
+var errDeadlock = errors.New("deadlock found when trying to get lock")
+
+// crowd counts who is in a method at the same time, after all have come in.
+type crowd struct{ now, most atomic.Int32 }
+
+func (c *crowd) enter() int32 {
+	n := c.now.Add(1)
+	gap()
+	for {
+		most := c.most.Load()
+		if n <= most || c.most.CompareAndSwap(most, n) {
+			return max(n, most)
+		}
+	}
+}
+
+func (c *crowd) leave() {
+	if c.now.Add(-1) == 0 {
+		c.most.Store(0)
+	}
+}
+
+var raceFaults = []fault{
+	{"Create/parallel", "Create looks, then inserts", func(f *faulty) {
+		f.create = func(_ context.Context, r session.Record) error {
+			if _, ok := f.get(r.ID); ok {
+				return session.ErrConflict
+			}
+			gap()
+			r = clone(r)
+			r.Version = 1
+			f.put(r)
+			return nil
+		}
+	}},
+	{"Create/parallel", "Create lets the deadlock of its losers through", func(f *faulty) {
+		f.create = func(ctx context.Context, r session.Record) error {
+			_, before := f.get(r.ID)
+			gap()
+			err := f.mem.Create(ctx, r)
+			if err != nil && !before {
+				err = errDeadlock
+			}
+			return err
+		}
+	}},
+	{"Update/parallel", "many losers of Update get a deadlock", func(f *faulty) {
+		var in crowd
+		f.update = func(ctx context.Context, r session.Record) error {
+			n := in.enter()
+			defer in.leave()
+			err := f.mem.Update(ctx, r)
+			if err != nil && n > 8 {
+				err = errDeadlock
+			}
+			return err
+		}
+	}},
+	{"Update/counter", "Load reads the version after the data", func(f *faulty) {
+		f.alone = true // else Share/counter is the same clause
+		var calls atomic.Int32
+		f.load = func(ctx context.Context, id session.ID) (session.Record, error) {
+			r, err := f.mem.Load(ctx, id)
+			for range calls.Add(1) % 3 {
+				gap()
+			}
+			if now, ok := f.get(id); ok && err == nil {
+				r.Version = now.Version
+			}
+			return r, err
+		}
+	}},
+	{"Delete/parallel-update", "Update looks, then inserts or replaces", func(f *faulty) {
+		f.update = func(ctx context.Context, r session.Record) error {
+			if _, ok := f.get(r.ID); !ok {
+				return session.ErrNotFound
+			}
+			gap()
+			if _, ok := f.get(r.ID); !ok {
+				return f.mem.Create(ctx, r)
+			}
+			return f.mem.Update(ctx, r)
+		}
+	}},
+	{"Store/parallel", "a crowd of Updates shares a buffer", func(f *faulty) {
+		var in crowd
+		var buffer atomic.Pointer[[]byte]
+		f.update = func(ctx context.Context, r session.Record) error {
+			data := r.Data
+			buffer.Store(&data)
+			if n := in.enter(); n > 8 {
+				r.Data = *buffer.Load()
+			}
+			defer in.leave()
+			return f.mem.Update(ctx, r)
+		}
+	}},
+}

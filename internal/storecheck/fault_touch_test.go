@@ -1,0 +1,146 @@
+package storecheck
+
+import (
+	"context"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+// touching returns a fault in how Touch changes a record that is there.
+func touching(change func(r *session.Record, lastActivity, expires time.Time)) func(*faulty) {
+	return func(f *faulty) {
+		f.touch = func(_ context.Context, id session.ID, lastActivity, expires time.Time) error {
+			f.change(id, func(r *session.Record) { change(r, lastActivity, expires) })
+			return nil
+		}
+	}
+}
+
+// forward is what a touch ought to do.
+func forward(r *session.Record, lastActivity, expires time.Time) {
+	if lastActivity.After(r.LastActivity) {
+		r.LastActivity = lastActivity
+	}
+	if expires.After(r.ExpiresAt) {
+		r.ExpiresAt = expires
+	}
+}
+
+var touchFaults = []fault{
+	{"Touch/moves", "Touch keeps seconds", touching(func(r *session.Record, lastActivity, expires time.Time) {
+		forward(r, lastActivity.Truncate(time.Second), expires.Truncate(time.Second))
+	})},
+	{"Touch/each-alone", "Touch moves both or none", touching(func(r *session.Record, lastActivity, expires time.Time) {
+		if lastActivity.After(r.LastActivity) && expires.After(r.ExpiresAt) {
+			forward(r, lastActivity, expires)
+		}
+	})},
+	{"Touch/each-alone", "Touch moves both if one is later", touching(func(r *session.Record, lastActivity, expires time.Time) {
+		if lastActivity.After(r.LastActivity) || expires.After(r.ExpiresAt) {
+			r.LastActivity, r.ExpiresAt = lastActivity, expires
+		}
+	})},
+	{"Touch/never-shortens", "Touch shortens if it is late in all", touching(func(r *session.Record, lastActivity, expires time.Time) {
+		if lastActivity.Before(r.LastActivity) && expires.Equal(r.ExpiresAt.Add(-time.Minute)) {
+			r.ExpiresAt = expires
+		}
+		forward(r, lastActivity, expires)
+	})},
+	{"Touch/unchanged", "Touch takes no changed row for no row", func(f *faulty) {
+		f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
+			if r, ok := f.get(id); ok && lastActivity.Equal(r.LastActivity) && expires.Equal(r.ExpiresAt) {
+				return session.ErrNotFound
+			}
+			return f.mem.Touch(ctx, id, lastActivity, expires)
+		}
+	}},
+	{"Touch/nothing-else", "Touch forgets the user agent", touching(func(r *session.Record, lastActivity, expires time.Time) {
+		forward(r, lastActivity, expires)
+		r.Client.UserAgent = ""
+	})},
+	{"Touch/then-update", "Touch makes the next Update stale", func(f *faulty) {
+		stale := map[session.ID]uint64{}
+		f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
+			f.change(id, func(r *session.Record) { stale[id] = r.Version })
+			return f.mem.Touch(ctx, id, lastActivity, expires)
+		}
+		f.update = func(ctx context.Context, r session.Record) error {
+			conflict := false
+			f.change(r.ID, func(old *session.Record) { conflict = stale[r.ID] == r.Version && r.Version > 0 })
+			if conflict {
+				return session.ErrConflict
+			}
+			return f.mem.Update(ctx, r)
+		}
+	}},
+	{"Touch/absent", "Touch of nothing is ErrNotFound", func(f *faulty) {
+		f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
+			if _, ok := f.get(id); !ok {
+				return session.ErrNotFound
+			}
+			return f.mem.Touch(ctx, id, lastActivity, expires)
+		}
+	}},
+	{"Touch/absent", "Touch inserts what never was", func(f *faulty) {
+		f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
+			if !f.remembers(f.ever, id) {
+				return f.mem.Create(ctx, session.Record{ID: id, LastActivity: lastActivity, ExpiresAt: expires})
+			}
+			return f.mem.Touch(ctx, id, lastActivity, expires)
+		}
+	}},
+	{"Touch/expired", "Touch finds living records only", touching(func(r *session.Record, lastActivity, expires time.Time) {
+		if r.ExpiresAt.After(time.Now()) {
+			forward(r, lastActivity, expires)
+		}
+	})},
+	{"Touch/parallel", "Touch looks, then writes the times", func(f *faulty) {
+		f.touch = func(_ context.Context, id session.ID, lastActivity, expires time.Time) error {
+			r, _ := f.get(id)
+			forward(&r, lastActivity, expires)
+			gap()
+			f.change(id, func(now *session.Record) { now.LastActivity, now.ExpiresAt = r.LastActivity, r.ExpiresAt })
+			return nil
+		}
+	}},
+	{"Touch/parallel-update", "Touch writes back the whole record", func(f *faulty) {
+		f.touch = func(_ context.Context, id session.ID, lastActivity, expires time.Time) error {
+			r, _ := f.get(id)
+			gap()
+			f.change(id, func(now *session.Record) {
+				r.LastActivity, r.ExpiresAt = now.LastActivity, now.ExpiresAt
+				forward(&r, lastActivity, expires)
+				*now = r
+			})
+			return nil
+		}
+	}},
+	{"Touch/parallel-delete", "Touch looks, then inserts or moves", func(f *faulty) {
+		f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
+			r, ok := f.get(id)
+			gap()
+			if ok && !f.change(id, func(*session.Record) {}) {
+				f.put(r)
+			}
+			return f.mem.Touch(ctx, id, lastActivity, expires)
+		}
+	}},
+	{"Context/touch", "a cancelled Touch moves one of two", func(f *faulty) {
+		f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
+			if ctx.Err() != nil {
+				_ = f.mem.Touch(ctx, id, lastActivity, time.Time{})
+				return ctx.Err()
+			}
+			return f.mem.Touch(ctx, id, lastActivity, expires)
+		}
+	}},
+	{"Context/touch", "a cancelled Touch says nil", func(f *faulty) {
+		f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return f.mem.Touch(ctx, id, lastActivity, expires)
+		}
+	}},
+}
