@@ -3,6 +3,7 @@ package demo
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -46,6 +47,21 @@ func TestSignInNeedsAName(t *testing.T) {
 		c := open(t).visitor(t)
 		c.post("/account/sign-in", "name", name).has(`aria-invalid="true"`).has("<title>Error: Sign in").has("<h1>Sign in</h1>")
 		c.get("/account").lacks(`aria-invalid`)
+	}
+}
+
+func TestRememberMe(t *testing.T) {
+	for _, stay := range []bool{false, true} {
+		c := open(t).visitor(t)
+		c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		fields := []string{"name", "Ada"}
+		if stay {
+			fields = append(fields, "stay", "yes")
+		}
+		got := c.post("/account/sign-in", fields...).is(http.StatusSeeOther).header.Get("Set-Cookie")
+		if strings.Contains(got, "Max-Age=") != stay {
+			t.Errorf("remember me %v: the cookie is %q", stay, got)
+		}
 	}
 }
 

@@ -24,8 +24,7 @@ func TestContactMessageOnce(t *testing.T) {
 		lacks("<script>alert").lacks("<i>Ada")
 }
 
-// The redirect itself does not use the message up, and a page that another tab
-// was loading meanwhile does not either: it began before the message was there.
+// The redirect itself does not use the message up.
 func TestContactAnswersWithARedirect(t *testing.T) {
 	c := open(t).visitor(t)
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

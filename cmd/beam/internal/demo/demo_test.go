@@ -26,22 +26,29 @@ var paths = []string{"/", "/account", "/cart", "/contact", "/sessions", "/race"}
 // A site is the running demo.
 type site struct {
 	*httptest.Server
-	store   *spy
-	manager *session.Manager
+	store *spy // of open
 }
 
 func open(t *testing.T) *site {
 	t.Helper()
 	store := &spy{Store: memstore.New(memstore.Config{})}
-	quiet := slog.New(slog.DiscardHandler)
+	s := serve(t, store, Options{Store: "test"})
+	s.store = store
+	return s
+}
+
+// serve runs the demo on any store.
+func serve(t *testing.T, store session.Store, o Options) *site {
+	t.Helper()
+	o.Logger = slog.New(slog.DiscardHandler)
 	m, err := session.New(store, session.Config{
 		Cookie: session.CookieConfig{DangerouslyAllowHTTP: true},
-		Logger: quiet,
+		Logger: o.Logger,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{httptest.NewServer(New(m, Options{Store: "test", Logger: quiet})), store, m}
+	s := &site{Server: httptest.NewServer(New(m, o))}
 	t.Cleanup(func() {
 		s.Close()
 		if err := m.Close(context.Background()); err != nil {
@@ -302,4 +309,17 @@ func TestStoreDown(t *testing.T) {
 	}
 	c.get("/account").has("Signed in as")
 	c.get("/cart").has("Nothing yet.")
+}
+
+func TestPagesTellOfTheStore(t *testing.T) {
+	forgetful := serve(t, memstore.New(memstore.Config{}), Options{Store: "memory", Forgets: true}).visitor(t)
+	forgetful.get("/").has("It forgets its sessions at a restart.").lacks("restart the server")
+	forgetful.post("/cart/add", "product", "cup").has("Store: memory, which forgets at a restart.")
+
+	null := serve(t, session.Discard, Options{Store: "null"}).visitor(t)
+	null.post("/account/sign-in", "name", "Ada").has("It keeps nothing").has("<h1>Sign in</h1>")
+	null.get("/").has("sessions are switched off")
+	if got := null.token(); got != "" {
+		t.Error("the null store gave a cookie")
+	}
 }

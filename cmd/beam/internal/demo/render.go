@@ -64,6 +64,7 @@ type view struct {
 	Session *session.Session // nil on error pages, which must not depend on the store
 	Store   string
 	Forgets bool
+	Null    bool // the store keeps nothing at all
 	Page    any
 }
 
@@ -81,6 +82,7 @@ func (a *app) show(w http.ResponseWriter, s *session.Session, name, title string
 // an error answer, not half a page.
 func (a *app) render(w http.ResponseWriter, status int, v view) {
 	v.Store, v.Forgets = a.opts.Store, a.opts.Forgets
+	v.Null = a.sessions.Store() == session.Discard
 	var b bytes.Buffer
 	if err := a.pages[v.Name].ExecuteTemplate(&b, "layout.html", v); err != nil {
 		a.opts.Logger.Error("demo: page not written", "page", v.Name, "error", err)

@@ -6,6 +6,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/memstore"
 )
 
 const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0"
@@ -96,6 +99,15 @@ func TestRevokeTheOneInUse(t *testing.T) {
 	c.signIn("Ada", firefox)
 	c.post("/sessions/revoke", "id", ids(c.get("/sessions"))[0]).has("You are signed out.")
 	c.get("/account").has("<h1>Sign in</h1>")
+}
+
+// A bare store has none of the optional powers.
+type bare struct{ session.Store }
+
+func TestStoreThatCannotList(t *testing.T) {
+	c := serve(t, bare{memstore.New(memstore.Config{})}, Options{Store: "bare"}).visitor(t)
+	c.post("/account/sign-in", "name", "Ada").has("Signed in as")
+	c.get("/sessions").is(http.StatusOK).has("The bare store cannot list sessions.")
 }
 
 func TestDescribe(t *testing.T) {
