@@ -82,7 +82,7 @@ type TypeError struct {
 }
 
 func (e *TypeError) Error() string {
-	return fmt.Sprintf("session: value at %q is not a %s: %v", e.Path, e.Want, e.Err)
+	return fmt.Sprintf("session: value at %q is not of type %s: %v", e.Path, e.Want, e.Err)
 }
 
 // Unwrap returns Err.

@@ -54,7 +54,13 @@ const (
 	opPersist
 )
 
-var errTaken = fmt.Errorf("session: taken by another request: %w", ErrConflict)
+// errTaken is the conflict that no retry can solve.
+var errTaken error = takenError{}
+
+type takenError struct{}
+
+func (takenError) Error() string        { return "session: taken by another request" }
+func (takenError) Is(target error) bool { return target == ErrConflict }
 
 // apply performs one op. The id is that of the commit, the generation of what it
 // flashes. On an error the draft is as before.

@@ -1,0 +1,107 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/memstore"
+)
+
+var ctx = context.Background()
+
+// Login gives the client a new token. Who knew the one before, because he had
+// planted it, has nothing.
+func ExampleSession_Login() {
+	m := newManager()
+	s, _ := m.Load(ctx, "")
+	s.Set("cart", "lamp")
+	before, _ := m.Commit(ctx, s)
+
+	s.Login("ada")
+	after, _ := m.Commit(ctx, s)
+
+	thief, _ := m.Load(ctx, session.Token(before.Value))
+	fmt.Printf("old token: %q %v\n", thief.Owner(), thief.All())
+	user, _ := m.Load(ctx, session.Token(after.Value))
+	fmt.Printf("new token: %q %v\n", user.Owner(), user.All())
+	// Output:
+	// old token: "" map[]
+	// new token: "ada" map[cart:lamp]
+}
+
+// Invalidate is how to log out.
+func ExampleSession_Invalidate() {
+	visit(newManager(),
+		func(s *session.Session) { s.Login("ada"); s.Set("secret", 1) },
+		func(s *session.Session) { s.Invalidate() },
+		func(s *session.Session) { fmt.Printf("%q %v %v\n", s.Owner(), s.All(), s.IsNew()) },
+	)
+	// Output: "" map[] true
+}
+
+// Remember-me is a matter of the session, not of the configuration.
+func ExampleSession_SetTimeouts() {
+	m := newManager()
+	s, _ := m.Load(ctx, "")
+	s.Login("ada")
+	s.SetTimeouts(14*24*time.Hour, 30*24*time.Hour)
+	s.SetPersistent(true)
+	cookie, _ := m.Commit(ctx, s)
+	fmt.Println(time.Duration(cookie.MaxAge) * time.Second)
+	// Output: 720h0m0s
+}
+
+// After a change of password, every other session of the account ends.
+func ExampleManager_RevokeOwner() {
+	m := newManager()
+	var here session.ID
+	for range 3 {
+		s, _ := m.Load(ctx, "")
+		s.Login("ada")
+		m.Commit(ctx, s)
+		here = s.ID()
+	}
+	n, err := m.RevokeOwner(ctx, "ada", here)
+	fmt.Println(n, err)
+	for info := range m.List(ctx, "ada") {
+		fmt.Println(info.ID == here)
+	}
+	// Output:
+	// 2 <nil>
+	// true
+}
+
+// New reports all mistakes at once.
+func ExampleNew() {
+	_, err := session.New(memstore.New(memstore.Config{}), session.Config{
+		IdleTimeout:     48 * time.Hour,
+		AbsoluteTimeout: 24 * time.Hour,
+		Cookie:          session.CookieConfig{Domain: "example.com"},
+	})
+	fmt.Println(err)
+	// Output:
+	// session: Config.IdleTimeout = 48h0m0s: longer than AbsoluteTimeout (24h0m0s), so it could never take effect; swap them or leave one out
+	// session: Config.Cookie.Domain = example.com: a __Host- cookie has no domain; leave it out, or set DangerouslyDropHostPrefix to share it with all subdomains
+}
+
+// A token cannot be printed by accident.
+func ExampleToken() {
+	var t session.Token = "c2VjcmV0"
+	fmt.Printf("%v %s %q %#v\n", t, t, t, t)
+	// Output: [redacted] [redacted] [redacted] [redacted]
+}
+
+// The middleware refuses what another site makes a browser send.
+func ExampleManager_Handler() {
+	h := newManager().Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "done") }))
+	r := httptest.NewRequest("POST", "https://example.com/pay", nil)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	fmt.Println(w.Code)
+	// Output: 403
+}

@@ -1,0 +1,103 @@
+package session_test
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+// Values have dotted paths and the type that the reader asks for.
+func ExampleGet() {
+	visit(newManager(), func(s *session.Session) {
+		s.Set("user", map[string]any{"name": "Ada", "born": 1815})
+		s.Set("user.seen", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+
+		fmt.Println(session.Get(s, "user.name", "guest"))
+		fmt.Println(session.Get(s, "user.born", 0))
+		fmt.Println(session.Get(s, "user.seen", time.Time{}).Year())
+		fmt.Println(session.Get(s, "user.email", "none"))
+	})
+	// Output:
+	// Ada
+	// 1815
+	// 2026
+	// none
+}
+
+func ExampleLookup() {
+	visit(newManager(), func(s *session.Session) {
+		s.Set("limit", 0)
+		if limit, ok := session.Lookup[int](s, "limit"); ok {
+			fmt.Println("limit", limit)
+		}
+		_, ok := session.Lookup[int](s, "absent")
+		fmt.Println(ok)
+	})
+	// Output:
+	// limit 0
+	// false
+}
+
+// A value that is there but of another type is an error that says so.
+func ExampleSession_Decode() {
+	visit(newManager(), func(s *session.Session) {
+		s.Set("user.age", "old")
+		var age int
+		fmt.Println(s.Decode("user.age", &age))
+	})
+	// Output:
+	// session: value at "user.age" is not of type int: json: cannot unmarshal string into Go value of type int
+}
+
+// Append makes the list if there is none, and works on nested paths.
+func ExampleSession_Append() {
+	visit(newManager(), func(s *session.Session) {
+		s.Append("article.tags", "go")
+		s.Append("article.tags", "http", "sessions")
+		fmt.Println(session.Get(s, "article.tags", []string(nil)))
+	})
+	// Output: [go http sessions]
+}
+
+func ExamplePop() {
+	visit(newManager(), func(s *session.Session) {
+		s.Set("after_login.url", "/cart")
+		fmt.Println(session.Pop(s, "after_login.url", "/"))
+		fmt.Println(session.Pop(s, "after_login.url", "/"))
+	})
+	// Output:
+	// /cart
+	// /
+}
+
+// Join escapes what would be read as a dot between segments.
+func ExampleJoin() {
+	visit(newManager(), func(s *session.Session) {
+		path := session.Join("files", "notes.txt")
+		s.Set(path, "draft")
+		fmt.Println(path)
+		fmt.Println(s.All())
+		fmt.Println(slices.Collect(s.Keys()))
+	})
+	// Output:
+	// files.notes\.txt
+	// map[files:map[notes.txt:draft]]
+	// [files]
+}
+
+// The first write that fails sticks, as in a bufio.Writer. The commit would fail
+// with it; Rollback starts over.
+func ExampleSession_Err() {
+	visit(newManager(), func(s *session.Session) {
+		s.Set("job.progress", make(chan int))
+		s.Set("job.name", "import")
+		fmt.Println(s.Err())
+		s.Rollback()
+		fmt.Println(s.Err(), s.Has("job.name"))
+	})
+	// Output:
+	// session: cannot store the chan int at "job.progress": json: unsupported type: chan int
+	// <nil> false
+}
