@@ -1,0 +1,72 @@
+package sessionconfig
+
+import (
+	"strings"
+
+	"github.com/expanse-go/session/sqlstore"
+)
+
+// check looks for what is missing from a connection, or too much.
+func (c *connection) check(l *loader) {
+	before := len(l.mistakes)
+	s := &c.settings
+	at := entry{origin: c.origin}
+	switch {
+	case !s.given("driver"):
+		m := at.mistake("connections."+c.name, false, "has no driver")
+		m.Hint = `add driver = "sqlite", "postgres" or "mysql"`
+		l.add(m)
+	case s.bad["driver"]:
+	case s.given("dsn"):
+		c.checkDSNAlone(l)
+	case !s.given("database") && !s.bad["database"]:
+		m := at.mistake("connections."+c.name, false, "has no database")
+		m.Hint = `add database = "the name of the database"`
+		if c.dialect() == sqlstore.SQLite {
+			m.Hint = `add database = "storage/app.db"`
+		}
+		l.add(m)
+	case c.dialect() == sqlstore.SQLite:
+		c.checkSQLite(l)
+	}
+	if c.dialect() == sqlstore.MySQL && strings.Contains(s.text("user"), ":") {
+		l.add(s.mistake(c.prefix(), "user", "cannot contain a colon", "the driver takes what follows for the password"))
+	}
+	c.checkOptions(l)
+	c.broken = len(l.mistakes) > before || len(s.bad) > 0
+}
+
+// checkDSNAlone refuses settings beside a dsn, which the driver would not see. What
+// comes from a lower place is merely overridden by it.
+func (c *connection) checkDSNAlone(l *loader) {
+	s := &c.settings
+	layer := s.entries["dsn"].origin.layer()
+	for _, key := range []string{"database", "host", "port", "user", "password"} {
+		if s.given(key) && s.entries[key].origin.layer() >= layer {
+			l.add(s.mistake(c.prefix(), key, "has no effect beside dsn", "keep one of the two"))
+		}
+	}
+	for _, name := range sortedKeys(c.options) {
+		if e := c.options[name]; e.origin.layer() >= layer {
+			m := e.mistake(c.prefix()+options+"."+name, true, "has no effect beside dsn")
+			m.Hint = "write it into the dsn"
+			l.add(m)
+		}
+	}
+}
+
+func (c *connection) checkSQLite(l *loader) {
+	s := &c.settings
+	for _, key := range []string{"host", "port", "user", "password"} {
+		if s.given(key) {
+			l.add(s.mistake(c.prefix(), key, "means nothing to SQLite, which is a file", "remove it"))
+		}
+	}
+	switch db := s.text("database"); {
+	case db == ":memory:":
+		l.add(s.mistake(c.prefix(), "database", "is empty at each start, and so never has the table",
+			`name a file, or set store = "memory" in session.toml`))
+	case strings.HasPrefix(db, "file:"):
+		l.add(s.mistake(c.prefix(), "database", "must be a path", "write a URI as dsn"))
+	}
+}

@@ -1,0 +1,159 @@
+package sessionconfig
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// loadDatabase checks everything that database.toml and DB_* say, whichever store
+// is in use.
+func (c *Config) loadDatabase(l *loader, doc document, vars map[string]entry) {
+	c.database = settings{specs: databaseSpecs, entries: map[string]entry{}, values: map[string]any{}, bad: map[string]bool{}}
+	if e, ok := doc.entries["default"]; ok {
+		c.database.entries["default"] = e
+	}
+	if e, ok := vars[defaultVariable]; ok {
+		c.database.entries["default"] = e
+	}
+	c.database.parse(l, "")
+	c.connections = map[string]*connection{}
+	c.connectionsOf(l, doc)
+	c.connectionVariables(l, vars)
+
+	v := vocabulary{keys: []string{"default"}, tables: []string{"connections"}}
+	for _, name := range sortedKeys(c.connections) {
+		con := c.connections[name]
+		con.settings.overlay(l, vars, connectionPrefix+variable("", con.name)+"__", c.root)
+		con.settings.parse(l, con.prefix())
+		con.check(l)
+		for _, key := range con.settings.keys() {
+			v.keys = append(v.keys, con.prefix()+key)
+		}
+		v.open = append(v.open, con.prefix()+options)
+	}
+	l.reportUnknown(doc, v)
+}
+
+// connectionsOf takes the tables below [connections].
+func (c *Config) connectionsOf(l *loader, doc document) {
+	names := map[string]int{}
+	for path, line := range doc.tables {
+		if rest, ok := strings.CutPrefix(path, "connections."); ok && !strings.Contains(rest, ".") {
+			names[rest] = line
+		}
+	}
+	for _, name := range sortedKeys(names) {
+		e := entry{origin: Origin{File: doc.name, Line: names[name]}}
+		other := c.connections[fold(name)]
+		switch {
+		case !connectionName.MatchString(name):
+			l.add(e.mistake("connections."+name, false, "is no name for a connection; use letters and digits, in words joined by a hyphen or an underscore"))
+		case other != nil:
+			l.add(e.mistake("connections."+name, false, "differs from %q in case or hyphens only, which variables cannot tell apart", other.name))
+		default:
+			con := newConnection(name, e.origin)
+			con.take(doc)
+			c.connections[fold(name)] = con
+		}
+	}
+}
+
+func newConnection(name string, o Origin) *connection {
+	return &connection{name: name, origin: o, options: map[string]entry{}, settings: settings{
+		specs: connectionSpecs, entries: map[string]entry{}, values: map[string]any{}, bad: map[string]bool{},
+	}}
+}
+
+func (c *connection) take(doc document) {
+	for path, e := range doc.entries {
+		key, ok := strings.CutPrefix(path, c.prefix())
+		if !ok {
+			continue
+		}
+		if option, ok := strings.CutPrefix(key, options+"."); ok {
+			c.options[option] = e
+		} else {
+			c.settings.entries[key] = e
+		}
+	}
+}
+
+// connectionVariables takes DB_CONNECTIONS__NAME__KEY. A connection that no file
+// has is made by its …__DRIVER, so that a container needs no file.
+func (c *Config) connectionVariables(l *loader, vars map[string]entry) {
+	for _, name := range sortedKeys(vars) {
+		rest, ok := strings.CutPrefix(name, connectionPrefix)
+		con, key, ok2 := strings.Cut(rest, "__")
+		if ok && ok2 && key == "DRIVER" && c.connections[fold(con)] == nil && connectionName.MatchString(con) {
+			c.connections[fold(con)] = newConnection(strings.ToLower(con), vars[name].origin)
+		}
+	}
+	for _, name := range sortedKeys(vars) {
+		if rest, ok := strings.CutPrefix(name, connectionPrefix); ok {
+			c.connectionVariable(l, name, rest, vars[name])
+		}
+	}
+}
+
+func (c *Config) connectionVariable(l *loader, name, rest string, e entry) {
+	m := e.mistake("", false, "")
+	m.Value = ""
+	conName, key, _ := strings.Cut(rest, "__")
+	con := c.connections[fold(conName)]
+	if con == nil {
+		m.Reason = fmt.Sprintf("there is no connection %q", strings.ToLower(conName))
+		m.Hint = c.configured(conName) + fmt.Sprintf("; or make one by %s%s__DRIVER", connectionPrefix, conName)
+		l.add(m)
+		return
+	}
+	if option, ok := strings.CutPrefix(key, "OPTIONS__"); ok {
+		con.setOption(option, e)
+		return
+	}
+	var known []string
+	for _, s := range connectionSpecs {
+		known = append(known, strings.ToUpper(s.key))
+		if s.secret {
+			known = append(known, strings.ToUpper(s.key)+fileSuffix)
+		}
+	}
+	if slices.Contains(known, key) {
+		return // overlay takes it
+	}
+	m.Reason = "is no setting"
+	m.Hint = "unset it"
+	if near := nearest(key, known); near != "" {
+		m.Hint = "did you mean " + connectionPrefix + conName + "__" + near + "?"
+	} else if near := synonyms[fold(key)]; near != "" {
+		m.Hint = "did you mean " + connectionPrefix + conName + "__" + strings.ToUpper(near) + "?"
+	}
+	l.add(m)
+}
+
+// setOption finds the spelling of an option, which a variable in capitals has lost.
+func (c *connection) setOption(option string, e entry) {
+	name := strings.ToLower(option)
+	for known := range c.options {
+		if strings.EqualFold(known, option) {
+			name = known
+		}
+	}
+	for _, known := range mixedCaseOptions {
+		if strings.EqualFold(known, option) {
+			name = known
+		}
+	}
+	if e.origin.layer() > c.options[name].origin.layer() {
+		c.options[name] = e
+	}
+}
+
+// configured lists what there is, for a hint.
+func (c *Config) configured(wanted string) string {
+	names := c.Connections()
+	if len(names) == 0 {
+		return "none is configured"
+	}
+	return "configured: " + strings.Join(names, ", ") + didYouMean(wanted, names)
+}

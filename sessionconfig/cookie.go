@@ -1,0 +1,235 @@
+package sessionconfig
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/expanse-go/session"
+)
+
+// A danger is a setting of the original that weakens the cookie, and the switch that
+// has to go with it, so that nobody weakens it by accident or by copying.
+type danger struct {
+	key     string
+	weak    func(*settings) bool
+	onOff   bool // the switch alone is enough, and a strong value contradicts it
+	needs   string
+	because string
+}
+
+var dangers = []danger{
+	{"secure", func(s *settings) bool { return !s.yes("secure") }, true,
+		"dangerously_allow_http", "anybody on the network can then read and plant the cookie"},
+	{"http_only", func(s *settings) bool { return !s.yes("http_only") }, true,
+		"dangerously_allow_script", "injected script can then steal the cookie"},
+	{"same_site", func(s *settings) bool { return s.text("same_site") == "none" }, false,
+		"dangerously_allow_cross_site", "other sites' pages then send the cookie along"},
+	{"domain", func(s *settings) bool { return s.text("domain") != "" }, false,
+		"dangerously_drop_host_prefix", "subdomains can then read and plant the cookie"},
+	{"path", func(s *settings) bool { return s.text("path") != "/" }, false,
+		"dangerously_drop_host_prefix", "subdomains can then plant the cookie"},
+}
+
+func (c *Config) checkDangers(l *loader) {
+	s := &c.settings
+	for _, d := range dangers {
+		on, weak := s.yes(d.needs), d.weak(s)
+		switch {
+		case s.bad[d.key] || s.bad[d.needs]:
+		case weak && !on:
+			m := s.mistake("", d.key, "weakens the cookie: "+d.because, "")
+			m.Hint = fmt.Sprintf("remove it, or say that you mean it by %s = true (%s=true)",
+				d.needs, variable(sessionPrefix, d.needs))
+			l.add(m)
+		case d.onOff && on && !weak:
+			c.followSwitch(l, d)
+		}
+	}
+}
+
+// followSwitch settles `secure = true` beside the switch that allows HTTP: what was
+// said in the higher place holds, and in one place it is a contradiction.
+func (c *Config) followSwitch(l *loader, d danger) {
+	s := &c.settings
+	said, switched := s.entries[d.key].origin, s.entries[d.needs].origin
+	switch {
+	case said.layer() > switched.layer():
+		s.values[d.needs] = false
+		s.entries[d.needs] = entry{text: "false", origin: said}
+	case said.layer() < switched.layer():
+		s.values[d.key] = false
+		s.entries[d.key] = entry{text: "false", origin: switched}
+	default:
+		l.add(s.mistake("", d.key, "contradicts "+d.needs+" = true", "remove one of the two"))
+	}
+}
+
+// fields says which key stands for which field of session.Config.
+var fields = map[string]string{
+	"Cookie.Name":                      "name",
+	"Cookie.Path":                      "path",
+	"Cookie.Domain":                    "domain",
+	"Cookie.SameSite":                  "same_site",
+	"Cookie.Partitioned":               "partitioned",
+	"Cookie.BrowserSession":            "clear_with_browser",
+	"Cookie.DangerouslyAllowHTTP":      "dangerously_allow_http",
+	"Cookie.DangerouslyAllowScript":    "dangerously_allow_script",
+	"Cookie.DangerouslyDropHostPrefix": "dangerously_drop_host_prefix",
+	"Cookie.DangerouslyAllowCrossSite": "dangerously_allow_cross_site",
+	"IdleTimeout":                      "lifetime",
+	"AbsoluteTimeout":                  "absolute_lifetime",
+	"TouchEvery":                       "touch_every",
+	"RotateEvery":                      "rotate_every",
+	"Grace":                            "grace",
+	"StoreTimeout":                     "store_timeout",
+	"MaxBytes":                         "max_bytes",
+	"PruneEvery":                       "prune_every",
+	"TrustedOrigins":                   "trusted_origins",
+	"Client":                           "client",
+}
+
+var sameSites = map[string]http.SameSite{
+	"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode, "none": http.SameSiteNoneMode,
+}
+
+// buildSession makes the manager's settings and lets the manager judge them.
+func (c *Config) buildSession(l *loader) {
+	c.checkDangers(l)
+	s := &c.settings
+	cfg := session.Config{
+		Cookie: session.CookieConfig{
+			Name:                      s.text("name"),
+			SameSite:                  sameSites[s.text("same_site")],
+			Partitioned:               s.yes("partitioned"),
+			BrowserSession:            s.yes("clear_with_browser"),
+			DangerouslyAllowHTTP:      s.yes("dangerously_allow_http"),
+			DangerouslyAllowScript:    s.yes("dangerously_allow_script"),
+			DangerouslyDropHostPrefix: s.yes("dangerously_drop_host_prefix"),
+			DangerouslyAllowCrossSite: s.yes("dangerously_allow_cross_site"),
+			Domain:                    s.text("domain"),
+		},
+		IdleTimeout:    s.duration("lifetime"),
+		RotateEvery:    s.duration("rotate_every"),
+		Grace:          s.duration("grace"),
+		StoreTimeout:   s.duration("store_timeout"),
+		MaxBytes:       s.number("max_bytes"),
+		PruneEvery:     s.duration("prune_every"),
+		TrustedOrigins: s.list("trusted_origins"),
+		Logger:         c.logger,
+	}
+	if path := s.text("path"); path != "/" {
+		cfg.Cookie.Path = path
+	}
+	// The defaults of these two follow from lifetime.
+	if s.given("absolute_lifetime") {
+		cfg.AbsoluteTimeout = s.duration("absolute_lifetime")
+	}
+	if s.given("touch_every") {
+		cfg.TouchEvery = s.duration("touch_every")
+	}
+	if !s.yes("client") {
+		cfg.Client = session.NoClient
+	}
+	c.session = cfg
+	for _, f := range l.configure {
+		f(&c.session)
+	}
+	_, err := session.New(session.Discard, c.session)
+	c.mapMistakes(l, cfg, err)
+}
+
+// mapMistakes turns the manager's report on its fields into one on our keys. A field
+// that Configure changed has no line: the mistake is in the program.
+func (c *Config) mapMistakes(l *loader, before session.Config, err error) {
+	for _, ce := range configErrors(err) {
+		key := keyOfField(ce.Field)
+		switch {
+		case key == "" || changed(before, c.session, ce.Field):
+			l.add(&Error{Key: "Config." + ce.Field, Value: fmt.Sprint(ce.Value), Reason: ce.Reason, Err: ce,
+				Hint: "it was set in code, by sessionconfig.Configure"})
+		case !c.settings.bad[key]:
+			reason := inKeys(ce.Reason)
+			m := c.settings.mistake("", key, reason, "")
+			if !c.settings.given(key) { // what it was compared with was
+				m.File, m.Line, m.Variable = c.placeOf(reason)
+			}
+			m.Err = ce
+			l.add(m)
+		}
+	}
+}
+
+// placeOf finds the first setting that a reason names and that somebody gave.
+func (c *Config) placeOf(reason string) (file string, line int, variable string) {
+	for word := range strings.FieldsFuncSeq(reason, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) }) {
+		if e, ok := c.settings.entries[word]; ok {
+			return e.origin.File, e.origin.Line, e.origin.Variable
+		}
+	}
+	return "", 0, ""
+}
+
+// configErrors finds every ConfigError in a tree of errors.
+func configErrors(err error) []*session.ConfigError {
+	var ce *session.ConfigError
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case *session.ConfigError:
+		return []*session.ConfigError{e}
+	case interface{ Unwrap() []error }:
+		var all []*session.ConfigError
+		for _, sub := range e.Unwrap() {
+			all = append(all, configErrors(sub)...)
+		}
+		return all
+	}
+	if errors.As(err, &ce) {
+		return []*session.ConfigError{ce}
+	}
+	return nil
+}
+
+// keyOfField understands "TrustedOrigins[2]", too.
+func keyOfField(field string) string {
+	field, _, _ = strings.Cut(field, "[")
+	return fields[field]
+}
+
+func changed(a, b session.Config, field string) bool {
+	field, _, _ = strings.Cut(field, "[")
+	get := func(c session.Config) string {
+		v := reflect.ValueOf(c)
+		for name := range strings.SplitSeq(field, ".") {
+			v = v.FieldByName(name)
+		}
+		return fmt.Sprint(v)
+	}
+	return get(a) != get(b)
+}
+
+var goName = regexp.MustCompile(`\b(Config\.)?(Cookie\.)?[A-Z][A-Za-z]+\b`)
+
+// inKeys puts the keys of the file in place of the names of Go fields, and its words
+// in place of negative numbers.
+func inKeys(reason string) string {
+	reason = strings.ReplaceAll(reason, "set it negative", `set it to "off"`)
+	return goName.ReplaceAllStringFunc(reason, func(name string) string {
+		bare := strings.TrimPrefix(name, "Config.")
+		if bare == "Secure" || bare == "HttpOnly" {
+			return map[string]string{"Secure": "secure", "HttpOnly": "http_only"}[bare]
+		}
+		if key := fields[bare]; key != "" {
+			return key
+		}
+		if key := fields["Cookie."+bare]; key != "" {
+			return key
+		}
+		return name
+	})
+}

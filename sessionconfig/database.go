@@ -1,0 +1,240 @@
+package sessionconfig
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/expanse-go/session/sqlstore"
+)
+
+// checkStore checks that the store in use exists and, if it is the database, that
+// its connection does.
+func (c *Config) checkStore(l *loader, doc document) {
+	s := &c.settings
+	if e, ok := c.database.entries["default"]; ok && !c.database.bad["default"] {
+		if name := c.database.text("default"); c.connections[fold(name)] == nil {
+			m := e.mistake("default", false, "is no configured connection")
+			m.Hint = c.configured(name)
+			l.add(m)
+			c.database.bad["default"] = true
+		}
+	}
+	name := c.StoreName()
+	_, handedIn := c.foreign[name]
+	switch {
+	case s.bad["store"]:
+	case name == "database":
+		c.checkStoreConnection(l, doc)
+	case name == "memory":
+		l.warnings = append(l.warnings, s.warning("store", "forgets all sessions when the program ends, and no other process sees them",
+			`use "database" or "file" where that matters`))
+	case name == "null":
+		l.warnings = append(l.warnings, s.warning("store", "keeps nothing: a session lasts for one request", ""))
+	case handedIn || name == "file":
+	case elsewhere[name] != "":
+		l.add(s.mistake("", "store", "is not compiled into this program",
+			fmt.Sprintf("add to its imports %q, and to Open the option sessionconfig.With(%q, %sstore.Open)", elsewhere[name], name, name)))
+	default:
+		known := append(sortedKeys(c.foreign), builtin...)
+		slices.Sort(known)
+		m := s.mistake("", "store", "is no store", "there are "+strings.Join(known, ", ")+"; sessionconfig.With hands in others")
+		if near := nearest(name, append(known, c.absent()...)); near != "" {
+			m.Hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		l.add(m)
+	}
+}
+
+func (c *Config) checkStoreConnection(l *loader, doc document) {
+	const key = "stores.database.connection"
+	s := &c.settings
+	con, name := c.storeConnection()
+	switch {
+	case con != nil || s.bad[key] || c.database.bad["default"]:
+	case s.given(key):
+		l.add(s.mistake("", key, "is no configured connection", c.configured(name)))
+	case doc.missing && len(c.connections) == 0:
+		l.add(&Error{File: doc.name, Reason: "no such file, and the database store needs a connection",
+			Hint: `write the file with "./beam init", or choose another store in ` + sessionFile})
+	case len(c.connections) == 0:
+		l.add(&Error{File: doc.name, Reason: "has no connection, and the database store needs one",
+			Hint: "add a table such as [connections.main]"})
+	default:
+		l.add(&Error{File: doc.name, Key: "default", Reason: "does not say which connection to use",
+			Hint: c.configured("")})
+	}
+}
+
+// storeConnection is the connection of the database store: the one it names, or
+// the default one, or the only one.
+func (c *Config) storeConnection() (*connection, string) {
+	name := cmp.Or(c.settings.text("stores.database.connection"), c.database.text("default"))
+	if name == "" && len(c.connections) == 1 {
+		for _, con := range c.connections {
+			return con, con.name
+		}
+	}
+	return c.connections[fold(name)], name
+}
+
+// Connection finds a configured connection; case and hyphens do not matter. The
+// empty name is the connection of the database store.
+func (c *Config) Connection(name string) (Connection, error) {
+	con := c.connections[fold(name)]
+	if name == "" {
+		con, name = c.storeConnection()
+	}
+	switch {
+	case con == nil && name == "":
+		return Connection{}, &Error{Key: "default", Reason: "does not say which connection to use", Hint: c.configured(name)}
+	case con == nil:
+		return Connection{}, &Error{Key: "connections." + name, Reason: "is no configured connection", Hint: c.configured(name)}
+	case con.broken:
+		return Connection{}, c.err
+	}
+	return con.public(c.root), nil
+}
+
+// Table says which table the database store uses.
+func (c *Config) Table() sqlstore.Config {
+	return sqlstore.Config{Schema: c.settings.text("stores.database.schema"), Table: c.settings.text("stores.database.table")}
+}
+
+// OpenDB opens a connection, named as for [Config.Connection], and waits at most
+// five seconds, or less if ctx says so, for the database to answer. The file of a
+// SQLite database, and its folder, are created if missing, for this user only:
+// migrations begin there. The caller closes the result.
+func (c *Config) OpenDB(ctx context.Context, name string) (*sql.DB, error) {
+	con, err := c.Connection(name)
+	if err != nil {
+		return nil, err
+	}
+	if con.Dialect == sqlstore.SQLite && !con.details.settings.given("dsn") {
+		if err := createFile(con.Address); err != nil {
+			return nil, con.details.at("database", "the file cannot be created: "+plain(err), "", err)
+		}
+	}
+	db, m := con.details.open(ctx, c.root)
+	if m != nil {
+		return nil, m
+	}
+	return db, nil
+}
+
+// createFile makes an empty file, which is an empty database. SQLite itself would
+// let everybody read it.
+func createFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// answerTime bounds how long a database may take to answer at the start.
+const answerTime = 5 * time.Second
+
+func (c *connection) open(ctx context.Context, root string) (*sql.DB, *Error) {
+	driver, m := c.driver()
+	if m != nil {
+		return nil, m
+	}
+	key := "database"
+	if c.settings.given("dsn") {
+		key = "dsn"
+	}
+	db, err := sql.Open(driver, c.dsn(root))
+	if err != nil { // the driver looked at the dsn only
+		return nil, c.at(key, "the driver does not understand the address or the options", "", err)
+	}
+	// An idle connection costs less than a new one; 16 for each of six processes are
+	// what PostgreSQL has by default.
+	db.SetMaxOpenConns(c.settings.number("max_open"))
+	db.SetMaxIdleConns(c.settings.number("max_open"))
+	db.SetConnMaxLifetime(max(0, c.settings.duration("max_lifetime")))
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	if err := db.PingContext(ctx); err != nil {
+		db.Close()
+		return nil, c.at(key, "the database does not answer: "+c.scrub(err), c.public(root).hint(), err)
+	}
+	return db, nil
+}
+
+func (c Connection) hint() string {
+	if c.Dialect == sqlstore.SQLite {
+		return "check that the file and its folder can be written"
+	}
+	return "check that " + c.Address + " is right, and that the server runs"
+}
+
+// at is a mistake about one setting of the connection.
+func (c *connection) at(key, reason, hint string, err error) *Error {
+	m := c.settings.mistake(c.prefix(), key, reason, hint)
+	m.Err = err
+	return m
+}
+
+// openDatabase opens the database store. A SQLite file that is not there is not made:
+// it would be an empty database without the table.
+func (c *Config) openDatabase(ctx context.Context) (*ownedStore, error) {
+	con, err := c.Connection("")
+	if err != nil {
+		return nil, err
+	}
+	if con.Dialect == sqlstore.SQLite && !con.details.settings.given("dsn") {
+		if _, err := os.Stat(con.Address); errors.Is(err, fs.ErrNotExist) {
+			if _, m := con.details.driver(); m != nil {
+				return nil, m
+			}
+			return nil, con.details.at("database", "there is no such file yet, and so no table for sessions",
+				"make it by: beam make session-table && beam db migrate", err)
+		}
+	}
+	db, m := con.details.open(ctx, c.root)
+	if m != nil {
+		return nil, m
+	}
+	store, err := sqlstore.New(db, con.Dialect, c.Table())
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, answerTime)
+		defer cancel()
+		err = store.Check(ctx)
+	}
+	if err != nil {
+		db.Close()
+		return nil, c.tableMistakes(con, err)
+	}
+	return &ownedStore{Store: store, closers: []func() error{store.Close, db.Close}}, nil
+}
+
+// tableMistakes puts errors of the store at the key of the table.
+func (c *Config) tableMistakes(con Connection, err error) error {
+	s := &c.settings
+	if ces := configErrors(err); len(ces) > 0 {
+		var all []*Error
+		for _, ce := range ces {
+			key := map[string]string{"Schema": "stores.database.schema", "Table": "stores.database.table"}[ce.Field]
+			m := s.mistake("", key, ce.Reason, "")
+			m.Err = ce
+			all = append(all, m)
+		}
+		return join(all)
+	}
+	m := s.mistake("", "stores.database.table", con.details.scrub(err), "")
+	m.Reason += " (connection " + con.String() + ")"
+	m.Err = err
+	return m
+}

@@ -1,0 +1,56 @@
+package sessionconfig
+
+import "fmt"
+
+// redacted stands for a secret wherever a value is shown.
+const redacted = "[redacted]"
+
+// An Origin says where a value comes from. The zero Origin is the default.
+type Origin struct {
+	File     string // the file that was read, "" for the environment and the default
+	Line     int    // in File, from 1
+	Variable string // the variable, "" for a line of a TOML file
+}
+
+// String gives "config/session.toml:12", "SESSION_STORE", "SESSION_STORE (.env:3)"
+// or "default".
+func (o Origin) String() string {
+	if p := o.place(); p != "" {
+		return p
+	}
+	return "default"
+}
+
+func (o Origin) place() string {
+	at := o.File
+	if at != "" && o.Line > 0 {
+		at = fmt.Sprintf("%s:%d", o.File, o.Line)
+	}
+	switch {
+	case o.Variable == "":
+		return at
+	case at == "":
+		return o.Variable
+	}
+	return o.Variable + " (" + at + ")"
+}
+
+// layer tells which of two origins wins: the higher one.
+func (o Origin) layer() int {
+	switch {
+	case o.Variable == "" && o.File == "":
+		return 0 // default
+	case o.Variable == "":
+		return 1 // TOML
+	case o.File != "":
+		return 2 // .env
+	}
+	return 3 // environment
+}
+
+// An entry is a value that somebody gave, before it is checked.
+type entry struct {
+	value  any    // from TOML: string, bool, int64, float64, []any, …; else a string
+	text   string // as it was written, for reports
+	origin Origin
+}

@@ -1,0 +1,127 @@
+package sessionconfig
+
+import "slices"
+
+// The files in the configuration folder.
+const (
+	sessionFile  = "session.toml"
+	databaseFile = "database.toml"
+)
+
+// A spec describes one setting. The tables below are all there is: reading,
+// reports, [Config.Values] and the test of the templates go by them.
+type spec struct {
+	key     string
+	kind    kind
+	def     string   // the default as TOML; "" if the setting is then absent
+	word    string   // for kinds that can be switched off: the word that does it
+	effect  string   // what that word means
+	choices []string // for kindChoice
+	secret  bool
+}
+
+// sessionSpecs are the settings of session.toml, in the order of the template.
+var sessionSpecs = []spec{
+	{key: "store", kind: kindText, def: `"database"`},
+	{key: "lifetime", kind: kindMinutes, def: `"2h"`, word: "off", effect: "idle sessions never end"},
+	{key: "absolute_lifetime", kind: kindMinutes, def: `"24h"`, word: "off", effect: "only idle sessions end"},
+	{key: "clear_with_browser", kind: kindBool, def: "false"},
+
+	{key: "name", kind: kindText, def: `"session"`},
+	{key: "path", kind: kindText, def: `"/"`},
+	{key: "domain", kind: kindText, def: `""`},
+	{key: "secure", kind: kindBool, def: "true"},
+	{key: "http_only", kind: kindBool, def: "true"},
+	{key: "same_site", kind: kindChoice, def: `"lax"`, choices: []string{"lax", "strict", "none"}},
+	{key: "partitioned", kind: kindBool, def: "false"},
+	{key: "dangerously_allow_http", kind: kindBool, def: "false"},
+	{key: "dangerously_allow_script", kind: kindBool, def: "false"},
+	{key: "dangerously_drop_host_prefix", kind: kindBool, def: "false"},
+	{key: "dangerously_allow_cross_site", kind: kindBool, def: "false"},
+
+	{key: "touch_every", kind: kindDuration, def: `"6m"`, word: "always", effect: "every request prolongs its session"},
+	{key: "rotate_every", kind: kindDuration, def: `"off"`, word: "off", effect: "only a login replaces the token"},
+	{key: "grace", kind: kindDuration, def: `"30s"`, word: "off", effect: "a replaced token is unknown at once"},
+	{key: "store_timeout", kind: kindDuration, def: `"5s"`, word: "off", effect: "a request waits for the store for ever"},
+	{key: "max_bytes", kind: kindBytes, def: `"1MiB"`, word: "off", effect: "a session has no limit"},
+	{key: "prune_every", kind: kindDuration, def: `"5m"`, word: "off", effect: "nothing sweeps expired sessions"},
+	{key: "trusted_origins", kind: kindList, def: "[]"},
+	{key: "client", kind: kindBool, def: "true"},
+
+	{key: "stores.database.connection", kind: kindText},
+	{key: "stores.database.table", kind: kindText, def: `"sessions"`},
+	{key: "stores.database.schema", kind: kindText, def: `""`},
+	{key: "stores.file.path", kind: kindText, def: `"storage/sessions"`},
+	{key: "stores.file.dangerously_no_sync", kind: kindBool, def: "false"},
+	{key: "stores.memory.max_sessions", kind: kindCount, def: "1000000", word: "off", effect: "any number"},
+	{key: "stores.memory.max_bytes", kind: kindBytes, def: `"1GiB"`, word: "off", effect: "all there is"},
+}
+
+// databaseSpecs are the settings of database.toml outside of its connections.
+var databaseSpecs = []spec{
+	{key: "default", kind: kindText},
+}
+
+// connectionSpecs are the settings of one connection, under connections.NAME.
+var connectionSpecs = []spec{
+	{key: "driver", kind: kindChoice, choices: []string{"sqlite", "postgres", "postgresql", "mysql", "mariadb"}},
+	{key: "database", kind: kindText},
+	{key: "host", kind: kindText, def: `"127.0.0.1"`},
+	{key: "port", kind: kindCount},
+	{key: "user", kind: kindText},
+	{key: "password", kind: kindText, secret: true},
+	{key: "dsn", kind: kindText, secret: true},
+	{key: "max_open", kind: kindCount, def: "16"},
+	{key: "max_lifetime", kind: kindDuration, def: `"off"`, word: "off", effect: "connections live on"},
+}
+
+// options is the table of a connection whose keys go to the driver.
+const options = "options"
+
+// The names of stores. Foreign ones come by [With].
+var (
+	builtin = []string{"database", "dict", "file", "memory", "null"}
+
+	// elsewhere are stores of this project that need a module of their own: name →
+	// import path.
+	elsewhere = map[string]string{"redis": "github.com/expanse-go/session/redisstore"}
+)
+
+// synonyms are what other libraries, or habit, call a setting. They are only ever
+// suggested: a setting has one name. The left side is folded.
+var synonyms = map[string]string{
+	"cookie":        "name",
+	"cookiename":    "name",
+	"driver":        "store",
+	"backend":       "store",
+	"expireonclose": "clear_with_browser",
+	"idletimeout":   "lifetime",
+	"timeout":       "lifetime",
+	"maxage":        "absolute_lifetime",
+	"httponly":      "http_only",
+	"securecookie":  "secure",
+	"samesite":      "same_site",
+	"connection":    "stores.database.connection",
+	"table":         "stores.database.table",
+	"files":         "stores.file.path",
+	"durability":    "stores.file.dangerously_no_sync",
+	"dictionary":    "dict",
+	"db":            "database",
+	"filespath":     "stores.file.path",
+	"username":      "user",
+	"url":           "dsn",
+	"dbname":        "database",
+	"name":          "database",
+	"pass":          "password",
+	"sqlite3":       "sqlite",
+	"pgx":           "postgres",
+	"pg":            "postgres",
+	"pgsql":         "postgres",
+}
+
+func find(specs []spec, key string) (spec, bool) {
+	if i := slices.IndexFunc(specs, func(s spec) bool { return s.key == key }); i >= 0 {
+		return specs[i], true
+	}
+	return spec{}, false
+}

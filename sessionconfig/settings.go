@@ -1,0 +1,117 @@
+package sessionconfig
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// settings are the entries of one file (or one of its tables) and what became of
+// them.
+type settings struct {
+	specs   []spec
+	entries map[string]entry // what was given, variables included
+	values  map[string]any   // the parsed value of every spec that has one
+	bad     map[string]bool  // keys whose mistake has been reported
+}
+
+// overlay lets variables replace what the file says.
+func (s *settings) overlay(l *loader, vars map[string]entry, prefix, root string) {
+	for _, sp := range s.specs {
+		names := []string{variable(prefix, sp.key)}
+		if rest, ok := strings.CutPrefix(sp.key, "stores.memory."); ok && prefix == sessionPrefix {
+			names = append(names, variable(prefix, "stores.dict."+rest))
+		}
+		for _, name := range names {
+			e, ok := vars[name]
+			if sp.secret {
+				e, ok = l.takeSecretFile(vars, name, sp.key, root)
+			}
+			if ok && e.origin.layer() > s.entries[sp.key].origin.layer() {
+				s.entries[sp.key] = e
+			}
+		}
+	}
+}
+
+// parse fills values; prefix is put before the keys in reports.
+func (s *settings) parse(l *loader, prefix string) {
+	for _, sp := range s.specs {
+		e, given := s.entries[sp.key]
+		if !given {
+			if sp.def != "" {
+				s.values[sp.key] = sp.defaultValue()
+			}
+			continue
+		}
+		v, err := sp.parse(e)
+		if err != nil {
+			s.bad[sp.key] = true
+			l.add(e.mistake(prefix+sp.key, sp.secret, "%s", err))
+			if sp.def != "" {
+				s.values[sp.key] = sp.defaultValue()
+			}
+			continue
+		}
+		s.values[sp.key] = v
+	}
+}
+
+// defaultValue parses the text of the default. The test of the schema proves that
+// it cannot fail.
+func (s spec) defaultValue() any {
+	var v any
+	switch {
+	case s.def == "true" || s.def == "false":
+		v = s.def == "true"
+	case s.def == "[]":
+		v = []any{}
+	default:
+		v = strings.Trim(s.def, `"`)
+	}
+	parsed, _ := s.parse(entry{value: v, origin: Origin{Variable: "default"}})
+	return parsed
+}
+
+func (s *settings) keys() []string {
+	keys := make([]string, len(s.specs))
+	for i, sp := range s.specs {
+		keys[i] = sp.key
+	}
+	return keys
+}
+
+func (s *settings) given(key string) bool { _, ok := s.entries[key]; return ok }
+
+func (s *settings) text(key string) string { v, _ := s.values[key].(string); return v }
+func (s *settings) yes(key string) bool    { v, _ := s.values[key].(bool); return v }
+func (s *settings) number(key string) int  { v, _ := s.values[key].(int64); return int(v) }
+func (s *settings) duration(key string) time.Duration {
+	v, _ := s.values[key].(time.Duration)
+	return v
+}
+func (s *settings) list(key string) []string { v, _ := s.values[key].([]string); return v }
+
+// mistake reports a value that is well-formed and wrong all the same.
+func (s *settings) mistake(prefix, key, reason, hint string) *Error {
+	sp, _ := find(s.specs, key)
+	s.bad[key] = true
+	e, ok := s.entries[key]
+	if !ok && s.values[key] != nil {
+		e.text = sp.show(s.values[key])
+	}
+	m := e.mistake(prefix+key, sp.secret, "%s", reason)
+	m.Hint = hint
+	return m
+}
+
+// warning is a mistake that may be meant.
+func (s *settings) warning(key, reason, hint string) *Error {
+	bad := s.bad[key]
+	m := s.mistake("", key, reason, hint)
+	s.bad[key] = bad
+	return m
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,118 @@
+package sessionconfig
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/memstore"
+)
+
+// ownedStore closes what was opened for it. The manager's Close finds Close, and
+// every other power of the store through Unwrap.
+type ownedStore struct {
+	session.Store
+	closers []func() error
+}
+
+func (s *ownedStore) Unwrap() session.Store { return s.Store }
+
+// Close closes all, in order, whatever fails.
+func (s *ownedStore) Close() error {
+	var errs []error
+	for _, c := range s.closers {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
+}
+
+// OpenStore opens the store in use and checks it: the database answers and has the
+// table, the folder can be written. If the result has a method Close() error, the
+// caller calls it in the end; [session.Manager.Close] does.
+func (c *Config) OpenStore(ctx context.Context) (session.Store, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	return c.openStore(ctx)
+}
+
+func (c *Config) openStore(ctx context.Context) (session.Store, error) {
+	s := &c.settings
+	switch name := c.StoreName(); name {
+	case "database":
+		store, err := c.openDatabase(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return store, nil
+	case "file":
+		return c.openFiles()
+	case "memory":
+		return memstore.New(memstore.Config{
+			MaxSessions: s.number("stores.memory.max_sessions"),
+			MaxBytes:    int64(s.number("stores.memory.max_bytes")),
+			Now:         c.session.Now,
+		}), nil
+	case "null":
+		return session.Discard, nil
+	default:
+		return c.openForeign(ctx, name)
+	}
+}
+
+// storeReadable tells whether enough is right to open the store.
+func (c *Config) storeReadable() bool {
+	name := c.StoreName()
+	_, handedIn := c.foreign[name]
+	if c.settings.bad["store"] || !handedIn && !slices.Contains(builtin, name) {
+		return false
+	}
+	for key := range c.settings.bad {
+		if strings.HasPrefix(key, "stores."+name+".") {
+			return false
+		}
+	}
+	if name == "database" {
+		_, err := c.Connection("")
+		return err == nil
+	}
+	return true
+}
+
+// openForeign lets a store of With be opened, and finds the lines of its mistakes.
+func (c *Config) openForeign(ctx context.Context, name string) (session.Store, error) {
+	f := c.foreign[name]
+	store, err := f.open(ctx, &c.settings)
+	if err == nil {
+		return store, nil
+	}
+	var all []*Error
+	for _, ce := range configErrors(err) {
+		for _, sp := range f.specs {
+			if f.fields[sp.key] == ce.Field {
+				m := c.settings.mistake("", sp.key, ce.Reason, "")
+				m.Err = ce
+				all = append(all, m)
+			}
+		}
+	}
+	if len(all) == 0 {
+		m := c.settings.mistake("", "store", c.scrubForeign(f, err), "")
+		m.Err = err
+		all = append(all, m)
+	}
+	return nil, join(all)
+}
+
+// scrubForeign takes the secrets of the store's table out of a text.
+func (c *Config) scrubForeign(f foreign, err error) string {
+	con := connection{settings: settings{values: map[string]any{}}, options: map[string]entry{}}
+	for _, sp := range f.specs {
+		if sp.secret {
+			con.options["password "+sp.key] = entry{value: c.settings.text(sp.key)}
+		}
+	}
+	return con.scrub(err)
+}

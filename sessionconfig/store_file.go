@@ -1,0 +1,32 @@
+package sessionconfig
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/filestore"
+)
+
+// openFiles opens the file store, which makes its folder and tries to write there.
+func (c *Config) openFiles() (session.Store, error) {
+	s := &c.settings
+	store, err := filestore.Open(c.storeDir(), filestore.Config{
+		DangerouslyNoSync: s.yes("stores.file.dangerously_no_sync"),
+	})
+	if err != nil {
+		m := s.mistake("", "stores.file.path", strings.TrimPrefix(err.Error(), "session: "), "")
+		m.Err = err
+		return nil, m
+	}
+	return store, nil
+}
+
+// storeDir is the folder of the file store.
+func (c *Config) storeDir() string {
+	path := filepath.FromSlash(c.settings.text("stores.file.path"))
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(c.root, path)
+	}
+	return path
+}

@@ -1,0 +1,122 @@
+package sessionconfig
+
+import (
+	"time"
+)
+
+// A Value is one setting with its effective value and where that came from.
+type Value struct {
+	// File is the file in which the key belongs: "session.toml" or "database.toml".
+	File string
+	Key  string
+
+	// Value is written as in TOML, `"2h"` or `true`; "[redacted]" for a secret that
+	// is set, "" for what has no value.
+	Value string
+
+	// Variable is the environment variable that sets the key.
+	Variable string
+
+	Origin  Origin
+	Default bool // nobody set it
+	Secret  bool
+}
+
+// Values lists all settings with their effective values, session.toml first, in the
+// order of the templates; connections by name. It holds no secret.
+func (c *Config) Values() []Value {
+	var all []Value
+	for _, sp := range c.settings.specs {
+		v := c.settings.value(sp, "", sessionPrefix)
+		if d, ok := c.derived(sp.key); ok {
+			v.Value = sp.show(d)
+		}
+		v.File = sessionFile
+		all = append(all, v)
+	}
+	v := c.database.value(databaseSpecs[0], "", "")
+	v.File, v.Variable = databaseFile, defaultVariable
+	all = append(all, v)
+	for _, name := range sortedKeys(c.connections) {
+		all = append(all, c.connections[name].values()...)
+	}
+	return all
+}
+
+func (c *connection) values() []Value {
+	var all []Value
+	prefix := connectionPrefix + variable("", c.name) + "__"
+	for _, sp := range c.settings.specs {
+		if !c.applies(sp.key) {
+			continue
+		}
+		v := c.settings.value(sp, c.prefix(), prefix)
+		v.File = databaseFile
+		all = append(all, v)
+	}
+	for _, name := range sortedKeys(c.options) {
+		e := c.options[name]
+		v := Value{File: databaseFile, Key: c.prefix() + options + "." + name, Value: e.text,
+			Variable: prefix + variable("OPTIONS__", name), Origin: e.origin, Secret: secretOption(name)}
+		if v.Secret {
+			v.Value = redacted
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// applies leaves the host of a SQLite file, and what a dsn replaces, out of the
+// list.
+func (c *connection) applies(key string) bool {
+	if c.settings.given(key) {
+		return true
+	}
+	switch key {
+	case "database", "host", "port", "user", "password":
+		isServer := c.dialect() != "sqlite" || key == "database"
+		return isServer && !c.settings.given("dsn")
+	case "dsn":
+		return false
+	}
+	return true
+}
+
+// value describes one setting. A value that was refused is shown as it was written.
+func (s *settings) value(sp spec, prefix, varPrefix string) Value {
+	e, given := s.entries[sp.key]
+	v := Value{Key: prefix + sp.key, Variable: variable(varPrefix, sp.key), Origin: e.origin, Default: !given, Secret: sp.secret}
+	switch parsed, ok := s.values[sp.key]; {
+	case given && sp.secret:
+		v.Value = redacted
+	case given && s.bad[sp.key]:
+		v.Value = e.text
+	case ok:
+		v.Value = sp.show(parsed)
+	}
+	return v
+}
+
+// derived gives the defaults that follow from other settings, as session.New
+// computes them.
+func (c *Config) derived(key string) (time.Duration, bool) {
+	if c.settings.given(key) {
+		return 0, false
+	}
+	const longest = 400 * 24 * time.Hour
+	idle, absolute := c.settings.duration("lifetime"), c.settings.duration("absolute_lifetime")
+	if !c.settings.given("absolute_lifetime") {
+		absolute = max(24*time.Hour, idle)
+	}
+	switch {
+	case key == "absolute_lifetime":
+		return absolute, true
+	case key != "touch_every":
+		return 0, false
+	case idle > 0:
+		return idle / 20, true
+	case absolute > 0:
+		return absolute / 20, true
+	}
+	return longest / 20, true
+}
