@@ -161,3 +161,16 @@ func none(err error, dir string) error {
 	}
 	return err
 }
+
+// Any returns an error that matches [ErrNone] if dir holds nothing to run.
+func Any(dir string) error {
+	fsys, err := folder(dir)
+	if err != nil {
+		return err
+	}
+	names, err := fs.Glob(fsys, "*.sql")
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("%w in %s", ErrNone, dir)
+	}
+	return err
+}

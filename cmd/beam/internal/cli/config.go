@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/cmd/beam/internal/migrate"
+	"github.com/expanse-go/session/sessionconfig"
+	"github.com/expanse-go/session/sqlstore"
+
+	// The drivers of the database store that this program brings: none needs cgo.
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite"
+)
+
+// load reads the configuration and shows the warnings. The result is there even
+// with an error, which is then the report of all mistakes.
+func (a *app) load(cmd *cli.Command, opts ...sessionconfig.Option) (*sessionconfig.Config, error) {
+	c, err := a.read(a.path(cmd.String("config")), cmd.String("store"), slog.New(slog.DiscardHandler), opts...)
+	for _, w := range c.Warnings() {
+		a.warn("%s", strings.Join(a.lines(w), " "))
+	}
+	return c, err
+}
+
+// read loads a folder. A store that a flag names goes before all variables.
+func (a *app) read(dir, store string, log *slog.Logger, opts ...sessionconfig.Option) (*sessionconfig.Config, error) {
+	environ := a.environ
+	if store != "" {
+		a.storeFlag = true
+		environ = append(environ[:len(environ):len(environ)], storeVariable+"="+store)
+	}
+	return sessionconfig.Load(dir, append(opts, sessionconfig.WithEnv(environ), sessionconfig.WithLogger(log))...)
+}
+
+const storeVariable = "SESSION_STORE"
+
+// lines are those of err, with paths as they look from the folder of the run, and
+// with the flag that was given in place of the variable that it stands for.
+func (a *app) lines(err error) []string {
+	out := lines(err)
+	for i := range out {
+		out[i] = a.shorten(out[i])
+		if rest, ok := strings.CutPrefix(out[i], storeVariable+": "); ok && a.storeFlag {
+			out[i] = "--store: " + rest
+		}
+	}
+	return out
+}
+
+func (a *app) shorten(text string) string {
+	return strings.ReplaceAll(text, strings.TrimSuffix(a.dir, "/")+"/", "")
+}
+
+// isConfiguration tells the errors whose exit code is ExitConfiguration: what the
+// files and variables say, and what they lead to before anything was done.
+func isConfiguration(err error) bool {
+	var mistake *sessionconfig.Error
+	var field *session.ConfigError
+	return errors.As(err, &mistake) || errors.As(err, &field)
+}
+
+// manager opens the store that is configured. The caller must call done.
+func (a *app) manager(ctx context.Context, cmd *cli.Command) (m *session.Manager, done func(), err error) {
+	c, err := a.load(cmd)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := a.begin("opening the store %s", c.StoreName())
+	defer p.end()
+	if m, err = c.Open(ctx); err != nil {
+		return nil, nil, err
+	}
+	return m, func() { m.Close(context.WithoutCancel(ctx)) }, nil
+}
+
+// store is manager for commands that look at records.
+func (a *app) store(ctx context.Context, c *sessionconfig.Config) (s session.Store, done func(), err error) {
+	p := a.begin("opening the store %s", c.StoreName())
+	defer p.end()
+	if s, err = c.OpenStore(ctx); err != nil {
+		return nil, nil, err
+	}
+	return s, func() {
+		if closer, ok := session.Capability[io.Closer](s); ok {
+			closer.Close()
+		}
+	}, nil
+}
+
+// dialects are those of migrations.
+var dialects = map[sqlstore.Dialect]migrate.Dialect{
+	sqlstore.SQLite:     migrate.SQLite,
+	sqlstore.PostgreSQL: migrate.Postgres,
+	sqlstore.MySQL:      migrate.MySQL,
+}
+
+// lockFile is the file that serialises the migrations of a SQLite database: it
+// lies beside the database, under the name that the database itself knows it by.
+// It is "" for another kind of database, and for one in memory.
+func lockFile(ctx context.Context, d sqlstore.Dialect, db *sql.DB) (string, error) {
+	if d != sqlstore.SQLite {
+		return "", nil
+	}
+	var file string
+	err := db.QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file)
+	if err != nil || file == "" {
+		return "", err
+	}
+	return file + ".migrate.lock", nil
+}

@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/expanse-go/session/cmd/beam/internal/migrate"
+)
+
+// dbPrint collects before it writes: half a list of statements must not look
+// like a whole one.
+func (a *app) dbPrint(ctx context.Context, cmd *cli.Command) error {
+	c, err := a.load(cmd)
+	if err != nil {
+		return err
+	}
+	conn, err := c.Connection("")
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := migrate.Print(ctx, &b, dialects[conn.Dialect], a.path(migrations)); err != nil {
+		return advise(err)
+	}
+	a.printf("%s", b.String())
+	return nil
+}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/sessionconfig"
+	"github.com/expanse-go/session/sqlstore"
+)
+
+// demoFolder is the folder of the demo's data below the user's cache folder. A
+// cache may be emptied at any time, and so may this.
+const demoFolder = "beam-demo"
+
+// demoConfig is the configuration where there is none.
+const demoConfig = `# The configuration of "beam demo" where no other is found.
+store = "database"
+`
+
+const demoDatabase = `default = "sqlite"
+
+[connections.sqlite]
+driver = "sqlite"
+database = "demo.db"
+`
+
+// demoConfiguration is the one of the current folder, or, where there is none, a
+// configuration in a folder of the demo's own, whose database is migrated.
+func (a *app) demoConfiguration(ctx context.Context, cmd *cli.Command) (*sessionconfig.Config, error) {
+	dir := a.path(cmd.String("config"))
+	configured := exists(filepath.Join(dir, "session.toml"))
+	switch {
+	case cmd.IsSet("config") && cmd.IsSet("dir"):
+		return nil, wrong(cmd, "--dir goes without --config")
+	case configured && cmd.IsSet("dir"):
+		configured = false
+	case cmd.IsSet("config"):
+		configured = true // and missing: Load says so
+	}
+	if configured {
+		return a.readForDemo(dir, cmd)
+	}
+	home, err := a.demoHome(cmd)
+	if err != nil {
+		return nil, err
+	}
+	for name, text := range map[string]string{"session.toml": demoConfig, "database.toml": demoDatabase} {
+		if err := writeOwn(filepath.Join(home, "config", name), text); err != nil {
+			return nil, err
+		}
+	}
+	c, err := a.readForDemo(filepath.Join(home, "config"), cmd)
+	if err != nil {
+		return nil, err
+	}
+	a.printf("Data: %s\n", home)
+	if c.StoreName() == "database" {
+		err = a.migrateDemo(ctx, c, filepath.Join(home, "migrations"))
+	}
+	return c, err
+}
+
+// readForDemo lets the cookie go over plain HTTP: the demo listens on loopback
+// only, and says what that means on every page.
+func (a *app) readForDemo(dir string, cmd *cli.Command) (*sessionconfig.Config, error) {
+	log := slog.New(slog.NewTextHandler(a.stderr, nil))
+	c, err := a.read(dir, cmd.String("store"), log, sessionconfig.Configure(func(s *session.Config) {
+		s.Cookie.DangerouslyAllowHTTP = true
+	}))
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (a *app) demoHome(cmd *cli.Command) (string, error) {
+	if dir := cmd.String("dir"); dir != "" {
+		return a.path(dir), nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("there is no folder for the demo's data: %w; name one with --dir", err)
+	}
+	return filepath.Join(cache, demoFolder), nil
+}
+
+// writeOwn writes a file of the demo's own folder unless it is there.
+func writeOwn(name, text string) error {
+	if exists(name) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return cannotWrite(name, err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		return cannotWrite(name, err)
+	}
+	return nil
+}
+
+// migrateDemo makes or upgrades the table, which an application does by beam db
+// migrate, in the same way.
+func (a *app) migrateDemo(ctx context.Context, c *sessionconfig.Config, dir string) error {
+	conn, err := c.Connection("")
+	if err != nil {
+		return err
+	}
+	steps, err := sqlstore.Migrations(conn.Dialect, c.Table())
+	if err != nil {
+		return err
+	}
+	for i, step := range steps {
+		if err := writeOwn(filepath.Join(dir, fmt.Sprintf("%05d_%s.sql", i+1, step.Name)), step.SQL); err != nil {
+			return err
+		}
+	}
+	r, done, err := a.open(ctx, c, dir)
+	if err != nil {
+		return err
+	}
+	defer done()
+	p := a.begin("migrating")
+	results, err := r.Up(ctx)
+	p.end()
+	for _, m := range results {
+		a.printf("Migrated: %s\n", m.File)
+	}
+	return err
+}
+
+// describe names the store as the pages of the demo do.
+func describe(c *sessionconfig.Config) string {
+	name := c.StoreName()
+	if name != "database" {
+		return name
+	}
+	conn, err := c.Connection("")
+	if err != nil {
+		return name
+	}
+	return fmt.Sprintf("%s (%s)", name, conn.Dialect)
+}
+
+// forgets reports whether a store loses its sessions at the end of the program.
+func forgets(c *sessionconfig.Config) bool {
+	return c.StoreName() == "memory" || c.StoreName() == "null"
+}

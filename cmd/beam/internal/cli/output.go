@@ -1,0 +1,151 @@
+package cli
+
+// Rules of output.
+//
+//   - Standard output gets what was asked for, and nothing else: it can be piped.
+//     Everything that is about the command goes to standard error: progress,
+//     warnings, errors, hints. A usage error leaves standard output empty.
+//   - A line on standard error begins with "beam: ", then "warning: " or "hint: "
+//     if it is one; no capital, no full stop. Of several mistakes each has its own
+//     line, and all are reported at once.
+//   - Progress appears on a terminal only, for what takes longer than a second,
+//     and leaves no trace. Colour appears on a terminal only, never with NO_COLOR
+//     or TERM=dumb, and never carries a meaning that the text does not.
+//   - With --json standard output is one JSON value and a line break: keys in
+//     snake case, times in UTC as RFC 3339, an empty list as [], never null.
+//   - What came from a browser, such as a user agent, is shown without control
+//     characters: it must not steer the terminal of who looks at it.
+//   - A secret is never printed: no token, no password of a connection. An ID of a
+//     session is public.
+//   - The exit code is one of the constants below.
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"github.com/mattn/go-isatty"
+)
+
+// Exit codes.
+const (
+	ExitOK            = 0   // done, also if there was nothing to do
+	ExitFailed        = 1   // tried and failed, or a check found a fault
+	ExitUsage         = 2   // the command line is wrong; nothing was done
+	ExitConfiguration = 3   // the configuration is wrong; nothing was done
+	ExitInterrupted   = 130 // ended by a signal before it was done
+)
+
+// A stream is one of the two outputs and what it can do.
+type stream struct {
+	io.Writer
+
+	terminal bool
+	colour   bool
+}
+
+// newStream looks at the file behind w: only a real terminal gets progress and
+// colour. Cygwin's terminals are pipes and are taken for pipes.
+func newStream(w io.Writer, getenv func(string) string) stream {
+	f, ok := w.(*os.File)
+	terminal := ok && isatty.IsTerminal(f.Fd()) && getenv("TERM") != "dumb"
+	return stream{Writer: w, terminal: terminal, colour: terminal && getenv("NO_COLOR") == ""}
+}
+
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	faint  = "2"
+)
+
+// paint wraps text in an SGR sequence if the stream shows colours.
+func (s stream) paint(colour, text string) string {
+	if !s.colour {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// printf writes to standard output. A write error shows up at the end of Run,
+// where it makes the command fail.
+func (a *app) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.writeErr == nil {
+		a.writeErr = err
+	}
+}
+
+// warn, hint and fail write one line each to standard error.
+func (a *app) warn(format string, args ...any) {
+	fmt.Fprintf(a.stderr, "beam: %s%s\n", a.stderr.paint(yellow, "warning: "), fmt.Sprintf(format, args...))
+}
+
+func (a *app) hint(format string, args ...any) {
+	fmt.Fprintf(a.stderr, "beam: %s%s\n", a.stderr.paint(faint, "hint: "), fmt.Sprintf(format, args...))
+}
+
+func (a *app) fail(text string) {
+	fmt.Fprintf(a.stderr, "%s %s\n", a.stderr.paint(red, "beam:"), text)
+}
+
+// json writes v as one indented value. Control characters beyond ASCII, which
+// encoding/json passes on, are escaped too: they stand inside strings only.
+func (a *app) json(v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	a.printf("%s", escapeControls(b.String()))
+	return nil
+}
+
+func escapeControls(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r <= 0xffff:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			high, low := (r-0x10000)>>10+0xd800, (r-0x10000)&0x3ff+0xdc00
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		}
+	}
+	return b.String()
+}
+
+// clean makes text that somebody else wrote safe for a terminal, on one line.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}
+
+// table writes rows in aligned columns. The last column is not padded.
+func (a *app) table(header []string, rows [][]string) {
+	var b bytes.Buffer
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, row := range append([][]string{header}, rows...) {
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	w.Flush()
+	for i, line := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
+		line = strings.TrimRight(line, " ")
+		if i == 0 {
+			line = a.stdout.paint(faint, line)
+		}
+		a.printf("%s\n", line)
+	}
+}

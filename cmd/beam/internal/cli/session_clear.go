@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/urfave/cli/v3"
+
+	"github.com/expanse-go/session"
+)
+
+// sessionClear removes expired records, as the application does by itself every
+// few minutes, or with --all every record.
+func (a *app) sessionClear(ctx context.Context, cmd *cli.Command) error {
+	if cmd.Bool("yes") && !cmd.Bool("all") {
+		return wrong(cmd, "--yes goes with --all; expired sessions are removed without a question")
+	}
+	manager, done, err := a.manager(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	defer done()
+	var n int
+	switch {
+	case cmd.Bool("dry-run"):
+		var ids []session.ID
+		ids, err = a.doomed(ctx, manager.Store(), cmd.Bool("all"))
+		n = len(ids)
+	case cmd.Bool("all"):
+		n, err = a.clearAll(ctx, cmd, manager)
+	default:
+		p := a.begin("removing expired sessions")
+		n, err = manager.Prune(ctx)
+		p.end()
+	}
+	var usage *usageError
+	if errors.As(err, &usage) {
+		return err
+	}
+	return errors.Join(a.cleared(cmd, n), err)
+}
+
+func (a *app) cleared(cmd *cli.Command, n int) error {
+	if cmd.Bool("json") {
+		return a.json(map[string]any{"cleared": n, "dry_run": cmd.Bool("dry-run")})
+	}
+	kind, verb := "expired session", "removed"
+	if cmd.Bool("all") {
+		kind = "session"
+	}
+	if cmd.Bool("dry-run") {
+		verb = "would remove"
+	}
+	a.printf("%s %s\n", verb, plural(n, kind))
+	return nil
+}
+
+// doomed lists what would be removed. Expired records stay for another
+// [session.PruneSlack], and so are not counted before.
+func (a *app) doomed(ctx context.Context, store session.Store, all bool) ([]session.ID, error) {
+	p := a.begin("reading sessions")
+	defer p.end()
+	before := time.Now().Add(-session.PruneSlack)
+	var ids []session.ID
+	for r, err := range session.List(ctx, store) {
+		if err != nil {
+			return ids, err
+		}
+		if all || r.ExpiresAt.Before(before) {
+			ids = append(ids, r.ID)
+			p.say("reading sessions: %d", len(ids))
+		}
+	}
+	return ids, nil
+}
+
+// clearAll asks first. A program that cannot be asked must say --yes.
+func (a *app) clearAll(ctx context.Context, cmd *cli.Command, m *session.Manager) (int, error) {
+	ids, err := a.doomed(ctx, m.Store(), true)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	if !cmd.Bool("yes") && !a.confirm(len(ids)) {
+		return 0, wrong(cmd, "nothing was removed; --all signs everybody out and needs --yes")
+	}
+	p := a.begin("removing sessions")
+	defer p.end()
+	for i, id := range ids {
+		if err := m.Revoke(ctx, id); err != nil && !errors.Is(err, session.ErrNotFound) {
+			return i, err
+		}
+		p.say("removing sessions: %d of %d", i+1, len(ids))
+	}
+	return len(ids), nil
+}
+
+// confirm asks on a terminal; without one the answer is no.
+func (a *app) confirm(n int) bool {
+	f, ok := a.stdin.(*os.File)
+	if !ok || !isatty.IsTerminal(f.Fd()) || !a.stderr.terminal {
+		return false
+	}
+	_, _ = a.stderr.Write([]byte("beam: remove " + plural(n, "session") + " and sign everybody out? type yes: "))
+	answer, _ := bufio.NewReader(f).ReadString('\n')
+	return strings.TrimSpace(answer) == "yes"
+}

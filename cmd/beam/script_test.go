@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes this test binary the programs that the scripts run: beam is the
+// real main, in a process of its own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"beam": main,
+		"seed": seed,
+	})
+}
+
+// TestScript runs testdata/script: at least one script for each command, and one
+// for every mistake that the command line reports.
+func TestScript(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { busy.Close() })
+	testscript.Run(t, params("script", map[string]string{
+		"BUSY_PORT": strconv.Itoa(busy.Addr().(*net.TCPAddr).Port),
+	}))
+}
+
+// params are those of the scripts in testdata/dir, which see the given variables
+// on top of a home of their own.
+func params(dir string, env map[string]string) testscript.Params {
+	return testscript.Params{
+		Dir:                 filepath.Join("testdata", dir),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", e.WorkDir+"/home")
+			e.Setenv("XDG_CACHE_HOME", e.WorkDir+"/home/cache")
+			for name, value := range env {
+				e.Setenv(name, value)
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code":     code,
+			"together": together,
+		},
+	}
+}
+
+// code runs a program and checks its exit code: code 2 beam nonsense.
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N program args...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// together runs a program in several processes at once, and fails if one of them
+// does: together 5 beam db migrate. Their outputs go to out.0, out.1, …
+func together(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: together N program args...")
+	}
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	program, err := exec.LookPath(args[1])
+	ts.Check(err)
+	cmds := make([]*exec.Cmd, n)
+	for i := range cmds {
+		out, err := os.Create(ts.MkAbs("out." + strconv.Itoa(i)))
+		ts.Check(err)
+		defer out.Close()
+		cmds[i] = exec.Command(program, args[2:]...)
+		cmds[i].Dir, cmds[i].Env = ts.MkAbs("."), environ(ts)
+		cmds[i].Stdout, cmds[i].Stderr = out, out
+	}
+	for _, c := range cmds {
+		ts.Check(c.Start())
+	}
+	failed := ""
+	for i, c := range cmds {
+		if err := c.Wait(); err != nil {
+			failed += "process " + strconv.Itoa(i) + ": " + err.Error() + "\n" + ts.ReadFile("out."+strconv.Itoa(i))
+		}
+	}
+	if failed != "" {
+		ts.Fatalf("%s", failed)
+	}
+}
+
+// environ is what a program that a script starts sees of the variables that
+// matter here.
+func environ(ts *testscript.TestScript) []string {
+	var env []string
+	for _, name := range []string{"HOME", "PATH", "XDG_CACHE_HOME", "TMPDIR", "SESSION_STORE", "DB_CONNECTION",
+		"DB_CONNECTIONS__MAIN__DRIVER", "DB_CONNECTIONS__MAIN__DSN", "SESSION_STORES__DATABASE__CONNECTION"} {
+		if v := ts.Getenv(name); v != "" {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}

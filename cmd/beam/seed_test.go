@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/sessionconfig"
+)
+
+// seed is a program for scripts: for each argument it stores a session of that
+// owner, "-" for an anonymous one, in the store that is configured in the current
+// folder, and prints its ID. Each holds an ordinary value and one that would
+// steer a terminal.
+func seed() {
+	ctx := context.Background()
+	m, err := sessionconfig.Open(ctx, "config")
+	if err == nil {
+		for _, owner := range os.Args[1:] {
+			var id session.ID
+			if id, err = seedOne(ctx, m, owner); err != nil {
+				break
+			}
+			fmt.Println(id)
+		}
+		if closed := m.Close(ctx); err == nil {
+			err = closed
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "seed:", err)
+		os.Exit(1)
+	}
+}
+
+func seedOne(ctx context.Context, m *session.Manager, owner string) (session.ID, error) {
+	s, err := m.Load(ctx, "")
+	if err != nil {
+		return session.ID{}, err
+	}
+	if owner != "-" {
+		s.Login(owner)
+	}
+	s.Set("cart.items", []int{3, 4})
+	s.Set("note", "bell\a and \u009b31m")
+	_, err = m.Commit(ctx, s)
+	return s.ID(), err
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"crypto/rand"
+	"database/sql"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestServers runs testdata/servers on every kind of database: the table that
+// beam makes there is the one that the store asks for, and several processes may
+// make it at once.
+func TestServers(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		onServer(t, "sqlite", "file:app.db")
+	})
+	t.Run("postgres", func(t *testing.T) {
+		server, err := url.Parse(needServer(t, "SESSION_TEST_POSTGRES"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := createDatabase(t, "pgx", server.String(), `"`)
+		server.Path = "/" + name
+		onServer(t, "postgres", server.String())
+	})
+	t.Run("mysql", func(t *testing.T) {
+		cfg, err := mysql.ParseDSN(needServer(t, "SESSION_TEST_MYSQL"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.DBName = createDatabase(t, "mysql", cfg.FormatDSN(), "`")
+		onServer(t, "mysql", cfg.FormatDSN())
+	})
+}
+
+func onServer(t *testing.T, driver, dsn string) {
+	t.Helper()
+	testscript.Run(t, params("servers", map[string]string{
+		"DB_CONNECTIONS__MAIN__DRIVER": driver,
+		"DB_CONNECTIONS__MAIN__DSN":    dsn,
+	}))
+}
+
+// needServer returns where a server is. In CI there must be one.
+func needServer(t *testing.T, variable string) string {
+	t.Helper()
+	value := os.Getenv(variable)
+	if value != "" {
+		return value
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not set", variable)
+	}
+	t.Skipf("%s is not set; make test starts the server", variable)
+	return ""
+}
+
+// createDatabase makes a database for one test and returns its name.
+func createDatabase(t *testing.T, driver, dsn, quote string) string {
+	t.Helper()
+	name := "beam_" + strings.ToLower(rand.Text()[:10])
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := db.Exec("DROP DATABASE " + quote + name + quote); err != nil {
+			t.Error(err)
+		}
+		db.Close()
+	})
+	if _, err := db.Exec("CREATE DATABASE " + quote + name + quote); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestStranger takes the steps of the first ten minutes in an empty folder, with
+// the modules as a release would publish them and no workspace: install beam,
+// init, migrate, build, run, and find the visits counted after a restart.
+func TestStranger(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a release and an application; run without -short")
+	}
+	s := newStranger(t)
+	bin := t.TempDir()
+	s.env = append(s.env, "GOBIN="+bin)
+	s.run(t, "go", "install", "github.com/expanse-go/session/cmd/beam@v0.1.0")
+	beam := filepath.Join(bin, "beam")
+	if out := s.run(t, beam, "version"); !strings.HasPrefix(out, "beam v0.1.0 ") {
+		t.Errorf("version = %q, want beam v0.1.0", out)
+	}
+
+	out := s.run(t, beam, "init", "--stores", "sqlite,file")
+	if !strings.Contains(out, "wrote  go.sum") {
+		t.Errorf("init did not tidy:\n%s", out)
+	}
+	// The script runs the version of go.mod, which is this one.
+	if out := s.run(t, "./beam", "db", "migrate"); !strings.HasPrefix(out, "applied ") {
+		t.Errorf("./beam db migrate = %q, want applied …", out)
+	}
+	s.run(t, "./beam", "config", "check")
+	s.run(t, "go", "vet", "./...")
+	s.run(t, "go", "build", "-o", "app", ".")
+	if out := s.run(t, "gofmt", "-l", "."); out != "" {
+		t.Errorf("gofmt would change %s", out)
+	}
+
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar}
+	for round, want := range []string{"Visits: 1", "Visits: 3"} {
+		url, stop := s.serve(t, "./app")
+		if got := get(t, client, http.MethodGet, url+"/"); !strings.Contains(got, want) {
+			t.Errorf("round %d: page is %q, want %q", round, got, want)
+		}
+		if got := get(t, client, http.MethodGet, url+"/"); strings.Contains(got, want) {
+			t.Errorf("round %d: the count did not go on: %q", round, got)
+		}
+		stop()
+	}
+
+	url, stop := s.serve(t, "./app")
+	defer stop()
+	if got := get(t, client, http.MethodPost, url+"/reset"); !strings.Contains(got, "Started again.") || !strings.Contains(got, "Visits: 1") {
+		t.Errorf("after the reset: %q, want the message and one visit", got)
+	}
+	if got := get(t, client, http.MethodGet, url+"/"); strings.Contains(got, "Started again.") {
+		t.Errorf("the message is shown twice: %q", got)
+	}
+	if out := s.run(t, "./beam", "session", "stats"); !strings.Contains(out, "live       1") {
+		t.Errorf("stats:\n%s\nwant one session", out)
+	}
+}
+
+// A stranger is an empty folder and an environment that knows nothing of this
+// repository but the released modules.
+type stranger struct {
+	dir string
+	env []string
+}
+
+func newStranger(t *testing.T) *stranger {
+	t.Helper()
+	proxy := t.TempDir()
+	release := exec.Command("go", "run", "./internal/tools", "release", "--dry-run", "--out", proxy)
+	release.Dir = filepath.Join("..", "..")
+	if out, err := release.CombinedOutput(); err != nil {
+		t.Fatalf("release --dry-run: %v\n%s", err, out)
+	}
+	cache, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(dir string) string {
+		return (&url.URL{Scheme: "file", Path: filepath.ToSlash(dir)}).String()
+	}
+	// The modules of others come from the cache of this machine; what is not there
+	// comes from where it came from. Ours are in no checksum database.
+	proxies := []string{file(proxy), file(filepath.Join(strings.TrimSpace(string(cache)), "cache", "download"))}
+	if p := strings.TrimSpace(goEnv(t, "GOPROXY")); p != "" {
+		proxies = append(proxies, p)
+	}
+	env := []string{
+		// Without paths in it, what is built here is found in the build cache again.
+		"GOWORK=off", "GOFLAGS=-modcacherw -trimpath", "GONOSUMDB=github.com/expanse-go/*", "GOTOOLCHAIN=local",
+		"GOPROXY=" + strings.Join(proxies, ","), "GOMODCACHE=" + t.TempDir(),
+	}
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		if !strings.HasPrefix(name, "SESSION_") && !strings.HasPrefix(name, "DB_") && !strings.HasPrefix(name, "GO") {
+			env = append(env, kv)
+		}
+	}
+	env = append(env, "GOCACHE="+strings.TrimSpace(goEnv(t, "GOCACHE")))
+	dir := filepath.Join(t.TempDir(), "My Shop")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return &stranger{dir: dir, env: env}
+}
+
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// run runs a program in the folder and returns its standard output.
+func (s *stranger) run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := s.command(t.Context(), name, args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, stdout.String(), stderr.String())
+	}
+	return stdout.String()
+}
+
+func (s *stranger) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	if strings.HasPrefix(name, "./") {
+		name = filepath.Join(s.dir, name)
+	}
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Env = s.dir, s.env
+	return cmd
+}
+
+// serve starts the application on a free port, waits until it says where it
+// listens, and returns that.
+func (s *stranger) serve(t *testing.T, name string) (url string, stop func()) {
+	t.Helper()
+	cmd := s.command(context.Background(), name)
+	cmd.Env = append(cmd.Env, "ADDR=localhost:0")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(stderr)
+	line, err := lines.ReadString('\n')
+	_, url, ok := strings.Cut(strings.TrimSpace(line), "listening on ")
+	if err != nil || !ok {
+		t.Fatalf("the application said %q, %v", line, err)
+	}
+	go io.Copy(io.Discard, lines)
+	return url, func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Wait()
+	}
+}
+
+// get asks for a page and follows redirects as a browser does.
+func get(t *testing.T, client *http.Client, method, url string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d %s", resp.StatusCode, body)
+}
