@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,11 +59,12 @@ func TestRootImportsStandardLibraryOnly(t *testing.T) {
 	}
 }
 
-// A library that links testing gives every program the -test.* machinery. sessiontest
-// is the exception: it exists to be imported by tests.
-func TestOnlySessiontestImportsTesting(t *testing.T) {
+// A library that links testing gives every program the -test.* machinery. So packages
+// that exist for tests are imported by tests only.
+func TestProductionDoesNotLinkTesting(t *testing.T) {
+	forTests := []string{"sessiontest", "internal/pagemodel"}
 	for _, dir := range packageDirs(t, ".") {
-		if dir == "sessiontest" {
+		if slices.Contains(forTests, dir) {
 			continue
 		}
 		for _, file := range goFiles(t, dir) {
@@ -70,8 +72,9 @@ func TestOnlySessiontestImportsTesting(t *testing.T) {
 				continue
 			}
 			for _, imported := range imports(t, file) {
-				if imported == "testing" || strings.HasPrefix(imported, "testing/") || imported == "net/http/httptest" {
-					t.Errorf("%s imports %s: only tests and sessiontest may", file, imported)
+				ours := strings.TrimPrefix(imported, modulePath+"/")
+				if imported == "testing" || strings.HasPrefix(imported, "testing/") || imported == "net/http/httptest" || slices.Contains(forTests, ours) {
+					t.Errorf("%s imports %s: only tests may", file, imported)
 				}
 			}
 		}
