@@ -58,7 +58,7 @@ func (m *Manager) List(ctx context.Context, owner string) iter.Seq2[Info, error]
 		if owner != "" {
 			records = ListOwner(ctx, m.store, owner)
 		}
-		now := m.Now()
+		now := m.cfg.Now()
 		for r, err := range records {
 			if err != nil {
 				yield(Info{}, storeError("list", ID{}, err))
@@ -81,7 +81,7 @@ func (m *Manager) Show(ctx context.Context, id ID) (Info, error) {
 		return Info{}, ErrClosed
 	}
 	r, err := m.store.Load(ctx, id)
-	if err == nil && !m.Now().Before(r.ExpiresAt) {
+	if err == nil && !m.cfg.Now().Before(r.ExpiresAt) {
 		err = ErrNotFound
 	}
 	if err != nil {
@@ -138,7 +138,7 @@ const pruneBatch = 500
 // batches, and returns how many it removed. The manager does so by itself; see
 // [Config].PruneEvery. Several processes may prune at once.
 func (m *Manager) Prune(ctx context.Context) (int, error) {
-	before, total := m.Now().Add(-PruneSlack), 0
+	before, total := m.cfg.Now().Add(-PruneSlack), 0
 	for {
 		n, err := Prune(ctx, m.store, before, pruneBatch)
 		total += n

@@ -242,7 +242,7 @@ func (m *Manager) handOver(sh *lines, l *line, p *patch) {
 
 // save applies the patches and stores the result, again on each newer version.
 func (h *holder) save(ctx context.Context, sh *lines, l *line) {
-	if !h.Now().Before(h.rec.ExpiresAt) {
+	if !h.cfg.Now().Before(h.rec.ExpiresAt) {
 		// Another request may have prolonged the session since it was loaded.
 		if _, err := h.reload(ctx, ErrConflict, 0); err != nil {
 			h.failAll(err)
@@ -296,7 +296,7 @@ func take(sh *lines, l *line) []*patch {
 // record of it. One that fails is left out. It reports false if nothing remains
 // to be stored.
 func (h *holder) fold(ctx context.Context) (rec Record, d draft, some bool) {
-	now := h.Now().UTC()
+	now := h.cfg.Now().UTC()
 	rec, d = h.rec, h.base
 	if !now.Before(rec.ExpiresAt) {
 		h.failAll(ErrEnded)
@@ -319,7 +319,7 @@ func (h *holder) fold(ctx context.Context) (rec Record, d draft, some bool) {
 		}
 		q.rotated = q.rotation == privilege || q.rotation == periodic && next.digest.equal(&q.presented)
 		if q.rotated {
-			next.rotate(q.rotation, q.digest, now, h.Grace)
+			next.rotate(q.rotation, q.digest, now, h.cfg.Grace)
 		}
 		d, some = next, true
 		if q.client != (Client{}) {
@@ -328,7 +328,7 @@ func (h *holder) fold(ctx context.Context) (rec Record, d draft, some bool) {
 	}
 	d.remember(h.id)
 	rec.Owner, rec.LastActivity = d.owner, later(rec.LastActivity, now)
-	rec.ExpiresAt = h.expires(&d, rec.CreatedAt, rec.LastActivity).UTC()
+	rec.ExpiresAt = h.cfg.expires(&d, rec.CreatedAt, rec.LastActivity).UTC()
 	rec.Data = encodeEnvelope(&d.envelope, d.doc)
 	return rec, d, some
 }
@@ -337,7 +337,7 @@ func (h *holder) fold(ctx context.Context) (rec Record, d draft, some bool) {
 func (h *holder) step(ctx context.Context, q *patch, d *draft) (err error) {
 	if q == h.patch {
 		if q.result != nil && d.admits(&q.presented) {
-			*d = *q.result
+			d.adopt(q.result)
 			return nil
 		}
 		if err, h.panicked = q.try(d); h.panicked != nil {

@@ -24,7 +24,7 @@ import (
 // The caller's context gives its values, not its end.
 func (m *Manager) commit(parent context.Context, s *Session, u usage) (*http.Cookie, error) {
 	var ctx deadlineContext
-	ctx.init(context.WithoutCancel(parent), m.StoreTimeout)
+	ctx.init(context.WithoutCancel(parent), m.cfg.StoreTimeout)
 	defer ctx.release()
 
 	s.committing.Lock()
@@ -63,7 +63,7 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (*http.Cookie, er
 			return nil, err
 		}
 		m.event(ctx, Event{Kind: EventLoggedOut, ID: s.rec.ID, Owner: s.base.owner})
-		cookie = m.cookie("", &s.now, time.Time{}, time.Time{})
+		cookie = m.cfg.cookie("", &s.now, time.Time{}, time.Time{})
 		s.dead, s.rec, s.base, s.shown = false, Record{}, draft{doc: emptyDoc}, nil
 	}
 	if len(s.nows) > 0 || len(s.now.doc) > len(emptyDoc) || s.now.owner != "" {
@@ -105,13 +105,13 @@ func (m *Manager) create(ctx context.Context, s *Session, d draft) (*http.Cookie
 		if id.IsZero() {
 			id = randomID()
 		}
-		sec, now := randomSecret(), m.Now()
-		d.digest, d.rotatedAt = digestOf(m.cookieName, id, &sec), now.UnixNano()
+		sec, now := randomSecret(), m.cfg.Now()
+		d.digest, d.rotatedAt = digestOf(m.cfg.cookieName, id, &sec), now.UnixNano()
 		d.ring = nil
 		d.remember(s.commitID())
 		rec := Record{
 			ID: id, Version: 1, Owner: d.owner, Client: s.client,
-			CreatedAt: now.UTC(), LastActivity: now.UTC(), ExpiresAt: m.expires(&d, now, now).UTC(),
+			CreatedAt: now.UTC(), LastActivity: now.UTC(), ExpiresAt: m.cfg.expires(&d, now, now).UTC(),
 			Data: encodeEnvelope(&d.envelope, d.doc),
 		}
 		err := m.store.Create(ctx, rec)
@@ -126,7 +126,7 @@ func (m *Manager) create(ctx context.Context, s *Session, d draft) (*http.Cookie
 			s.committed(rec, d)
 			s.presented, s.token, s.previous = d.digest, newToken(id, &sec), false
 			m.event(ctx, Event{Kind: EventCreated, ID: id, Owner: d.owner})
-			return m.cookie(s.token, &d, rec.CreatedAt, now), nil
+			return m.cfg.cookie(s.token, &d, rec.CreatedAt, now), nil
 		case errors.Is(err, ErrConflict) && try < maxTries:
 			id = ID{}
 		case errors.Is(err, ErrFull), try >= maxTries, !pause(ctx, try):
@@ -151,7 +151,7 @@ func (m *Manager) remove(ctx context.Context, id ID) error {
 
 // commitStored updates a record, or touches it.
 func (m *Manager) commitStored(ctx context.Context, s *Session, u usage) (*http.Cookie, error) {
-	now := m.Now()
+	now := m.cfg.Now()
 	p := &patch{
 		ops: append(slices.Clip(s.ops), s.usedUp(u)...), id: s.commitID(),
 		user: len(s.ops) > 0 || s.rotating, presented: s.presented, client: s.client,
@@ -161,12 +161,12 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage) (*http.
 	switch {
 	case s.rotating:
 		p.rotation = privilege
-	case m.RotateEvery > 0 && !s.previous && !s.sealed && now.Sub(time.Unix(0, s.base.rotatedAt)) >= m.RotateEvery:
+	case m.cfg.RotateEvery > 0 && !s.previous && !s.sealed && now.Sub(time.Unix(0, s.base.rotatedAt)) >= m.cfg.RotateEvery:
 		p.rotation = periodic
 	}
 	if p.rotation != 0 {
 		sec = randomSecret()
-		p.digest = digestOf(m.cookieName, s.rec.ID, &sec)
+		p.digest = digestOf(m.cfg.cookieName, s.rec.ID, &sec)
 	}
 	if len(p.ops) == 0 && p.rotation == 0 {
 		m.touch(ctx, s, now)
@@ -204,7 +204,7 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage) (*http.
 		m.event(ctx, Event{Kind: EventRotated, ID: p.rec.ID, Owner: p.rec.Owner})
 	}
 	if p.rotated || !s.previous && (before.persist != s.base.persist || before.absolute != s.base.absolute) {
-		return m.cookie(s.token, &s.base, p.rec.CreatedAt, now), nil
+		return m.cfg.cookie(s.token, &s.base, p.rec.CreatedAt, now), nil
 	}
 	return nil, nil
 }
@@ -240,10 +240,10 @@ func (m *Manager) updateFailed(ctx context.Context, s *Session, p *patch) error 
 
 // touch prolongs the session if that is due. It fails no response.
 func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
-	if m.TouchEvery > 0 && now.Sub(s.rec.LastActivity) < m.TouchEvery {
+	if m.cfg.TouchEvery > 0 && now.Sub(s.rec.LastActivity) < m.cfg.TouchEvery {
 		return
 	}
-	expires := m.expires(&s.base, s.rec.CreatedAt, now).UTC()
+	expires := m.cfg.expires(&s.base, s.rec.CreatedAt, now).UTC()
 	if !now.After(s.rec.LastActivity) {
 		return
 	}
@@ -256,7 +256,7 @@ func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
 
 func (m *Manager) storeFailed(ctx context.Context, op string, id ID, err error) error {
 	err = storeError(op, id, err)
-	m.Logger.LogAttrs(ctx, slog.LevelWarn, "session: store failed", slog.Any("error", err))
+	m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "session: store failed", slog.Any("error", err))
 	m.event(ctx, Event{Kind: EventFailed, ID: id, Err: err})
 	return err
 }
@@ -264,7 +264,7 @@ func (m *Manager) storeFailed(ctx context.Context, op string, id ID, err error) 
 // checkSize refuses a document above the limit, unless it is an old one that has
 // become smaller.
 func (m *Manager) checkSize(d *draft, old []byte) error {
-	if m.MaxBytes < 0 || len(d.doc) <= max(m.MaxBytes, len(old)-1) {
+	if m.cfg.MaxBytes < 0 || len(d.doc) <= max(m.cfg.MaxBytes, len(old)-1) {
 		return nil
 	}
 	type size struct {
@@ -280,5 +280,5 @@ func (m *Manager) checkSize(d *draft, old []byte) error {
 	for _, s := range sizes[:min(3, len(sizes))] {
 		big = append(big, fmt.Sprintf("%q (%d bytes)", s.key, s.n))
 	}
-	return fmt.Errorf("session: %d bytes, above Config.MaxBytes (%d); the biggest values: %s: %w", len(d.doc), m.MaxBytes, strings.Join(big, ", "), ErrTooLarge)
+	return fmt.Errorf("session: %d bytes, above Config.MaxBytes (%d); the biggest values: %s: %w", len(d.doc), m.cfg.MaxBytes, strings.Join(big, ", "), ErrTooLarge)
 }

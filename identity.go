@@ -24,7 +24,7 @@ func (s *Session) Login(owner string) {
 		s.fail(fmt.Errorf("session: owner has %d bytes; it must be UTF-8 without NUL, at most %d bytes", len(owner), MaxOwner))
 	default:
 		s.rotateToken()
-		s.do(op{kind: opLogin, owner: owner, at: s.m.Now().UnixNano()})
+		s.do(op{kind: opLogin, owner: owner, at: s.m.cfg.Now().UnixNano()})
 	}
 }
 

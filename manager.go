@@ -16,7 +16,7 @@ import (
 // the first session is created. Several managers, with different cookie names, may
 // share a store, and many processes a database.
 type Manager struct {
-	*settings
+	cfg     *settings
 	store   Store
 	discard bool
 	lines   [64]lines
@@ -35,14 +35,14 @@ func New(store Store, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	d, ok := Capability[discard](store)
-	return &Manager{settings: s, store: store, discard: ok && d == discard{}}, nil
+	return &Manager{cfg: s, store: store, discard: ok && d == discard{}}, nil
 }
 
 // Store returns the store that New was given.
 func (m *Manager) Store() Store { return m.store }
 
 // CookieName returns the name of the session cookie, with its prefix.
-func (m *Manager) CookieName() string { return m.cookieName }
+func (m *Manager) CookieName() string { return m.cfg.cookieName }
 
 // DangerouslyAllowCrossOrigin exempts requests from the refusal of cross-origin
 // writes, by a pattern of [http.ServeMux]. Other sites' pages can then make a
@@ -50,7 +50,7 @@ func (m *Manager) CookieName() string { return m.cookieName }
 // not act on the session. Call it before serving. It panics if the pattern is
 // invalid, as [http.CrossOriginProtection.AddInsecureBypassPattern] does.
 func (m *Manager) DangerouslyAllowCrossOrigin(pattern string) {
-	m.origins.AddInsecureBypassPattern(pattern)
+	m.cfg.origins.AddInsecureBypassPattern(pattern)
 }
 
 // Load returns the session of a token, for transports other than the middleware.
@@ -61,7 +61,7 @@ func (m *Manager) Load(ctx context.Context, t Token) (*Session, error) {
 		return nil, ErrClosed
 	}
 	var c deadlineContext
-	c.init(ctx, m.StoreTimeout)
+	c.init(ctx, m.cfg.StoreTimeout)
 	defer c.release()
 	return m.load(&c, t)
 }
@@ -116,8 +116,8 @@ func (m *Manager) load(ctx context.Context, t Token) (*Session, error) {
 		return nil, err
 	}
 
-	now := m.Now()
-	presented := digestOf(m.cookieName, id, &sec)
+	now := m.cfg.Now()
+	presented := digestOf(m.cfg.cookieName, id, &sec)
 	current := base.digest.equal(&presented)
 	recent := base.prev.kind != 0 && base.prev.digest.equal(&presented) && now.UnixNano() < base.prev.deadline
 	switch {
@@ -143,14 +143,14 @@ func decodeRecord(r *Record) (draft, error) {
 }
 
 func (m *Manager) corrupt(ctx context.Context, id ID, err error) {
-	m.Logger.LogAttrs(ctx, slog.LevelError, "session: stored record does not decode; its visitor gets an empty session", slog.String("id", id.String()), slog.Any("error", err))
+	m.cfg.Logger.LogAttrs(ctx, slog.LevelError, "session: stored record does not decode; its visitor gets an empty session", slog.String("id", id.String()), slog.Any("error", err))
 	m.event(ctx, Event{Kind: EventCorrupt, ID: id, Err: err})
 }
 
 func (m *Manager) event(ctx context.Context, e Event) {
-	if m.OnEvent != nil {
-		e.Time = m.Now()
-		m.OnEvent(ctx, e)
+	if m.cfg.OnEvent != nil {
+		e.Time = m.cfg.Now()
+		m.cfg.OnEvent(ctx, e)
 	}
 }
 
@@ -188,7 +188,7 @@ type sweeper struct {
 }
 
 func (m *Manager) startSweeper() {
-	if m.PruneEvery < 0 {
+	if m.cfg.PruneEvery < 0 {
 		return
 	}
 	w := &m.sweeper
@@ -207,7 +207,7 @@ func (m *Manager) startSweeper() {
 func (m *Manager) sweep(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	for {
-		t := time.NewTimer(jitter(m.PruneEvery, m.PruneEvery/4))
+		t := time.NewTimer(jitter(m.cfg.PruneEvery, m.cfg.PruneEvery/4))
 		select {
 		case <-ctx.Done():
 			t.Stop()
@@ -215,7 +215,7 @@ func (m *Manager) sweep(ctx context.Context, done chan<- struct{}) {
 		case <-t.C:
 		}
 		if _, err := m.Prune(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, errors.ErrUnsupported) {
-			m.Logger.LogAttrs(ctx, slog.LevelWarn, "session: sweep failed; it is tried again later", slog.Any("error", err))
+			m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "session: sweep failed; it is tried again later", slog.Any("error", err))
 			m.event(ctx, Event{Kind: EventFailed, Err: err})
 		}
 	}

@@ -30,8 +30,8 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 		x.entry.take(w.Header())
 		r = r.WithContext(x)
 		x.r = r
-		if err := m.origins.Check(r); err != nil {
-			m.OnError(w, r, errors.Join(ErrCrossOrigin, err))
+		if err := m.cfg.origins.Check(r); err != nil {
+			m.cfg.OnError(w, r, errors.Join(ErrCrossOrigin, err))
 			return
 		}
 		next.ServeHTTP(x.writer(), r)
@@ -46,7 +46,7 @@ func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *
 	return m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := m.From(r.Context())
 		if err != nil {
-			m.OnError(w, r, err)
+			m.cfg.OnError(w, r, err)
 			return
 		}
 		h(w, r, s)
@@ -110,9 +110,9 @@ func (m *Manager) exchange(ctx context.Context) *exchange {
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	switch v := r.Context().Value(anyKey{}).(type) {
 	case *exchange:
-		v.m.OnError(w, r, err)
+		v.m.cfg.OnError(w, r, err)
 	case *Session:
-		v.m.OnError(w, r, err)
+		v.m.cfg.OnError(w, r, err)
 	default:
 		DefaultError(w, r, err)
 	}
@@ -185,16 +185,16 @@ func (x *exchange) session() (*Session, error) {
 		x.err = ErrClosed
 		return nil, x.err
 	}
-	value, found, unique := readCookie(x.r.Header, x.m.cookieName)
+	value, found, unique := readCookie(x.r.Header, x.m.cfg.cookieName)
 	if found && (!unique || value == "") {
 		x.m.event(x, Event{Kind: EventBadCookie})
 		value = ""
 	}
 	var c deadlineContext
-	c.init(x.Context, x.m.StoreTimeout)
+	c.init(x.Context, x.m.cfg.StoreTimeout)
 	defer c.release()
 	if x.s, x.err = x.m.load(&c, Token(value)); x.err == nil {
-		x.s.client = x.m.Client(x.r).clean()
+		x.s.client = x.m.cfg.Client(x.r).clean()
 		x.s.sealed = x.begun.Load()
 	}
 	return x.s, x.err
@@ -230,9 +230,9 @@ func (x *exchange) begin(status int) error {
 		x.entry.restore(x.w.Header())
 		varyOnCookie(x.w.Header())
 		if !errors.Is(err, ErrEnded) {
-			x.m.Logger.LogAttrs(x, slog.LevelError, "session: commit failed", slog.Any("error", err))
+			x.m.cfg.Logger.LogAttrs(x, slog.LevelError, "session: commit failed", slog.Any("error", err))
 		}
-		x.m.OnError(x.w, x.r, err)
+		x.m.cfg.OnError(x.w, x.r, err)
 		return err
 	}
 	varyOnCookie(x.w.Header())
@@ -256,7 +256,7 @@ func (x *exchange) finish() {
 		return
 	}
 	if _, err := x.m.commit(x, s, usesNone); err != nil {
-		x.m.Logger.LogAttrs(x, slog.LevelError, "session: changes after the response began were lost; make them before the first write", slog.Any("error", err))
+		x.m.cfg.Logger.LogAttrs(x, slog.LevelError, "session: changes after the response began were lost; make them before the first write", slog.Any("error", err))
 		x.m.event(x, Event{Kind: EventLate, Err: err})
 	}
 }

@@ -128,6 +128,13 @@ func (d *draft) remark(o *op, id uint64) {
 	}
 }
 
+// adopt takes over what ops can change, and keeps what only commits change: tokens
+// and the ring.
+func (d *draft) adopt(from *draft) {
+	d.doc, d.flash, d.owner = from.doc, from.flash, from.owner
+	d.authAt, d.idle, d.absolute, d.persist = from.authAt, from.idle, from.absolute, from.persist
+}
+
 func (d *draft) unmark(path string) {
 	for i, m := range d.flash {
 		if dotpath.Within(m.path, path) {

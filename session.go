@@ -198,8 +198,8 @@ func (s *Session) write(kind opKind, path string, v any) {
 	if err == nil {
 		if raw, err = encode(v); err != nil {
 			err = &ValueError{Path: path, Type: typeName(v, false), Err: err}
-		} else if s.m.MaxBytes > 0 && len(raw) > s.m.MaxBytes {
-			err = fmt.Errorf("session: the %s at %q has %d bytes, above Config.MaxBytes (%d): %w", typeName(v, false), path, len(raw), s.m.MaxBytes, ErrTooLarge)
+		} else if s.m.cfg.MaxBytes > 0 && len(raw) > s.m.cfg.MaxBytes {
+			err = fmt.Errorf("session: the %s at %q has %d bytes, above Config.MaxBytes (%d): %w", typeName(v, false), path, len(raw), s.m.cfg.MaxBytes, ErrTooLarge)
 		}
 	}
 	s.mu.Lock()
@@ -221,7 +221,7 @@ func (s *Session) fail(err error) {
 // do applies an op to what the request sees and records it. The caller holds the
 // lock.
 func (s *Session) do(o op) {
-	if s.err == nil && s.sealed && o.kind != opFlashNow && (s.fresh() || o.kind == opPersist || o.kind == opTimeouts) {
+	if s.err == nil && s.sealed && !s.m.discard && o.kind != opFlashNow && (s.fresh() || o.kind == opPersist || o.kind == opTimeouts) {
 		s.fail(ErrCommitted)
 	}
 	if s.err != nil {
@@ -294,8 +294,8 @@ func (s *Session) ExpiresAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fresh() || len(s.ops) > 0 {
-		now := s.m.Now()
-		return s.m.expires(&s.now, s.created(now), now)
+		now := s.m.cfg.Now()
+		return s.m.cfg.expires(&s.now, s.created(now), now)
 	}
 	return s.rec.ExpiresAt
 }
