@@ -27,6 +27,10 @@ import (
 type group struct {
 	slots int // how many may write at once
 
+	// patience is how long a writer stays in the queue before it writes alone: one
+	// that hangs on a dead connection must not stop the others. Zero: no limit.
+	patience time.Duration
+
 	takes  func(op) bool
 	fits   func(batch []*write, w *write) bool
 	single func(context.Context, *write) error
@@ -35,7 +39,7 @@ type group struct {
 	mu      sync.Mutex
 	active  int      // slots in use
 	queue   []*write // empty while a slot is free
-	crowded bool
+	crowded bool     // the last batch was longer than one write
 }
 
 // waiting is the part of a write that belongs to its group.
@@ -52,6 +56,7 @@ const (
 	done  turn = iota // result is the outcome
 	alone             // write it yourself, outside of the group
 	lead              // the slot is yours
+	gone              // nothing: its context ended while it waited
 )
 
 // errAlone is the result of a write that its batch did not store, for whatever
@@ -85,16 +90,9 @@ func (g *group) do(ctx context.Context, w *write) error {
 	g.queue = append(g.queue, w)
 	g.mu.Unlock()
 
-	var t turn
-	select {
-	case t = <-w.turn:
-	case <-ctx.Done():
-		if g.withdraw(w) {
-			return ctx.Err()
-		}
-		t = <-w.turn
-	}
-	switch t {
+	switch g.wait(ctx, w) {
+	case gone:
+		return ctx.Err()
 	case lead:
 		return g.lead(ctx, w)
 	case alone:
@@ -104,6 +102,31 @@ func (g *group) do(ctx context.Context, w *write) error {
 	}
 }
 
+// wait returns what the writer is told, or what it decides when its context or its
+// patience ends before that.
+func (g *group) wait(ctx context.Context, w *write) turn {
+	var enough <-chan time.Time
+	if g.patience > 0 {
+		timer := time.NewTimer(g.patience)
+		defer timer.Stop()
+		enough = timer.C
+	}
+	select {
+	case t := <-w.turn:
+		return t
+	case <-ctx.Done():
+		if g.withdraw(w) {
+			return gone
+		}
+	case <-enough:
+		if g.withdraw(w) {
+			return alone
+		}
+	}
+	return <-w.turn
+}
+
+// withdraw takes w out of the queue; it fails if somebody else already did.
 func (g *group) withdraw(w *write) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -214,11 +237,13 @@ func newGroup(s *Store) *group {
 		}
 	case inStatement:
 		return &group{
-			slots:  1,
-			takes:  func(o op) bool { return o == opUpdate },
-			fits:   otherIDs,
-			single: s.writeAlone,
-			batch:  s.writeInStatement,
+			// A second slot halves the batches: measured, it gains nothing.
+			slots:    1,
+			patience: 100 * time.Millisecond,
+			takes:    func(o op) bool { return o == opUpdate },
+			fits:     otherIDs,
+			single:   s.writeAlone,
+			batch:    s.writeInStatement,
 		}
 	default:
 		return nil
@@ -259,8 +284,8 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 	if err == nil {
 		return
 	}
-	if !committing {
-		err = errAlone // nothing is stored; the fault may be of one of them only
+	if !committing && !s.names.dialect.transient(err) {
+		err = errAlone // nothing is stored, and the fault may be with one of them only
 	}
 	for _, w := range batch {
 		w.result = err

@@ -1,0 +1,126 @@
+package sqlstore
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/expanse-go/session"
+)
+
+func TestNamesAreRefused(t *testing.T) {
+	for _, name := range []string{
+		`sessions"; DROP TABLE users; --`, "a`b", "a.b", "a b", "1a", "é", "a\x00", "a\n", "'", "$1",
+		strings.Repeat("a", 64),
+	} {
+		for d := range dialects {
+			_, err := New(new(sql.DB), d, Config{Schema: name, Table: name})
+			for _, field := range []string{"Schema", "Table"} {
+				if !hasConfigError(err, field, name) {
+					t.Errorf("%s: %s %q: got %v, want a *session.ConfigError", d, field, name, err)
+				}
+			}
+		}
+	}
+	for name, want := range map[string]bool{"Sqlite_x": false, "sqlite_": false, "sqlite": true, strings.Repeat("a", 48): true, strings.Repeat("a", 49): false} {
+		if _, err := New(new(sql.DB), SQLite, Config{Table: name}); (err == nil) != want {
+			t.Errorf("SQLite table %q: got %v, want allowed: %t", name, err, want)
+		}
+	}
+}
+
+func hasConfigError(err error, field, value string) bool {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return false
+	}
+	for _, err := range joined.Unwrap() {
+		var ce *session.ConfigError
+		if errors.As(err, &ce) && ce.Field == field && ce.Value == value {
+			return true
+		}
+	}
+	return false
+}
+
+func TestNewRefuses(t *testing.T) {
+	if _, err := New(nil, SQLite, Config{}); err == nil {
+		t.Error("a nil database was accepted")
+	}
+	if _, err := New(new(sql.DB), "oracle", Config{}); err == nil || !strings.Contains(err.Error(), `"oracle"`) {
+		t.Errorf("got %v, want an error that names the dialect", err)
+	}
+	if _, err := Migrations("oracle", Config{}); err == nil {
+		t.Error("a migration for an unknown dialect")
+	}
+	if _, err := Migrations(SQLite, Config{Table: "a;b"}); err == nil {
+		t.Error("a migration for a hostile name")
+	}
+}
+
+type codeError int
+
+func (e codeError) Error() string { return "some text" }
+func (e codeError) Code() int     { return int(e) }
+
+type stateError string
+
+func (e stateError) Error() string    { return "some text" }
+func (e stateError) SQLState() string { return string(e) }
+
+func TestErrorsAreClassified(t *testing.T) {
+	wrap := func(err error) error { return fmt.Errorf("driver: %w", err) }
+	for _, c := range []struct {
+		dialect              Dialect
+		err                  error
+		transient, duplicate bool
+	}{
+		{SQLite, wrap(codeError(5)), true, false},
+		{SQLite, codeError(5 | 2<<8), true, false}, // SQLITE_BUSY_SNAPSHOT
+		{SQLite, codeError(6), true, false},
+		{SQLite, codeError(19), false, false},
+		{SQLite, wrap(errors.New("database is locked")), true, false},
+		{SQLite, errors.New("database table is locked: sessions"), true, false},
+		{SQLite, errors.New("no such table: sessions"), false, false},
+		{PostgreSQL, wrap(stateError("40001")), true, false},
+		{PostgreSQL, stateError("40P01"), true, false},
+		{PostgreSQL, stateError("23505"), false, false},
+		{PostgreSQL, errors.New("40001"), false, false},
+		{MySQL, errors.New("Error 1213 (40001): Deadlock found"), true, false},
+		{MySQL, wrap(errors.New("Error 1205: Lock wait timeout exceeded")), true, false},
+		{MySQL, errors.New("Error 1020 (HY000): Record has changed since last read"), true, false},
+		{MySQL, errors.New("Error 1062 (23000): Duplicate entry"), false, true},
+		{MySQL, wrap(errors.New("Error 1062 (23000): Duplicate entry")), false, true},
+		{MySQL, errors.New("Error 10620: other"), false, false},
+		{MySQL, errors.New("Error in 1213"), false, false},
+		{MySQL, errors.New("Error 1213"), false, false},
+		{MySQL, errors.New("invalid connection"), false, false},
+	} {
+		d := dialects[c.dialect]
+		if got := d.transient(c.err); got != c.transient {
+			t.Errorf("%s: %#v: got transient %t, want %t", c.dialect, c.err, got, c.transient)
+		}
+		if got := d.duplicate != nil && d.duplicate(c.err); got != c.duplicate {
+			t.Errorf("%s: %#v: got duplicate %t, want %t", c.dialect, c.err, got, c.duplicate)
+		}
+	}
+}
+
+func TestRefusedByServer(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{stateError("23514"), true},
+		{fmt.Errorf("x: %w", stateError("40P01")), true},
+		{stateError("08006"), false}, // connection failure
+		{stateError("57P01"), false}, // admin shutdown
+		{errors.New("unexpected EOF"), false},
+	} {
+		if got := refused(c.err); got != c.want {
+			t.Errorf("%v: got %t, want %t", c.err, got, c.want)
+		}
+	}
+}

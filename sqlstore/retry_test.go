@@ -1,0 +1,63 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func retryStore(tries int) *Store {
+	return &Store{names: names{dialect: &dialect{transient: sqliteBusy, tries: tries}}}
+}
+
+func TestRetry(t *testing.T) {
+	busy := codeError(5)
+	other := errors.New("disk on fire")
+	for _, c := range []struct {
+		name  string
+		errs  []error // of the calls; the last is of all that follow
+		want  error
+		calls int
+	}{
+		{"at once", []error{nil}, nil, 1},
+		{"after two", []error{busy, busy, nil}, nil, 3},
+		{"not for others", []error{busy, other}, other, 2},
+		{"bounded", []error{busy}, busy, 5},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			err := retryStore(5).retry(t.Context(), func() error {
+				calls++
+				return c.errs[min(calls, len(c.errs))-1]
+			})
+			if err != c.want || calls != c.calls {
+				t.Errorf("%s: got %v after %d calls, want %v after %d", c.name, err, calls, c.want, c.calls)
+			}
+		})
+	}
+}
+
+func TestRetryEndsWithContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		err := retryStore(1000000).retry(ctx, func() error { return codeError(5) })
+		if err != codeError(5) || time.Since(began) != time.Second {
+			t.Errorf("got %v after %v, want the database's error after 1s", err, time.Since(began))
+		}
+	})
+}
+
+// Without a deadline, SQLite's lock is waited for about ten seconds.
+func TestRetryOfSQLite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		err := retryStore(sqlite.tries).retry(t.Context(), func() error { return codeError(5) })
+		if took := time.Since(began); err == nil || took < 5*time.Second || took > 15*time.Second {
+			t.Errorf("got %v after %v, want an error after about 10s", err, took)
+		}
+	})
+}
