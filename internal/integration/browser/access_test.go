@@ -15,7 +15,7 @@ import (
 )
 
 func TestWithoutJavaScript(t *testing.T) {
-	ada := visitor(t, startServer(t, t.TempDir(), "127.0.0.1:0"))
+	ada := visitor(t, startServer(t, t.TempDir(), anyPort))
 	if _, err := chromedp.Call(ada.ctx, emulation.SetScriptExecutionDisabled,
 		emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ const (
 )
 
 func TestKeyboardReachesEverything(t *testing.T) {
-	ada := visitor(t, startServer(t, t.TempDir(), "127.0.0.1:0"))
+	ada := visitor(t, startServer(t, t.TempDir(), anyPort))
 	ada.visit("/account")
 	var got []string
 	want := []string{
@@ -115,7 +115,7 @@ var looks = []look{
 // TestPagesFit looks at every page in every look: nothing sticks out to the side,
 // every target is large enough to be hit, and the browser has no complaint.
 func TestPagesFit(t *testing.T) {
-	ada := visitor(t, startServer(t, t.TempDir(), "127.0.0.1:0"))
+	ada := visitor(t, startServer(t, t.TempDir(), anyPort))
 	ada.visit("/")
 	ada.fits("home-new")
 	ada.visit("/sessions")

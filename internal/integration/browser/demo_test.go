@@ -10,7 +10,7 @@ import (
 )
 
 func TestVisitorLeavesNoTrace(t *testing.T) {
-	ada := visitor(t, startServer(t, t.TempDir(), "127.0.0.1:0"))
+	ada := visitor(t, startServer(t, t.TempDir(), anyPort))
 	for _, page := range []string{"/", "/cart", "/contact", "/account", "/sessions", "/race"} {
 		ada.visit(page)
 	}
@@ -22,7 +22,7 @@ func TestVisitorLeavesNoTrace(t *testing.T) {
 }
 
 func TestSignInReplacesTheToken(t *testing.T) {
-	ada := visitor(t, startServer(t, t.TempDir(), "127.0.0.1:0"))
+	ada := visitor(t, startServer(t, t.TempDir(), anyPort))
 	ada.visit("/cart")
 	ada.press("[aria-label='Add Sencha to the cart']")
 	before := ada.token()
@@ -61,7 +61,7 @@ func fingerprint(token string) string {
 }
 
 func TestFlashIsSeenOnce(t *testing.T) {
-	ada := visitor(t, startServer(t, t.TempDir(), "127.0.0.1:0"))
+	ada := visitor(t, startServer(t, t.TempDir(), anyPort))
 	writeToUs(ada)
 	ada.content()
 }
@@ -100,30 +100,35 @@ func writeToUs(p *person) {
 }
 
 func TestCartSurvivesARestart(t *testing.T) {
-	dir := t.TempDir()
-	first := startServer(t, dir, "127.0.0.1:0")
-	ada := visitor(t, first)
-	ada.signIn("Ada")
-	ada.visit("/cart")
-	ada.press("[aria-label='Add Teapot to the cart']")
-	ada.fill("#n-teapot", "3")
-	ada.press("[aria-label='Change the quantity of Teapot']")
-	ada.shows("#total", "€ 126.00")
-	token := ada.token()
+	for _, store := range []string{"database", "file"} {
+		t.Run(store, func(t *testing.T) {
+			dir := t.TempDir()
+			first := startServer(t, dir, anyPort, "--store", store)
+			ada := visitor(t, first)
+			ada.signIn("Ada")
+			ada.visit("/cart")
+			ada.press("[aria-label='Add Teapot to the cart']")
+			ada.fill("#n-teapot", "3")
+			ada.press("[aria-label='Change the quantity of Teapot']")
+			ada.shows("#total", "€ 126.00")
+			ada.says("footer .strip", "Store: "+store)
+			token := ada.token()
 
-	first.stop(t)
-	startServer(t, dir, first.addr())
-	ada.visit("/cart")
-	ada.shows("#total", "€ 126.00")
-	ada.shows("nav .who", "Ada")
-	if got := ada.token(); got != token {
-		t.Error("the restart replaced the token")
+			first.stop(t)
+			startServer(t, dir, first.addr(), "--store", store)
+			ada.visit("/cart")
+			ada.shows("#total", "€ 126.00")
+			ada.shows("nav .who", "Ada")
+			if got := ada.token(); got != token {
+				t.Error("the restart replaced the token")
+			}
+			ada.content()
+		})
 	}
-	ada.content()
 }
 
 func TestRaceKeepsFiftyOfFifty(t *testing.T) {
-	ada := visitor(t, startServer(t, t.TempDir(), "127.0.0.1:0"))
+	ada := visitor(t, startServer(t, t.TempDir(), anyPort))
 	ada.visit("/race")
 	for range 3 {
 		ada.do(chromedp.Click(chromedp.CSS("#start")))
@@ -140,7 +145,7 @@ func TestRaceKeepsFiftyOfFifty(t *testing.T) {
 }
 
 func TestRevokeFromASecondBrowser(t *testing.T) {
-	s := startServer(t, t.TempDir(), "127.0.0.1:0")
+	s := startServer(t, t.TempDir(), anyPort)
 	office, home := visitor(t, s), visitor(t, s)
 	office.signIn("Ada")
 	home.signIn("Ada")

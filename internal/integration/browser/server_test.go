@@ -13,6 +13,8 @@ import (
 	"time"
 )
 
+const anyPort = "127.0.0.1:0"
+
 // A server is a running "beam demo".
 type server struct {
 	url  string // "http://localhost:49152", without a slash at the end
@@ -22,13 +24,13 @@ type server struct {
 }
 
 // startServer runs the demo in the folder on any free port, or on the given
-// address, and returns when it says where it listens. The server ends with the
-// test at the latest.
-func startServer(t *testing.T, dir, addr string) *server {
+// address, with more arguments if there are any, and returns when it says where
+// it listens. The server ends with the test at the latest.
+func startServer(t *testing.T, dir, addr string, args ...string) *server {
 	t.Helper()
 	need(t)
 	s := &server{done: make(chan struct{}), out: &output{}}
-	s.cmd = exec.Command(beam, "demo", "--addr", addr, "--dir", dir)
+	s.cmd = exec.Command(beam, append([]string{"demo", "--addr", addr, "--dir", dir}, args...)...)
 	s.cmd.Dir = dir
 	s.cmd.Env = plainEnv()
 	r, w := io.Pipe()
