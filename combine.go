@@ -326,11 +326,14 @@ func (h *holder) fold(ctx context.Context) (rec Record, d draft, some bool) {
 			rec.Client = q.client
 		}
 	}
+	if !some {
+		return rec, d, false
+	}
 	d.remember(h.id)
 	rec.Owner, rec.LastActivity = d.owner, later(rec.LastActivity, now)
 	rec.ExpiresAt = h.cfg.expires(&d, rec.CreatedAt, rec.LastActivity).UTC()
 	rec.Data = encodeEnvelope(&d.envelope, d.doc)
-	return rec, d, some
+	return rec, d, true
 }
 
 // step applies one patch: by its ready result, here, or on its own goroutine.

@@ -23,35 +23,46 @@ import (
 //
 // The caller's context gives its values, not its end.
 func (m *Manager) commit(parent context.Context, s *Session, u usage) (*http.Cookie, error) {
-	var ctx deadlineContext
-	ctx.init(context.WithoutCancel(parent), m.cfg.StoreTimeout)
-	defer ctx.release()
-
 	s.committing.Lock()
 	defer s.committing.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.err != nil:
+	if s.err != nil {
 		return nil, s.err
-	case m.discard:
+	}
+	now := m.cfg.Now()
+	if m.discard || !s.changed() && (s.fresh() || !m.pending(s, u, now)) {
 		return nil, nil
+	}
+	var ctx deadlineContext
+	ctx.init(context.WithoutCancel(parent), m.cfg.StoreTimeout)
+	defer ctx.release()
+	switch {
 	case s.ended:
-		return nil, m.refuseEnded(&ctx, s)
+		m.event(&ctx, Event{Kind: EventDropped, Err: ErrEnded})
+		return nil, ErrEnded
 	case s.fresh():
 		return m.commitFresh(&ctx, s)
 	}
-	return m.commitStored(&ctx, s, u)
+	return m.commitStored(&ctx, s, u, now)
 }
 
-// refuseEnded answers a request that holds a token which a login replaced. It gets
-// no cookie: that would take the place of the good one.
-func (m *Manager) refuseEnded(ctx context.Context, s *Session) error {
-	if len(s.ops) == 0 && !s.rotating {
-		return nil
-	}
-	m.event(ctx, Event{Kind: EventDropped, Err: ErrEnded})
-	return ErrEnded
+// changed reports whether the request asked for a change.
+func (s *Session) changed() bool { return len(s.ops) > 0 || s.rotating || s.dead }
+
+// pending reports whether a stored session needs what no request asks for: to
+// lose a flash message, to get its periodic token, or to be touched.
+func (m *Manager) pending(s *Session, u usage, now time.Time) bool {
+	return m.touchDue(s, now) || m.rotationDue(s, now) || len(s.shown) > 0 && len(s.usedUp(u)) > 0
+}
+
+func (m *Manager) rotationDue(s *Session, now time.Time) bool {
+	return m.cfg.RotateEvery > 0 && !s.previous && !s.sealed && now.Sub(time.Unix(0, s.base.rotatedAt)) >= m.cfg.RotateEvery
+}
+
+func (m *Manager) touchDue(s *Session, now time.Time) bool {
+	since := now.Sub(s.rec.LastActivity)
+	return since > 0 && since >= m.cfg.TouchEvery
 }
 
 // commitFresh deletes what Invalidate left behind, and creates a record if there
@@ -150,32 +161,32 @@ func (m *Manager) remove(ctx context.Context, id ID) error {
 }
 
 // commitStored updates a record, or touches it.
-func (m *Manager) commitStored(ctx context.Context, s *Session, u usage) (*http.Cookie, error) {
-	now := m.cfg.Now()
-	p := &patch{
-		ops: append(slices.Clip(s.ops), s.usedUp(u)...), id: s.commitID(),
-		user: len(s.ops) > 0 || s.rotating, presented: s.presented, client: s.client,
-		base: s.base, rec: s.rec,
-	}
-	var sec secret
+func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now time.Time) (*http.Cookie, error) {
+	used, rotation := s.usedUp(u), rotation(0)
 	switch {
 	case s.rotating:
-		p.rotation = privilege
-	case m.cfg.RotateEvery > 0 && !s.previous && !s.sealed && now.Sub(time.Unix(0, s.base.rotatedAt)) >= m.cfg.RotateEvery:
-		p.rotation = periodic
+		rotation = privilege
+	case m.rotationDue(s, now):
+		rotation = periodic
 	}
-	if p.rotation != 0 {
-		sec = randomSecret()
-		p.digest = digestOf(m.cfg.cookieName, s.rec.ID, &sec)
-	}
-	if len(p.ops) == 0 && p.rotation == 0 {
+	if len(s.ops)+len(used) == 0 && rotation == 0 {
 		m.touch(ctx, s, now)
 		return nil, nil
 	}
+	p := &patch{
+		ops: append(slices.Clip(s.ops), used...), id: s.commitID(),
+		user: s.changed(), presented: s.presented, client: s.client,
+		base: s.base, rec: s.rec, rotation: rotation,
+	}
+	var sec secret
+	if rotation != 0 {
+		sec = randomSecret()
+		p.digest = digestOf(m.cfg.cookieName, s.rec.ID, &sec)
+	}
 	if len(s.nows) == 0 && !s.merged {
 		d := s.now
-		for _, o := range p.ops[len(s.ops):] {
-			d.apply(&o, p.id) // a consume, which cannot fail
+		for i := range used {
+			d.apply(&used[i], p.id) // a consume, which cannot fail
 		}
 		p.result = &d
 	}
@@ -238,15 +249,9 @@ func (m *Manager) updateFailed(ctx context.Context, s *Session, p *patch) error 
 	return err
 }
 
-// touch prolongs the session if that is due. It fails no response.
+// touch prolongs the session. It fails no response.
 func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
-	if m.cfg.TouchEvery > 0 && now.Sub(s.rec.LastActivity) < m.cfg.TouchEvery {
-		return
-	}
 	expires := m.cfg.expires(&s.base, s.rec.CreatedAt, now).UTC()
-	if !now.After(s.rec.LastActivity) {
-		return
-	}
 	if err := Touch(ctx, m.store, s.rec.ID, now.UTC(), expires); err != nil {
 		m.storeFailed(ctx, "touch", s.rec.ID, err)
 		return

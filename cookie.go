@@ -101,8 +101,14 @@ func varyOnCookie(h http.Header) {
 			}
 		}
 	}
+	if len(h["Vary"]) == 0 {
+		h["Vary"] = varyCookie
+		return
+	}
 	h["Vary"] = append(h["Vary"], "Cookie")
 }
+
+var varyCookie = []string{"Cookie"} // shared: full, so that an append copies it
 
 // remoteClient is the default of Config.Client. It trusts no forwarding header:
 // anybody can send one.
