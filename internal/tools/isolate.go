@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -10,12 +11,13 @@ import (
 // that a requirement that only the workspace supplies is found here and not by the
 // first user. Every module, released or not, must also be tidy.
 func runIsolate(ctx context.Context, r *repo, _ []string) error {
+	var errs []error
 	for _, m := range r.modules {
 		if err := r.isolate(ctx, m); err != nil {
-			return fmt.Errorf("%s: %w", m.dir, err)
+			errs = append(errs, fmt.Errorf("%s: %w", m.dir, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (r *repo) isolate(ctx context.Context, m module) error {
