@@ -3,10 +3,8 @@ package session
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"sync"
-	"time"
 )
 
 // Commits of one session that meet in one process are combined. The first one
@@ -220,14 +218,6 @@ func (m *Manager) hold(ctx context.Context, sh *lines, l *line, p *patch) {
 	}
 }
 
-// A holder commits a batch: its own patch, and those that waited behind it.
-type holder struct {
-	*Manager
-	*patch
-	batch    []*patch
-	panicked any
-}
-
 func (m *Manager) handOver(sh *lines, l *line, p *patch) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -238,45 +228,6 @@ func (m *Manager) handOver(sh *lines, l *line, p *patch) {
 	next := l.waiting[0]
 	l.waiting = slices.Delete(l.waiting, 0, 1)
 	next.inbox <- message{kind: nowHold, rec: p.rec, base: p.base}
-}
-
-// save applies the patches and stores the result, again on each newer version.
-func (h *holder) save(ctx context.Context, sh *lines, l *line) {
-	if !h.cfg.Now().Before(h.rec.ExpiresAt) {
-		// Another request may have prolonged the session since it was loaded.
-		if _, err := h.reload(ctx, ErrConflict, 0); err != nil {
-			h.failAll(err)
-			return
-		}
-	}
-	for try := 0; ; try++ {
-		if try == 0 && !h.barrier() {
-			h.batch = take(sh, l)
-		}
-		rec, d, some := h.fold(ctx)
-		if !some {
-			return
-		}
-		err := h.store.Update(ctx, rec)
-		switch {
-		case err == nil:
-			rec.Version++
-			h.succeed(rec, d)
-			return
-		case errors.Is(err, ErrNotFound):
-			h.failAll(ErrEnded)
-			return
-		}
-		done, err := h.reload(ctx, err, try)
-		switch {
-		case err != nil:
-			h.failAll(err)
-			return
-		case done:
-			h.succeed(h.rec, h.base)
-			return
-		}
-	}
 }
 
 // take empties the line up to the first barrier.
@@ -290,155 +241,4 @@ func take(sh *lines, l *line) []*patch {
 	batch := slices.Clone(l.waiting[:n])
 	l.waiting = slices.Delete(l.waiting, 0, n)
 	return batch
-}
-
-// fold applies the patches one after the other to what is stored, and makes the
-// record of it. One that fails is left out. It reports false if nothing remains
-// to be stored.
-func (h *holder) fold(ctx context.Context) (rec Record, d draft, some bool) {
-	now := h.cfg.Now().UTC()
-	rec, d = h.rec, h.base
-	if !now.Before(rec.ExpiresAt) {
-		h.failAll(ErrEnded)
-		return rec, d, false
-	}
-	for i := -1; i < len(h.batch); i++ {
-		q := h.patch
-		if i >= 0 {
-			q = h.batch[i]
-		}
-		if q.out {
-			continue
-		}
-		next := d
-		if q.err = h.step(ctx, q, &next); q.err == nil {
-			q.err = h.checkSize(&next, d.doc)
-		}
-		if q.err != nil {
-			continue
-		}
-		q.rotated = q.rotation == privilege || q.rotation == periodic && next.digest.equal(&q.presented)
-		if q.rotated {
-			next.rotate(q.rotation, q.digest, now, h.cfg.Grace)
-		}
-		d, some = next, true
-		if q.client != (Client{}) {
-			rec.Client = q.client
-		}
-	}
-	if !some {
-		return rec, d, false
-	}
-	d.remember(h.id)
-	rec.Owner, rec.LastActivity = d.owner, later(rec.LastActivity, now)
-	rec.ExpiresAt = h.cfg.expires(&d, rec.CreatedAt, rec.LastActivity).UTC()
-	rec.Data = encodeEnvelope(&d.envelope, d.doc)
-	return rec, d, true
-}
-
-// step applies one patch: by its ready result, here, or on its own goroutine.
-func (h *holder) step(ctx context.Context, q *patch, d *draft) (err error) {
-	if q == h.patch {
-		if q.result != nil && d.admits(&q.presented) {
-			d.adopt(q.result)
-			return nil
-		}
-		if err, h.panicked = q.try(d); h.panicked != nil {
-			q.out = true
-		}
-		return err
-	}
-	if !q.calls() {
-		return q.apply(d)
-	}
-	reply := make(chan applied, 1)
-	q.inbox <- message{kind: yourTurn, draft: *d, reply: reply}
-	select {
-	case a := <-reply:
-		*d, q.out = a.draft, errors.Is(a.err, errFunction)
-		return a.err
-	case <-ctx.Done():
-		q.out = true
-		return storeError("update", q.rec.ID, ctx.Err())
-	}
-}
-
-// reload loads the newer version after a conflict, or what is stored after an
-// error that leaves the outcome open: done if this very commit is among the last.
-func (h *holder) reload(ctx context.Context, cause error, try int) (done bool, err error) {
-	id := h.rec.ID
-	conflict := errors.Is(cause, ErrConflict)
-	if !conflict && try >= maxTries {
-		return false, h.storeFailed(ctx, "update", id, cause)
-	}
-	if (try > 0 || !conflict) && !pause(ctx, try) {
-		if conflict {
-			return false, ErrConflict
-		}
-		return false, h.storeFailed(ctx, "update", id, cause)
-	}
-	rec, err := h.store.Load(ctx, id)
-	if err == nil {
-		var base draft
-		if base, err = decodeRecord(&rec); err == nil {
-			h.replace(rec, base)
-			return base.remembers(h.id), nil
-		}
-		err = errors.Join(ErrCorrupt, err)
-	}
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return false, ErrEnded
-	case errors.Is(err, ErrCorrupt):
-		h.corrupt(ctx, id, err)
-		return false, ErrEnded
-	}
-	return false, h.storeFailed(ctx, "load", id, errors.Join(err, cause))
-}
-
-// succeed hands the stored state to every patch that is part of it.
-func (h *holder) succeed(rec Record, d draft) {
-	for _, q := range h.batch {
-		if q.err == nil {
-			q.stored, q.replayed, q.rec, q.base = true, true, rec, d
-		}
-	}
-	h.replayed = h.replayed || len(h.batch) > 0
-	h.stored = h.err == nil
-	h.rec, h.base = rec, d
-}
-
-// failAll gives one outcome to all that have none of their own.
-func (h *holder) failAll(err error) {
-	if h.err == nil {
-		h.err = err
-	}
-	for _, q := range h.batch {
-		if q.err == nil {
-			q.err = err
-		}
-	}
-}
-
-// pause waits before another try: about a millisecond at first, at most some
-// fifty, by chance, so that processes in conflict get out of step. It returns
-// false if ctx ends before.
-func pause(ctx context.Context, try int) bool {
-	d := time.Millisecond << min(try, 5)
-	t := time.NewTimer(jitter(d, d/2))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// jitter returns a duration between d-by and d+by.
-func jitter(d, by time.Duration) time.Duration {
-	if by <= 0 {
-		return d
-	}
-	return d - by + time.Duration(rand.Int64N(int64(2*by)))
 }
