@@ -42,7 +42,7 @@ func (c *connection) checkDSNAlone(l *loader) {
 	s := &c.settings
 	layer := s.entries["dsn"].origin.layer()
 	for _, key := range []string{"database", "host", "port", "user", "password"} {
-		if s.given(key) && s.entries[key].origin.layer() >= layer {
+		if s.given(key) && !s.bad[key] && s.entries[key].origin.layer() >= layer {
 			l.add(s.mistake(c.prefix(), key, "has no effect beside dsn", "keep one of the two"))
 		}
 	}

@@ -18,13 +18,12 @@ func (c *Config) loadDatabase(l *loader, doc document, vars map[string]entry) {
 	}
 	c.database.parse(l, "")
 	c.connections = map[string]*connection{}
-	c.connectionsOf(l, doc)
-	c.connectionVariables(l, vars)
-
 	v := vocabulary{keys: []string{"default"}, tables: []string{"connections"}}
+	v.open = c.connectionsOf(l, doc)
+	c.connectionVariables(l, vars)
 	for _, name := range sortedKeys(c.connections) {
 		con := c.connections[name]
-		con.settings.overlay(l, vars, connectionPrefix+variable("", con.name)+"__", c.root)
+		con.settings.overlay(l, vars, connectionPrefix+variable("", con.name)+"__", con.prefix(), c.root)
 		con.settings.parse(l, con.prefix())
 		con.check(l)
 		for _, key := range con.settings.keys() {
@@ -35,8 +34,9 @@ func (c *Config) loadDatabase(l *loader, doc document, vars map[string]entry) {
 	l.reportUnknown(doc, v)
 }
 
-// connectionsOf takes the tables below [connections].
-func (c *Config) connectionsOf(l *loader, doc document) {
+// connectionsOf takes the tables below [connections], and returns those that it
+// refused.
+func (c *Config) connectionsOf(l *loader, doc document) (refused []string) {
 	names := map[string]int{}
 	for path, line := range doc.tables {
 		if rest, ok := strings.CutPrefix(path, "connections."); ok && !strings.Contains(rest, ".") {
@@ -55,8 +55,11 @@ func (c *Config) connectionsOf(l *loader, doc document) {
 			con := newConnection(name, e.origin)
 			con.take(doc)
 			c.connections[fold(name)] = con
+			continue
 		}
+		refused = append(refused, "connections."+name)
 	}
+	return refused
 }
 
 func newConnection(name string, o Origin) *connection {

@@ -21,7 +21,7 @@ import (
 func (c *Config) checkStore(l *loader, doc document) {
 	s := &c.settings
 	if e, ok := c.database.entries["default"]; ok && !c.database.bad["default"] {
-		if name := c.database.text("default"); c.connections[fold(name)] == nil {
+		if name := c.database.text("default"); c.connections[fold(name)] == nil && !doc.broken {
 			m := e.mistake("default", false, "is no configured connection")
 			m.Hint = c.configured(name)
 			l.add(m)
@@ -59,7 +59,7 @@ func (c *Config) checkStoreConnection(l *loader, doc document) {
 	s := &c.settings
 	con, name := c.storeConnection()
 	switch {
-	case con != nil || s.bad[key] || c.database.bad["default"]:
+	case con != nil || doc.broken || s.bad[key] || c.database.bad["default"]:
 	case s.given(key):
 		l.add(s.mistake("", key, "is no configured connection", c.configured(name)))
 	case doc.missing && len(c.connections) == 0:

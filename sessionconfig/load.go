@@ -50,7 +50,9 @@ func Load(dir string, opts ...Option) (*Config, error) {
 
 	c.loadSession(l, sessionDoc, vars)
 	c.loadDatabase(l, databaseDoc, vars)
-	c.checkStore(l, databaseDoc)
+	if !sessionDoc.broken {
+		c.checkStore(l, databaseDoc)
+	}
 	c.buildSession(l)
 
 	c.err, c.warnings = join(l.mistakes), l.warnings
@@ -92,7 +94,7 @@ func (c *Config) loadSession(l *loader, doc document, vars map[string]entry) {
 	}
 	doc.mergeAlias(l)
 	c.settings = settings{specs: specs, values: map[string]any{}, entries: doc.entries, bad: map[string]bool{}}
-	c.settings.overlay(l, vars, sessionPrefix, c.root)
+	c.settings.overlay(l, vars, sessionPrefix, "", c.root)
 	c.settings.parse(l, "")
 	l.reportUnknown(doc, c.vocabulary())
 	c.unknownVariables(l, vars)
@@ -100,6 +102,7 @@ func (c *Config) loadSession(l *loader, doc document, vars map[string]entry) {
 
 // mergeAlias turns [stores.dict] into [stores.memory], its other name.
 func (d *document) mergeAlias(l *loader) {
+	delete(d.tables, "stores.dict")
 	for _, key := range sortedKeys(d.entries) {
 		rest, ok := strings.CutPrefix(key, "stores.dict.")
 		if !ok {

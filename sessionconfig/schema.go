@@ -105,6 +105,7 @@ var synonyms = map[string]string{
 	"table":         "stores.database.table",
 	"files":         "stores.file.path",
 	"durability":    "stores.file.dangerously_no_sync",
+	"sync":          "stores.file.dangerously_no_sync",
 	"dictionary":    "dict",
 	"db":            "database",
 	"filespath":     "stores.file.path",

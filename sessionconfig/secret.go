@@ -62,11 +62,11 @@ func (c *connection) scrub(err error) string {
 	}
 	secrets := c.secrets()
 	for _, s := range c.secrets() {
-		secrets = append(secrets, url.QueryEscape(s), url.PathEscape(s), url.UserPassword("", s).String())
+		secrets = append(secrets, url.QueryEscape(s), url.PathEscape(s), strings.TrimPrefix(url.UserPassword("", s).String(), ":"))
 	}
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
 	for _, s := range secrets {
-		if s != "" && s != ":" {
+		if s != "" {
 			text = strings.ReplaceAll(text, s, redacted)
 		}
 	}

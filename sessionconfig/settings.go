@@ -16,8 +16,9 @@ type settings struct {
 	bad     map[string]bool  // keys whose mistake has been reported
 }
 
-// overlay lets variables replace what the file says.
-func (s *settings) overlay(l *loader, vars map[string]entry, prefix, root string) {
+// overlay lets variables, which begin with prefix, replace what the file says; keys
+// is put before the keys in reports.
+func (s *settings) overlay(l *loader, vars map[string]entry, prefix, keys, root string) {
 	for _, sp := range s.specs {
 		names := []string{variable(prefix, sp.key)}
 		if rest, ok := strings.CutPrefix(sp.key, "stores.memory."); ok && prefix == sessionPrefix {
@@ -26,7 +27,7 @@ func (s *settings) overlay(l *loader, vars map[string]entry, prefix, root string
 		for _, name := range names {
 			e, ok := vars[name]
 			if sp.secret {
-				e, ok = l.takeSecretFile(vars, name, sp.key, root)
+				e, ok = l.takeSecretFile(vars, name, keys+sp.key, root)
 			}
 			if ok && e.origin.layer() > s.entries[sp.key].origin.layer() {
 				s.entries[sp.key] = e

@@ -18,6 +18,9 @@ func didYouMean(name string, known []string) string {
 // one with the fewest typing errors, at most one for every five letters.
 func nearest(name string, known []string) string {
 	folded := fold(name)
+	if folded == "" {
+		return ""
+	}
 	if s := synonyms[folded]; s != "" && slices.Contains(known, s) {
 		return s
 	}

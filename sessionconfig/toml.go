@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 type document struct {
 	name    string // as the report shows it
 	missing bool
+	broken  bool // not TOML; the mistake has been reported
 	entries map[string]entry
 	tables  map[string]int // header → line; also of tables that hold nothing
 }
@@ -32,11 +34,13 @@ func (r *report) readTOML(path string) document {
 		return d
 	case err != nil:
 		r.add(&Error{File: path, Reason: "cannot be read: " + plain(err), Err: err})
+		d.broken = true
 		return d
 	}
 	tree := map[string]any{}
 	if err := toml.Unmarshal(data, &tree); err != nil {
 		r.add(syntaxError(path, err))
+		d.broken = true
 		return d
 	}
 	d.locate(data)
@@ -137,8 +141,10 @@ func keyOf(p *unstable.Parser, n *unstable.Node, prefix string) (path string, li
 	return path, line
 }
 
+var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
 func dotted(prefix, name string) string {
-	if strings.ContainsAny(name, `."`) || name == "" {
+	if !bareKey.MatchString(name) {
 		name = strconv.Quote(name)
 	}
 	if prefix == "" {

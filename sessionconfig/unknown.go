@@ -70,6 +70,10 @@ func (v vocabulary) unknown(e entry, path string) *Error {
 	if i := strings.LastIndex(path, "."); i >= 0 {
 		table, name = path[:i+1], path[i+1:]
 	}
+	if meant := synonyms[fold(name)]; slices.Contains(known, meant) {
+		m.Hint = "did you mean " + meant + "?"
+		return m
+	}
 	siblings := below(known, table)
 	if near := nearest(name, siblings); near != "" {
 		m.Hint = "did you mean " + table + near + "?"

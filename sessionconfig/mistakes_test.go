@@ -1,0 +1,384 @@
+package sessionconfig
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// project writes files into a new folder, makes it the working directory, so that
+// reports name short paths, and returns it.
+func project(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	return dir
+}
+
+// sqlite is a database.toml that is right.
+const sqlite = `default = "main"
+
+[connections.main]
+driver = "sqlite"
+database = "app.db"
+`
+
+var mistakes = []struct {
+	name     string
+	session  string
+	database string
+	dotenv   string
+	environ  []string
+	want     string
+}{
+	{
+		name:    "unknown key",
+		session: "store = \"memory\"\nliftime = 3\n[stores.file]\npaht = \"x\"\n[stores.flie]\npath = \"x\"\n",
+		want: `
+config/session.toml:2: liftime: is no setting; did you mean lifetime?
+config/session.toml:4: stores.file.paht: is no setting; did you mean stores.file.path?
+config/session.toml:5: stores.flie: is no setting; did you mean stores.file?`,
+	},
+	{
+		name:    "names of other libraries",
+		session: "driver = \"file\"\nstore = \"dictionary\"\ncookie = \"x\"\nexpire_on_close = true\n[stores.file]\nsync = true\n",
+		want: `
+config/session.toml:1: driver: is no setting; did you mean store?
+config/session.toml:2: store = "dictionary": is no store; did you mean "dict"?
+config/session.toml:3: cookie: is no setting; did you mean name?
+config/session.toml:4: expire_on_close: is no setting; did you mean clear_with_browser?
+config/session.toml:6: stores.file.sync: is no setting; did you mean stores.file.dangerously_no_sync?`,
+	},
+	{
+		name:    "unlike anything",
+		session: "store = \"memory\"\nfrobnicate = 1\n[stores.file]\nzzz = 1\n[widgets]\na = 1\n",
+		want: `
+config/session.toml:2: frobnicate: is no setting; known here: absolute_lifetime, clear_with_browser, client, dangerously_allow_cross_site, dangerously_allow_http, dangerously_allow_script, dangerously_drop_host_prefix, domain, grace, http_only, lifetime, max_bytes, name, partitioned, path, prune_every, rotate_every, same_site, secure, store, store_timeout, stores, touch_every, trusted_origins
+config/session.toml:4: stores.file.zzz: is no setting; known here: dangerously_no_sync, path
+config/session.toml:5: widgets: is no setting; known here: absolute_lifetime, clear_with_browser, client, dangerously_allow_cross_site, dangerously_allow_http, dangerously_allow_script, dangerously_drop_host_prefix, domain, grace, http_only, lifetime, max_bytes, name, partitioned, path, prune_every, rotate_every, same_site, secure, store, store_timeout, stores, touch_every, trusted_origins`,
+	},
+	{
+		name: "wrong type",
+		session: `store = 3
+lifetime = true
+clear_with_browser = "yes"
+name = ["a"]
+same_site = "laxx"
+max_bytes = "1MB"
+trusted_origins = "https://a.example"
+[stores.memory]
+max_sessions = "many"
+[lifetime2]
+[secure]
+`,
+		want: `
+config/session.toml:1: store = 3: must be text; put it in double quotes
+config/session.toml:2: lifetime = true: is not a duration; write a number of minutes, or text such as "2h" or "1h30m", or "off" (idle sessions never end)
+config/session.toml:3: clear_with_browser = "yes": must be true or false, without quotes
+config/session.toml:4: name = ["a"]: must be text; put it in double quotes
+config/session.toml:5: same_site = "laxx": must be one of "lax", "strict", "none"; did you mean "lax"?
+config/session.toml:6: max_bytes = "1MB": must be a number of bytes above 0, such as 65536 or "64KiB" (KiB, MiB, GiB), or "off" (a session has no limit)
+config/session.toml:7: trusted_origins = "https://a.example": must be a list of texts, as in ["a", "b"]
+config/session.toml:9: stores.memory.max_sessions = "many": must be a whole number, or "off" (any number)
+config/session.toml:10: lifetime2: is no setting; did you mean lifetime?
+config/session.toml:11: secure: is a setting, not a table`,
+	},
+	{
+		name: "bad duration",
+		session: `store = "memory"
+lifetime = "2 hours"
+absolute_lifetime = "7d"
+touch_every = 30
+rotate_every = "-1h"
+grace = "0s"
+store_timeout = "5"
+prune_every = "soon"
+`,
+		environ: []string{"SESSION_LIFETIME=-5"},
+		want: `
+config/session.toml:3: absolute_lifetime = "7d": has no unit for days; write "168h"
+config/session.toml:4: touch_every = 30: has no unit; write "30s" or "30m", or "always" (every request prolongs its session)
+config/session.toml:5: rotate_every = "-1h": must be above 0, or "off" (only a login replaces the token)
+config/session.toml:6: grace = "0s": must be above 0, or "off" (a replaced token is unknown at once)
+config/session.toml:7: store_timeout = "5": has no unit; write "5s" or "5m", or "off" (a request waits for the store for ever)
+config/session.toml:8: prune_every = "soon": is not a duration; write text such as "30s", "5m" or "1h30m", or "off" (nothing sweeps expired sessions)
+SESSION_LIFETIME: lifetime = "-5": must be above 0, or "off" (idle sessions never end)`,
+	},
+	{
+		name:     "unknown store",
+		session:  `store = "databse"`,
+		database: sqlite,
+		want:     `config/session.toml:1: store = "databse": is no store; did you mean "database"?`,
+	},
+	{
+		name:    "store that nobody knows",
+		session: `store = "cassandra"`,
+		want:    `config/session.toml:1: store = "cassandra": is no store; there are database, dict, file, memory, null; sessionconfig.With hands in others`,
+	},
+	{
+		name:    "store not compiled in",
+		session: "store = \"redis\"\n[stores.redis]\naddress = \"localhost:6379\"",
+		environ: []string{"SESSION_STORES__REDIS__PASSWORD=x"},
+		want:    `config/session.toml:1: store = "redis": is not compiled into this program; add to its imports "github.com/expanse-go/session/redisstore", and to Open the option sessionconfig.With("redis", redisstore.Open)`,
+	},
+	{
+		name:     "unknown connection",
+		session:  `store = "database"`,
+		database: sqlite + "[connections.other]\ndriver = \"sqlite\"\ndatabase = \"b.db\"\n",
+		environ:  []string{"SESSION_STORES__DATABASE__CONNECTION=my-connection"},
+		want:     `SESSION_STORES__DATABASE__CONNECTION: stores.database.connection = "my-connection": is no configured connection; configured: main, other`,
+	},
+	{
+		name:     "misspelt connection",
+		session:  "store = \"database\"\n[stores.database]\nconnection = \"mian\"",
+		database: sqlite,
+		want:     `config/session.toml:3: stores.database.connection = "mian": is no configured connection; configured: main; did you mean "main"?`,
+	},
+	{
+		name:     "unknown default",
+		session:  `store = "database"`,
+		database: strings.Replace(sqlite, `"main"`, `"mian"`, 1),
+		want:     `config/database.toml:1: default = "mian": is no configured connection; configured: main; did you mean "main"?`,
+	},
+	{
+		name:     "no default among several",
+		session:  `store = "database"`,
+		database: "[connections.a]\ndriver = \"sqlite\"\ndatabase = \"a\"\n[connections.b]\ndriver = \"sqlite\"\ndatabase = \"b\"\n",
+		want:     `config/database.toml: default: does not say which connection to use; configured: a, b`,
+	},
+	{
+		name:     "no connection",
+		session:  `store = "database"`,
+		database: "# nothing\n",
+		want:     `config/database.toml: has no connection, and the database store needs one; add a table such as [connections.main]`,
+	},
+	{
+		name:     "sqlite driver not compiled in",
+		session:  `store = "database"`,
+		database: sqlite,
+		want:     `config/database.toml:4: connections.main.driver = "sqlite": is not compiled into this program; add to its imports: _ "modernc.org/sqlite"`,
+	},
+	{
+		name:     "database that does not answer",
+		session:  `store = "database"`,
+		database: "[connections.main]\ndriver = \"mariadb\"\nhost = \"refused\"\nuser = \"app\"\npassword = \"hunter2\"\ndatabase = \"shop\"\n",
+		want:     `config/database.toml:6: connections.main.database = "shop": the database does not answer: dial app:[redacted]@tcp(refused:3306)/shop?rejectReadOnly=true&timeout=5s: connection refused; check that app@refused:3306/shop is right, and that the server runs`,
+	},
+	{
+		name:     "driver not compiled in",
+		session:  `store = "database"`,
+		database: strings.ReplaceAll(sqlite, `"sqlite"`, `"postgres"`),
+		want:     `config/database.toml:4: connections.main.driver = "postgres": is not compiled into this program; add to its imports: _ "github.com/jackc/pgx/v5/stdlib"`,
+	},
+	{
+		name: "missing files",
+		want: `
+config/session.toml: no such file; run the program in the project's folder, or write the file with "./beam init"
+config/database.toml: no such file, and the database store needs a connection; write the file with "./beam init", or choose another store in session.toml`,
+	},
+	{
+		name:     "broken files",
+		session:  "store = \"memory\"\nlifetime = \n",
+		database: "default = \"main\nx = 1",
+		dotenv:   "SESSION_STORE=memory\n\nnot a setting\n",
+		want: `
+config/session.toml:2: not valid TOML: unexpected character U+000A at start of value; text goes in double quotes, a key may occur once, a table header looks like [stores.database]
+config/database.toml:1: not valid TOML: basic strings cannot have new lines; text goes in double quotes, a key may occur once, a table header looks like [stores.database]
+.env:3: not of the form NAME=value; close every quote, and begin comments with "#"`,
+	},
+	{
+		name:    "key given twice",
+		session: "store = \"memory\"\nstore = \"file\"\n",
+		environ: []string{"SESSION_STORE=memory"},
+		want:    `config/session.toml:2: not valid TOML: key store is already defined; text goes in double quotes, a key may occur once, a table header looks like [stores.database]`,
+	},
+	{
+		name:    "dict and memory are one",
+		session: "store = \"dict\"\n[stores.dict]\nmax_sessions = 3\n[stores.memory]\nmax_sessions = 4\n",
+		want:    `config/session.toml:3: stores.dict.max_sessions = 3: stores.memory.max_sessions is set too, and dict and memory are one store; keep one of the two`,
+	},
+	{
+		name:    "weak cookie without the switch",
+		session: "store = \"memory\"\nsecure = false\nhttp_only = false\nsame_site = \"none\"\ndomain = \"example.com\"\n",
+		environ: []string{"SESSION_PATH=/app"},
+		want: `
+config/session.toml:2: secure = false: weakens the cookie: anybody on the network can then read and plant the cookie; remove it, or say that you mean it by dangerously_allow_http = true (SESSION_DANGEROUSLY_ALLOW_HTTP=true)
+config/session.toml:3: http_only = false: weakens the cookie: injected script can then steal the cookie; remove it, or say that you mean it by dangerously_allow_script = true (SESSION_DANGEROUSLY_ALLOW_SCRIPT=true)
+config/session.toml:4: same_site = "none": weakens the cookie: other sites' pages then send the cookie along; remove it, or say that you mean it by dangerously_allow_cross_site = true (SESSION_DANGEROUSLY_ALLOW_CROSS_SITE=true)
+config/session.toml:5: domain = "example.com": weakens the cookie: subdomains can then read and plant the cookie; remove it, or say that you mean it by dangerously_drop_host_prefix = true (SESSION_DANGEROUSLY_DROP_HOST_PREFIX=true)
+SESSION_PATH: path = "/app": weakens the cookie: subdomains can then plant the cookie; remove it, or say that you mean it by dangerously_drop_host_prefix = true (SESSION_DANGEROUSLY_DROP_HOST_PREFIX=true)`,
+	},
+	{
+		name:    "switch contradicted",
+		session: "store = \"memory\"\nsecure = true\ndangerously_allow_http = true\n",
+		want:    `config/session.toml:2: secure = true: contradicts dangerously_allow_http = true; remove one of the two`,
+	},
+	{
+		name: "what the manager refuses",
+		session: `store = "memory"
+absolute_lifetime = "1h"
+partitioned = true
+name = "a b"
+trusted_origins = ["https://a.example", "b.example"]
+touch_every = "3h"
+`,
+		dotenv: "SESSION_ROTATE_EVERY=10s\n",
+		want: `
+config/session.toml:2: lifetime = "2h": longer than absolute_lifetime (1h0m0s), so it could never take effect; swap them or leave one out
+config/session.toml:3: partitioned = true: needs same_site None and secure; without them browsers refuse the cookie or partition nothing
+config/session.toml:4: name = "a b": use letters, digits, - and _, at most 128 of them
+config/session.toml:5: trusted_origins = ["https://a.example", "b.example"]: write it as scheme://host[:port], without a path
+config/session.toml:6: touch_every = "3h": must be below the idle timeout (2h0m0s), or sessions in use would expire
+SESSION_ROTATE_EVERY (.env:1): rotate_every = "10s": must be longer than grace (30s), because only one previous token is kept`,
+	},
+	{
+		name:    "too long a life",
+		session: "store = \"memory\"\nlifetime = \"9601h\"\nabsolute_lifetime = \"9602h\"\n",
+		want: `
+config/session.toml:2: lifetime = "9601h": browsers keep no cookie for more than 400 days; shorten it, or set it to "off" for no limit
+config/session.toml:3: absolute_lifetime = "9602h": browsers keep no cookie for more than 400 days; shorten it, or set it to "off" for no limit`,
+	},
+	{
+		name:    "unknown variables",
+		session: `store = "memory"`,
+		dotenv:  "export SESSION_STORES__FILE__PAHT=x\n",
+		environ: []string{"SESSION_STORES__ZEBRA__SIZE=3", "DB_CONNECTIONS__OTHER__HOST=h", "SESSION_MANAGER=local/x", "SESSION_SECRET=s", "SESSION_ID=1"},
+		want: `
+SESSION_STORES__FILE__PAHT (.env:1): is no setting; did you mean SESSION_STORES__FILE__PATH?
+DB_CONNECTIONS__OTHER__HOST: there is no connection "other"; none is configured; or make one by DB_CONNECTIONS__OTHER__DRIVER
+SESSION_STORES__ZEBRA__SIZE: is no setting; unset it`,
+	},
+	{
+		name:     "unknown variable of a connection",
+		session:  `store = "memory"`,
+		database: sqlite,
+		environ:  []string{"DB_CONNECTIONS__MAIN__DATABSE=x", "DB_CONNECTIONS__MAIN__URL=x", "DB_CONNECTIONS__MIAN__DATABASE=x", "DB_CONNECTIONS__MAIN=x"},
+		want: `
+DB_CONNECTIONS__MAIN: is no setting; unset it
+DB_CONNECTIONS__MAIN__DATABSE: is no setting; did you mean DB_CONNECTIONS__MAIN__DATABASE?
+DB_CONNECTIONS__MAIN__URL: is no setting; did you mean DB_CONNECTIONS__MAIN__DSN?
+DB_CONNECTIONS__MIAN__DATABASE: there is no connection "mian"; configured: main; did you mean "main"?; or make one by DB_CONNECTIONS__MIAN__DRIVER`,
+	},
+	{
+		name:    "connections that cannot be",
+		session: `store = "memory"`,
+		database: `[connections.a]
+[connections.b]
+driver = "sqlite3"
+[connections.c]
+driver = "mysql"
+[connections.d]
+driver = "sqlite"
+database = ":memory:"
+host = "h"
+[connections.e]
+driver = "sqlite"
+[connections.f]
+driver = "postgres"
+dsn = "x"
+host = "h"
+port = 0
+[connections.f.options]
+sslmode = "require"
+[connections.g]
+driver = "sqlite"
+database = "g.db"
+options = { busy_timeout = "long", vacuum = 1 }
+[connections.H-i]
+driver = "sqlite"
+database = "h.db"
+[connections.h_i]
+driver = "sqlite"
+database = "h.db"
+[connections."j k"]
+driver = "sqlite"
+[connections.l]
+driver = "mariadb"
+database = "l"
+user = "a:b"
+[connection.m]
+driver = "sqlite"
+`,
+		want: `
+config/database.toml:1: connections.a: has no driver; add driver = "sqlite", "postgres" or "mysql"
+config/database.toml:3: connections.b.driver = "sqlite3": must be one of "sqlite", "postgres", "postgresql", "mysql", "mariadb"; did you mean "sqlite"?
+config/database.toml:4: connections.c: has no database; add database = "the name of the database"
+config/database.toml:8: connections.d.database = ":memory:": is empty at each start, and so never has the table; name a file, or set store = "memory" in session.toml
+config/database.toml:9: connections.d.host = "h": means nothing to SQLite, which is a file; remove it
+config/database.toml:10: connections.e: has no database; add database = "storage/app.db"
+config/database.toml:15: connections.f.host = "h": has no effect beside dsn; keep one of the two
+config/database.toml:16: connections.f.port = 0: must be a number from 1 to 2147483647
+config/database.toml:18: connections.f.options.sslmode = [redacted]: has no effect beside dsn; write it into the dsn
+config/database.toml:22: connections.g.options.busy_timeout = "long": is not a value of this option
+config/database.toml:22: connections.g.options.vacuum = [redacted]: is no option here; known: busy_timeout, cache_size, foreign_keys, journal_mode, synchronous, txlock; anything else goes into a dsn
+config/database.toml:26: connections.h_i: differs from "H-i" in case or hyphens only, which variables cannot tell apart
+config/database.toml:29: connections."j k": is no name for a connection; use letters and digits, in words joined by a hyphen or an underscore
+config/database.toml:34: connections.l.user = "a:b": cannot contain a colon; the driver takes what follows for the password
+config/database.toml:35: connection: is no setting; did you mean connections?`,
+	},
+	{
+		name:     "secret file",
+		session:  `store = "memory"`,
+		database: "[connections.main]\ndriver = \"postgres\"\ndatabase = \"app\"\n",
+		environ: []string{
+			"DB_CONNECTIONS__MAIN__PASSWORD_FILE=missing",
+			"DB_CONNECTIONS__MAIN__DSN_FILE=config/session.toml", "DB_CONNECTIONS__MAIN__DSN=x",
+		},
+		want: `
+DB_CONNECTIONS__MAIN__DSN_FILE: connections.main.dsn = "config/session.toml": DB_CONNECTIONS__MAIN__DSN is set too; set one of the two
+DB_CONNECTIONS__MAIN__PASSWORD_FILE: connections.main.password = "missing": the file cannot be read: no such file or directory`,
+	},
+	{
+		name:    "folder that cannot be",
+		session: "store = \"file\"\n[stores.file]\npath = \"config/session.toml\"\n",
+		want:    `config/session.toml:3: stores.file.path = "config/session.toml": config/session.toml is not a folder; move it away, or choose another folder for the sessions`,
+	},
+	{
+		name:     "all at once",
+		session:  "store = \"database\"\nlifetime = \"x\"\n[stores.database]\ntable = \"a b\"\n",
+		database: strings.ReplaceAll(sqlite, `"sqlite"`, `"mysql"`),
+		environ:  []string{"SESSION_GRACE=x"},
+		want: `
+config/session.toml:2: lifetime = "x": is not a duration; write a number of minutes, or text such as "2h" or "1h30m", or "off" (idle sessions never end)
+config/session.toml:4: stores.database.table = "a b": use letters, digits and underscores only, and no digit first
+SESSION_GRACE: grace = "x": is not a duration; write text such as "30s", "5m" or "1h30m", or "off" (a replaced token is unknown at once)`,
+	},
+}
+
+// TestMistakes compares whole reports, as a user reads them.
+func TestMistakes(t *testing.T) {
+	for _, tc := range mistakes {
+		t.Run(strings.ReplaceAll(tc.name, " ", "-"), func(t *testing.T) {
+			files := map[string]string{}
+			for name, text := range map[string]string{"config/session.toml": tc.session, "config/database.toml": tc.database, ".env": tc.dotenv} {
+				if text != "" {
+					files[name] = text
+				}
+			}
+			project(t, files)
+			m, err := Open(t.Context(), "config", WithEnv(tc.environ))
+			if m != nil || err == nil {
+				t.Fatalf("Open: got a manager, want a report")
+			}
+			want := "session: " + strings.ReplaceAll(strings.TrimSpace(tc.want), "\n", "\nsession: ")
+			if got := err.Error(); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+			for _, e := range Mistakes(err) {
+				if e.File == "" && e.Variable == "" {
+					t.Errorf("no place in %q", e.Error())
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,124 @@
+package sessionconfig
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/expanse-go/session"
+)
+
+// fake is registered as the MySQL driver. It answers nobody whose address holds
+// "refused", and says why in the most talkative way.
+type fake struct{}
+
+func init() { sql.Register("mysql", fake{}) }
+
+func (fake) Open(dsn string) (driver.Conn, error) {
+	if strings.Contains(dsn, "refused") {
+		return nil, errors.New("dial " + dsn + ": connection refused")
+	}
+	return conn{}, nil
+}
+
+type conn struct{}
+
+func (conn) Prepare(string) (driver.Stmt, error) {
+	return nil, errors.New("this database understands nothing")
+}
+func (conn) Close() error              { return nil }
+func (conn) Begin() (driver.Tx, error) { return nil, errors.New("this database understands nothing") }
+
+// Wherever a secret is given, and whatever is wrong with it or beside it, no output
+// shows it.
+func TestSecretsAreNeverPrinted(t *testing.T) {
+	const secret = "hunter2 'p@ss/w:rd"
+	tests := []struct {
+		name     string
+		session  string
+		database string
+		dotenv   string
+		environ  []string
+		files    map[string]string
+	}{
+		{name: "right", database: "password = " + fmt.Sprintf("%q", secret)},
+		{name: "refused", database: "host = \"refused\"\nuser = \"u\"\npassword = " + fmt.Sprintf("%q", secret)},
+		{name: "misspelt", database: "pasword = " + fmt.Sprintf("%q", secret)},
+		{name: "misspelt-host", database: "password = " + fmt.Sprintf("%q", secret) + "\nhots = \"x\""},
+		{name: "as-user", database: "user = 3\npassword = [" + fmt.Sprintf("%q", secret) + "]"},
+		{name: "unquoted", database: "password = " + secret},
+		{name: "unclosed", database: "password = \"" + secret},
+		{name: "twice", database: fmt.Sprintf("password = %q\npassword = %q", secret, secret)},
+		{name: "variable", environ: []string{"DB_CONNECTIONS__MAIN__HOST=refused", "DB_CONNECTIONS__MAIN__PASSWORD=" + secret}},
+		{name: "misspelt-variable", environ: []string{"DB_CONNECTIONS__MAIN__PASWORD=" + secret, "SESSION_LIFTIME=" + secret, "SESSION_STORES__X__Y=" + secret}},
+		{name: "dotenv", dotenv: "DB_CONNECTIONS__MAIN__HOST=refused\nDB_CONNECTIONS__MAIN__PASSWORD=\"" + secret + "\"\n"},
+		{name: "dotenv-unclosed", dotenv: "DB_CONNECTIONS__MAIN__PASSWORD=\"" + secret + "\n"},
+		{name: "dotenv-broken-before", dotenv: "what is this\nDB_CONNECTIONS__MAIN__PASSWORD=\"" + secret + "\"\n"},
+		{
+			name: "file", environ: []string{"DB_CONNECTIONS__MAIN__PASSWORD_FILE=pw", "DB_CONNECTIONS__MAIN__HOST=refused"},
+			files: map[string]string{"pw": secret + "\n"},
+		},
+		{name: "dsn", environ: []string{"DB_CONNECTIONS__MAIN__DSN=u:" + secret + "@tcp(refused)/app"}},
+		{name: "dsn-url", environ: []string{"DB_CONNECTIONS__MAIN__DSN=mysql://u:" + secret + "@refused/app"}},
+		{name: "dsn-pairs", environ: []string{"DB_CONNECTIONS__MAIN__DSN=host=refused password='hunter2 p@ss/w:rd'"}},
+		{name: "dsn-answers", environ: []string{"DB_CONNECTIONS__MAIN__DSN=u:" + secret + "@tcp(x)/app"}},
+		{name: "option", database: "host = \"refused\"\n[connections.main.options]\nsslpassword = " + fmt.Sprintf("%q", secret)},
+		{name: "foreign", session: "store = \"vault\"\n[stores.vault]\npassword = " + fmt.Sprintf("%q", secret)},
+		{name: "foreign-variable", session: "store = \"vault\"", environ: []string{"SESSION_STORES__VAULT__PASSWORD=" + secret}},
+		{name: "foreign-misspelt", session: "store = \"vault\"\n[stores.vault]\npasword = " + fmt.Sprintf("%q", secret)},
+	}
+	type vault struct{ Password string }
+	open := func(_ context.Context, v vault) (session.Store, error) {
+		return nil, fmt.Errorf("cannot unlock with %s", v.Password)
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			files := map[string]string{
+				"config/session.toml":  tc.session + "\n",
+				"config/database.toml": "[connections.main]\ndriver = \"mysql\"\ndatabase = \"app\"\n" + tc.database + "\n",
+				".env":                 tc.dotenv,
+			}
+			if tc.session == "" {
+				files["config/session.toml"] = "store = \"database\"\n"
+			}
+			for name, text := range tc.files {
+				files[name] = text
+			}
+			if strings.HasPrefix(tc.name, "dsn") {
+				files["config/database.toml"] = "[connections.main]\ndriver = \"mysql\"\n"
+			}
+			project(t, files)
+			var out bytes.Buffer
+			logger := slog.New(slog.NewTextHandler(&out, nil))
+			c, err := Load("config", WithEnv(tc.environ), WithLogger(logger), With("vault", open))
+			fmt.Fprintf(&out, "%v\n%s\n", err, err)
+			err = c.Check(t.Context())
+			fmt.Fprintf(&out, "%v\n", err)
+			for _, e := range append(Mistakes(err), c.Warnings()...) {
+				fmt.Fprintf(&out, "%s %+v %v\n", e, []any{e.File, e.Variable, e.Key, e.Value, e.Reason, e.Hint}, e.Line)
+			}
+			fmt.Fprintf(&out, "%+v\n", c.Values())
+			con, err := c.Connection("main")
+			fmt.Fprintf(&out, "%v %v\n", con, err)
+			_, err = c.OpenDB(t.Context(), "main")
+			fmt.Fprintf(&out, "%v\n", err)
+			_, err = c.Open(t.Context())
+			fmt.Fprintf(&out, "%v\n", err)
+
+			if out.Len() < 200 {
+				t.Errorf("the test has hardly any output to look at: %s", &out)
+			}
+			for _, piece := range []string{"hunter2", "p@ss", "p%40ss", "w:rd", "w%3Ard"} {
+				if strings.Contains(out.String(), piece) {
+					t.Errorf("the output shows %q of the secret:\n%s", piece, &out)
+				}
+			}
+		})
+	}
+}
