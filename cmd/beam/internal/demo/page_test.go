@@ -2,6 +2,7 @@ package demo
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"maps"
 	"math"
@@ -29,7 +30,7 @@ func elements(t *testing.T, html string) []*element {
 	var all, open []*element
 	for {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		if err != nil {
@@ -54,6 +55,7 @@ func elements(t *testing.T, html string) []*element {
 
 // states are the pages in the states that show all of their parts.
 func states(t *testing.T) map[string]string {
+	t.Helper()
 	s := open(t)
 	fresh, c := s.visitor(t), s.visitor(t)
 	pages := map[string]string{}
@@ -217,11 +219,11 @@ func luminances(t *testing.T, css string) map[string]float64 {
 			t.Fatal(err)
 		}
 		linear := func(c uint64) float64 {
-			if f := float64(c&0xff) / 255; f > .04045 {
-				return math.Pow((f+.055)/1.055, 2.4)
-			} else {
+			f := float64(c&0xff) / 255
+			if f <= .04045 {
 				return f / 12.92
 			}
+			return math.Pow((f+.055)/1.055, 2.4)
 		}
 		l[m[1]] = .2126*linear(v>>16) + .7152*linear(v>>8) + .0722*linear(v)
 	}

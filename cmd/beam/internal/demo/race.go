@@ -74,7 +74,12 @@ func (a *app) writeRace(w http.ResponseWriter, r *http.Request, s *session.Sessi
 }
 
 func (a *app) raceResult(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+	body, err := json.Marshal(resultOf(s))
+	if err != nil { // it holds strings and numbers
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	json.NewEncoder(w).Encode(resultOf(s))
+	a.send(w, body)
 }

@@ -92,7 +92,15 @@ func (a *app) render(w http.ResponseWriter, status int, v view) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	w.Write(b.Bytes())
+	a.send(w, b.Bytes())
+}
+
+// send writes a body. An error means that the reader is gone, or that the session
+// could not be committed, which the manager has answered in place of this page.
+func (a *app) send(w http.ResponseWriter, body []byte) {
+	if _, err := w.Write(body); err != nil {
+		a.opts.Logger.Debug("demo: answer not sent", "error", err)
+	}
 }
 
 // back answers a form: the browser fetches the page with GET, so that reloading
