@@ -1,0 +1,13 @@
+//go:build !(darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd)
+
+package filestore
+
+import (
+	"errors"
+	"os"
+)
+
+// Without flock, Open refuses.
+const canLock = false
+
+func tryLock(*os.File) (bool, error) { return false, errors.ErrUnsupported }
