@@ -17,7 +17,7 @@ import (
 // make it at once.
 func TestServers(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
-		onServer(t, "sqlite", "file:app.db")
+		onServer(t, "sqlite", "file:app.db?_pragma=busy_timeout(5000)")
 	})
 	t.Run("postgres", func(t *testing.T) {
 		server, err := url.Parse(needServer(t, "SESSION_TEST_POSTGRES"))

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -38,8 +39,7 @@ func (a *app) sessionClear(ctx context.Context, cmd *cli.Command) error {
 		n, err = manager.Prune(ctx)
 		p.end()
 	}
-	var usage *usageError
-	if errors.As(err, &usage) {
+	if err != nil && n == 0 {
 		return err
 	}
 	return errors.Join(a.cleared(cmd, n), err)
@@ -85,8 +85,10 @@ func (a *app) clearAll(ctx context.Context, cmd *cli.Command, m *session.Manager
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	if !cmd.Bool("yes") && !a.confirm(len(ids)) {
-		return 0, wrong(cmd, "nothing was removed; --all signs everybody out and needs --yes")
+	if !cmd.Bool("yes") {
+		if err := a.confirm(cmd, len(ids)); err != nil {
+			return 0, err
+		}
 	}
 	p := a.begin("removing sessions")
 	defer p.end()
@@ -99,13 +101,19 @@ func (a *app) clearAll(ctx context.Context, cmd *cli.Command, m *session.Manager
 	return len(ids), nil
 }
 
-// confirm asks on a terminal; without one the answer is no.
-func (a *app) confirm(n int) bool {
+// errKept is the answer no.
+var errKept = errors.New("nothing was removed")
+
+// confirm asks on a terminal. Where there is none nobody can be asked.
+func (a *app) confirm(cmd *cli.Command, n int) error {
 	f, ok := a.stdin.(*os.File)
-	if !ok || !isatty.IsTerminal(f.Fd()) || !a.stderr.terminal {
-		return false
+	if !ok || !isatty.IsTerminal(f.Fd()) {
+		return wrong(cmd, "nothing was removed; --all signs everybody out and needs --yes")
 	}
-	_, _ = a.stderr.Write([]byte("beam: remove " + plural(n, "session") + " and sign everybody out? type yes: "))
-	answer, _ := bufio.NewReader(f).ReadString('\n')
-	return strings.TrimSpace(answer) == "yes"
+	fmt.Fprintf(a.stderr, "beam: remove %s and sign everybody out? type yes: ", plural(n, "session"))
+	answer, err := bufio.NewReader(f).ReadString('\n')
+	if strings.TrimSpace(answer) != "yes" {
+		return errKept
+	}
+	return err
 }

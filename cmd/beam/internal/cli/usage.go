@@ -47,7 +47,7 @@ func onUsageError(_ context.Context, cmd *cli.Command, err error, _ bool) error 
 	text := err.Error()
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
 		text = fmt.Sprintf("unknown flag --%s", strings.TrimLeft(name, "-"))
-		if near := cli.SuggestFlag(cmd.Flags, name, false); near != "" && strings.TrimLeft(near, "-") != name {
+		if near := cli.SuggestFlag(cmd.Flags, name, false); resembles(strings.TrimLeft(near, "-"), name) {
 			text += fmt.Sprintf("; did you mean %s?", near)
 		}
 	}
@@ -63,13 +63,19 @@ func checkArgs(_ context.Context, cmd *cli.Command) error {
 		return nil
 	case len(cmd.VisibleCommands()) > 0:
 		text := fmt.Sprintf("unknown command %q", name)
-		if near := cli.SuggestCommand(cmd.VisibleCommands(), name); near != "" {
+		if near := cli.SuggestCommand(cmd.VisibleCommands(), name); resembles(near, name) {
 			text += fmt.Sprintf("; did you mean %q?", near)
 		}
 		return wrong(cmd, "%s", text)
 	default:
 		return wrong(cmd, "takes no arguments, got %q", name)
 	}
+}
+
+// resembles keeps a suggestion from being silly: the library always finds a
+// nearest name, however far it is.
+func resembles(near, name string) bool {
+	return near != "" && near != name && near[0] == name[0]
 }
 
 // anyArgs is the validator of the commands that look at their arguments

@@ -36,15 +36,11 @@ type Result struct {
 	Duration time.Duration `json:"-"`
 }
 
-// A Status is one migration of the folder. Applied is zero while it is pending.
-type Status struct {
-	File    string
-	Applied time.Time
-}
-
 // A Runner runs the migrations of one folder on one database.
 type Runner struct {
 	provider *goose.Provider
+	dialect  Dialect
+	db       *sql.DB
 }
 
 // New reads the names in dir. The runner uses db, which the caller closes.
@@ -75,7 +71,7 @@ func New(d Dialect, db *sql.DB, dir, lockFile string) (*Runner, error) {
 	if err != nil {
 		return nil, none(err, dir)
 	}
-	return &Runner{provider}, nil
+	return &Runner{provider, d, db}, nil
 }
 
 // Up runs what is pending, and returns what it ran; that is not empty even with
@@ -114,23 +110,6 @@ func (r *Runner) Down(ctx context.Context, steps int) ([]Result, error) {
 		done = append(done, results([]*goose.MigrationResult{ran})...)
 	}
 	return done, nil
-}
-
-// Status returns every migration of the folder in the order of its version.
-func (r *Runner) Status(ctx context.Context) ([]Status, error) {
-	all, err := r.provider.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Status, 0, len(all))
-	for _, m := range all {
-		s := Status{File: path.Base(m.Source.Path)}
-		if m.State == goose.StateApplied {
-			s.Applied = m.AppliedAt.UTC()
-		}
-		out = append(out, s)
-	}
-	return out, nil
 }
 
 func results(ran []*goose.MigrationResult) []Result {
