@@ -141,6 +141,7 @@ func TestRaceKeepsFiftyOfFifty(t *testing.T) {
 	ada.reload()
 	ada.shows("#kept", "50")
 	ada.shows("#counter", "50")
+	ada.fits("race-done")
 	ada.content()
 }
 
