@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/joho/godotenv"
 )
@@ -32,8 +33,7 @@ func variable(prefix, key string) string {
 func (r *report) readEnv(path string, environ []string) map[string]entry {
 	vars := map[string]entry{}
 	put := func(name, value string, o Origin) {
-		ours := strings.HasPrefix(name, sessionPrefix) || name == defaultVariable || strings.HasPrefix(name, connectionPrefix)
-		if ours && value != "" {
+		if value != "" {
 			vars[name] = entry{value: value, text: literal(value), origin: o}
 		}
 	}
@@ -48,15 +48,24 @@ func (r *report) readEnv(path string, environ []string) map[string]entry {
 			Hint: `close every quote, and begin comments with "#"`})
 	} else {
 		for name, value := range values {
+			if !isOurs(name) {
+				continue
+			}
 			put(name, value, Origin{File: path, Line: lineOf(data, name), Variable: name})
 		}
 	}
 	for _, kv := range environ {
-		if name, value, ok := strings.Cut(kv, "="); ok {
+		if name, value, ok := strings.Cut(kv, "="); ok && isOurs(name) {
 			put(name, value, Origin{Variable: name})
 		}
 	}
 	return vars
+}
+
+// isOurs tells names that could be ours. What is no text cannot be a misspelt one.
+func isOurs(name string) bool {
+	return utf8.ValidString(name) &&
+		(strings.HasPrefix(name, sessionPrefix) || name == defaultVariable || strings.HasPrefix(name, connectionPrefix))
 }
 
 // brokenLine is the first line from which on no beginning of the file parses.

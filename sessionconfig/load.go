@@ -40,6 +40,9 @@ func Load(dir string, opts ...Option) (*Config, error) {
 	for _, o := range opts {
 		o(l)
 	}
+	if l.logger == nil {
+		l.logger = slog.Default()
+	}
 	c := &Config{
 		dir: dir, root: filepath.Join(dir, ".."),
 		logger: l.logger, foreign: l.foreign,

@@ -1,0 +1,161 @@
+package sessionconfig
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/expanse-go/session"
+)
+
+var quiet = WithLogger(slog.New(slog.DiscardHandler))
+
+// visit counts the requests of one browser, over HTTP, and returns its cookie.
+func visit(t *testing.T, m *session.Manager, cookie *http.Cookie) (int, *http.Cookie) {
+	t.Helper()
+	seen := 0
+	h := m.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+		seen = session.Get(s, "visits", 0) + 1
+		s.Set("visits", seen)
+	})
+	r := httptest.NewRequest("GET", "/", nil)
+	if cookie != nil {
+		r.AddCookie(cookie)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		t.Fatalf("got status %d: %s", w.Code, w.Body)
+	}
+	for _, c := range w.Result().Cookies() {
+		if c.Name == m.CookieName() {
+			cookie = c
+		}
+	}
+	return seen, cookie
+}
+
+// Every store that needs no driver holds a session, and what it keeps over a restart
+// is what its name promises. The database store is tested where the drivers are.
+func TestStores(t *testing.T) {
+	tests := []struct {
+		store         string
+		second, third int // visits that the second one sees, and the first one after a restart
+	}{
+		{"file", 2, 3},
+		{"memory", 2, 1},
+		{"dict", 2, 1},
+		{"null", 1, 1},
+	}
+	for _, tc := range tests {
+		t.Run(tc.store, func(t *testing.T) {
+			project(t, map[string]string{"config/session.toml": `store = "` + tc.store + `"`})
+			open := func() *session.Manager {
+				m, err := Open(t.Context(), "config", WithEnv([]string{"SESSION_NAME=shop"}), quiet)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return m
+			}
+			m := open()
+			if got := m.CookieName(); got != "__Host-shop" {
+				t.Errorf("got cookie %s, want __Host-shop", got)
+			}
+			_, cookie := visit(t, m, nil)
+			if got, _ := visit(t, m, cookie); got != tc.second {
+				t.Errorf("second visit: got %d, want %d", got, tc.second)
+			}
+			if err := m.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			m = open()
+			defer m.Close(t.Context())
+			if got, _ := visit(t, m, cookie); got != tc.third {
+				t.Errorf("after a restart: got %d, want %d", got, tc.third)
+			}
+		})
+	}
+}
+
+// The folder of the file store begins at the project, wherever the program runs, is
+// made by Open and not by Load, and belongs to this user alone.
+func TestFilePath(t *testing.T) {
+	root := project(t, map[string]string{"config/session.toml": "store = \"file\"\n[stores.file]\npath = \"data/sessions\"\n"})
+	t.Chdir(t.TempDir())
+	folder := filepath.Join(root, "data", "sessions")
+	c, err := Load(filepath.Join(root, "config"), WithEnv(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Load made the folder (%v)", err)
+	}
+	if err := c.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(folder)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("got %v, %v, want a folder of mode 0700", info, err)
+	}
+	if c.Root() != root || c.Dir() != filepath.Join(root, "config") {
+		t.Errorf("got root %s and folder %s", c.Root(), c.Dir())
+	}
+}
+
+// OpenStore refuses a configuration with mistakes; the manager's Close closes what
+// was opened, in order and whatever fails.
+func TestOpenStore(t *testing.T) {
+	project(t, map[string]string{"config/session.toml": "store = \"memory\"\nlifetime = \"x\"\n"})
+	c, _ := Load("config", WithEnv(nil))
+	if s, err := c.OpenStore(t.Context()); s != nil || len(Mistakes(err)) != 1 {
+		t.Errorf("got %v, %v, want a mistake", s, err)
+	}
+	var order []string
+	failure := errors.New("cannot close")
+	owned := &ownedStore{Store: session.Discard, closers: []func() error{
+		func() error { order = append(order, "statements"); return failure },
+		func() error { order = append(order, "database"); return nil },
+	}}
+	m, err := session.New(owned, session.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(t.Context()); !errors.Is(err, failure) || len(order) != 2 || order[0] != "statements" {
+		t.Errorf("got %v after %q", err, order)
+	}
+}
+
+// An error that is not of this package still has a place in a report.
+func TestMistakesOfOthers(t *testing.T) {
+	other := errors.New("session: something else")
+	got := Mistakes(errors.Join(&Error{Key: "a", Reason: "b"}, other))
+	if len(got) != 2 || got[0].Key != "a" || got[1].Reason != "something else" || !errors.Is(got[1], other) {
+		t.Errorf("got %v", got)
+	}
+	if Mistakes(nil) != nil {
+		t.Error("no error, but mistakes")
+	}
+}
+
+func TestCreateFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "b.db")
+	for range 2 { // the second time it is there
+		if err := createFile(path); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("got %v, %v, want mode 0600", info, err)
+		}
+		if err := os.WriteFile(path, []byte("data"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "data" {
+		t.Errorf("got %q, %v: an existing file was changed", data, err)
+	}
+}
