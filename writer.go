@@ -8,7 +8,7 @@ import (
 )
 
 // responseWriter commits the session before anything final goes out. It offers
-// what the writer below offers: a Flusher or Hijacker only if that is one, so that
+// what the writer below offers: a Flusher or Hijacker only if there is one, so that
 // a handler which asks gets an honest answer.
 type responseWriter struct{ x *exchange }
 
@@ -20,8 +20,7 @@ type (
 
 func (x *exchange) writer() http.ResponseWriter {
 	w := responseWriter{x}
-	_, f := x.w.(http.Flusher)
-	_, h := x.w.(http.Hijacker)
+	f, h := offers(x.w)
 	switch {
 	case f && h:
 		return fullWriter{w}
@@ -31,6 +30,25 @@ func (x *exchange) writer() http.ResponseWriter {
 		return hijackWriter{w}
 	}
 	return w
+}
+
+// offers says what a writer can do, itself or by what it unwraps to: a
+// [http.ResponseController] looks there too, and would get past the commit.
+func offers(w http.ResponseWriter) (flush, hijack bool) {
+	for {
+		switch w.(type) {
+		case http.Flusher, interface{ FlushError() error }:
+			flush = true
+		}
+		if _, ok := w.(http.Hijacker); ok {
+			hijack = true
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok || flush && hijack {
+			return flush, hijack
+		}
+		w = u.Unwrap()
+	}
 }
 
 func (w responseWriter) Header() http.Header { return w.x.w.Header() }

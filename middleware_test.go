@@ -1,0 +1,452 @@
+package session_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/expanse-go/session"
+)
+
+// A witness is the server's writer: it offers everything, and notes which of its
+// methods were called, and what was stored when the first final one was.
+type witness struct {
+	*httptest.ResponseRecorder
+	calls  []string
+	stored int // records and versions in the store at the first byte, -1 before
+	count  func() int
+}
+
+func (w *witness) note(call string) {
+	w.calls = append(w.calls, call)
+	if w.stored < 0 {
+		w.stored = w.count()
+	}
+}
+
+func (w *witness) WriteHeader(status int) {
+	if status < 200 && status != http.StatusSwitchingProtocols {
+		return // the recorder would take it for the final one
+	}
+	w.note("WriteHeader")
+	w.ResponseRecorder.WriteHeader(status)
+}
+
+func (w *witness) Write(b []byte) (int, error) {
+	w.note("Write")
+	return w.ResponseRecorder.Write(b)
+}
+
+func (w *witness) WriteString(s string) (int, error) {
+	w.note("WriteString")
+	return w.ResponseRecorder.WriteString(s)
+}
+
+func (w *witness) ReadFrom(r io.Reader) (int64, error) {
+	w.note("ReadFrom")
+	return io.Copy(w.ResponseRecorder, r)
+}
+
+func (w *witness) Flush() {
+	w.note("Flush")
+	w.ResponseRecorder.Flush()
+}
+
+func (w *witness) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.note("Hijack")
+	c, _ := net.Pipe()
+	return c, bufio.NewReadWriter(bufio.NewReader(c), bufio.NewWriter(c)), nil
+}
+
+// begin is every way in which a handler can begin its response, and the method of
+// the writer below that it must reach, after the commit.
+var begin = []struct {
+	name, below string
+	f           func(w http.ResponseWriter, r *http.Request) error
+}{
+	{"WriteHeader", "WriteHeader", func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}},
+	{"WriteHeader 404", "WriteHeader", func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusNotFound)
+		return nil
+	}},
+	{"WriteHeader 101", "WriteHeader", func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		return nil
+	}},
+	{"early hints, then WriteHeader", "WriteHeader", func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Link", "</style.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}},
+	{"Write", "Write", func(w http.ResponseWriter, _ *http.Request) error {
+		_, err := w.Write([]byte("body"))
+		return err
+	}},
+	{"empty Write", "Write", func(w http.ResponseWriter, _ *http.Request) error {
+		_, err := w.Write(nil)
+		return err
+	}},
+	{"WriteString", "WriteString", func(w http.ResponseWriter, _ *http.Request) error {
+		_, err := io.WriteString(w, "body")
+		return err
+	}},
+	{"ReadFrom", "ReadFrom", func(w http.ResponseWriter, _ *http.Request) error {
+		_, err := w.(io.ReaderFrom).ReadFrom(io.LimitReader(strings.NewReader("body"), 4))
+		return err
+	}},
+	{"Flush", "Flush", func(w http.ResponseWriter, _ *http.Request) error {
+		w.(http.Flusher).Flush()
+		return nil
+	}},
+	{"ResponseController.Flush", "Flush", func(w http.ResponseWriter, _ *http.Request) error {
+		return http.NewResponseController(w).Flush()
+	}},
+	{"Hijack", "Hijack", func(w http.ResponseWriter, _ *http.Request) error {
+		_, _, err := w.(http.Hijacker).Hijack()
+		return err
+	}},
+	{"ResponseController.Hijack", "Hijack", func(w http.ResponseWriter, _ *http.Request) error {
+		_, _, err := http.NewResponseController(w).Hijack()
+		return err
+	}},
+	{"redirect", "WriteHeader", func(w http.ResponseWriter, r *http.Request) error {
+		http.Redirect(w, r, "/next", http.StatusSeeOther)
+		return nil
+	}},
+	{"http.Error", "WriteHeader", func(w http.ResponseWriter, _ *http.Request) error {
+		http.Error(w, "no", http.StatusTeapot)
+		return nil
+	}},
+	{"nothing at all", "", func(http.ResponseWriter, *http.Request) error { return nil }},
+}
+
+// TestCommitBeforeTheFirstByte: whatever begins the response, the session is stored
+// and its cookie set before the writer below hears of it.
+func TestCommitBeforeTheFirstByte(t *testing.T) {
+	for _, c := range begin {
+		t.Run(c.name, func(t *testing.T) {
+			g := newRig(t)
+			w := &witness{ResponseRecorder: httptest.NewRecorder(), stored: -1, count: func() int { return len(g.spy.all()) }}
+			g.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+				s.Set("a", 1)
+				if err := c.f(w, r); err != nil {
+					t.Error(err)
+				}
+			}).ServeHTTP(w, newBrowser().request("GET"))
+			if c.below == "" {
+				equal(t, "calls below", len(w.calls), 0)
+			} else if len(w.calls) == 0 || w.calls[0] != c.below {
+				t.Errorf("calls below = %v, want %s first", w.calls, c.below)
+			}
+			equal(t, "stored at the first byte", w.stored, map[bool]int{true: 1, false: -1}[c.below != ""])
+			equal(t, "cookies", len(w.Header()["Set-Cookie"]), 1)
+			equal(t, "Vary", w.Header().Get("Vary"), "Cookie")
+			equal(t, "Cache-Control", w.Header().Get("Cache-Control"), "no-store")
+			equal(t, "store calls", g.spy.taken(), "create")
+			equal(t, "events", g.kinds(), "created")
+		})
+	}
+}
+
+// TestFailedCommit: one that fails before the first byte is an error answer from the
+// error handler and nothing else; the handler's later writes fail.
+func TestFailedCommit(t *testing.T) {
+	down := errors.New("connection refused")
+	for _, c := range begin {
+		t.Run(c.name, func(t *testing.T) {
+			handled := 0
+			g := newRig(t, func(cfg *session.Config) {
+				cfg.OnError = func(w http.ResponseWriter, r *http.Request, err error) {
+					handled++
+					if !errors.Is(err, down) {
+						t.Errorf("error = %v, want %v", err, down)
+					}
+					session.DefaultError(w, r, err)
+				}
+			})
+			g.spy.hook(func(op string, _ session.ID) error { return down }, nil)
+			w := &witness{ResponseRecorder: httptest.NewRecorder(), stored: -1, count: func() int { return 0 }}
+			w.Header().Set("X-Request-Id", "7")
+			g.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+				w.Header().Set("X-Secret", "1")
+				w.Header().Set("Content-Length", "1000000")
+				w.Header().Del("X-Request-Id")
+				http.SetCookie(w, &http.Cookie{Name: "theme", Value: "dark"})
+				s.Set("a", 1)
+				c.f(w, r)
+				if c.below == "" {
+					return
+				}
+				if n, err := w.Write([]byte("secret")); n != 0 || !errors.Is(err, down) {
+					t.Errorf("later Write = %d, %v, want the commit's error", n, err)
+				}
+				if n, err := io.WriteString(w, "secret"); n != 0 || !errors.Is(err, down) {
+					t.Errorf("later WriteString = %d, %v, want the commit's error", n, err)
+				}
+				if n, err := io.Copy(w, strings.NewReader("secret")); n != 0 || !errors.Is(err, down) {
+					t.Errorf("later io.Copy = %d, %v, want the commit's error", n, err)
+				}
+				if err := http.NewResponseController(w).Flush(); !errors.Is(err, down) {
+					t.Errorf("later Flush = %v, want the commit's error", err)
+				}
+				if _, _, err := http.NewResponseController(w).Hijack(); !errors.Is(err, down) {
+					t.Errorf("later Hijack = %v, want the commit's error", err)
+				}
+				w.WriteHeader(http.StatusOK)
+			}).ServeHTTP(w, newBrowser().request("GET"))
+			equal(t, "status", w.Code, http.StatusServiceUnavailable)
+			equal(t, "body", w.Body.String(), "Service Unavailable\n")
+			equal(t, "calls of the error handler", handled, 1)
+			equal(t, "calls below", strings.Join(w.calls, " "), "WriteHeader Write")
+			h := w.Header()
+			for _, name := range []string{"Set-Cookie", "X-Secret", "Content-Length"} {
+				if h[name] != nil {
+					t.Errorf("%s = %q after a failed commit", name, h[name])
+				}
+			}
+			equal(t, "header from before the handler", h.Get("X-Request-Id"), "7")
+			equal(t, "Retry-After", h.Get("Retry-After"), "2")
+			equal(t, "Vary", h.Get("Vary"), "Cookie")
+			if !strings.Contains(g.log(), "commit failed") {
+				t.Errorf("log = %q, want the failure", g.log())
+			}
+		})
+	}
+}
+
+// TestLate is what happens to changes after the response has begun.
+func TestLate(t *testing.T) {
+	set := func(s *session.Session) { s.Set("b", 2) }
+	tests := []struct {
+		name   string
+		exists bool
+		late   func(s *session.Session)
+		lost   bool
+		data   int // values stored in the end
+	}{
+		{"existing session", true, set, false, 2},
+		{"existing session, Update", true, func(s *session.Session) {
+			session.Update(s, "n", func(n int) int { return n + 1 })
+		}, false, 2},
+		{"new session", false, set, true, 0},
+		{"Login", true, func(s *session.Session) { set(s); s.Login("ada") }, true, 1},
+		{"Login of a new session", false, func(s *session.Session) { s.Login("ada") }, true, 0},
+		{"Regenerate", true, func(s *session.Session) { set(s); s.Regenerate() }, true, 1},
+		{"SetPersistent", true, func(s *session.Session) { s.SetPersistent(true) }, true, 1},
+		{"Invalidate", true, func(s *session.Session) { s.Invalidate() }, false, 0},
+		{"Invalidate and start anew", true, func(s *session.Session) { s.Invalidate(); set(s) }, true, 1},
+		{"nothing", true, func(*session.Session) {}, false, 1},
+		{"nothing new", false, func(*session.Session) {}, false, 0},
+	}
+	for _, c := range tests {
+		for _, first := range []bool{true, false} {
+			name := c.name + map[bool]string{true: ", asked for before", false: ", asked for after"}[first]
+			t.Run(name, func(t *testing.T) {
+				g := newRig(t)
+				b := newBrowser()
+				if c.exists {
+					b = g.signedUp(t, "a")
+				}
+				token := g.token(b)
+				rep := b.send(g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if first {
+						session.From(r.Context())
+					}
+					io.WriteString(w, "page")
+					s, err := session.From(r.Context())
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					c.late(s)
+					if c.lost && !errors.Is(s.Err(), session.ErrCommitted) {
+						t.Errorf("Err = %v, want ErrCommitted", s.Err())
+					}
+				})))
+				rep.expect(t, http.StatusOK, 0)
+				equal(t, "body", rep.Body.String(), "page")
+				equal(t, "late event", strings.Contains(g.kinds(), "late"), c.lost)
+				equal(t, "log", strings.Contains(g.log(), "ERROR"), c.lost)
+				equal(t, "values stored", len(g.data(t, token)), c.data)
+				if !c.exists {
+					equal(t, "records", len(g.spy.all()), 0)
+				}
+			})
+		}
+	}
+}
+
+// TestPanicCommitsNothing: before and after the first byte, with and without
+// somebody above who recovers.
+func TestPanicCommitsNothing(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		g := newRig(t)
+		b := g.signedUp(t, "before")
+		w := httptest.NewRecorder()
+		var got any
+		func() {
+			defer func() { got = recover() }()
+			g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+				if after {
+					io.WriteString(w, "page")
+				}
+				s.Set("data", "after")
+				panic(http.ErrAbortHandler)
+			}).ServeHTTP(w, b.request("GET"))
+		}()
+		equal(t, "panic", got, any(http.ErrAbortHandler))
+		equal(t, "store calls", g.spy.taken(), "load")
+		equal(t, "cookies", len(w.Header()["Set-Cookie"]), 0)
+		equal(t, "data", g.data(t, g.token(b))["data"], any("before"))
+	}
+}
+
+// TestNestedManagers: each keeps its own session and cookie, and either failure is
+// the answer.
+func TestNestedManagers(t *testing.T) {
+	name := func(n string) func(*session.Config) { return func(c *session.Config) { c.Cookie.Name = n } }
+	newPair := func() (outer, inner *rig, h http.Handler) {
+		outer, inner = newRig(t, name("outer")), newRig(t, name("inner"))
+		return outer, inner, outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			o, oerr := outer.From(r.Context())
+			i, ierr := inner.From(r.Context())
+			s, err := session.From(r.Context())
+			if oerr != nil || ierr != nil || err != nil || s != i || s == o {
+				t.Errorf("From: outer %p %v, inner %p %v, innermost %p %v", o, oerr, i, ierr, s, err)
+			}
+			o.Set("who", "outer")
+			i.Set("who", "inner")
+			io.WriteString(w, "page")
+		})))
+	}
+	outer, inner, h := newPair()
+	b := newBrowser()
+	b.send(h).expect(t, http.StatusOK, 2)
+	equal(t, "outer", outer.data(t, outer.token(b))["who"], any("outer"))
+	equal(t, "inner", inner.data(t, inner.token(b))["who"], any("inner"))
+	if got := b.send(h); got.Header().Get("Vary") != "Cookie" || len(got.Header()["Vary"]) != 1 || len(got.set()) != 0 {
+		t.Errorf("second request: %v", got.Header())
+	}
+	for _, down := range []string{"outer", "inner"} {
+		outer, inner, h := newPair()
+		map[string]*rig{"outer": outer, "inner": inner}[down].spy.hook(func(string, session.ID) error { return errors.New("down") }, nil)
+		rep := newBrowser().send(h)
+		equal(t, down+" down", rep.Code, http.StatusServiceUnavailable)
+		equal(t, down+" down: body", rep.Body.String(), "Service Unavailable\n")
+		for _, line := range rep.set() {
+			if strings.Contains(line, down) {
+				t.Errorf("%s is down, and its cookie was sent: %q", down, line)
+			}
+		}
+	}
+}
+
+// TestWrappedTwice: the same manager around itself is one middleware.
+func TestWrappedTwice(t *testing.T) {
+	g := newRig(t)
+	b := newBrowser()
+	h := g.Handler(g.Handler(g.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+		again, err := g.From(r.Context())
+		if s != again || err != nil {
+			t.Errorf("From = %p, %v, want %p", again, err, s)
+		}
+		session.Update(s, "n", func(n int) int { return n + 1 })
+		w.WriteHeader(http.StatusNoContent)
+	})))
+	b.send(h).expect(t, http.StatusNoContent, 1)
+	b.send(h).expect(t, http.StatusNoContent, 0)
+	equal(t, "store calls", g.spy.taken(), "create load update")
+	equal(t, "n", g.data(t, g.token(b))["n"], any(int64(2)))
+}
+
+// TestUntouched: a request that never asks costs no store call and no header.
+func TestUntouched(t *testing.T) {
+	g := newRig(t)
+	b := g.signedUp(t, "x")
+	rep := b.send(g.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=60")
+		io.WriteString(w, "page")
+	})))
+	rep.expect(t, http.StatusOK, 0)
+	equal(t, "store calls", g.spy.taken(), "")
+	equal(t, "Vary", rep.Header().Get("Vary"), "")
+	equal(t, "Cache-Control", rep.Header().Get("Cache-Control"), "public, max-age=60")
+}
+
+// TestLoadOnce: the result of the first load stays for the request, the error too.
+func TestLoadOnce(t *testing.T) {
+	g := newRig(t)
+	b := g.signedUp(t, "x")
+	g.spy.hook(func(string, session.ID) error { return errors.New("down") }, nil)
+	rep := b.send(g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, err := session.From(r.Context())
+		_, again := session.From(r.Context())
+		var store *session.StoreError
+		if s != nil || !errors.As(err, &store) || err != again || store.Op != "load" {
+			t.Errorf("From = %v, %v, then %v", s, err, again)
+		}
+		session.Error(w, r, err)
+	})))
+	rep.expect(t, http.StatusServiceUnavailable, 0)
+	equal(t, "store calls", g.spy.taken(), "load")
+}
+
+// TestCommitOutlivesTheClient: a closed tab loses nothing.
+func TestCommitOutlivesTheClient(t *testing.T) {
+	g := newRig(t)
+	b := g.signedUp(t, "before")
+	gone, leave := context.WithCancel(t.Context())
+	g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.Set("data", "after")
+		leave()
+		io.WriteString(w, "page")
+	}).ServeHTTP(httptest.NewRecorder(), b.request("GET").WithContext(gone))
+	equal(t, "data", g.data(t, g.token(b))["data"], any("after"))
+}
+
+// TestTransportFree is Load, NewContext and Commit without a request.
+func TestTransportFree(t *testing.T) {
+	g := newRig(t)
+	s, err := g.Load(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := session.NewContext(t.Context(), s)
+	for _, from := range []func(context.Context) (*session.Session, error){session.From, g.From} {
+		if got, err := from(ctx); got != s || err != nil {
+			t.Errorf("From = %p, %v, want %p", got, err, s)
+		}
+	}
+	if _, err := newRig(t).From(ctx); !errors.Is(err, session.ErrNoSession) {
+		t.Errorf("another manager's From = %v, want ErrNoSession", err)
+	}
+	var tokens []string
+	for i := range 3 {
+		s.Append("list", i)
+		c, err := g.Commit(ctx, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c != nil {
+			tokens = append(tokens, c.Value)
+		}
+	}
+	equal(t, "cookies", len(tokens), 1)
+	if got := g.data(t, tokens[0])["list"]; !slices.Equal(got.([]any), []any{int64(0), int64(1), int64(2)}) {
+		t.Errorf("list = %v", got)
+	}
+	if _, err := newRig(t).Commit(ctx, s); err == nil {
+		t.Error("Commit of another manager's session: no error")
+	}
+}

@@ -1,0 +1,326 @@
+package session_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+// serve runs a handler with a session on a real server on loopback.
+func (g *rig) serve(t *testing.T, h handler) *httptest.Server {
+	t.Helper()
+	srv := httptest.NewServer(g.HandlerFunc(h))
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+func get(t *testing.T, ctx context.Context, url string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { res.Body.Close() })
+	return res
+}
+
+// TestEarlyHints: 1xx is not final; the session may change after it.
+func TestEarlyHints(t *testing.T) {
+	g := newRig(t)
+	srv := g.serve(t, func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+		w.Header().Set("Link", "</style.css>; rel=preload; as=style")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.WriteHeader(http.StatusProcessing)
+		s.Set("a", 1)
+		w.WriteHeader(http.StatusOK)
+	})
+	var hints []string
+	res := get(t, httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+			hints = append(hints, fmt.Sprint(code, " ", h["Set-Cookie"], h["Link"] != nil))
+			return nil
+		},
+	}), srv.URL)
+	equal(t, "informational answers", strings.Join(hints, ", "), "103 [] true, 102 [] true")
+	equal(t, "status", res.StatusCode, http.StatusOK)
+	equal(t, "cookies", len(res.Cookies()), 1)
+}
+
+// TestServerSentEvents: the cookie comes with the first flush, the events while the
+// handler runs, and a change on the way is committed at the end.
+func TestServerSentEvents(t *testing.T) {
+	g := newRig(t)
+	next, done := make(chan struct{}), make(chan struct{})
+	srv := g.serve(t, func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+		defer close(done)
+		w.Header().Set("Content-Type", "text/event-stream")
+		rc := http.NewResponseController(w)
+		if err := rc.SetWriteDeadline(time.Time{}); err != nil {
+			t.Errorf("SetWriteDeadline: %v", err)
+		}
+		s.Set("stream", true)
+		for i := range 3 {
+			if err := rc.Flush(); err != nil {
+				t.Errorf("Flush: %v", err)
+			}
+			<-next
+			fmt.Fprintf(w, "data: %d\n\n", i)
+			s.Set("last", i)
+		}
+	})
+	res := get(t, t.Context(), srv.URL)
+	if len(res.Cookies()) != 1 {
+		t.Fatalf("cookies = %v, want one", res.Cookies())
+	}
+	equal(t, "stored at the first flush", g.data(t, res.Cookies()[0].Value)["stream"], any(true))
+	body := bufio.NewReader(res.Body)
+	for i := range 3 {
+		next <- struct{}{}
+		if line, err := body.ReadString('\n'); err != nil || line != fmt.Sprintf("data: %d\n", i) {
+			t.Fatalf("event %d = %q, %v", i, line, err)
+		}
+		body.ReadString('\n')
+	}
+	if _, err := body.ReadByte(); err != io.EOF {
+		t.Errorf("end of stream: %v", err)
+	}
+	srv.Close()
+	equal(t, "stored at the end", g.data(t, res.Cookies()[0].Value)["last"], any(int64(2)))
+}
+
+// TestHijackServer: the handler owns the connection; the cookie is in the headers,
+// for the answer that it writes.
+func TestHijackServer(t *testing.T) {
+	g := newRig(t)
+	srv := g.serve(t, func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.Set("socket", true)
+		conn, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Errorf("Hijack: %v", err)
+			return
+		}
+		defer conn.Close()
+		h := w.Header().Clone()
+		h.Set("Connection", "Upgrade")
+		h.Set("Upgrade", "echo")
+		fmt.Fprint(rw, "HTTP/1.1 101 Switching Protocols\r\n")
+		h.Write(rw)
+		fmt.Fprint(rw, "\r\nhello")
+		rw.Flush()
+	})
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	in := bufio.NewReader(conn)
+	res, err := http.ReadResponse(in, nil)
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols || len(res.Cookies()) != 1 {
+		t.Fatalf("answer = %v, %v", res, err)
+	}
+	rest, err := io.ReadAll(in)
+	equal(t, "after the upgrade", string(rest), "hello")
+	equal(t, "stored", g.data(t, res.Cookies()[0].Value)["socket"], any(true))
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestServeFile: a file goes through the wrapper to the server's ReadFrom, which is
+// where sendfile is.
+func TestServeFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file.bin")
+	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<14)
+	if err := os.WriteFile(name, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := newRig(t)
+	files := func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+		s.Set("download", true)
+		http.ServeFile(w, r, name)
+	}
+	res := get(t, t.Context(), g.serve(t, files).URL+"/file.bin")
+	got, err := io.ReadAll(res.Body)
+	if err != nil || !bytes.Equal(got, content) || len(res.Cookies()) != 1 {
+		t.Errorf("%d bytes, %v, cookies %v; want %d bytes and a cookie", len(got), err, res.Cookies(), len(content))
+	}
+
+	w := &witness{ResponseRecorder: httptest.NewRecorder(), stored: -1, count: func() int { return len(g.spy.all()) }}
+	g.HandlerFunc(files).ServeHTTP(w, newBrowser().request("GET"))
+	equal(t, "calls below", strings.Join(w.calls, " "), "WriteHeader ReadFrom")
+	equal(t, "stored at the first byte", w.stored, 2)
+}
+
+// The kinds of writers that a server or another middleware may hand down.
+type (
+	bare        struct{ http.ResponseWriter }
+	flusher     struct{ http.ResponseWriter }
+	hijacker    struct{ http.ResponseWriter }
+	both        struct{ http.ResponseWriter }
+	errFlusher  struct{ http.ResponseWriter }
+	unwrapper   struct{ http.ResponseWriter } // hides what it can unwrap to
+	pushingBoth struct{ both }
+)
+
+var errTest = errors.New("test")
+
+func (flusher) Flush()                                              {}
+func (hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error)       { return nil, nil, errTest }
+func (both) Flush()                                                 {}
+func (both) Hijack() (net.Conn, *bufio.ReadWriter, error)           { return nil, nil, errTest }
+func (errFlusher) FlushError() error                                { return errTest }
+func (u unwrapper) Unwrap() http.ResponseWriter                     { return u.ResponseWriter }
+func (p pushingBoth) Push(target string, _ *http.PushOptions) error { return errors.New(target) }
+
+// TestWriterOffersWhatIsBelow: no more, or a handler that asks is lied to, and no
+// less, or streaming stops. What can be unwrapped counts: a ResponseController would
+// find it there, past the commit.
+func TestWriterOffersWhatIsBelow(t *testing.T) {
+	rec := httptest.NewRecorder()
+	tests := []struct {
+		name          string
+		w             http.ResponseWriter
+		flush, hijack bool
+	}{
+		{"neither", bare{rec}, false, false},
+		{"flusher", flusher{rec}, true, false},
+		{"hijacker", hijacker{rec}, false, true},
+		{"both", both{rec}, true, true},
+		{"flusher with an error", errFlusher{rec}, true, false},
+		{"hidden flusher", unwrapper{flusher{rec}}, true, false},
+		{"hidden hijacker", unwrapper{unwrapper{hijacker{rec}}}, false, true},
+		{"both hidden", unwrapper{both{rec}}, true, true},
+		{"nothing hidden", unwrapper{bare{rec}}, false, false},
+	}
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) {
+			g := newRig(t)
+			g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+				_, f := w.(http.Flusher)
+				_, h := w.(http.Hijacker)
+				equal(t, "http.Flusher", f, c.flush)
+				equal(t, "http.Hijacker", h, c.hijack)
+				s.Set("a", 1)
+				rc := http.NewResponseController(w)
+				equal(t, "Flush not supported", errors.Is(rc.Flush(), http.ErrNotSupported), !c.flush)
+				equal(t, "committed by Flush", !s.IsNew(), c.flush)
+				_, _, err := rc.Hijack()
+				equal(t, "Hijack not supported", errors.Is(err, http.ErrNotSupported), !c.hijack)
+				equal(t, "committed", !s.IsNew(), c.flush || c.hijack)
+			}).ServeHTTP(c.w, newBrowser().request("GET"))
+		})
+	}
+}
+
+// TestPush is passed down where it leads somewhere, and commits nothing.
+func TestPush(t *testing.T) {
+	g := newRig(t)
+	for w, want := range map[http.ResponseWriter]string{
+		pushingBoth{both{httptest.NewRecorder()}}: "/style.css",
+		both{httptest.NewRecorder()}:              http.ErrNotSupported.Error(),
+	} {
+		g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+			s.Set("a", 1)
+			if err := w.(http.Pusher).Push("/style.css", nil); err == nil || err.Error() != want {
+				t.Errorf("Push = %v, want %s", err, want)
+			}
+			equal(t, "still new", s.IsNew(), true)
+		}).ServeHTTP(w, newBrowser().request("GET"))
+	}
+}
+
+// TestTimeoutHandlerAround: after the time-out the handler's writes fail, and what it
+// stored stays stored.
+func TestTimeoutHandlerAround(t *testing.T) {
+	g := newRig(t)
+	b := g.signedUp(t, "before")
+	finished := make(chan error)
+	h := http.TimeoutHandler(g.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+		<-r.Context().Done()
+		s.Set("data", "after")
+		for {
+			if _, err := io.WriteString(w, "page"); err != nil {
+				finished <- err
+				return
+			}
+		}
+	}), time.Millisecond, "too slow")
+	rep := b.send(h)
+	rep.expect(t, http.StatusServiceUnavailable, 0)
+	equal(t, "body", rep.Body.String(), "too slow")
+	if err := <-finished; !errors.Is(err, http.ErrHandlerTimeout) {
+		t.Errorf("write after the time-out: %v", err)
+	}
+	equal(t, "data", g.data(t, g.token(b))["data"], any("after"))
+
+	quick := http.TimeoutHandler(g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.Login("ada")
+		io.WriteString(w, "page")
+	}), time.Hour, "")
+	b.send(quick).expect(t, http.StatusOK, 1)
+}
+
+// TestTimeoutHandlerInside: the answer of the time-out begins the response; what the
+// handler does afterwards reaches neither client nor store, and breaks nothing.
+func TestTimeoutHandlerInside(t *testing.T) {
+	g := newRig(t)
+	b := g.signedUp(t, "before")
+	asked, over, finished := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	rep := b.send(g.Handler(http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, err := session.From(r.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		close(asked)
+		<-over
+		s.Login("eve")
+		_, err = io.WriteString(w, "page")
+		finished <- err
+	}), time.Millisecond, "too slow")))
+	<-asked
+	close(over)
+	rep.expect(t, http.StatusServiceUnavailable, 0)
+	equal(t, "body", rep.Body.String(), "too slow")
+	if err := <-finished; !errors.Is(err, http.ErrHandlerTimeout) {
+		t.Errorf("write after the time-out: %v", err)
+	}
+	s, err := g.Load(t.Context(), session.Token(g.token(b)))
+	if err != nil || s.Owner() != "" || session.Get(s, "data", "") != "before" {
+		t.Errorf("owner %q, data %v, %v", s.Owner(), s.All(), err)
+	}
+
+	b.send(g.Handler(http.TimeoutHandler(g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.Login("ada")
+		io.WriteString(w, "page")
+	}), time.Hour, ""))).expect(t, http.StatusOK, 1)
+}
+
+// TestFullDuplex: what the wrapper does not know is reached through Unwrap.
+func TestFullDuplex(t *testing.T) {
+	srv := newRig(t).serve(t, func(w http.ResponseWriter, _ *http.Request, _ *session.Session) {
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			t.Errorf("EnableFullDuplex: %v", err)
+		}
+	})
+	equal(t, "status", get(t, t.Context(), srv.URL).StatusCode, http.StatusOK)
+}
