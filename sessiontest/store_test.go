@@ -1,0 +1,84 @@
+package sessiontest_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/sessiontest"
+)
+
+// disk is a store that outlives its handles.
+type disk struct{ session.Store }
+
+func (d disk) Unwrap() session.Store { return d.Store }
+
+func TestStoreWithEverything(t *testing.T) {
+	handles := 0
+	again := func(_ testing.TB, s session.Store) session.Store {
+		handles++
+		return disk{s.(disk).Store}
+	}
+	sessiontest.TestStore(t, sessiontest.Harness{
+		Open:   func(testing.TB) session.Store { return disk{newStore()} },
+		Reopen: again,
+		Share:  again,
+	})
+	if handles < 5 {
+		t.Errorf("%d handles were asked for; restarts and second processes were not tested", handles)
+	}
+}
+
+// TestStoreWithNothing is also what TestFailures starts in a process of its own,
+// where the environment names a fault.
+func TestStoreWithNothing(t *testing.T) {
+	sessiontest.TestStore(t, sessiontest.Harness{Open: func(tb testing.TB) session.Store {
+		core := struct{ session.Store }{newStore()}
+		switch os.Getenv("SESSIONTEST_FAULT") {
+		case "upsert":
+			return sessiontest.Wrap(core, func(_ context.Context, c sessiontest.Call, next func() error) error {
+				err := next()
+				if c.Op == "update" && errors.Is(err, session.ErrNotFound) {
+					return nil
+				}
+				return err
+			})
+		case "open":
+			tb.Fatal("no such server")
+		}
+		return core
+	}})
+}
+
+// TestFailures reads what the author of a faulty store reads.
+func TestFailures(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for fault, want := range map[string]struct{ says, not string }{
+		"none":   {"PASS", "FAIL"},
+		"upsert": {"--- FAIL: TestStoreWithNothing/Update/deleted", "--- FAIL: TestStoreWithNothing/Load"},
+		"open":   {"no such server", "panic"},
+	} {
+		t.Run(fault, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestStoreWithNothing$", "-test.v")
+			cmd.Env = append(os.Environ(), "SESSIONTEST_FAULT="+fault)
+			out, err := cmd.CombinedOutput()
+			if got, want := err == nil, fault == "none"; got != want {
+				t.Errorf("passes: %t, want %t", got, want)
+			}
+			if !strings.Contains(string(out), want.says) || strings.Contains(string(out), want.not) {
+				t.Errorf("want output with %q and without %q, got\n%s", want.says, want.not, out)
+			}
+		})
+	}
+}
+
+func BenchmarkStore(b *testing.B) {
+	sessiontest.BenchmarkStore(b, sessiontest.Harness{Open: func(testing.TB) session.Store { return newStore() }})
+}
