@@ -64,13 +64,13 @@ secure = false
 
 	_, err := sessionconfig.Open(context.Background(), dir, sessionconfig.WithEnv(nil))
 	for _, m := range sessionconfig.Mistakes(err) {
-		fmt.Printf("%s:%d: %s: %s\n", filepath.Base(m.File), m.Line, m.Key, m.Hint)
+		fmt.Printf("%s:%d: %s %s\n", filepath.Base(m.File), m.Line, m.Key, m.Reason)
 	}
 	// Output:
-	// session.toml:1: store: did you mean "file"?
-	// session.toml:2: liftime: did you mean lifetime?
-	// session.toml:3: grace:
-	// session.toml:4: secure: remove it, or say that you mean it by dangerously_allow_http = true (SESSION_DANGEROUSLY_ALLOW_HTTP=true)
+	// session.toml:1: store is no store
+	// session.toml:2: liftime is no setting
+	// session.toml:3: grace is not a duration; write text such as "30s", "5m" or "1h30m", or "off" (a replaced token is unknown at once)
+	// session.toml:4: secure weakens the cookie: anybody on the network can then read and plant the cookie
 }
 
 // The environment goes before the files, and every value knows where it comes from.
