@@ -1,0 +1,133 @@
+package configured
+
+import (
+	"database/sql"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// secret is a password of characters that mean something in some form of address.
+const secret = `hunter2 'p"@s:s/w%41\?#&`
+
+// quiet fails the test if text shows a part of the secret.
+func quiet(tb testing.TB, text string) {
+	tb.Helper()
+	for _, part := range []string{"hunter2", "@s:s", "w%41", "%40s"} {
+		if strings.Contains(text, part) {
+			tb.Errorf("the secret is in: %s", text)
+		}
+	}
+}
+
+// closedPort is a port of this machine at which nobody listens.
+func closedPort(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return port
+}
+
+// PostgreSQL tests the database store on PostgreSQL: an address by its parts, one as
+// dsn, a schema, and the reports of servers that are not there.
+func PostgreSQL(t *testing.T) {
+	address := Server(t, "SESSION_TEST_POSTGRES")
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := RandomName()
+	parts := fmt.Sprintf("driver = \"postgres\"\nhost = %q\nport = %s\nuser = %q\ndatabase = %q\noptions = { sslmode = \"disable\" }",
+		u.Hostname(), u.Port(), u.User.Username(), strings.TrimPrefix(u.Path, "/"))
+	// The server trusts everybody; the password shows that it is quoted rightly.
+	environ := []string{"SESSION_STORES__DATABASE__SCHEMA=" + schema, "DB_CONNECTIONS__MAIN__PASSWORD=" + secret}
+
+	p := NewProject(t, parts)
+	db, err := p.Load(t, environ...).OpenDB(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	Exec(t, db, `CREATE SCHEMA "`+schema+`"`)
+	defer Exec(t, db, `DROP SCHEMA "`+schema+`" CASCADE`)
+
+	if got := p.Report(t, environ...); !strings.Contains(got, "there is no table "+schema+".sessions") || !strings.Contains(got, "beam db migrate") {
+		t.Errorf("missing table: got %s", got)
+	}
+	p.Migrate(t, nil, environ...)
+	p.Works(t, environ...)
+	p.Works(t, environ[0], "DB_CONNECTIONS__MAIN__DSN="+address)
+
+	refused(t, p, environ, "postgres")
+}
+
+// MySQL tests the database store on MySQL or MariaDB, as a user with a password.
+func MySQL(t *testing.T) {
+	address := Server(t, "SESSION_TEST_MYSQL")
+	admin, err := sql.Open("mysql", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	name := RandomName()
+	Exec(t, admin, "CREATE DATABASE `"+name+"`")
+	defer Exec(t, admin, "DROP DATABASE `"+name+"`")
+	quoted := strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(secret)
+	Exec(t, admin, "CREATE USER '"+name+"' IDENTIFIED BY '"+quoted+"'")
+	defer Exec(t, admin, "DROP USER '"+name+"'")
+	Exec(t, admin, "GRANT ALL ON `"+name+"`.* TO '"+name+"'")
+
+	var port string
+	if err := admin.QueryRowContext(t.Context(), "SELECT @@port").Scan(&port); err != nil {
+		t.Fatal(err)
+	}
+	p := NewProject(t, fmt.Sprintf("driver = \"mariadb\"\nport = %s\nuser = %q\ndatabase = %q\noptions = { tls = \"preferred\" }", port, name, name))
+	p.Write(t, "password", secret+"\n")
+	environ := []string{"DB_CONNECTIONS__MAIN__PASSWORD_FILE=password"}
+	if got := p.Report(t, environ...); !strings.Contains(got, "there is no table sessions") || !strings.Contains(got, "beam db migrate") {
+		t.Errorf("missing table: got %s", got)
+	}
+	p.Migrate(t, nil, environ...)
+	p.Works(t, environ...)
+	p.Works(t, "DB_CONNECTIONS__MAIN__DSN="+name+":"+secret+"@tcp(127.0.0.1:"+port+")/"+name)
+
+	if got := p.Report(t, "DB_CONNECTIONS__MAIN__PASSWORD="+secret+"x"); !strings.Contains(got, "does not answer") || !strings.Contains(got, "Access denied") {
+		t.Errorf("wrong password: got %s", got)
+	}
+	refused(t, p, environ, "mysql")
+}
+
+// refused tests what is reported of addresses that lead nowhere.
+func refused(t *testing.T, p Project, environ []string, scheme string) {
+	port := closedPort(t)
+	got := p.Report(t, append(slices.Clone(environ), "DB_CONNECTIONS__MAIN__PORT="+port)...)
+	if !strings.Contains(got, "connections.main.database = ") || !strings.Contains(got, "the database does not answer: ") ||
+		!strings.Contains(got, "127.0.0.1:"+port) || !strings.Contains(got, "server runs") {
+		t.Errorf("closed port: got %s", got)
+	}
+	quiet(t, got)
+	for _, dsn := range []string{
+		scheme + "://u:" + secret + "@127.0.0.1:" + port + "/app",
+		scheme + "://u:" + url.QueryEscape(secret) + "@127.0.0.1:" + port + "/app",
+		"host=127.0.0.1 port=" + port + " user=u password='" + secret + "'",
+		"u:" + secret + "@tcp(127.0.0.1:" + port + ")/app",
+		"u:" + secret + "@tcp(127.0.0.1:" + port + "/app",
+		secret,
+	} {
+		got := p.Report(t, "DB_CONNECTIONS__MAIN__DSN="+dsn)
+		if !strings.Contains(got, "DB_CONNECTIONS__MAIN__DSN: connections.main.dsn = [redacted]: the ") {
+			t.Errorf("dsn: got %s", got)
+		}
+		quiet(t, got)
+	}
+}
