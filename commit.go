@@ -60,9 +60,17 @@ func (m *Manager) rotationDue(s *Session, now time.Time) bool {
 	return m.cfg.RotateEvery > 0 && !s.previous && !s.sealed && now.Sub(time.Unix(0, s.base.rotatedAt)) >= m.cfg.RotateEvery
 }
 
+// touchDue reports whether the recorded activity lags too far behind. A session of
+// its own, shorter idle timeout is touched more often, or it would expire in use;
+// one that has expired is not touched, or it would come back to life. After the
+// response has begun, "every request" has had its touch.
 func (m *Manager) touchDue(s *Session, now time.Time) bool {
+	every := m.cfg.TouchEvery
+	if limit := m.cfg.idle(s.base.idle, s.base.absolute) / 20; every < 0 && s.sealed || every > limit && s.base.idle > 0 {
+		every = limit
+	}
 	since := now.Sub(s.rec.LastActivity)
-	return since > 0 && since >= m.cfg.TouchEvery
+	return since > 0 && since >= every && now.Before(s.rec.ExpiresAt)
 }
 
 // commitFresh deletes what Invalidate left behind, and creates a record if there
@@ -214,7 +222,10 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 		s.presented, s.token = p.digest, newToken(p.rec.ID, &sec)
 		m.event(ctx, Event{Kind: EventRotated, ID: p.rec.ID, Owner: p.rec.Owner})
 	}
-	if p.rotated || !s.previous && (before.persist != s.base.persist || before.absolute != s.base.absolute) {
+	// The token in hand is sent again only while it is the current one: another
+	// request may have got its successor meanwhile.
+	lasts := before.persist != s.base.persist || before.absolute != s.base.absolute
+	if p.rotated || lasts && s.base.digest.equal(&s.presented) {
 		return m.cfg.cookie(s.token, &s.base, p.rec.CreatedAt, now), nil
 	}
 	return nil, nil

@@ -4,8 +4,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/memstore"
 )
 
 // TestLateWriteKeepsTheNewToken: a change after the first byte is committed on top
@@ -41,5 +43,35 @@ func TestLateWriteKeepsTheNewToken(t *testing.T) {
 		if err != nil || s.Owner() != c.owner || len(s.All()) != c.values {
 			t.Errorf("owner %q, data %v, error %v; want %q and %d values", s.Owner(), s.All(), err, c.owner, c.values)
 		}
+	}
+}
+
+// TestPersistenceDoesNotBringBackAToken: a request that changes how long the cookie
+// lasts must not send the token that another request has rotated away meanwhile.
+func TestPersistenceDoesNotBringBackAToken(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	m, err := session.New(memstore.New(memstore.Config{}), session.Config{
+		RotateEvery: time.Hour, PruneEvery: -1, Now: func() time.Time { return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := m.Load(ctx, "")
+	s.Set("a", 1)
+	first, _ := m.Commit(ctx, s)
+
+	slow, _ := m.Load(ctx, session.Token(first.Value))
+	slow.SetPersistent(false)
+	now = now.Add(time.Hour)
+	fast, _ := m.Load(ctx, session.Token(first.Value))
+	if c, err := m.Commit(ctx, fast); err != nil || c == nil {
+		t.Fatalf("periodic rotation: cookie %v, error %v", c, err)
+	}
+	c, err := m.Commit(ctx, slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c != nil && c.Value == first.Value {
+		t.Error("the replaced token was sent again")
 	}
 }
