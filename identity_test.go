@@ -1,0 +1,335 @@
+package session_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+func write(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("data", "late") }
+func read(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+	session.Get(s, "data", "")
+}
+
+// rotations are the changes of privilege.
+var rotations = map[string]func(s *session.Session){
+	"Login":      func(s *session.Session) { s.Login("ada") },
+	"Regenerate": func(s *session.Session) { s.Regenerate() },
+}
+
+// TestRotationKillsTheOldToken: from the commit on it reaches nothing, and until the
+// grace is over it is known for what it is, so that a request that was on its way
+// does not replace the good cookie.
+func TestRotationKillsTheOldToken(t *testing.T) {
+	for name, rotate := range rotations {
+		t.Run(name, func(t *testing.T) {
+			g := newRig(t)
+			b := g.signedUp(t, "mine")
+			old := g.token(b)
+			var id session.ID
+			g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+				id = s.ID()
+				rotate(s)
+			}).expect(t, http.StatusOK, 1)
+			if g.token(b) == old || g.token(b)[:16] != old[:16] {
+				t.Error("the token must change in its secret and keep its ID")
+			}
+			equal(t, "events", g.kinds(), "rotated")
+			g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+				equal(t, "ID", s.ID(), id)
+				equal(t, "data", session.Get(s, "data", ""), "mine")
+			}).expect(t, http.StatusOK, 0)
+
+			for _, late := range []time.Duration{0, 30*time.Second - 1} {
+				g.clock.advance(late)
+				g.visit(g.with(old), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+					equal(t, "values", len(s.All()), 0)
+					equal(t, "owner", s.Owner(), "")
+					equal(t, "new", s.IsNew(), true)
+					if s.ID() == id {
+						t.Error("the old token sees the session's ID")
+					}
+				}).expect(t, http.StatusOK, 0)
+				equal(t, "events", g.kinds(), "replaced")
+				for what, f := range map[string]func(*session.Session){
+					"Set":        func(s *session.Session) { s.Set("data", "evil") },
+					"Login":      func(s *session.Session) { s.Login("eve") },
+					"Flash":      func(s *session.Session) { s.Flash("f", 1) },
+					"Regenerate": func(s *session.Session) { s.Regenerate() },
+				} {
+					rep := g.visit(g.with(old), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { f(s) })
+					rep.expect(t, http.StatusConflict, 0)
+					equal(t, what+": events", g.kinds(), "replaced dropped")
+				}
+				g.visit(g.with(old), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+					s.Invalidate()
+				}).expect(t, http.StatusOK, 0)
+				g.kinds()
+			}
+			g.clock.advance(1)
+			g.visit(g.with(old), read).expect(t, http.StatusOK, 0)
+			equal(t, "events after the grace", g.kinds(), "unknown-token")
+			g.visit(g.with(old), write).expect(t, http.StatusOK, 1)
+			equal(t, "data", g.data(t, g.token(b))["data"], any("mine"))
+		})
+	}
+}
+
+// TestSlowRequest: its session ends while it runs, in any way. It reads on; what it
+// wrote is dropped, with a 409 and no cookie, and nothing comes back to life.
+func TestSlowRequest(t *testing.T) {
+	ends := map[string]func(t *testing.T, g *rig, b *browser, id session.ID){
+		"logout": func(_ *testing.T, g *rig, b *browser, _ session.ID) {
+			g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Invalidate() })
+		},
+		"logout and a new session": func(_ *testing.T, g *rig, b *browser, _ session.ID) {
+			g.visit(b, func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+				s.Invalidate()
+				s.Set("data", "new")
+			})
+		},
+		"login": func(_ *testing.T, g *rig, b *browser, _ session.ID) {
+			g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Login("eve") })
+		},
+		"two logins": func(_ *testing.T, g *rig, b *browser, _ session.ID) {
+			for range 2 {
+				g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Login("eve") })
+			}
+		},
+		"rotation": func(_ *testing.T, g *rig, b *browser, _ session.ID) {
+			g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Regenerate() })
+		},
+		"revocation": func(t *testing.T, g *rig, _ *browser, id session.ID) {
+			if err := g.Revoke(t.Context(), id); err != nil {
+				t.Error(err)
+			}
+		},
+		"revocation of all of the owner's": func(t *testing.T, g *rig, _ *browser, _ session.ID) {
+			if n, err := g.RevokeOwner(t.Context(), "ada"); n != 1 || err != nil {
+				t.Errorf("RevokeOwner = %d, %v", n, err)
+			}
+		},
+		"idle timeout": func(_ *testing.T, g *rig, _ *browser, _ session.ID) { g.clock.advance(2 * time.Hour) },
+		"idle timeout, and pruned": func(t *testing.T, g *rig, _ *browser, _ session.ID) {
+			g.clock.advance(2*time.Hour + session.PruneSlack + 1)
+			if n, err := g.Prune(t.Context()); n != 1 || err != nil {
+				t.Errorf("Prune = %d, %v", n, err)
+			}
+		},
+	}
+	for name, end := range ends {
+		for _, writes := range []bool{false, true} {
+			t.Run(name+map[bool]string{false: ", reading", true: ", writing"}[writes], func(t *testing.T) {
+				g := newRig(t, func(c *session.Config) { c.TouchEvery = -1 })
+				b := newBrowser()
+				g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+					s.Login("ada")
+					s.Set("data", "mine")
+					s.Flash("flash", "f")
+				})
+				token := g.token(b)
+				g.clock.advance(time.Second)
+				var before []session.Record
+				g.kinds()
+				rep := g.visit(g.with(token), func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+					end(t, g, b, s.ID())
+					before = g.spy.all()
+					g.kinds()
+					equal(t, "read", session.Get(s, "data", ""), "mine")
+					equal(t, "flash", session.Get(s, "flash", ""), "f")
+					if writes {
+						s.Set("data", "late")
+						session.Update(s, "n", func(n int) int { return n + 1 })
+					}
+					io.WriteString(w, "page")
+				})
+				rep.expect(t, map[bool]int{false: http.StatusOK, true: http.StatusConflict}[writes], 0)
+				dropped := g.kinds()
+				if strings.Contains(dropped, "failed") || writes && dropped != "dropped" {
+					t.Errorf("events = %q", dropped)
+				}
+				after := g.spy.all()
+				if len(after) != len(before) {
+					t.Fatalf("%d records, then %d", len(before), len(after))
+				}
+				for i, r := range after {
+					if r.Version != before[i].Version || !r.ExpiresAt.Equal(before[i].ExpiresAt) && name != "login" && name != "two logins" && name != "rotation" {
+						t.Errorf("record = %+v, before the late commit %+v", r, before[i])
+					}
+				}
+				if got := g.data(t, token); len(got) != 0 {
+					t.Errorf("the old token sees %v", got)
+				}
+				if s := g.data(t, g.token(b)); s["data"] == "late" {
+					t.Errorf("a late write is in the new session: %v", s)
+				}
+			})
+		}
+	}
+}
+
+// TestSlowRotation: a late Login or Regenerate of a session that has ended is a write
+// like any other.
+func TestSlowRotation(t *testing.T) {
+	for name, rotate := range rotations {
+		g := newRig(t)
+		b := g.signedUp(t, "mine")
+		g.visit(g.with(g.token(b)), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Login("bob") })
+			rotate(s)
+		}).expect(t, http.StatusConflict, 0)
+		s, err := g.Load(t.Context(), session.Token(g.token(b)))
+		if err != nil || s.Owner() != "bob" {
+			t.Errorf("%s: owner %q, %v; want bob", name, s.Owner(), err)
+		}
+	}
+}
+
+// TestExpiry is at one instant, by the manager's clock, whatever the store still
+// holds.
+func TestExpiry(t *testing.T) {
+	configs := map[string]func(c *session.Config){
+		"idle":     func(c *session.Config) { c.IdleTimeout = time.Hour },
+		"absolute": func(c *session.Config) { c.IdleTimeout, c.AbsoluteTimeout = -1, time.Hour },
+		"both": func(c *session.Config) {
+			c.IdleTimeout, c.AbsoluteTimeout = time.Hour, time.Hour
+		},
+	}
+	for name, configure := range configs {
+		t.Run(name, func(t *testing.T) {
+			g := newRig(t, configure)
+			b := g.signedUp(t, "x")
+			rec := g.spy.all()[0]
+			equal(t, "ExpiresAt", rec.ExpiresAt, g.clock.now().Add(time.Hour))
+			g.clock.advance(time.Hour - 1)
+			equal(t, "values one nanosecond before the end", len(g.data(t, g.token(b))), 1)
+			if _, err := g.Show(t.Context(), rec.ID); err != nil {
+				t.Errorf("Show: %v", err)
+			}
+			g.kinds()
+			g.clock.advance(1)
+			equal(t, "values at the end", len(g.data(t, g.token(b))), 0)
+			equal(t, "events", g.kinds(), "expired")
+			if _, err := g.Show(t.Context(), rec.ID); err == nil {
+				t.Error("Show of an expired session: no error")
+			}
+			for i, err := range g.List(t.Context(), "") {
+				t.Errorf("listed: %v, %v", i, err)
+			}
+			g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+				if s.ID() == rec.ID {
+					t.Error("the expired ID is taken up again")
+				}
+				s.Set("a", 1)
+			}).expect(t, http.StatusOK, 1)
+			equal(t, "old record", g.spy.all()[0].Version, 1)
+		})
+	}
+}
+
+// TestIdleSlides: use prolongs a session; the absolute limit ends it all the same,
+// rotated or not, and only a login starts it anew.
+func TestIdleSlides(t *testing.T) {
+	uses := map[string]struct {
+		use      handler
+		lifetime time.Duration
+	}{
+		"reading": {read, 24 * time.Hour},
+		"writing": {func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			if !s.IsNew() {
+				session.Update(s, "n", func(n int) int { return n + 1 })
+			}
+		}, 24 * time.Hour},
+		"rotating": {func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Regenerate() }, 24 * time.Hour},
+		"one login": {func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			if s.Owner() == "" {
+				s.Login("ada")
+			}
+		}, 25 * time.Hour},
+	}
+	for name, c := range uses {
+		t.Run(name, func(t *testing.T) {
+			g := newRig(t)
+			b := g.signedUp(t, "x")
+			start := g.clock.now()
+			for len(g.data(t, g.token(b))) > 0 && g.clock.now().Sub(start) < 100*time.Hour {
+				g.clock.advance(time.Hour)
+				g.visit(b, c.use)
+			}
+			equal(t, "lifetime", g.clock.now().Sub(start), c.lifetime)
+		})
+	}
+}
+
+// TestOwnTimeouts are data of the session: they stay through rotation and login.
+func TestOwnTimeouts(t *testing.T) {
+	g := newRig(t)
+	b := g.signedUp(t, "x")
+	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.SetTimeouts(time.Minute, time.Hour)
+		equal(t, "ExpiresAt", s.ExpiresAt(), g.clock.now().Add(time.Minute))
+	}).expect(t, http.StatusOK, 1)
+	for name, rotate := range rotations {
+		g.clock.advance(59 * time.Second)
+		rep := g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { rotate(s) })
+		rep.expect(t, http.StatusOK, 1)
+		equal(t, name+": ExpiresAt", g.spy.all()[0].ExpiresAt, g.clock.now().Add(time.Minute))
+		if c := rep.result.Cookies()[0]; c.MaxAge > 3600 || c.MaxAge < 3400 {
+			t.Errorf("%s: Max-Age = %d, want the session's own hour at most", name, c.MaxAge)
+		}
+	}
+	g.clock.advance(time.Minute)
+	equal(t, "values after an idle minute", len(g.data(t, g.token(b))), 0)
+
+	g = newRig(t)
+	b = g.signedUp(t, "x")
+	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.SetTimeouts(30*24*time.Hour, 400*24*time.Hour)
+	})
+	g.clock.advance(30*24*time.Hour - 1)
+	equal(t, "values after a month, remembered", len(g.data(t, g.token(b))), 1)
+	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.SetTimeouts(400*24*time.Hour+1, 0)
+		if s.Err() == nil {
+			t.Error("timeout above 400 days: no error")
+		}
+	}).expect(t, http.StatusInternalServerError, 0)
+}
+
+// TestOwnShortTimeoutSlides: a session in use lives on although its own idle timeout
+// is shorter than the manager's pause between touches.
+func TestOwnShortTimeoutSlides(t *testing.T) {
+	g := newRig(t)
+	b := g.signedUp(t, "x")
+	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.SetTimeouts(time.Minute, 0) })
+	for i := range 100 {
+		g.clock.advance(30 * time.Second)
+		if g.visit(b, read); len(g.data(t, g.token(b))) == 0 {
+			t.Fatalf("expired in use after %d requests", i)
+		}
+	}
+}
+
+// TestClockStepsBack: an hour back harms nothing, and an hour on neither.
+func TestClockStepsBack(t *testing.T) {
+	g := newRig(t, func(c *session.Config) { c.RotateEvery = 10 * time.Minute })
+	b := g.signedUp(t, "x")
+	rec := g.spy.all()[0]
+	g.clock.advance(-time.Hour)
+	for _, h := range []handler{read, write, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Login("ada") }, read} {
+		g.visit(b, h)
+	}
+	got := g.spy.all()[0]
+	if got.LastActivity.Before(rec.LastActivity) || got.ExpiresAt.Before(rec.ExpiresAt) || !got.CreatedAt.Equal(rec.CreatedAt) {
+		t.Errorf("record = %+v, before %+v", got, rec)
+	}
+	g.clock.advance(time.Hour)
+	s, err := g.Load(t.Context(), session.Token(g.token(b)))
+	if err != nil || s.Owner() != "ada" || session.Get(s, "data", "") != "late" {
+		t.Errorf("owner %q, data %v, %v", s.Owner(), s.All(), err)
+	}
+}
