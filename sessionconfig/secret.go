@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -48,18 +49,13 @@ func passwordsIn(dsn string) []string {
 	return found
 }
 
-// scrub makes the text of a driver's error fit to be read. An error about the form
-// of a dsn quotes pieces of it that cannot be told from secrets, so nothing of such
-// a text is kept.
+// scrub makes the text of a driver's error fit to be read. Drivers quote pieces of a
+// dsn that they do not understand; if a text could hold such a piece, it is dropped.
 func (c *connection) scrub(err error) string {
-	var ue *url.Error
-	text := err.Error()
-	switch {
-	case errors.As(err, &ue) && ue.Op == "parse", strings.Contains(text, "cannot parse"):
-		return "the driver does not understand the address or the options"
-	case errors.Is(err, context.DeadlineExceeded):
+	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer in time"
 	}
+	text := strings.TrimPrefix(err.Error(), "session: ")
 	secrets := c.secrets()
 	for _, s := range c.secrets() {
 		secrets = append(secrets, url.QueryEscape(s), url.PathEscape(s), strings.TrimPrefix(url.UserPassword("", s).String(), ":"))
@@ -70,5 +66,44 @@ func (c *connection) scrub(err error) string {
 			text = strings.ReplaceAll(text, s, redacted)
 		}
 	}
-	return strings.TrimPrefix(text, "session: ")
+	if quotes(text, delicate(c.settings.text("dsn"))) {
+		return "the driver cannot use this dsn; its words are left out, because they quote from it"
+	}
+	return text
+}
+
+// delicate is the part of a dsn that can hold a password, whatever is wrong with it:
+// from the first colon, after the scheme and the user, to the last "@"; or all from
+// "password" on; or all of it.
+func delicate(dsn string) string {
+	_, rest, found := strings.Cut(dsn, "://")
+	if !found {
+		rest = dsn
+	}
+	if i := strings.Index(strings.ToLower(rest), "password"); i >= 0 {
+		return rest[i+len("password"):]
+	}
+	last := strings.LastIndex(rest, "@")
+	first := strings.Index(rest, ":")
+	switch {
+	case last < 0:
+		return rest
+	case first < 0 || first > last:
+		return rest[:last] // a user without a password, or no dsn at all
+	}
+	return rest[first+1 : last]
+}
+
+// quotes tells whether a text has four bytes in a row of the other one, also as they
+// look in a URL or within quotes.
+func quotes(text, other string) bool {
+	const run = 4
+	for _, form := range []string{other, url.QueryEscape(other), url.PathEscape(other), strconv.Quote(other)} {
+		for i := 0; i+run <= len(form); i++ {
+			if strings.Contains(text, form[i:i+run]) {
+				return true
+			}
+		}
+	}
+	return false
 }

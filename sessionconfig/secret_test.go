@@ -122,3 +122,30 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 		})
 	}
 }
+
+// What a driver quotes of a dsn is recognised, in whatever form; a text that quotes
+// nothing is kept.
+func TestQuotes(t *testing.T) {
+	tests := []struct {
+		dsn, text string
+		want      bool
+	}{
+		{"postgres://u:hunter2@h/app", `password authentication failed for user "u" of app at h`, false},
+		{"postgres://u:hunter2@h/app", `cannot parse "nter"`, true},
+		{"postgres://u:a b c d@h/app", `invalid userinfo "a+b+c+d"`, true},
+		{"postgres://u:a%2Fbcd@h/app", `after %2Fb`, true},
+		{"u:hunter2@tcp(h)/app", `lookup h: no such host`, false},
+		{"u:hun@ter2@tcp(h)/app", `lookup hun@ter2@tcp: no such host`, true},
+		{"host=h user=u password='hunter2' dbname=app", `missing "=" after "hunter2"`, true},
+		{"host=h user=u password='hunter2' dbname=app", `no user u at h`, false},
+		{"u@tcp(h)/app", `no database app at h`, false},
+		{"hunter2", `invalid hunter2`, true},
+		{"hunter2@x:y", `invalid hunter2`, true},
+		{"", `connection refused`, false},
+	}
+	for _, tc := range tests {
+		if got := quotes(tc.text, delicate(tc.dsn)); got != tc.want {
+			t.Errorf("%s: %s: got %v, want %v", tc.dsn, tc.text, got, tc.want)
+		}
+	}
+}
