@@ -50,8 +50,12 @@ func Open(dir string, cfg Config) (*Store, error) {
 
 // Close gives the folder up. Nothing is pending; a second Close does nothing.
 func (s *Store) Close() error {
+	open := []*os.Root{s.records, s.owners, s.locks}
+	for i := range s.shelves {
+		open = append(open, s.shelves[i].Load())
+	}
 	var errs []error
-	for _, root := range []*os.Root{s.records, s.owners, s.locks} {
+	for _, root := range open {
 		if root != nil {
 			errs = append(errs, root.Close())
 		}
@@ -155,10 +159,10 @@ const digits = "0123456789abcdef"
 
 func folderName(b byte) string { return string([]byte{digits[b>>4], digits[b&15]}) }
 
-// recordName is the path of a record under records.
-func recordName(id session.ID) string { return folderName(id[0]) + "/" + id.String() }
+// path is the path of a record under records; its base name is the ID.
+func path(id session.ID) string { return folderName(id[0]) + "/" + id.String() }
 
-// recordID reads the base name of a record. It takes nothing but what recordName
+// recordID reads the base name of a record. It takes nothing but what path
 // writes, so that each ID has one name.
 func recordID(base string) (session.ID, bool) {
 	id, err := session.ParseID(base)

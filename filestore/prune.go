@@ -96,7 +96,7 @@ func (w *sweep) record(ctx context.Context, id session.ID) {
 func (w *sweep) over(id session.ID) bool {
 	h, err := w.store.head(id)
 	if errors.Is(err, session.ErrCorrupt) {
-		return w.older(recordName(id), hopeless)
+		return w.older(path(id), hopeless)
 	}
 	if !errors.Is(err, session.ErrNotFound) {
 		w.note(err)

@@ -34,7 +34,7 @@
 // and see the old record or the new one. Writers take one of 256 locks, in the
 // process and then between processes (flock), and compare versions under it. The
 // kernel gives up the locks of a process that dies, so that no killed process
-// blocks another. There are no goroutines.
+// blocks another. A store keeps up to 256 folders open. There are no goroutines.
 //
 // A file that is not a whole record (cut, altered, another session's, a link)
 // gives an error that matches [session.ErrCorrupt]: a checksum covers every byte.
@@ -74,6 +74,8 @@ type Config struct {
 type Store struct {
 	records, owners, locks *os.Root
 
+	shelves [folders]atomic.Pointer[os.Root] // the open folders of records; see shelf
+
 	turns  [folders]chan struct{} // held by the goroutine that may ask for the lock
 	cursor atomic.Uint32          // the folder at which Prune goes on
 
@@ -104,7 +106,7 @@ func (s *Store) Create(ctx context.Context, r session.Record) error {
 		return err
 	}
 	return s.locked(ctx, r.ID, func() error {
-		switch _, err := s.records.Lstat(recordName(r.ID)); {
+		switch _, err := s.records.Lstat(path(r.ID)); {
 		case err == nil:
 			return session.ErrConflict
 		case !errors.Is(err, fs.ErrNotExist):
@@ -184,7 +186,9 @@ func (s *Store) Touch(ctx context.Context, id session.ID, lastActivity, expires 
 // write replaces the file of a record. The caller has the lock.
 func (s *Store) write(id session.ID, content []byte, d atomicfile.Durability) error {
 	return inFolder(s.records, folderName(id[0]), func() error {
-		return atomicfile.Write(s.records, recordName(id), content, d)
+		return s.onShelf(id, func(shelf *os.Root) error {
+			return atomicfile.Write(shelf, id.String(), content, d)
+		})
 	})
 }
 
@@ -192,7 +196,7 @@ func (s *Store) write(id session.ID, content []byte, d atomicfile.Durability) er
 // lock.
 func (s *Store) remove(id session.ID, d atomicfile.Durability) error {
 	old, corrupt := s.head(id) // a corrupt one leaves its mark, which then misleads nobody
-	err := s.records.Remove(recordName(id))
+	err := s.records.Remove(path(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
