@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// runTest is "make test": everything a change must pass, in the order in which it is
-// cheapest to learn of a mistake. The packages are installed while the code is vetted,
-// because one waits for the network and the other for the processor.
+// runTest is "make test": everything a change must pass. A step that fails does not keep
+// the others from saying what they find. The servers' packages are installed while the
+// code is vetted, because one waits for the network and the other for the processor.
 func runTest(ctx context.Context, r *repo, _ []string) error {
 	var provisioned error
 	var provisioning sync.WaitGroup
@@ -30,14 +30,18 @@ func runTest(ctx context.Context, r *repo, _ []string) error {
 			return withServers(ctx, services(), true, func(env []string) error { return r.goTest(ctx, env) })
 		}},
 	}
+	var errs []error
 	for _, step := range steps {
 		start := time.Now()
 		if err := step.run(); err != nil {
-			return fmt.Errorf("%s: %w", step.name, err)
+			errs = append(errs, fmt.Errorf("%s: %w", step.name, err))
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		fmt.Fprintf(os.Stderr, "tools: %s took %s\n", step.name, time.Since(start).Round(time.Second))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // goTest runs the tests of every module, prints them as "go test" does, and at the
