@@ -333,3 +333,146 @@ func TestClockStepsBack(t *testing.T) {
 		t.Errorf("owner %q, data %v, %v", s.Owner(), s.All(), err)
 	}
 }
+
+// TestPeriodicRotation: the previous token works for the grace and gets no cookie.
+func TestPeriodicRotation(t *testing.T) {
+	g := newRig(t, func(c *session.Config) { c.RotateEvery, c.Grace = 10*time.Minute, time.Minute })
+	b := g.signedUp(t, "x")
+	old := g.token(b)
+	g.clock.advance(10*time.Minute - 1)
+	g.visit(b, read).expect(t, http.StatusOK, 0)
+	g.clock.advance(1)
+	g.kinds()
+	g.visit(b, read).expect(t, http.StatusOK, 1)
+	equal(t, "events", g.kinds(), "rotated")
+	if g.token(b) == old {
+		t.Fatal("the token is the same")
+	}
+	for i, f := range []handler{read, write, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.SetPersistent(true)
+		s.SetTimeouts(0, 12*time.Hour)
+	}} {
+		g.visit(g.with(old), f).expect(t, http.StatusOK, 0)
+		equal(t, "values for the previous token", len(g.data(t, old)), 1+0*i)
+	}
+	equal(t, "written with the previous token", g.data(t, g.token(b))["data"], any("late"))
+	g.clock.advance(time.Minute - 1)
+	equal(t, "values at the end of the grace", len(g.data(t, old)), 1)
+	g.clock.advance(1)
+	equal(t, "values after the grace", len(g.data(t, old)), 0)
+	equal(t, "values for the new token", len(g.data(t, g.token(b))), 1)
+
+	// A login with the previous token is a change of privilege like any other.
+	g.clock.advance(10 * time.Minute)
+	previous := g.token(b)
+	g.visit(b, read).expect(t, http.StatusOK, 1)
+	newest, late := g.token(b), g.with(previous)
+	g.visit(late, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Login("ada") }).expect(t, http.StatusOK, 1)
+	for _, dead := range []string{previous, newest} {
+		equal(t, "values for a dead token", len(g.data(t, dead)), 0)
+	}
+	equal(t, "values after the login", len(g.data(t, g.token(late))), 1)
+}
+
+// TestPeriodicRotationHasOneWinner: of two requests at once one rotates. The other
+// one is no worse off, and sends no cookie that would replace the new one.
+func TestPeriodicRotationHasOneWinner(t *testing.T) {
+	slow := map[string]struct {
+		f    func(s *session.Session)
+		data string
+	}{
+		"reading":       {func(*session.Session) {}, "x"},
+		"writing":       {func(s *session.Session) { s.Set("data", "slow") }, "slow"},
+		"SetPersistent": {func(s *session.Session) { s.SetPersistent(true) }, "x"},
+		"SetTimeouts":   {func(s *session.Session) { s.SetTimeouts(time.Hour, 12*time.Hour) }, "x"},
+	}
+	for name, c := range slow {
+		t.Run(name, func(t *testing.T) {
+			g := newRig(t, func(c *session.Config) { c.RotateEvery = 10 * time.Minute })
+			b := g.signedUp(t, "x")
+			g.clock.advance(10 * time.Minute)
+			rep := g.visit(g.with(g.token(b)), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+				g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("fast", 1) }).expect(t, http.StatusOK, 1)
+				c.f(s)
+			})
+			rep.expect(t, http.StatusOK, 0)
+			equal(t, "data", g.data(t, g.token(b))["data"], any(c.data))
+			g.clock.advance(31 * time.Second)
+			equal(t, "values for the winner's token after the grace", len(g.data(t, g.token(b))), 2)
+			equal(t, "rotations", strings.Count(g.kinds(), "rotated"), 1)
+		})
+	}
+}
+
+// TestNoGrace: a negative grace recognises no replaced token at all.
+func TestNoGrace(t *testing.T) {
+	g := newRig(t, func(c *session.Config) { c.Grace = -1 })
+	b := g.signedUp(t, "x")
+	old := g.token(b)
+	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Regenerate() })
+	g.kinds()
+	equal(t, "values", len(g.data(t, old)), 0)
+	equal(t, "events", g.kinds(), "unknown-token")
+}
+
+// TestTouch is throttled, costs one store call, and never sends a cookie.
+func TestTouch(t *testing.T) {
+	every := func(d time.Duration) func(*session.Config) {
+		return func(c *session.Config) { c.TouchEvery = d }
+	}
+	tests := []struct {
+		name   string
+		config func(*session.Config)
+		steps  []time.Duration // between requests
+		calls  string
+	}{
+		{"a twentieth of two hours", every(0), []time.Duration{0, time.Minute, 5*time.Minute - 1, 1, 6*time.Minute - 1, 1}, "load load load load touch load load touch"},
+		{"hourly", every(time.Hour), []time.Duration{time.Hour - 1, 1, 1}, "load load touch load"},
+		{"every request", every(-1), []time.Duration{1, 1, 1}, "load touch load touch load touch"},
+		{"every request, at one instant", every(-1), []time.Duration{0, 0}, "load load"},
+	}
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) {
+			g := newRig(t, c.config)
+			b := g.signedUp(t, "x")
+			for _, d := range c.steps {
+				g.clock.advance(d)
+				g.visit(b, func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+					session.Get(s, "data", "")
+					io.WriteString(w, "page")
+					if d > 0 {
+						g.clock.advance(1) // time goes by while the page is sent
+						defer g.clock.advance(-1)
+					}
+				}).expect(t, http.StatusOK, 0)
+			}
+			equal(t, "store calls", g.spy.taken(), c.calls)
+			equal(t, "version", g.spy.all()[0].Version, 1)
+		})
+	}
+}
+
+// TestTouchFailureFailsNoResponse, and neither does that of other bookkeeping.
+func TestTouchFailureFailsNoResponse(t *testing.T) {
+	g := newRig(t)
+	b := newBrowser()
+	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Flash("f", "hello") })
+	for _, op := range []string{"update", "touch"} { // first to use up the message, then to prolong
+		g.clock.advance(time.Hour)
+		g.kinds()
+		g.spy.hook(func(o string, _ session.ID) error {
+			if o == op {
+				return io.ErrUnexpectedEOF
+			}
+			return nil
+		}, nil)
+		g.visit(b, func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+			io.WriteString(w, session.Get(s, "f", ""))
+		}).expect(t, http.StatusOK, 0)
+		if got := g.kinds(); !strings.HasPrefix(got, "failed") {
+			t.Errorf("%s failed: events = %q, want failed", op, got)
+		}
+		g.spy.hook(nil, nil)
+		g.visit(b, read)
+	}
+}
