@@ -190,7 +190,7 @@ func TestClientConnection(t *testing.T) {
 	}
 }
 
-// TestClientInBubble sleeps for a day.
+// TestClientInBubble waits for a day.
 func TestClientInBubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, h := app(t, session.Config{})
@@ -199,7 +199,7 @@ func TestClientInBubble(t *testing.T) {
 		if got := c.Session(m).Owner(); got != "ana" {
 			t.Errorf("owner %q, want ana", got)
 		}
-		time.Sleep(24*time.Hour + time.Second)
+		<-time.After(24*time.Hour + time.Second)
 		if k := c.Cookie(m.CookieName()); k != nil {
 			t.Errorf("after a day there is still %v", k)
 		}

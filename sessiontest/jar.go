@@ -82,7 +82,7 @@ func refuse(u *url.URL, k *http.Cookie) error {
 	host, domain := u.Hostname(), strings.ToLower(strings.TrimPrefix(k.Domain, "."))
 	switch {
 	case k.Secure && u.Scheme != "https":
-		return errors.New("Secure cookie from an insecure origin")
+		return errors.New("a Secure cookie from an insecure origin")
 	case k.SameSite == http.SameSiteNoneMode && !k.Secure:
 		return errors.New("SameSite=None without Secure")
 	case prefixed("__Secure-") && !k.Secure:
@@ -90,7 +90,7 @@ func refuse(u *url.URL, k *http.Cookie) error {
 	case prefixed("__Host-") && (!k.Secure || k.Path != "/" || k.Domain != ""):
 		return errors.New("the prefix __Host- needs Secure, Path=/ and no Domain")
 	case domain != "" && host != domain && !strings.HasSuffix(host, "."+domain):
-		return errors.New("Domain is not that of the origin")
+		return errors.New("the Domain is not that of the origin")
 	}
 	return nil
 }

@@ -3,9 +3,11 @@ package sessiontest_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/expanse-go/session"
@@ -81,4 +83,33 @@ func TestFailures(t *testing.T) {
 
 func BenchmarkStore(b *testing.B) {
 	sessiontest.BenchmarkStore(b, sessiontest.Harness{Open: func(testing.TB) session.Store { return newStore() }})
+}
+
+// TestBenchmarkStore runs each benchmark once, and looks at what it measures.
+func TestBenchmarkStore(t *testing.T) {
+	if err := flag.Set("test.benchtime", "1x"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flag.Set("test.benchtime", "1s") })
+	var mu sync.Mutex
+	calls := map[string]int{}
+	testing.Benchmark(func(b *testing.B) {
+		sessiontest.BenchmarkStore(b, sessiontest.Harness{Open: func(testing.TB) session.Store {
+			return sessiontest.Wrap(newStore(), func(_ context.Context, c sessiontest.Call, next func() error) error {
+				mu.Lock()
+				defer mu.Unlock()
+				err := next()
+				if err != nil {
+					t.Errorf("%s: %v", c.Op, err)
+				}
+				calls[c.Op]++
+				return err
+			})
+		}})
+	})
+	for _, op := range []string{"load", "create", "update", "delete", "touch"} {
+		if calls[op] < 2 {
+			t.Errorf("%s was called %d times, want at least one alone and one in parallel", op, calls[op])
+		}
+	}
 }

@@ -165,4 +165,4 @@ func (m *mem) change(id session.ID, f func(*session.Record)) bool {
 
 // gap is where a store that does not lock lets others in. Tests run on a fake
 // clock, which stands still until all goroutines have come to such a place.
-func gap() { time.Sleep(time.Millisecond) }
+func gap() { <-time.After(time.Millisecond) }

@@ -11,14 +11,14 @@ import (
 )
 
 // A listing is List, or ListOwner for the owner of the clause's records.
-type listing func(p *probe, ctx context.Context, owner string) iter.Seq2[session.Record, error]
+type listing func(ctx context.Context, p *probe, owner string) iter.Seq2[session.Record, error]
 
-func listAll(p *probe, ctx context.Context, _ string) iter.Seq2[session.Record, error] {
+func listAll(ctx context.Context, p *probe, _ string) iter.Seq2[session.Record, error] {
 	l, _ := session.Capability[session.Lister](p.store)
 	return l.List(ctx)
 }
 
-func listOwner(p *probe, ctx context.Context, owner string) iter.Seq2[session.Record, error] {
+func listOwner(ctx context.Context, p *probe, owner string) iter.Seq2[session.Record, error] {
 	l, _ := session.Capability[session.OwnerLister](p.store)
 	return l.ListOwner(ctx, owner)
 }
@@ -96,7 +96,7 @@ func (l listing) complete(p *probe) error {
 	if err != nil {
 		return err
 	}
-	return yields(l(p, p.ctx, owner), rs, nil)
+	return yields(l(p.ctx, p, owner), rs, nil)
 }
 
 // expired does not load the expired record, which is the subject of Load/expired.
@@ -107,7 +107,7 @@ func (l listing) expired(p *probe) error {
 	if err := p.store.Create(p.ctx, clone(r)); err != nil {
 		return fmt.Errorf("Create of an expired record: %w", err)
 	}
-	return yields(l(p, p.ctx, r.Owner), []session.Record{r}, func() error { return nil })
+	return yields(l(p.ctx, p, r.Owner), []session.Record{r}, func() error { return nil })
 }
 
 func (l listing) deleted(p *probe) error {
@@ -118,7 +118,7 @@ func (l listing) deleted(p *probe) error {
 	if err := p.store.Delete(p.ctx, rs[0].ID); err != nil {
 		return fmt.Errorf("Delete: %w", err)
 	}
-	for r, err := range l(p, p.ctx, owner) {
+	for r, err := range l(p.ctx, p, owner) {
 		if err != nil {
 			return fmt.Errorf("yielded an error: %w", err)
 		}
@@ -135,7 +135,7 @@ func (l listing) many(p *probe) error {
 	if err != nil {
 		return err
 	}
-	return yields(l(p, p.ctx, owner), rs, func() error { return nil })
+	return yields(l(p.ctx, p, owner), rs, func() error { return nil })
 }
 
 // whileChanging deletes a record, and updates one that stays, at each step. A
@@ -152,7 +152,7 @@ func (l listing) whileChanging(p *probe) error {
 		return err
 	}
 	step := 0
-	return yields(l(p, p.ctx, owner), stay, func() error {
+	return yields(l(p.ctx, p, owner), stay, func() error {
 		i := step
 		step++
 		if err := p.store.Delete(p.ctx, leave[i].ID); err != nil {
@@ -172,7 +172,7 @@ func (l listing) noLock(p *probe) error {
 	if err != nil {
 		return err
 	}
-	return yields(l(p, p.ctx, owner), rs, func() error {
+	return yields(l(p.ctx, p, owner), rs, func() error {
 		r, err := p.fresh()
 		if err != nil {
 			return fmt.Errorf("in the loop: %w", err)
@@ -195,7 +195,7 @@ func (l listing) breaks(p *probe) error {
 	}
 	for range 64 {
 		calls := 0
-		l(p, p.ctx, owner)(func(session.Record, error) bool {
+		l(p.ctx, p, owner)(func(session.Record, error) bool {
 			calls++
 			return false
 		})
@@ -220,7 +220,7 @@ func (l listing) cancelled(p *probe) error {
 			cancel()
 		}
 		failed := false
-		for r, err := range l(p, ctx, owner) {
+		for r, err := range l(ctx, p, owner) {
 			cancel()
 			switch {
 			case failed:
@@ -240,7 +240,7 @@ func (l listing) owned(p *probe) error {
 	if err != nil {
 		return err
 	}
-	for r, err := range l(p, p.ctx, owner) {
+	for r, err := range l(p.ctx, p, owner) {
 		if err != nil {
 			return fmt.Errorf("yielded an error: %w", err)
 		}

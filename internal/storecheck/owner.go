@@ -39,7 +39,7 @@ func ownerExact(p *probe) error {
 	}
 	for i, owner := range append(owners, p.owner()) {
 		seen := false
-		for r, err := range listOwner(p, p.ctx, owner) {
+		for r, err := range listOwner(p.ctx, p, owner) {
 			if err != nil {
 				return fmt.Errorf("ListOwner of %q: %w", owner, err)
 			}
@@ -57,7 +57,7 @@ func ownerExact(p *probe) error {
 
 // lists reports whether ListOwner yields the record.
 func (p *probe) lists(owner string, id session.ID) (found bool, err error) {
-	for r, err := range listOwner(p, p.ctx, owner) {
+	for r, err := range listOwner(p.ctx, p, owner) {
 		if err != nil {
 			return false, fmt.Errorf("ListOwner yielded an error: %w", err)
 		}
