@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/expanse-go/session/cmd/beam/internal/cli"
 )
 
 // TestStranger takes the steps of the first ten minutes in an empty folder, with
@@ -42,6 +44,10 @@ func TestStranger(t *testing.T) {
 		t.Errorf("./beam db migrate = %q, want applied …", out)
 	}
 	s.run(t, "./beam", "config", "check")
+	usage := s.command(t.Context(), "./beam", "db", "nonsense")
+	if err := usage.Run(); usage.ProcessState.ExitCode() != cli.ExitUsage {
+		t.Errorf("./beam db nonsense: %v, want exit code %d", err, cli.ExitUsage)
+	}
 	s.run(t, "go", "vet", "./...")
 	s.run(t, "go", "build", "-o", "app", ".")
 	if out := s.run(t, "gofmt", "-l", "."); out != "" {
