@@ -51,7 +51,7 @@ func (s *Store) lock(ctx context.Context, folder byte) (release func(), err erro
 // tidied away excludes nobody.
 func (s *Store) lockFile(ctx context.Context, name string) (*os.File, error) {
 	for {
-		f, err := s.locks.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+		f, err := s.openLock(name)
 		if err != nil {
 			return nil, err
 		}
@@ -78,6 +78,23 @@ func (s *Store) lockFile(ctx context.Context, name string) (*os.File, error) {
 			return nil, err
 		}
 	}
+}
+
+// openLock opens a lock file, for writing because flock on NFS asks for that, and
+// makes it once, with its mode whatever the umask.
+func (s *Store) openLock(name string) (*os.File, error) {
+	f, err := s.locks.OpenFile(name, os.O_RDWR, 0)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	f, err = s.locks.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return s.locks.OpenFile(name, os.O_RDWR, 0) // another process was faster
+	}
+	if err == nil {
+		err = f.Chmod(0o600)
+	}
+	return f, err
 }
 
 // Pauses between two attempts at a lock that another process has. A holder

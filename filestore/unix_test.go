@@ -1,0 +1,121 @@
+//go:build unix
+
+package filestore
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/expanse-go/session"
+)
+
+// TestModes opens the umask as wide as it goes, and then closes it: the modes are
+// the same.
+func TestModes(t *testing.T) {
+	for _, mask := range []int{0, 0o777} {
+		dir := filepath.Join(t.TempDir(), "above", "sessions")
+		old := syscall.Umask(mask)
+		s, err := Open(dir, Config{DangerouslyNoSync: true})
+		if err == nil {
+			err = s.Create(t.Context(), sample())
+		}
+		syscall.Umask(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		n := 0
+		err = filepath.WalkDir(filepath.Dir(dir), func(name string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := entry.Info()
+			if err != nil {
+				return err
+			}
+			n++
+			want := fs.FileMode(0o600)
+			if entry.IsDir() {
+				want = fs.ModeDir | 0o700
+			}
+			if info.Mode() != want {
+				t.Errorf("under umask %03o, %s has mode %v, want %v", mask, name, info.Mode(), want)
+			}
+			return nil
+		})
+		if err != nil || n < 10 {
+			t.Errorf("%d files, %v", n, err)
+		}
+	}
+}
+
+// TestPlanted puts links, pipes and folders in the place of a record: none is
+// followed, waited for or taken for a record.
+func TestPlanted(t *testing.T) {
+	for name, plant := range map[string]func(dir, at string) error{
+		"a link out of the folder": func(dir, at string) error {
+			return os.Symlink(filepath.Join(filepath.Dir(dir), "outside"), at)
+		},
+		"a link to a copy within": func(dir, at string) error { return os.Symlink("../copy", at) },
+		"a link to nothing":       func(dir, at string) error { return os.Symlink("nothing", at) },
+		"a link to itself":        func(dir, at string) error { return os.Symlink(filepath.Base(at), at) },
+		"a named pipe":            func(dir, at string) error { return syscall.Mkfifo(at, 0o600) },
+		"a folder":                func(dir, at string) error { return os.Mkdir(at, 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, dir := open(t)
+			r := sample()
+			content, err := encode(&r, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			outside, copied := filepath.Join(filepath.Dir(dir), "outside"), filepath.Join(dir, "records", "copy")
+			write(t, outside, string(content))
+			write(t, copied, string(content))
+			write(t, filepath.Join(dir, "records", "7f", "neighbour"), "")
+			if err := plant(dir, place(dir, r.ID)); err != nil {
+				t.Fatal(err)
+			}
+			checkCorrupt(t, s, r)
+			for _, name := range []string{outside, copied} {
+				if got, err := os.ReadFile(name); err != nil || string(got) != string(content) {
+					t.Errorf("%s was changed: %v", name, err)
+				}
+			}
+		})
+	}
+}
+
+// TestPlantedFolders leads whole folders out of the store.
+func TestPlantedFolders(t *testing.T) {
+	s, dir := open(t)
+	outside := filepath.Join(filepath.Dir(dir), "outside")
+	if err := os.Mkdir(outside, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, filepath.Join(dir, "records", "7f")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(outside, "lock"), filepath.Join(dir, "locks", "80")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("81x", filepath.Join(dir, "locks", "81")); err != nil {
+		t.Fatal(err)
+	}
+	for _, first := range []byte{0x7f, 0x80, 0x81} {
+		r := sample()
+		r.ID[0] = first
+		if err := s.Create(t.Context(), r); err == nil {
+			t.Errorf("Create through the link at %x succeeds", first)
+		}
+	}
+	if _, err := s.Load(t.Context(), session.ID{0x7f}); err == nil {
+		t.Error("Load through a link succeeds")
+	}
+	if got := files(t, outside); got != nil {
+		t.Errorf("the store wrote %v", got)
+	}
+}
