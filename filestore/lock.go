@@ -91,10 +91,14 @@ func (s *Store) openLock(name string) (*os.File, error) {
 	if errors.Is(err, fs.ErrExist) {
 		return s.locks.OpenFile(name, os.O_RDWR, 0) // another process was faster
 	}
-	if err == nil {
-		err = f.Chmod(0o600)
+	if err != nil {
+		return nil, err
 	}
-	return f, err
+	if err := f.Chmod(0o600); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // Pauses between two attempts at a lock that another process has. A holder
