@@ -176,21 +176,17 @@ func (c *Config) placeOf(reason string) (file string, line int, variable string)
 
 // configErrors finds every ConfigError in a tree of errors.
 func configErrors(err error) []*session.ConfigError {
-	var ce *session.ConfigError
-	switch e := err.(type) {
-	case nil:
-		return nil
-	case *session.ConfigError:
-		return []*session.ConfigError{e}
-	case interface{ Unwrap() []error }:
-		var all []*session.ConfigError
-		for _, sub := range e.Unwrap() {
-			all = append(all, configErrors(sub)...)
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		switch e := e.(type) { //nolint:errorlint // this walks the tree itself, to find all of them
+		case *session.ConfigError:
+			return []*session.ConfigError{e}
+		case interface{ Unwrap() []error }:
+			var all []*session.ConfigError
+			for _, sub := range e.Unwrap() {
+				all = append(all, configErrors(sub)...)
+			}
+			return all
 		}
-		return all
-	}
-	if errors.As(err, &ce) {
-		return []*session.ConfigError{ce}
 	}
 	return nil
 }

@@ -69,18 +69,20 @@ func (e *Error) place() string {
 // Mistakes returns the [*Error] values in err, in the order of the report. An
 // error of another type becomes one whose Reason is its text.
 func Mistakes(err error) []*Error {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		switch e := e.(type) { //nolint:errorlint // this walks the tree itself, to find all of them
+		case *Error:
+			return []*Error{e}
+		case interface{ Unwrap() []error }:
+			var all []*Error
+			for _, sub := range e.Unwrap() {
+				all = append(all, Mistakes(sub)...)
+			}
+			return all
+		}
+	}
 	if err == nil {
 		return nil
-	}
-	if e, ok := err.(*Error); ok {
-		return []*Error{e}
-	}
-	if j, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []*Error
-		for _, e := range j.Unwrap() {
-			all = append(all, Mistakes(e)...)
-		}
-		return all
 	}
 	return []*Error{{Reason: strings.TrimPrefix(err.Error(), "session: "), Err: err}}
 }

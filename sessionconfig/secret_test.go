@@ -35,49 +35,51 @@ func (conn) Prepare(string) (driver.Stmt, error) {
 func (conn) Close() error              { return nil }
 func (conn) Begin() (driver.Tx, error) { return nil, errors.New("this database understands nothing") }
 
+const secret = "hunter2 'p@ss/w:rd"
+
+var secretTests = []struct {
+	name     string
+	session  string
+	database string
+	dotenv   string
+	environ  []string
+	files    map[string]string
+}{
+	{name: "right", database: "password = " + fmt.Sprintf("%q", secret)},
+	{name: "refused", database: "host = \"refused\"\nuser = \"u\"\npassword = " + fmt.Sprintf("%q", secret)},
+	{name: "misspelt", database: "pasword = " + fmt.Sprintf("%q", secret)},
+	{name: "misspelt-host", database: "password = " + fmt.Sprintf("%q", secret) + "\nhots = \"x\""},
+	{name: "as-user", database: "user = 3\npassword = [" + fmt.Sprintf("%q", secret) + "]"},
+	{name: "unquoted", database: "password = " + secret},
+	{name: "unclosed", database: "password = \"" + secret},
+	{name: "twice", database: fmt.Sprintf("password = %q\npassword = %q", secret, secret)},
+	{name: "variable", environ: []string{"DB_CONNECTIONS__MAIN__HOST=refused", "DB_CONNECTIONS__MAIN__PASSWORD=" + secret}},
+	{name: "misspelt-variable", environ: []string{"DB_CONNECTIONS__MAIN__PASWORD=" + secret, "SESSION_LIFTIME=" + secret, "SESSION_STORES__X__Y=" + secret}},
+	{name: "dotenv", dotenv: "DB_CONNECTIONS__MAIN__HOST=refused\nDB_CONNECTIONS__MAIN__PASSWORD=\"" + secret + "\"\n"},
+	{name: "dotenv-unclosed", dotenv: "DB_CONNECTIONS__MAIN__PASSWORD=\"" + secret + "\n"},
+	{name: "dotenv-broken-before", dotenv: "what is this\nDB_CONNECTIONS__MAIN__PASSWORD=\"" + secret + "\"\n"},
+	{
+		name: "file", environ: []string{"DB_CONNECTIONS__MAIN__PASSWORD_FILE=pw", "DB_CONNECTIONS__MAIN__HOST=refused"},
+		files: map[string]string{"pw": secret + "\n"},
+	},
+	{name: "dsn", environ: []string{"DB_CONNECTIONS__MAIN__DSN=u:" + secret + "@tcp(refused)/app"}},
+	{name: "dsn-url", environ: []string{"DB_CONNECTIONS__MAIN__DSN=mysql://u:" + secret + "@refused/app"}},
+	{name: "dsn-pairs", environ: []string{"DB_CONNECTIONS__MAIN__DSN=host=refused password='hunter2 p@ss/w:rd'"}},
+	{name: "dsn-answers", environ: []string{"DB_CONNECTIONS__MAIN__DSN=u:" + secret + "@tcp(x)/app"}},
+	{name: "option", database: "host = \"refused\"\n[connections.main.options]\nsslpassword = " + fmt.Sprintf("%q", secret)},
+	{name: "foreign", session: "store = \"vault\"\n[stores.vault]\npassword = " + fmt.Sprintf("%q", secret)},
+	{name: "foreign-variable", session: "store = \"vault\"", environ: []string{"SESSION_STORES__VAULT__PASSWORD=" + secret}},
+	{name: "foreign-misspelt", session: "store = \"vault\"\n[stores.vault]\npasword = " + fmt.Sprintf("%q", secret)},
+}
+
 // Wherever a secret is given, and whatever is wrong with it or beside it, no output
 // shows it.
 func TestSecretsAreNeverPrinted(t *testing.T) {
-	const secret = "hunter2 'p@ss/w:rd"
-	tests := []struct {
-		name     string
-		session  string
-		database string
-		dotenv   string
-		environ  []string
-		files    map[string]string
-	}{
-		{name: "right", database: "password = " + fmt.Sprintf("%q", secret)},
-		{name: "refused", database: "host = \"refused\"\nuser = \"u\"\npassword = " + fmt.Sprintf("%q", secret)},
-		{name: "misspelt", database: "pasword = " + fmt.Sprintf("%q", secret)},
-		{name: "misspelt-host", database: "password = " + fmt.Sprintf("%q", secret) + "\nhots = \"x\""},
-		{name: "as-user", database: "user = 3\npassword = [" + fmt.Sprintf("%q", secret) + "]"},
-		{name: "unquoted", database: "password = " + secret},
-		{name: "unclosed", database: "password = \"" + secret},
-		{name: "twice", database: fmt.Sprintf("password = %q\npassword = %q", secret, secret)},
-		{name: "variable", environ: []string{"DB_CONNECTIONS__MAIN__HOST=refused", "DB_CONNECTIONS__MAIN__PASSWORD=" + secret}},
-		{name: "misspelt-variable", environ: []string{"DB_CONNECTIONS__MAIN__PASWORD=" + secret, "SESSION_LIFTIME=" + secret, "SESSION_STORES__X__Y=" + secret}},
-		{name: "dotenv", dotenv: "DB_CONNECTIONS__MAIN__HOST=refused\nDB_CONNECTIONS__MAIN__PASSWORD=\"" + secret + "\"\n"},
-		{name: "dotenv-unclosed", dotenv: "DB_CONNECTIONS__MAIN__PASSWORD=\"" + secret + "\n"},
-		{name: "dotenv-broken-before", dotenv: "what is this\nDB_CONNECTIONS__MAIN__PASSWORD=\"" + secret + "\"\n"},
-		{
-			name: "file", environ: []string{"DB_CONNECTIONS__MAIN__PASSWORD_FILE=pw", "DB_CONNECTIONS__MAIN__HOST=refused"},
-			files: map[string]string{"pw": secret + "\n"},
-		},
-		{name: "dsn", environ: []string{"DB_CONNECTIONS__MAIN__DSN=u:" + secret + "@tcp(refused)/app"}},
-		{name: "dsn-url", environ: []string{"DB_CONNECTIONS__MAIN__DSN=mysql://u:" + secret + "@refused/app"}},
-		{name: "dsn-pairs", environ: []string{"DB_CONNECTIONS__MAIN__DSN=host=refused password='hunter2 p@ss/w:rd'"}},
-		{name: "dsn-answers", environ: []string{"DB_CONNECTIONS__MAIN__DSN=u:" + secret + "@tcp(x)/app"}},
-		{name: "option", database: "host = \"refused\"\n[connections.main.options]\nsslpassword = " + fmt.Sprintf("%q", secret)},
-		{name: "foreign", session: "store = \"vault\"\n[stores.vault]\npassword = " + fmt.Sprintf("%q", secret)},
-		{name: "foreign-variable", session: "store = \"vault\"", environ: []string{"SESSION_STORES__VAULT__PASSWORD=" + secret}},
-		{name: "foreign-misspelt", session: "store = \"vault\"\n[stores.vault]\npasword = " + fmt.Sprintf("%q", secret)},
-	}
 	type vault struct{ Password string }
 	open := func(_ context.Context, v vault) (session.Store, error) {
 		return nil, fmt.Errorf("cannot unlock with %s", v.Password)
 	}
-	for _, tc := range tests {
+	for _, tc := range secretTests {
 		t.Run(tc.name, func(t *testing.T) {
 			files := map[string]string{
 				"config/session.toml":  tc.session + "\n",

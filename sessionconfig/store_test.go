@@ -2,6 +2,7 @@ package sessionconfig
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -133,7 +134,7 @@ func TestOpenStore(t *testing.T) {
 // An error that is not of this package still has a place in a report.
 func TestMistakesOfOthers(t *testing.T) {
 	other := errors.New("session: something else")
-	got := Mistakes(errors.Join(&Error{Key: "a", Reason: "b"}, other))
+	got := Mistakes(fmt.Errorf("wrapped: %w", errors.Join(&Error{Key: "a", Reason: "b"}, other)))
 	if len(got) != 2 || got[0].Key != "a" || got[1].Reason != "something else" || !errors.Is(got[1], other) {
 		t.Errorf("got %v", got)
 	}
