@@ -207,10 +207,15 @@ func (p *patch) barrier() bool { return p.rotation != 0 }
 func (m *Manager) hold(ctx context.Context, sh *lines, l *line, p *patch) {
 	h := holder{Manager: m, patch: p}
 	defer func() {
+		var back []*patch
 		for _, q := range h.batch {
-			q.inbox <- message{kind: isDone}
+			if h.leaving && !q.out {
+				back = append(back, q)
+			} else {
+				q.inbox <- message{kind: isDone}
+			}
 		}
-		m.handOver(sh, l, p)
+		m.handOver(sh, l, p, back)
 	}()
 	h.save(ctx, sh, l)
 	if h.panicked != nil {
@@ -218,9 +223,14 @@ func (m *Manager) hold(ctx context.Context, sh *lines, l *line, p *patch) {
 	}
 }
 
-func (m *Manager) handOver(sh *lines, l *line, p *patch) {
+// handOver makes the next in line the holder; those who got no answer from the last
+// one are first.
+func (m *Manager) handOver(sh *lines, l *line, p *patch, back []*patch) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	if len(back) > 0 {
+		l.waiting = append(back, l.waiting...)
+	}
 	if len(l.waiting) == 0 {
 		delete(sh.bySession, p.rec.ID)
 		return

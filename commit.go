@@ -172,6 +172,8 @@ func (m *Manager) remove(ctx context.Context, id ID) error {
 func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now time.Time) (*http.Cookie, error) {
 	used, rotation := s.usedUp(u), rotation(0)
 	switch {
+	case s.rotating && s.sealed: // asked for while the commit before was under way
+		return nil, ErrCommitted
 	case s.rotating:
 		rotation = privilege
 	case m.rotationDue(s, now):
@@ -199,18 +201,20 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 		p.result = &d
 	}
 	before, epoch, taken := s.base, s.epoch, len(s.ops)
-	s.mu.Unlock() // an Update function may read the session
-	m.combine(ctx, p)
-	s.mu.Lock()
+	asked := s.rotating
+	s.rotating = false
+	m.combineUnlocked(ctx, s, p)
 	if !p.stored {
+		s.rotating = s.rotating || asked
 		return nil, m.updateFailed(ctx, s, p)
 	}
-	late := s.ops // what other goroutines of the request wrote meanwhile
+	again := s.rotating // asked for meanwhile, as late is
+	late := s.ops       // what other goroutines of the request wrote meanwhile
 	if epoch == s.epoch {
 		late = slices.Clone(late[taken:])
 	}
 	s.committed(p.rec, p.base)
-	s.ops = late
+	s.ops, s.rotating = late, again
 	if len(p.ops) > taken {
 		s.merged = true // the request goes on seeing the messages that it has used up
 	}
@@ -229,6 +233,14 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 		return m.cfg.cookie(s.token, &s.base, p.rec.CreatedAt, now), nil
 	}
 	return nil, nil
+}
+
+// combineUnlocked lets go of the session, because an Update function may read it,
+// and takes it again even if that function panics.
+func (m *Manager) combineUnlocked(ctx context.Context, s *Session, p *patch) {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	m.combine(ctx, p)
 }
 
 // committed makes a stored record the state that later changes build on.

@@ -12,7 +12,9 @@ type holder struct {
 	*Manager
 	*patch
 	batch    []*patch
+	mark     uint64 // id of the commit that the store is to remember for all
 	panicked any
+	leaving  bool // still true at the end: a function has ended the goroutine
 }
 
 // save applies the patches and stores the result, again on each newer version.
@@ -27,6 +29,11 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 	for try := 0; ; try++ {
 		if try == 0 && !h.barrier() {
 			h.batch = take(sh, l)
+			for _, q := range h.batch { // somebody may know more than the holder
+				if q.rec.Version > h.rec.Version {
+					h.replace(q.rec, q.base)
+				}
+			}
 		}
 		rec, d, some := h.fold(ctx)
 		if !some {
@@ -83,6 +90,9 @@ func (h *holder) fold(ctx context.Context) (rec Record, d draft, some bool) {
 		if q.rotated {
 			next.rotate(q.rotation, q.digest, now, h.cfg.Grace)
 		}
+		if !some {
+			h.mark = q.id
+		}
 		d, some = next, true
 		if q.client != (Client{}) {
 			rec.Client = q.client
@@ -91,7 +101,7 @@ func (h *holder) fold(ctx context.Context) (rec Record, d draft, some bool) {
 	if !some {
 		return rec, d, false
 	}
-	d.remember(h.id)
+	d.remember(h.mark)
 	rec.Owner, rec.LastActivity = d.owner, later(rec.LastActivity, now)
 	rec.ExpiresAt = h.cfg.expires(&d, rec.CreatedAt, rec.LastActivity).UTC()
 	rec.Data = encodeEnvelope(&d.envelope, d.doc)
@@ -105,9 +115,10 @@ func (h *holder) step(ctx context.Context, q *patch, d *draft) (err error) {
 			d.adopt(q.result)
 			return nil
 		}
-		if err, h.panicked = q.try(d); h.panicked != nil {
-			q.out = true
-		}
+		h.leaving = true
+		err, h.panicked = q.try(d)
+		h.leaving = false
+		q.out = h.panicked != nil
 		return err
 	}
 	if !q.calls() {
@@ -144,7 +155,7 @@ func (h *holder) reload(ctx context.Context, cause error, try int) (done bool, e
 		var base draft
 		if base, err = decodeRecord(&rec); err == nil {
 			h.replace(rec, base)
-			return base.remembers(h.id), nil
+			return base.remembers(h.mark), nil
 		}
 		err = errors.Join(ErrCorrupt, err)
 	}

@@ -159,6 +159,7 @@ type exchange struct {
 	beginning sync.Mutex  // held during the commit, so that nothing overtakes it
 	begun     atomic.Bool // the final header is out, or about to be
 	failed    error       // of the commit: the error handler has answered
+	panicked  bool        // an Update function has, in the commit: nothing is stored
 }
 
 func (x *exchange) Value(key any) any {
@@ -223,7 +224,9 @@ func (x *exchange) begin(status int) error {
 		varyOnCookie(x.w.Header())
 		return nil
 	}
+	x.panicked = true
 	cookie, err := x.m.commit(x, s, usageOf(x.r, status))
+	x.panicked = false
 	s.seal()
 	if err != nil {
 		x.failed = err
@@ -252,7 +255,7 @@ func (x *exchange) finish() {
 	x.beginning.Lock()
 	defer x.beginning.Unlock()
 	s, _ := x.loaded()
-	if x.failed != nil || s == nil {
+	if x.failed != nil || x.panicked || s == nil {
 		return
 	}
 	if _, err := x.m.commit(x, s, usesNone); err != nil {

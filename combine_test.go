@@ -1,0 +1,401 @@
+package session_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/memstore"
+)
+
+// An outcome is how one of many requests ended.
+type outcome struct {
+	reply
+	panicked any
+	exited   bool // its goroutine ended
+}
+
+func (g *rig) outcome(b *browser, h handler) (o outcome) {
+	o.exited = true
+	defer func() {
+		if o.panicked = recover(); o.panicked != nil {
+			o.exited = false
+		}
+	}()
+	o.reply = g.visit(b, h)
+	o.exited = false
+	return o
+}
+
+// crowd runs requests of one session at once: the first one's Update is stopped in
+// the store until all others wait for it. It is called in a bubble.
+func (g *rig) crowd(b *browser, first handler, others ...handler) []outcome {
+	gate := newGate()
+	var once sync.Once
+	g.spy.hook(func(op string, _ session.ID) error {
+		if op == "update" {
+			once.Do(gate.pass)
+		}
+		return nil
+	}, nil)
+	token := g.token(b)
+	outcomes := make([]outcome, 1+len(others))
+	var wg sync.WaitGroup
+	start := func(i int, h handler) {
+		wg.Go(func() {
+			outcomes[i].exited = true
+			outcomes[i] = g.outcome(g.with(token), h)
+		})
+	}
+	start(0, first)
+	<-gate.reached
+	for i, h := range others {
+		start(1+i, h)
+		synctest.Wait() // in line, so that the order is known
+	}
+	close(gate.open)
+	wg.Wait()
+	g.spy.hook(nil, nil)
+	return outcomes
+}
+
+func add(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+	session.Update(s, "n", func(n int) int { return n + 1 })
+}
+
+func times(n int, h handler) []handler { return slices.Repeat([]handler{h}, n) }
+
+// codes returns the status of each, "panic" or "exit".
+func codes(outcomes []outcome) string {
+	var all []string
+	for _, o := range outcomes {
+		switch {
+		case o.panicked != nil:
+			all = append(all, "panic")
+		case o.exited:
+			all = append(all, "exit")
+		default:
+			all = append(all, fmt.Sprint(o.Code))
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// TestOneUpdateServesMany: those that wait while one request stores are stored by one
+// Update.
+func TestOneUpdateServesMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		b := g.signedUp(t, "x")
+		var others []handler
+		for i := range 60 {
+			others = append(others, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+				s.Set(fmt.Sprintf("keys.%d", i), i)
+				s.Append("list", i)
+				session.Update(s, "n", func(n int) int { return n + 1 })
+			})
+		}
+		for _, o := range g.crowd(b, add, others...) {
+			o.expect(t, http.StatusOK, 0)
+		}
+		equal(t, "updates", g.spy.count("update"), 2)
+		equal(t, "version", g.spy.all()[0].Version, 3)
+		got := g.data(t, g.token(b))
+		equal(t, "n", got["n"], any(int64(61)))
+		equal(t, "keys", len(got["keys"].(map[string]any)), 60)
+		for i, v := range got["list"].([]any) {
+			equal(t, "order of the line", v, any(int64(i)))
+		}
+	})
+}
+
+// TestUpdateRunsOnItsOwnGoroutine, also when another request stores the result.
+func TestUpdateRunsOnItsOwnGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		b := g.signedUp(t, "x")
+		var mu sync.Mutex
+		runs := 0
+		h := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			own := goroutine()
+			session.Update(s, "n", func(n int) int {
+				mu.Lock()
+				defer mu.Unlock()
+				runs++
+				equal(t, "goroutine", goroutine(), own)
+				session.Get(s, "data", "") // no lock is held
+				return n + 1
+			})
+		}
+		g.crowd(b, h, times(10, h)...)
+		equal(t, "n", g.data(t, g.token(b))["n"], any(int64(11)))
+		equal(t, "runs: one in each handler, one more for those that waited", runs, 11+10)
+	})
+}
+
+func goroutine() string {
+	buf := make([]byte, 64)
+	return strings.Fields(string(buf[:runtime.Stack(buf, false)]))[1]
+}
+
+// again is an Update whose function behaves well in the handler, and does f when it
+// runs again at the commit.
+func again(f func()) handler {
+	return func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+		first := true
+		session.Update(s, "n", func(n int) int {
+			if !first {
+				f()
+			}
+			first = false
+			return n + 100
+		})
+	}
+}
+
+// TestFailsAlone: what goes wrong in one request of a line goes wrong for it only,
+// whether it is the one that stores for all or one of those that wait.
+func TestFailsAlone(t *testing.T) {
+	tests := []struct {
+		name string
+		bad  handler
+		want string
+	}{
+		{"panic", again(func() { panic("test") }), "panic"},
+		{"Goexit", again(runtime.Goexit), "exit"},
+		{"too large", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			s.Set("big", strings.Repeat("x", 900))
+		}, "500"},
+		{"path conflict", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			s.Set("data", map[string]any{})
+			s.Set("data.x", 1) // a list by the time of the commit
+			s.Set("list.x", 1)
+		}, "500"},
+		{"type error", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			session.Update(s, "list", func(m map[string]int) map[string]int { return nil })
+		}, "500"},
+		{"unencodable at the second run", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			first := true
+			session.Update(s, "any", func(any) any {
+				if first {
+					first = false
+					return 1
+				}
+				return make(chan int)
+			})
+		}, "500"},
+		{"taken", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			equal(t, "taken", session.Take(s, "data", ""), "x")
+		}, "409"},
+	}
+	first := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+		session.Update(s, "n", func(n int) int { return n + 1 })
+		s.Set("fill", strings.Repeat("x", 200))
+		s.Set("list", []int{1})
+		s.Set("data", "other")
+	}
+	for _, c := range tests {
+		for _, place := range []string{"holds", "waits", "waits alone"} {
+			t.Run(c.name+", "+place, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					g := newRig(t, func(cfg *session.Config) { cfg.MaxBytes = 1000 })
+					b := g.signedUp(t, "x")
+					var line []handler
+					switch place {
+					case "holds":
+						line = append([]handler{c.bad}, times(3, add)...)
+					case "waits":
+						line = []handler{add, c.bad, add, add}
+					case "waits alone":
+						line = []handler{c.bad}
+					}
+					wants := slices.Repeat([]string{"200"}, 1+len(line))
+					wants[1+map[string]int{"holds": 0, "waits": 1, "waits alone": 0}[place]] = c.want
+					got := g.crowd(b, first, line...)
+					equal(t, "outcomes", codes(got), strings.Join(wants, " "))
+					data := g.data(t, g.token(b))
+					equal(t, "n", data["n"], any(int64(len(line))))
+					equal(t, "data", data["data"], any("other"))
+					equal(t, "values", len(data), 4)
+					g.visit(b, add).expect(t, http.StatusOK, 0) // nobody is stuck
+				})
+			})
+		}
+	}
+}
+
+// TestFailedPatchIsNotTakenForStored: its own commit failed although that of the line
+// it led went through; when it tries again it must really store.
+func TestFailedPatchIsNotTakenForStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, func(c *session.Config) { c.MaxBytes = 1000 })
+		b := g.signedUp(t, "x")
+		s, err := g.Load(t.Context(), session.Token(g.token(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Set("big", strings.Repeat("x", 900))
+		g.crowd(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			s.Set("fill", strings.Repeat("x", 200))
+		}, func(http.ResponseWriter, *http.Request, *session.Session) {
+			if _, err := g.Commit(t.Context(), s); !errors.Is(err, session.ErrTooLarge) {
+				t.Errorf("Commit = %v, want ErrTooLarge", err)
+			}
+		}, add, add)
+		s.Rollback()
+		s.Set("small", 1)
+		if _, err := g.Commit(t.Context(), s); err != nil {
+			t.Error(err)
+		}
+		equal(t, "small", g.data(t, g.token(b))["small"], any(int64(1)))
+	})
+}
+
+// TestBarrier: requests in line before a login are stored, those behind it came with
+// a token that is dead.
+func TestBarrier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		b := g.signedUp(t, "x")
+		got := g.crowd(b, add, add, add, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			session.Update(s, "n", func(n int) int { return n + 10 })
+			s.Login("ada")
+		}, add, read, add)
+		equal(t, "outcomes", codes(got), "200 200 200 200 409 200 409")
+		for i, o := range got {
+			equal(t, fmt.Sprint("cookies of ", i), len(o.set()), map[bool]int{true: 1, false: 0}[i == 3])
+		}
+		s, err := g.Load(t.Context(), session.Token(got[3].result.Cookies()[0].Value))
+		if err != nil || s.Owner() != "ada" || session.Get(s, "n", 0) != 13 {
+			t.Errorf("owner %q, data %v, %v; want ada and 13", s.Owner(), s.All(), err)
+		}
+	})
+}
+
+// TestDeadline: a request whose time is over leaves the line; once it is taken, it
+// waits for the outcome, because it cannot know it.
+func TestDeadline(t *testing.T) {
+	for _, taken := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(t, func(c *session.Config) { c.StoreTimeout = 10 * time.Second })
+			b := g.signedUp(t, "x")
+			updates := 0
+			g.spy.hook(func(op string, _ session.ID) error {
+				if op == "update" { // the second store call is that of the line
+					if updates++; taken == (updates == 2) {
+						time.Sleep(time.Minute) // of the bubble's clock
+					} else {
+						time.Sleep(time.Second)
+					}
+				}
+				return nil
+			}, nil)
+			line := []handler{add, add, add}
+			outcomes, took := make([]outcome, 3), make([]time.Duration, 3)
+			var wg sync.WaitGroup
+			start := time.Now()
+			for i, h := range line {
+				wg.Go(func() {
+					outcomes[i] = g.outcome(g.with(g.token(b)), h)
+					took[i] = time.Since(start)
+				})
+				synctest.Wait()
+			}
+			wg.Wait()
+			if taken {
+				equal(t, "outcomes", codes(outcomes), "200 200 200")
+				equal(t, "time of the last one", took[2], 61*time.Second)
+				equal(t, "n", g.data(t, g.token(b))["n"], any(int64(3)))
+				return
+			}
+			equal(t, "outcomes", codes(outcomes), "200 503 503")
+			equal(t, "time of the last one", took[2], 10*time.Second)
+			equal(t, "n", g.data(t, g.token(b))["n"], any(int64(1)))
+		})
+	}
+}
+
+// TestTakeIsExactlyOnce under 20 requests, in one process and in two.
+func TestTakeIsExactlyOnce(t *testing.T) {
+	for _, managers := range []int{1, 2} {
+		store := newSpyStore()
+		var rigs []*rig
+		for range managers {
+			rigs = append(rigs, newRigOn(t, store))
+		}
+		b := newBrowser()
+		rigs[0].visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("code", "1234") })
+		gate := newGate() // all have the code in hand before the first one commits
+		got := make([]outcome, 20)
+		var wg sync.WaitGroup
+		for i := range got {
+			wg.Go(func() {
+				g := rigs[i%managers]
+				got[i] = g.outcome(g.with(g.token(b)), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+					equal(t, "code", session.Take(s, "code", ""), "1234")
+					gate.pass()
+				})
+			})
+		}
+		for range got {
+			<-gate.reached
+		}
+		close(gate.open)
+		wg.Wait()
+		all := strings.Fields(codes(got))
+		slices.Sort(all)
+		equal(t, "outcomes", strings.Join(all, " "), "200"+strings.Repeat(" 409", 19))
+	}
+}
+
+// TestFiftyOfFifty: requests that all loaded the same version each set a key of their
+// own and increment a counter; nothing is lost, in one process and in two.
+func TestFiftyOfFifty(t *testing.T) {
+	stores := map[string]func() session.Store{
+		"spy":      func() session.Store { return newSpyStore() },
+		"memstore": func() session.Store { return memstore.New(memstore.Config{}) },
+	}
+	const requests, rounds = 50, 100
+	for name, open := range stores {
+		for _, managers := range []int{1, 2} {
+			t.Run(fmt.Sprintf("%s, %d managers", name, managers), func(t *testing.T) {
+				t.Parallel()
+				store := open()
+				rigs := []*rig{newRigOn(t, store), newRigOn(t, store)}[:managers]
+				for round := range rounds {
+					b := rigs[0].signedUp(t, "x")
+					gate := newGate()
+					var wg sync.WaitGroup
+					for i := range requests {
+						wg.Go(func() {
+							g := rigs[i%managers]
+							g.visit(g.with(g.token(b)), func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+								s.Set(fmt.Sprintf("keys.k%d", i), i)
+								add(w, r, s)
+								gate.pass()
+							}).expect(t, http.StatusOK, 0)
+						})
+					}
+					for range requests {
+						<-gate.reached
+					}
+					close(gate.open)
+					wg.Wait()
+					got := rigs[0].data(t, rigs[0].token(b))
+					keys, _ := got["keys"].(map[string]any)
+					if len(keys) != requests || got["n"] != int64(requests) {
+						t.Fatalf("round %d: %d keys and %v, want %d of each", round, len(keys), got["n"], requests)
+					}
+				}
+			})
+		}
+	}
+}
