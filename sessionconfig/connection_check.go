@@ -30,7 +30,7 @@ func (c *connection) check(l *loader) {
 		c.checkSQLite(l)
 	}
 	if c.dialect() == sqlstore.MySQL && strings.Contains(s.text("user"), ":") {
-		l.add(s.mistake(c.prefix(), "user", "cannot contain a colon", "the driver takes what follows for the password"))
+		s.refuse(l, c.prefix(), "user", "cannot contain a colon", "the driver takes what follows for the password")
 	}
 	c.checkOptions(l)
 	c.broken = len(l.mistakes) > before || len(s.bad) > 0
@@ -43,7 +43,7 @@ func (c *connection) checkDSNAlone(l *loader) {
 	layer := s.entries["dsn"].origin.layer()
 	for _, key := range []string{"database", "host", "port", "user", "password"} {
 		if s.given(key) && !s.bad[key] && s.entries[key].origin.layer() >= layer {
-			l.add(s.mistake(c.prefix(), key, "has no effect beside dsn", "keep one of the two"))
+			s.refuse(l, c.prefix(), key, "has no effect beside dsn", "keep one of the two")
 		}
 	}
 	for _, name := range sortedKeys(c.options) {
@@ -59,14 +59,14 @@ func (c *connection) checkSQLite(l *loader) {
 	s := &c.settings
 	for _, key := range []string{"host", "port", "user", "password"} {
 		if s.given(key) {
-			l.add(s.mistake(c.prefix(), key, "means nothing to SQLite, which is a file", "remove it"))
+			s.refuse(l, c.prefix(), key, "means nothing to SQLite, which is a file", "remove it")
 		}
 	}
 	switch db := s.text("database"); {
 	case db == ":memory:":
-		l.add(s.mistake(c.prefix(), "database", "is empty at each start, and so never has the table",
-			`name a file, or set store = "memory" in session.toml`))
+		s.refuse(l, c.prefix(), "database", "is empty at each start, and so never has the table",
+			`name a file, or set store = "memory" in session.toml`)
 	case strings.HasPrefix(db, "file:"):
-		l.add(s.mistake(c.prefix(), "database", "must be a path", "write a URI as dsn"))
+		s.refuse(l, c.prefix(), "database", "must be a path", "write a URI as dsn")
 	}
 }

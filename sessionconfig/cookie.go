@@ -42,10 +42,8 @@ func (c *Config) checkDangers(l *loader) {
 		switch {
 		case s.bad[d.key] || s.bad[d.needs]:
 		case weak && !on:
-			m := s.mistake("", d.key, "weakens the cookie: "+d.because, "")
-			m.Hint = fmt.Sprintf("remove it, or say that you mean it by %s = true (%s=true)",
-				d.needs, variable(sessionPrefix, d.needs))
-			l.add(m)
+			s.refuse(l, "", d.key, "weakens the cookie: "+d.because, fmt.Sprintf(
+				"remove it, or say that you mean it by %s = true (%s=true)", d.needs, variable(sessionPrefix, d.needs)))
 		case d.onOff && on && !weak:
 			c.followSwitch(l, d)
 		}
@@ -65,7 +63,7 @@ func (c *Config) followSwitch(l *loader, d danger) {
 		s.values[d.key] = false
 		s.entries[d.key] = entry{text: "false", origin: switched}
 	default:
-		l.add(s.mistake("", d.key, "contradicts "+d.needs+" = true", "remove one of the two"))
+		s.refuse(l, "", d.key, "contradicts "+d.needs+" = true", "remove one of the two")
 	}
 }
 

@@ -20,37 +20,34 @@ import (
 // its connection does.
 func (c *Config) checkStore(l *loader, doc document) {
 	s := &c.settings
-	if e, ok := c.database.entries["default"]; ok && !c.database.bad["default"] {
-		if name := c.database.text("default"); c.connections[fold(name)] == nil && !doc.broken {
-			m := e.mistake("default", false, "is no configured connection")
-			m.Hint = c.configured(name)
-			l.add(m)
-			c.database.bad["default"] = true
-		}
-	}
 	name := c.StoreName()
+	// Without connections, DB_CONNECTION belongs to somebody else.
+	used := len(c.connections) > 0 || name == "database"
+	if d := c.database.text("default"); d != "" && used && !doc.broken && c.connections[fold(d)] == nil {
+		c.database.refuse(l, "", "default", "is no configured connection", c.configured(d))
+	}
 	_, handedIn := c.foreign[name]
 	switch {
 	case s.bad["store"]:
 	case name == "database":
 		c.checkStoreConnection(l, doc)
 	case name == "memory":
-		l.warnings = append(l.warnings, s.warning("store", "forgets all sessions when the program ends, and no other process sees them",
+		l.warnings = append(l.warnings, s.mistake("", "store", "forgets all sessions when the program ends, and no other process sees them",
 			`use "database" or "file" where that matters`))
 	case name == "null":
-		l.warnings = append(l.warnings, s.warning("store", "keeps nothing: a session lasts for one request", ""))
+		l.warnings = append(l.warnings, s.mistake("", "store", "keeps nothing: a session lasts for one request", ""))
 	case handedIn || name == "file":
 	case elsewhere[name] != "":
-		l.add(s.mistake("", "store", "is not compiled into this program",
-			fmt.Sprintf("add to its imports %q, and to Open the option sessionconfig.With(%q, %sstore.Open)", elsewhere[name], name, name)))
+		s.refuse(l, "", "store", "is not compiled into this program",
+			fmt.Sprintf("add to its imports %q, and to Open the option sessionconfig.With(%q, %sstore.Open)", elsewhere[name], name, name))
 	default:
 		known := append(sortedKeys(c.foreign), builtin...)
 		slices.Sort(known)
-		m := s.mistake("", "store", "is no store", "there are "+strings.Join(known, ", ")+"; sessionconfig.With hands in others")
+		hint := "there are " + strings.Join(known, ", ") + "; sessionconfig.With hands in others"
 		if near := nearest(name, append(known, c.absent()...)); near != "" {
-			m.Hint = fmt.Sprintf("did you mean %q?", near)
+			hint = fmt.Sprintf("did you mean %q?", near)
 		}
-		l.add(m)
+		s.refuse(l, "", "store", "is no store", hint)
 	}
 }
 
@@ -61,7 +58,7 @@ func (c *Config) checkStoreConnection(l *loader, doc document) {
 	switch {
 	case con != nil || doc.broken || s.bad[key] || c.database.bad["default"]:
 	case s.given(key):
-		l.add(s.mistake("", key, "is no configured connection", c.configured(name)))
+		s.refuse(l, "", key, "is no configured connection", c.configured(name))
 	case doc.missing && len(c.connections) == 0:
 		l.add(&Error{File: doc.name, Reason: "no such file, and the database store needs a connection",
 			Hint: `write the file with "./beam init", or choose another store in ` + sessionFile})
@@ -119,11 +116,11 @@ func (c *Config) OpenDB(ctx context.Context, name string) (*sql.DB, error) {
 		return nil, err
 	}
 	if con.Dialect == sqlstore.SQLite && !con.details.settings.given("dsn") {
-		if err := createFile(con.Address); err != nil {
+		if err := createFile(con.details.file(c.base)); err != nil {
 			return nil, con.details.at("database", "the file cannot be created: "+plain(err), "", err)
 		}
 	}
-	db, m := con.details.open(ctx, c.root)
+	db, m := con.details.open(ctx, c.base)
 	if m != nil {
 		return nil, m
 	}
@@ -168,7 +165,7 @@ func (c *connection) open(ctx context.Context, root string) (*sql.DB, *Error) {
 	defer cancel()
 	if err := db.PingContext(ctx); err != nil {
 		db.Close()
-		return nil, c.at(key, "the database does not answer: "+c.scrub(err), c.public(root).hint(), err)
+		return nil, c.at(key, "the database does not answer: "+scrub(err, c.secrets(), c.settings.text("dsn")), c.public(root).hint(), err)
 	}
 	return db, nil
 }
@@ -195,7 +192,7 @@ func (c *Config) openDatabase(ctx context.Context) (*ownedStore, error) {
 		return nil, err
 	}
 	if con.Dialect == sqlstore.SQLite && !con.details.settings.given("dsn") {
-		if _, err := os.Stat(con.Address); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(con.details.file(c.base)); errors.Is(err, fs.ErrNotExist) {
 			if _, m := con.details.driver(); m != nil {
 				return nil, m
 			}
@@ -203,7 +200,7 @@ func (c *Config) openDatabase(ctx context.Context) (*ownedStore, error) {
 				"make it by: beam make session-table && beam db migrate", err)
 		}
 	}
-	db, m := con.details.open(ctx, c.root)
+	db, m := con.details.open(ctx, c.base)
 	if m != nil {
 		return nil, m
 	}
@@ -233,7 +230,7 @@ func (c *Config) tableMistakes(con Connection, err error) error {
 		}
 		return join(all)
 	}
-	m := s.mistake("", "stores.database.table", con.details.scrub(err), "")
+	m := s.mistake("", "stores.database.table", scrub(err, con.details.secrets(), con.details.settings.text("dsn")), "")
 	m.Reason += " (connection " + con.String() + ")"
 	m.Err = err
 	return m

@@ -33,7 +33,7 @@ type Error struct {
 
 	// Err is the cause, if there is one to test with [errors.Is]. Its text may
 	// hold secrets; Reason has what is fit to be read.
-	Err error
+	Err error `json:"-"` // errors of drivers have fields with the whole address
 }
 
 // Error gives one line (more if the hint shows code), that begins with the place:

@@ -30,7 +30,7 @@ var storeName = regexp.MustCompile(`^[a-z][a-z0-9]*([_-][a-z0-9]+)*$`)
 // With store = "redis", open gets what [stores.redis] and the variables
 // SESSION_STORES__REDIS__… say. C is a struct; the key of a field is its name in
 // snake case (MaxConns is max_conns), or what a tag `toml:"…"` says. Fields may be
-// strings, booleans, integers, durations ("5s"), lists of strings, and structs of
+// strings, booleans, int and int64, durations ("5s"), lists of strings, and structs of
 // these, which are tables. Other fields cannot be configured and stay zero; so does
 // every field that nobody sets. A field called password, secret, token, url, uri or
 // dsn, or with such a last word, or with the tag `secret:"true"`, is never printed,
@@ -47,6 +47,11 @@ func With[C any, S session.Store](name string, open func(context.Context, C) (S,
 		if !storeName.MatchString(name) || slices.Contains(builtin, name) {
 			l.add(&Error{Key: "store", Value: fmt.Sprintf("%q", name), Reason: "cannot be the name of a store in sessionconfig.With",
 				Hint: "use lower-case words joined by a hyphen, other than " + strings.Join(builtin, ", ")})
+			return
+		}
+		if t := reflect.TypeFor[C](); t.Kind() != reflect.Struct {
+			l.add(&Error{Key: "store", Value: fmt.Sprintf("%q", name), Reason: fmt.Sprintf("takes a %s for its configuration", t),
+				Hint: "give sessionconfig.With a function that takes a struct"})
 			return
 		}
 		f := foreign{fields: map[string]string{}}
@@ -70,9 +75,6 @@ func With[C any, S session.Store](name string, open func(context.Context, C) (S,
 
 // describe turns the fields of a struct into specs.
 func (f *foreign) describe(t reflect.Type, prefix, path string) {
-	if t.Kind() != reflect.Struct {
-		return
-	}
 	for i := range t.NumField() {
 		field := t.Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
@@ -102,7 +104,7 @@ func kindOf(t reflect.Type) (kind, bool) {
 		return kindText, true
 	case t.Kind() == reflect.Bool:
 		return kindBool, true
-	case t.Kind() >= reflect.Int && t.Kind() <= reflect.Int64:
+	case t.Kind() == reflect.Int || t.Kind() == reflect.Int64:
 		return kindNumber, true
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String:
 		return kindList, true

@@ -135,6 +135,10 @@ func TestWithName(t *testing.T) {
 			t.Errorf("%q: got %v", name, err)
 		}
 	}
+	if _, err := Load("config", WithEnv(nil), With("cache", func(context.Context, *cacheConfig) (session.Store, error) { return nil, nil })); err == nil ||
+		!strings.Contains(err.Error(), "takes a *sessionconfig.cacheConfig for its configuration") {
+		t.Errorf("got %v", err)
+	}
 	// A table of a store that is handed in and not in use is checked all the same.
 	project(t, map[string]string{"config/session.toml": "store = \"memory\"\n[stores.my-redis]\ndatabas = 1\n"})
 	if _, err := Load("config", WithEnv(nil), With("my-redis", openCache)); err == nil || !strings.Contains(err.Error(), ":3: stores.my-redis.databas") {

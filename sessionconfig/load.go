@@ -1,6 +1,7 @@
 package sessionconfig
 
 import (
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 type Config struct {
 	dir  string // as given
 	root string // the project: where .env is, and where relative paths begin
+	base string // root, whatever the working directory will be
 
 	logger      *slog.Logger
 	foreign     map[string]foreign
@@ -44,7 +46,7 @@ func Load(dir string, opts ...Option) (*Config, error) {
 		l.logger = slog.Default()
 	}
 	c := &Config{
-		dir: dir, root: filepath.Join(dir, ".."),
+		dir: dir, root: filepath.Join(dir, ".."), base: absolute(filepath.Join(dir, "..")),
 		logger: l.logger, foreign: l.foreign,
 	}
 	sessionDoc := l.readTOML(filepath.Join(dir, sessionFile))
@@ -60,6 +62,14 @@ func Load(dir string, opts ...Option) (*Config, error) {
 
 	c.err, c.warnings = join(l.mistakes), l.warnings
 	return c, c.err
+}
+
+// absolute is the path itself if the working directory is not known.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // Dir is the folder that was given to [Load].
@@ -92,7 +102,7 @@ func (c *Config) loadSession(l *loader, doc document, vars map[string]entry) {
 		specs = append(specs, c.foreign[name].specs...)
 	}
 	if doc.missing {
-		l.add(&Error{File: doc.name, Reason: "no such file",
+		l.add(&Error{File: doc.name, Reason: "no such file", Err: fs.ErrNotExist,
 			Hint: `run the program in the project's folder, or write the file with "./beam init"`})
 	}
 	doc.mergeAlias(l)

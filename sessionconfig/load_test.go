@@ -243,7 +243,7 @@ session: SESSION_STORES_FILE_PATH: is no setting; did you mean SESSION_STORES__F
 session: config/session.toml:1: store = "null": keeps nothing: a session lasts for one request`},
 		{"other programs", `store = "null"`, []string{
 			"SESSION_MANAGER=local/unix:@/tmp/.ICE-unix/1", "XDG_SESSION_ID=3", "SESSION_SECRET=x", "SESSION_KEY=x", "SESSION_ID=1",
-			"SESSION_TOKEN=x", "SESSION_TYPE=x11", "SESSIONNAME=Console", "DB_HOST=x", "DB_CONNECTION=",
+			"SESSION_TOKEN=x", "SESSION_TYPE=x11", "SESSIONNAME=Console", "DB_HOST=x", "DB_CONNECTION=pgsql",
 		}, `session: config/session.toml:1: store = "null": keeps nothing: a session lasts for one request`},
 	}
 	for _, tc := range tests {

@@ -1,6 +1,8 @@
 package sessionconfig
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -327,6 +329,17 @@ config/database.toml:34: connections.l.user = "a:b": cannot contain a colon; the
 config/database.toml:35: connection: is no setting; did you mean connections?`,
 	},
 	{
+		// The database at the default host is not asked: it is not the one that was meant.
+		name:     "misspelt key of the connection",
+		session:  `store = "database"`,
+		database: "[connections.main]\ndriver = \"mysql\"\nhots = \"refused\"\ndatabase = \"app\"\ndsn_ = \"refused\"\n",
+		environ:  []string{"DB_CONNECTIONS__MAIN__USR=x"},
+		want: `
+config/database.toml:3: connections.main.hots: is no setting; did you mean connections.main.host?
+config/database.toml:5: connections.main.dsn_: is no setting; did you mean connections.main.dsn?
+DB_CONNECTIONS__MAIN__USR: is no setting; did you mean DB_CONNECTIONS__MAIN__USER?`,
+	},
+	{
 		name:     "secret file",
 		session:  `store = "memory"`,
 		database: "[connections.main]\ndriver = \"postgres\"\ndatabase = \"app\"\n",
@@ -355,6 +368,31 @@ SESSION_GRACE: grace = "x": is not a duration; write text such as "30s", "5m" or
 	},
 }
 
+// A report is the same each time: a program may ask until the database is there.
+func TestCheckAgain(t *testing.T) {
+	project(t, map[string]string{
+		"config/session.toml":  "store = \"database\"\n",
+		"config/database.toml": "[connections.main]\ndriver = \"mysql\"\nhost = \"refused\"\ndatabase = \"app\"\n",
+	})
+	c := load(t, nil)
+	first := c.Check(t.Context())
+	again := c.Check(t.Context())
+	if first == nil || again == nil || first.Error() != again.Error() {
+		t.Errorf("got\n%v\nand then\n%v", first, again)
+	}
+	if m, err := c.Open(t.Context()); m != nil || err == nil || err.Error() != first.Error() {
+		t.Errorf("Open: got %v, %v", m, err)
+	}
+}
+
+// A missing file is told apart without looking at texts.
+func TestMissingFile(t *testing.T) {
+	project(t, nil)
+	if _, err := Load("config", WithEnv(nil)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want fs.ErrNotExist", err)
+	}
+}
+
 // TestMistakes compares whole reports, as a user reads them.
 func TestMistakes(t *testing.T) {
 	for _, tc := range mistakes {
@@ -365,13 +403,13 @@ func TestMistakes(t *testing.T) {
 					files[name] = text
 				}
 			}
-			project(t, files)
+			dir := project(t, files)
 			m, err := Open(t.Context(), "config", WithEnv(tc.environ))
 			if m != nil || err == nil {
 				t.Fatalf("Open: got a manager, want a report")
 			}
 			want := "session: " + strings.ReplaceAll(strings.TrimSpace(tc.want), "\n", "\nsession: ")
-			if got := err.Error(); got != want {
+			if got := strings.ReplaceAll(err.Error(), dir+"/", ""); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 			for _, e := range Mistakes(err) {

@@ -51,23 +51,25 @@ func passwordsIn(dsn string) []string {
 
 // scrub makes the text of a driver's error fit to be read. Drivers quote pieces of a
 // dsn that they do not understand; if a text could hold such a piece, it is dropped.
-func (c *connection) scrub(err error) string {
+func scrub(err error, secrets []string, dsns ...string) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer in time"
 	}
 	text := strings.TrimPrefix(err.Error(), "session: ")
-	secrets := c.secrets()
-	for _, s := range c.secrets() {
-		secrets = append(secrets, url.QueryEscape(s), url.PathEscape(s), strings.TrimPrefix(url.UserPassword("", s).String(), ":"))
-	}
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	all := slices.Clone(secrets)
 	for _, s := range secrets {
+		all = append(all, url.QueryEscape(s), url.PathEscape(s), strings.TrimPrefix(url.UserPassword("", s).String(), ":"))
+	}
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	for _, s := range all {
 		if s != "" {
 			text = strings.ReplaceAll(text, s, redacted)
 		}
 	}
-	if quotes(text, delicate(c.settings.text("dsn"))) {
-		return "the driver cannot use this dsn; its words are left out, because they quote from it"
+	for _, dsn := range dsns {
+		if quotes(text, delicate(dsn)) {
+			return "the driver cannot use this address; its words are left out, because they quote from it"
+		}
 	}
 	return text
 }

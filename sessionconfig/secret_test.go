@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -69,15 +70,19 @@ var secretTests = []struct {
 	{name: "option", database: "host = \"refused\"\n[connections.main.options]\nsslpassword = " + fmt.Sprintf("%q", secret)},
 	{name: "foreign", session: "store = \"vault\"\n[stores.vault]\npassword = " + fmt.Sprintf("%q", secret)},
 	{name: "foreign-variable", session: "store = \"vault\"", environ: []string{"SESSION_STORES__VAULT__PASSWORD=" + secret}},
+	{name: "foreign-tag", session: "store = \"vault\"", environ: []string{"SESSION_STORES__VAULT__ADDRESS=" + secret}},
 	{name: "foreign-misspelt", session: "store = \"vault\"\n[stores.vault]\npasword = " + fmt.Sprintf("%q", secret)},
 }
 
 // Wherever a secret is given, and whatever is wrong with it or beside it, no output
 // shows it.
 func TestSecretsAreNeverPrinted(t *testing.T) {
-	type vault struct{ Password string }
+	type vault struct {
+		Password string
+		Address  string `secret:"true"`
+	}
 	open := func(_ context.Context, v vault) (session.Store, error) {
-		return nil, fmt.Errorf("cannot unlock with %s", v.Password)
+		return nil, fmt.Errorf("cannot unlock %q with %s", v.Address, v.Password)
 	}
 	for _, tc := range secretTests {
 		t.Run(tc.name, func(t *testing.T) {
@@ -104,6 +109,9 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 			fmt.Fprintf(&out, "%v\n", err)
 			for _, e := range append(Mistakes(err), c.Warnings()...) {
 				fmt.Fprintf(&out, "%s %+v %v\n", e, []any{e.File, e.Variable, e.Key, e.Value, e.Reason, e.Hint}, e.Line)
+				if err := json.NewEncoder(&out).Encode(e); err != nil {
+					t.Fatal(err)
+				}
 			}
 			fmt.Fprintf(&out, "%+v\n", c.Values())
 			con, err := c.Connection("main")

@@ -94,24 +94,22 @@ func (s *settings) duration(key string) time.Duration {
 }
 func (s *settings) list(key string) []string { v, _ := s.values[key].([]string); return v }
 
-// mistake reports a value that is well-formed and wrong all the same.
+// refuse reports a value that is well-formed and wrong all the same. Only Load does
+// that: afterwards settings do not change.
+func (s *settings) refuse(l *loader, prefix, key, reason, hint string) {
+	s.bad[key] = true
+	l.add(s.mistake(prefix, key, reason, hint))
+}
+
+// mistake is a mistake about the value of a key, or about its default.
 func (s *settings) mistake(prefix, key, reason, hint string) *Error {
 	sp, _ := find(s.specs, key)
-	s.bad[key] = true
 	e, ok := s.entries[key]
 	if !ok && s.values[key] != nil {
 		e.text = sp.show(s.values[key])
 	}
 	m := e.mistake(prefix+key, sp.secret, "%s", reason)
 	m.Hint = hint
-	return m
-}
-
-// warning is a mistake that may be meant.
-func (s *settings) warning(key, reason, hint string) *Error {
-	bad := s.bad[key]
-	m := s.mistake("", key, reason, hint)
-	s.bad[key] = bad
 	return m
 }
 

@@ -69,16 +69,20 @@ func (c *Config) storeReadable() bool {
 	if c.settings.bad["store"] || !handedIn && !slices.Contains(builtin, name) {
 		return false
 	}
-	for key := range c.settings.bad {
-		if strings.HasPrefix(key, "stores."+name+".") {
+	// With a misspelt key the store would be opened at another place than was meant.
+	about := []string{"stores." + name + ".", variable(storesPrefix, name) + "__"}
+	if name == "database" {
+		con, err := c.Connection("")
+		if err != nil {
 			return false
 		}
+		about = append(about, con.details.prefix(), connectionPrefix+variable("", con.Name)+"__")
 	}
-	if name == "database" {
-		_, err := c.Connection("")
-		return err == nil
-	}
-	return true
+	return !slices.ContainsFunc(Mistakes(c.err), func(m *Error) bool {
+		return slices.ContainsFunc(about, func(prefix string) bool {
+			return strings.HasPrefix(m.Key, prefix) || strings.HasPrefix(m.Variable, prefix)
+		})
+	})
 }
 
 // openForeign lets a store of With be opened, and finds the lines of its mistakes.
@@ -99,20 +103,15 @@ func (c *Config) openForeign(ctx context.Context, name string) (session.Store, e
 		}
 	}
 	if len(all) == 0 {
-		m := c.settings.mistake("", "store", c.scrubForeign(f, err), "")
+		var secrets []string
+		for _, sp := range f.specs {
+			if sp.secret {
+				secrets = append(secrets, c.settings.text(sp.key))
+			}
+		}
+		m := c.settings.mistake("", "store", scrub(err, secrets, secrets...), "")
 		m.Err = err
 		all = append(all, m)
 	}
 	return nil, join(all)
-}
-
-// scrubForeign takes the secrets of the store's table out of a text.
-func (c *Config) scrubForeign(f foreign, err error) string {
-	con := connection{settings: settings{values: map[string]any{}}, options: map[string]entry{}}
-	for _, sp := range f.specs {
-		if sp.secret {
-			con.options["password "+sp.key] = entry{value: c.settings.text(sp.key)}
-		}
-	}
-	return con.scrub(err)
 }

@@ -26,7 +26,7 @@ func (c *Config) openFiles() (session.Store, error) {
 func (c *Config) storeDir() string {
 	path := filepath.FromSlash(c.settings.text("stores.file.path"))
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(c.root, path)
+		path = filepath.Join(c.base, path)
 	}
 	return path
 }
