@@ -205,14 +205,6 @@ func (a *app) path(elem ...string) string {
 	return filepath.Join(a.dir, p)
 }
 
-// rel is how a path is shown: from the folder of the run if it is below it.
-func (a *app) rel(p string) string {
-	if r, err := filepath.Rel(a.dir, p); err == nil && filepath.IsLocal(r) {
-		return r
-	}
-	return p
-}
-
 func exists(p string) bool {
 	_, err := os.Lstat(p)
 	return err == nil

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/expanse-go/session/sessionconfig"
 )
@@ -79,6 +81,36 @@ func TestStreamOfAPipeIsPlain(t *testing.T) {
 	if got, want := out.String(), "beam: warning: careful\n"; got != want {
 		t.Errorf("stderr = %q, want %q", got, want)
 	}
+}
+
+// On a terminal progress begins after a second, changes with what is said, and
+// leaves an empty line.
+func TestProgressOnATerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		a := &app{stderr: stream{Writer: &out, terminal: true}}
+		p := a.begin("working")
+		time.Sleep(patience / 2)
+		p.end()
+		if out.Len() != 0 {
+			t.Errorf("after half a second: %q, want nothing", out.String())
+		}
+		p = a.begin("working")
+		time.Sleep(2 * patience)
+		p.say("still working\x1b[2J")
+		time.Sleep(2 * patience)
+		p.end()
+		p.end()
+		got := out.String()
+		for _, want := range []string{"beam: working (1 s)", "beam: still working\ufffd[2J (3 s)"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("progress %q has no %q", got, want)
+			}
+		}
+		if !strings.HasSuffix(got, "\r\x1b[K") {
+			t.Errorf("progress %q does not clean up", got)
+		}
+	})
 }
 
 // What a command cannot write makes it fail.

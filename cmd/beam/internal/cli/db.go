@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"path/filepath"
 
 	"github.com/urfave/cli/v3"
 
@@ -10,7 +11,8 @@ import (
 	"github.com/expanse-go/session/sessionconfig"
 )
 
-// migrations is the folder of the migrations, from the folder of the application.
+// migrations is the folder of the migrations, from the folder of the application,
+// which is the one that holds the folder of the configuration.
 const migrations = "database/migrations"
 
 // runner opens the connection of the database store, whether or not that store
@@ -21,10 +23,11 @@ func (a *app) runner(ctx context.Context, cmd *cli.Command) (r *migrate.Runner, 
 		return nil, nil, err
 	}
 	// Whether there is anything to run is told before a database is made for it.
-	if err := migrate.Any(a.path(migrations)); err != nil {
+	dir := filepath.Join(c.Root(), migrations)
+	if err := migrate.Any(dir); err != nil {
 		return nil, nil, advise(err)
 	}
-	return a.open(ctx, c, a.path(migrations))
+	return a.open(ctx, c, dir)
 }
 
 // open is runner for a configuration and a folder.

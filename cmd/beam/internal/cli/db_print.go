@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"path/filepath"
 
 	"github.com/urfave/cli/v3"
 
@@ -21,7 +22,7 @@ func (a *app) dbPrint(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	var b bytes.Buffer
-	if err := migrate.Print(ctx, &b, dialects[conn.Dialect], a.path(migrations)); err != nil {
+	if err := migrate.Print(ctx, &b, dialects[conn.Dialect], filepath.Join(c.Root(), migrations)); err != nil {
 		return advise(err)
 	}
 	a.printf("%s", b.String())

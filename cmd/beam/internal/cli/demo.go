@@ -125,6 +125,5 @@ func openBrowser(url string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	go cmd.Wait()
-	return nil
+	return cmd.Process.Release()
 }

@@ -9,8 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"text/template"
 
 	"github.com/urfave/cli/v3"
@@ -24,27 +22,6 @@ modules. A file that is there already is kept as it is. Afterwards:
 
 //go:embed scaffold
 var scaffold embed.FS
-
-// initStores are the names of --stores. The first three are connections of the
-// database store; the others need no driver.
-var initStores = []string{"sqlite", "postgres", "mysql", "file", "memory", "null"}
-
-// drivers are the imports of the connections.
-var drivers = map[string]string{
-	"sqlite":   "modernc.org/sqlite",
-	"postgres": "github.com/jackc/pgx/v5/stdlib",
-	"mysql":    "github.com/go-sql-driver/mysql",
-}
-
-// A plan is what init was asked for.
-type plan struct {
-	Store      string   // the store in use: database, file, memory or null
-	Connection string   // the default connection
-	Drivers    []string // imports, sorted
-	Module     string
-	Command    string // the last element of Module
-	Version    string // of the library; "" for the latest
-}
 
 // A file is one file that init writes.
 type file struct {
@@ -87,71 +64,6 @@ func (a *app) initialize(ctx context.Context, cmd *cli.Command) error {
 	return nil
 }
 
-// plan turns --stores and --module into a plan.
-func (a *app) plan(cmd *cli.Command, stores, module string) (*plan, error) {
-	p := &plan{Connection: "sqlite", Module: module, Version: releasedVersion()}
-	names := strings.Split(stores, ",")
-	for i, name := range names {
-		name = strings.TrimSpace(name)
-		if name == "dict" {
-			name = "memory"
-		}
-		if name == "mariadb" {
-			name = "mysql"
-		}
-		if !slices.Contains(initStores, name) {
-			return nil, wrong(cmd, "unknown store %q in --stores; known are %s", name, strings.Join(initStores, ", "))
-		}
-		names[i] = name
-		if d, ok := drivers[name]; ok {
-			p.Drivers = append(p.Drivers, d)
-		}
-	}
-	p.Store = names[0]
-	if drivers[names[0]] != "" {
-		p.Store = "database"
-	}
-	if i := slices.IndexFunc(names, func(n string) bool { return drivers[n] != "" }); i >= 0 {
-		p.Connection = names[i]
-	}
-	slices.Sort(p.Drivers)
-	p.Drivers = slices.Compact(p.Drivers)
-	if p.Module == "" {
-		p.Module = moduleName(filepath.Base(a.dir))
-	}
-	if strings.ContainsAny(p.Module, " \t\r\n\"'`\\") {
-		return nil, wrong(cmd, "%q cannot be the name of a module", p.Module)
-	}
-	p.Command = p.Module[strings.LastIndex(p.Module, "/")+1:]
-	return p, nil
-}
-
-// moduleName makes a module name of a folder's name.
-func moduleName(folder string) string {
-	name := strings.Trim(strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
-		default:
-			return '-'
-		}
-	}, folder), "-._")
-	if name == "" {
-		return "app"
-	}
-	return name
-}
-
-// at is the version in the form that go get takes.
-func (p *plan) at() string {
-	if p.Version == "" {
-		return "@latest"
-	}
-	return "@" + p.Version
-}
-
 func render(name string, data any) (string, error) {
 	t, err := template.ParseFS(scaffold, "scaffold/"+name)
 	if err != nil {
@@ -166,6 +78,7 @@ func render(name string, data any) (string, error) {
 // look beforehand: nothing is ever overwritten, not even in a race.
 func (a *app) writeNew(f file) error {
 	name := a.path(f.name)
+	f.name = a.shorten(name)
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return cannotWrite(f.name, err)
 	}

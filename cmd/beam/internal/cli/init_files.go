@@ -45,5 +45,5 @@ func (a *app) initMigration(p *plan) error {
 	dialect := map[string]sqlstore.Dialect{
 		"sqlite": sqlstore.SQLite, "postgres": sqlstore.PostgreSQL, "mysql": sqlstore.MySQL,
 	}[p.Connection]
-	return a.writeMigrations(dialect, sqlstore.Config{})
+	return a.writeMigrations(a.path(migrations), dialect, sqlstore.Config{})
 }

@@ -27,19 +27,19 @@ func (a *app) makeSessionTable(_ context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	return a.writeMigrations(conn.Dialect, c.Table())
+	return a.writeMigrations(filepath.Join(c.Root(), migrations), conn.Dialect, c.Table())
 }
 
-// writeMigrations writes the steps that are not there yet. The files are named
+// writeMigrations writes the steps that are not yet in dir. The files are named
 // by the clock, as migrations of a team are; steps of one moment stay in order.
-func (a *app) writeMigrations(d sqlstore.Dialect, cfg sqlstore.Config) error {
+func (a *app) writeMigrations(dir string, d sqlstore.Dialect, cfg sqlstore.Config) error {
 	steps, err := sqlstore.Migrations(d, cfg)
 	if err != nil {
 		return err
 	}
 	now := time.Now().UTC()
 	for i, step := range steps {
-		there, err := a.migrationNamed(step.Name)
+		there, err := a.migrationNamed(dir, step.Name)
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func (a *app) writeMigrations(d sqlstore.Dialect, cfg sqlstore.Config) error {
 			continue
 		}
 		version := now.Add(time.Duration(i) * time.Second).Format("20060102150405")
-		name := filepath.Join(migrations, version+"_"+step.Name+".sql")
+		name := filepath.Join(dir, version+"_"+step.Name+".sql")
 		if err := a.writeNew(file{name, step.SQL, 0o644}); err != nil {
 			return err
 		}
@@ -59,13 +59,13 @@ func (a *app) writeMigrations(d sqlstore.Dialect, cfg sqlstore.Config) error {
 }
 
 // migrationNamed finds the file of a step, whatever its version.
-func (a *app) migrationNamed(name string) (string, error) {
-	entries, err := os.ReadDir(a.path(migrations))
+func (a *app) migrationNamed(dir, name string) (string, error) {
+	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	if err != nil {
-		return "", cannotRead(migrations, err)
+		return "", cannotRead(a.shorten(dir), err)
 	}
 	i := slices.IndexFunc(entries, func(e fs.DirEntry) bool {
 		version, rest, _ := strings.Cut(e.Name(), "_")
@@ -74,13 +74,14 @@ func (a *app) migrationNamed(name string) (string, error) {
 	if i < 0 {
 		return "", nil
 	}
-	return filepath.Join(migrations, entries[i].Name()), nil
+	return filepath.Join(dir, entries[i].Name()), nil
 }
 
 // alreadyThere is success: the command may be run by every script of a
 // deployment. A file for another database would fail later, so that is told now.
 func (a *app) alreadyThere(name, want string, d sqlstore.Dialect) error {
-	got, err := os.ReadFile(a.path(name))
+	got, err := os.ReadFile(name)
+	name = a.shorten(name)
 	if err != nil {
 		return cannotRead(name, err)
 	}
