@@ -106,6 +106,12 @@ database = "data/app.db"
 	if v := value(t, c, "connections.my-connection.host"); v.Value != `"db.example"` || v.Variable != "DB_CONNECTIONS__MY_CONNECTION__HOST" {
 		t.Errorf("got %+v", v)
 	}
+	if v := value(t, c, "connections.my-connection.port"); v.Value != "3306" || !v.Default {
+		t.Errorf("got %+v", v)
+	}
+	if v := value(t, c, "stores.database.connection"); v.Value != `"my-connection"` || !v.Default {
+		t.Errorf("got %+v", v)
+	}
 	if v := value(t, c, "connections.my-connection.password"); v.Value != "[redacted]" || !v.Secret || v.Origin.Line != 6 {
 		t.Errorf("got %+v", v)
 	}

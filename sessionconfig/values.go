@@ -1,7 +1,10 @@
 package sessionconfig
 
 import (
+	"strconv"
 	"time"
+
+	"github.com/expanse-go/session/sqlstore"
 )
 
 // A Value is one setting with its effective value and where that came from.
@@ -31,6 +34,9 @@ func (c *Config) Values() []Value {
 		if d, ok := c.derived(sp.key); ok {
 			v.Value = sp.show(d)
 		}
+		if con, _ := c.storeConnection(); v.Default && con != nil && sp.key == "stores.database.connection" {
+			v.Value = literal(con.name)
+		}
 		v.File = sessionFile
 		all = append(all, v)
 	}
@@ -51,6 +57,9 @@ func (c *connection) values() []Value {
 			continue
 		}
 		v := c.settings.value(sp, c.prefix(), prefix)
+		if v.Default && sp.key == "port" {
+			v.Value = strconv.Itoa(c.port())
+		}
 		v.File = databaseFile
 		all = append(all, v)
 	}
@@ -73,9 +82,10 @@ func (c *connection) applies(key string) bool {
 		return true
 	}
 	switch key {
-	case "database", "host", "port", "user", "password":
-		isServer := c.dialect() != "sqlite" || key == "database"
-		return isServer && !c.settings.given("dsn")
+	case "host", "port", "user", "password":
+		return c.dialect() != sqlstore.SQLite && !c.settings.given("dsn")
+	case "database":
+		return !c.settings.given("dsn")
 	case "dsn":
 		return false
 	}
