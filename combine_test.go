@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/expanse-go/session"
-	"github.com/expanse-go/session/memstore"
 )
 
 // An outcome is how one of many requests ended.
@@ -356,46 +355,120 @@ func TestTakeIsExactlyOnce(t *testing.T) {
 	}
 }
 
-// TestFiftyOfFifty: requests that all loaded the same version each set a key of their
-// own and increment a counter; nothing is lost, in one process and in two.
-func TestFiftyOfFifty(t *testing.T) {
-	stores := map[string]func() session.Store{
-		"spy":      func() session.Store { return newSpyStore() },
-		"memstore": func() session.Store { return memstore.New(memstore.Config{}) },
+// TestLostAnswer: the store did what it was asked, or did not, and the answer is an
+// error all the same. Whatever the truth is, each Update counts once.
+func TestLostAnswer(t *testing.T) {
+	lost := errors.New("connection reset")
+	tests := []struct {
+		name    string
+		op      string // whose first call goes wrong
+		applied bool
+		answer  error
+		loads   int  // how many loads after that fail as well
+		other   bool // another process writes in between
+		f       handler
+		n       int64
+	}{
+		{"update applied", "update", true, lost, 0, false, add, 2},
+		{"update not applied", "update", false, lost, 0, false, add, 2},
+		{"update applied, and another one after it", "update", true, lost, 0, true, add, 3},
+		{"update not applied, but another one", "update", false, lost, 0, true, add, 3},
+		{"update applied, then tried again by the driver", "update", true, session.ErrConflict, 0, false, add, 2},
+		{"conflict", "update", false, session.ErrConflict, 0, true, add, 3},
+		{"create applied", "create", true, lost, 0, false, startAnew, 1},
+		{"create applied, and the store stays away", "create", true, lost, 1, false, startAnew, 1},
+		{"create not applied", "create", false, lost, 1, false, startAnew, 1},
+		{"create collides", "create", false, session.ErrConflict, 0, false, startAnew, 1},
+		{"delete applied", "delete", true, lost, 0, false, startAnew, 1},
+		{"delete not applied", "delete", false, lost, 0, false, startAnew, 1},
 	}
-	const requests, rounds = 50, 100
-	for name, open := range stores {
-		for _, managers := range []int{1, 2} {
-			t.Run(fmt.Sprintf("%s, %d managers", name, managers), func(t *testing.T) {
-				t.Parallel()
-				store := open()
-				rigs := []*rig{newRigOn(t, store), newRigOn(t, store)}[:managers]
-				for round := range rounds {
-					b := rigs[0].signedUp(t, "x")
-					gate := newGate()
-					var wg sync.WaitGroup
-					for i := range requests {
-						wg.Go(func() {
-							g := rigs[i%managers]
-							g.visit(g.with(g.token(b)), func(w http.ResponseWriter, r *http.Request, s *session.Session) {
-								s.Set(fmt.Sprintf("keys.k%d", i), i)
-								add(w, r, s)
-								gate.pass()
-							}).expect(t, http.StatusOK, 0)
-						})
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newRig(t)
+				b := g.signedUp(t, "x")
+				g.visit(b, add)
+				second := newRigOn(t, g.spy)
+				loads, seen := c.loads, false
+				wrong := func(op string) error {
+					switch {
+					case op == c.op && !seen:
+						if seen = true; c.other {
+							g.spy.hook(nil, nil)
+							second.visit(g.with(g.token(b)), add)
+						}
+						return c.answer
+					case op == "load" && seen && loads > 0:
+						loads--
+						return lost
 					}
-					for range requests {
-						<-gate.reached
-					}
-					close(gate.open)
-					wg.Wait()
-					got := rigs[0].data(t, rigs[0].token(b))
-					keys, _ := got["keys"].(map[string]any)
-					if len(keys) != requests || got["n"] != int64(requests) {
-						t.Fatalf("round %d: %d keys and %v, want %d of each", round, len(keys), got["n"], requests)
-					}
+					return nil
 				}
+				if c.applied {
+					g.spy.hook(func(op string, _ session.ID) error {
+						if op != "load" {
+							return nil
+						}
+						return wrong(op)
+					}, func(op string, _ session.ID, err error) error {
+						return errors.Join(err, wrong(op))
+					})
+				} else {
+					g.spy.hook(func(op string, _ session.ID) error { return wrong(op) }, nil)
+				}
+				g.visit(b, c.f).expect(t, http.StatusOK, map[bool]int{true: 0, false: 1}[c.op == "update"])
+				g.spy.hook(nil, nil)
+				equal(t, "n", g.data(t, g.token(b))["n"], any(c.n))
+				equal(t, "records", len(g.spy.all()), 1)
+				g.visit(b, add).expect(t, http.StatusOK, 0)
+			})
+		})
+	}
+}
+
+// startAnew logs out and begins a new session, whose ID is told before it is stored.
+func startAnew(w http.ResponseWriter, r *http.Request, s *session.Session) {
+	s.Invalidate()
+	add(w, r, s)
+}
+
+// TestConflictsAreReplayed: what another process has stored meanwhile stays, and the
+// event tells of it.
+func TestConflictsAreReplayed(t *testing.T) {
+	g := newRig(t)
+	second := newRigOn(t, g.spy)
+	b := g.signedUp(t, "x")
+	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+		for range 3 {
+			second.visit(g.with(g.token(b)), func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+				add(w, r, s)
+				s.Append("list", "fast")
+				s.Remove("data")
 			})
 		}
-	}
+		session.Update(s, "n", func(n int) int { return n + 10 })
+		s.Append("list", "slow")
+		s.Set("mine.too", true)
+	}).expect(t, http.StatusOK, 0)
+	equal(t, "events", g.kinds(), "replayed")
+	equal(t, "data", fmt.Sprint(g.data(t, g.token(b))), "map[list:[fast fast fast slow] mine:map[too:true] n:13]")
+}
+
+// TestEndlessConflict ends with the deadline: 503, and nothing stored.
+func TestEndlessConflict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		b := g.signedUp(t, "x")
+		g.spy.hook(func(op string, _ session.ID) error {
+			if op == "update" {
+				return session.ErrConflict
+			}
+			return nil
+		}, nil)
+		start := time.Now()
+		rep := g.visit(b, add)
+		rep.expect(t, http.StatusServiceUnavailable, 0)
+		equal(t, "Retry-After", rep.Header().Get("Retry-After"), "2")
+		equal(t, "time", time.Since(start), 5*time.Second)
+	})
 }

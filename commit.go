@@ -110,8 +110,10 @@ func (s *Session) replay(d draft) (draft, error) {
 	return d, nil
 }
 
-// create stores a new record. An id that is taken was made by this very commit,
-// whose answer got lost, or is a collision, which gets another id.
+// create stores a new record. If one of its ID is there, it was made by this very
+// commit, whose answer got lost, or it is a collision, and another ID is taken.
+// After an error the same record is tried again, so that no second one is left
+// behind.
 func (m *Manager) create(ctx context.Context, s *Session, d draft) (*http.Cookie, error) {
 	if s.sealed {
 		return nil, ErrCommitted
@@ -119,39 +121,48 @@ func (m *Manager) create(ctx context.Context, s *Session, d draft) (*http.Cookie
 	if err := m.checkSize(&d, nil); err != nil {
 		return nil, err
 	}
-	id := s.newID
+	rec, sec := m.newRecord(s, &d, s.newID)
 	for try := 0; ; try++ {
-		if id.IsZero() {
-			id = randomID()
-		}
-		sec, now := randomSecret(), m.cfg.Now()
-		d.digest, d.rotatedAt = digestOf(m.cfg.cookieName, id, &sec), now.UnixNano()
-		d.ring = nil
-		d.remember(s.commitID())
-		rec := Record{
-			ID: id, Version: 1, Owner: d.owner, Client: s.client,
-			CreatedAt: now.UTC(), LastActivity: now.UTC(), ExpiresAt: m.cfg.expires(&d, now, now).UTC(),
-			Data: encodeEnvelope(&d.envelope, d.doc),
-		}
 		err := m.store.Create(ctx, rec)
+		collision := false
 		if err != nil {
-			if stored, lerr := m.store.Load(ctx, id); lerr == nil && string(stored.Data) == string(rec.Data) {
+			stored, lerr := m.store.Load(ctx, rec.ID)
+			switch {
+			case lerr == nil && string(stored.Data) == string(rec.Data):
 				err = nil
+			case lerr == nil:
+				collision = true
 			}
 		}
 		switch {
 		case err == nil:
 			m.startSweeper()
 			s.committed(rec, d)
-			s.presented, s.token, s.previous = d.digest, newToken(id, &sec), false
-			m.event(ctx, Event{Kind: EventCreated, ID: id, Owner: d.owner})
-			return m.cfg.cookie(s.token, &d, rec.CreatedAt, now), nil
-		case errors.Is(err, ErrConflict) && try < maxTries:
-			id = ID{}
-		case errors.Is(err, ErrFull), try >= maxTries, !pause(ctx, try):
-			return nil, m.storeFailed(ctx, "create", id, err)
+			s.presented, s.token, s.previous = d.digest, newToken(rec.ID, &sec), false
+			m.event(ctx, Event{Kind: EventCreated, ID: rec.ID, Owner: d.owner})
+			return m.cfg.cookie(s.token, &d, rec.CreatedAt, rec.CreatedAt), nil
+		case errors.Is(err, ErrFull), try >= maxTries, !collision && !pause(ctx, try):
+			return nil, m.storeFailed(ctx, "create", rec.ID, err)
+		case collision:
+			rec, sec = m.newRecord(s, &d, randomID())
 		}
 	}
+}
+
+// newRecord makes the record of a draft, and the secret of its token.
+func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
+	if id.IsZero() {
+		id = randomID()
+	}
+	sec, now := randomSecret(), m.cfg.Now().UTC()
+	d.digest, d.rotatedAt = digestOf(m.cfg.cookieName, id, &sec), now.UnixNano()
+	d.ring = nil
+	d.remember(s.commitID())
+	return Record{
+		ID: id, Version: 1, Owner: d.owner, Client: s.client,
+		CreatedAt: now, LastActivity: now, ExpiresAt: m.cfg.expires(d, now, now).UTC(),
+		Data: encodeEnvelope(&d.envelope, d.doc),
+	}, sec
 }
 
 // remove deletes a record, and tries again after an error: a logout that failed

@@ -110,7 +110,7 @@ func (c *checker) cookie(s *settings) {
 	case k.DangerouslyDropHostPrefix:
 		prefix = "__Secure-"
 	}
-	s.cookieName = c.cookieName(k.Name, prefix)
+	s.cookieName = c.cookieName(k.Name, prefix, k.DangerouslyAllowScript)
 
 	free := k.DangerouslyDropHostPrefix || k.DangerouslyAllowHTTP
 	if k.Path != "/" && !free {
@@ -145,7 +145,7 @@ func (c *checker) cookie(s *settings) {
 // cookieName joins prefix and name. A name that brings a prefix of its own must
 // bring the one that the other settings give it; browsers compare prefixes
 // without case.
-func (c *checker) cookieName(name, prefix string) string {
+func (c *checker) cookieName(name, prefix string, script bool) string {
 	for _, p := range []string{"__Host-Http-", "__Host-", "__Secure-", "__Http-"} {
 		if len(name) >= len(p) && strings.EqualFold(name[:len(p)], p) {
 			own := "__Secure-"
@@ -154,6 +154,9 @@ func (c *checker) cookieName(name, prefix string) string {
 			}
 			if own != prefix {
 				c.refuse("Cookie.Name", name, "its prefix contradicts the dangerous switches; leave the prefix out, the right one is added")
+			}
+			if script && strings.HasSuffix(p, "Http-") {
+				c.refuse("Cookie.Name", name, "browsers refuse the prefix without HttpOnly; leave it out, or remove DangerouslyAllowScript")
 			}
 			prefix = ""
 			break

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 
@@ -415,38 +414,60 @@ func TestCommitOutlivesTheClient(t *testing.T) {
 	equal(t, "data", g.data(t, g.token(b))["data"], any("after"))
 }
 
-// TestTransportFree is Load, NewContext and Commit without a request.
-func TestTransportFree(t *testing.T) {
+// TestRecovererInside: an Update function that panics when it is run again panics in
+// the handler's write. A recoverer below the middleware answers, and nothing of the
+// request is stored.
+func TestRecovererInside(t *testing.T) {
 	g := newRig(t)
-	s, err := g.Load(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx := session.NewContext(t.Context(), s)
-	for _, from := range []func(context.Context) (*session.Session, error){session.From, g.From} {
-		if got, err := from(ctx); got != s || err != nil {
-			t.Errorf("From = %p, %v, want %p", got, err, s)
+	b := g.signedUp(t, "x")
+	rep := b.send(g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic in the write")
+			}
+			http.Error(w, "recovered", http.StatusInternalServerError)
+		}()
+		s, _ := session.From(r.Context())
+		s.Set("other", 1)
+		first := true
+		session.Update(s, "n", func(n int) int {
+			if !first {
+				panic("test")
+			}
+			first = false
+			return n + 1
+		})
+		g.visit(g.with(g.token(b)), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("fast", 1) })
+		io.WriteString(w, "page")
+	})))
+	rep.expect(t, http.StatusInternalServerError, 0)
+	equal(t, "body", rep.Body.String(), "recovered\n")
+	equal(t, "values", len(g.data(t, g.token(b))), 2)
+	equal(t, "log", g.log(), "")
+}
+
+// TestLoginDuringTheCommit: another goroutine of the request asks for a new token
+// when the answer is on its way. It cannot be told to the client, so nothing is done.
+func TestLoginDuringTheCommit(t *testing.T) {
+	for name, rotate := range rotations {
+		g := newRig(t)
+		b := g.signedUp(t, "x")
+		rep := g.visit(b, func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+			s.Set("a", 1)
+			g.spy.hook(func(op string, _ session.ID) error {
+				if op == "update" {
+					g.spy.hook(nil, nil)
+					rotate(s)
+				}
+				return nil
+			}, nil)
+			io.WriteString(w, "page")
+		})
+		rep.expect(t, http.StatusOK, 0)
+		equal(t, name+": events", g.kinds(), "late")
+		s, err := g.Load(t.Context(), session.Token(g.token(b)))
+		if err != nil || s.Owner() != "" || len(s.All()) != 2 {
+			t.Errorf("%s: owner %q, data %v, %v", name, s.Owner(), s.All(), err)
 		}
-	}
-	if _, err := newRig(t).From(ctx); !errors.Is(err, session.ErrNoSession) {
-		t.Errorf("another manager's From = %v, want ErrNoSession", err)
-	}
-	var tokens []string
-	for i := range 3 {
-		s.Append("list", i)
-		c, err := g.Commit(ctx, s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c != nil {
-			tokens = append(tokens, c.Value)
-		}
-	}
-	equal(t, "cookies", len(tokens), 1)
-	if got := g.data(t, tokens[0])["list"]; !slices.Equal(got.([]any), []any{int64(0), int64(1), int64(2)}) {
-		t.Errorf("list = %v", got)
-	}
-	if _, err := newRig(t).Commit(ctx, s); err == nil {
-		t.Error("Commit of another manager's session: no error")
 	}
 }
