@@ -80,6 +80,17 @@ var raceFaults = []fault{
 			return r, err
 		}
 	}},
+	{"Load/parallel-update", "Load reads the owner before the rest", func(f *faulty) {
+		f.load = func(ctx context.Context, id session.ID) (session.Record, error) {
+			before, ok := f.get(id)
+			gap()
+			r, err := f.mem.Load(ctx, id)
+			if ok && err == nil {
+				r.Owner = before.Owner
+			}
+			return r, err
+		}
+	}},
 	{"Delete/parallel-update", "Update looks, then inserts or replaces", func(f *faulty) {
 		f.update = func(ctx context.Context, r session.Record) error {
 			if _, ok := f.get(r.ID); !ok {

@@ -1,11 +1,14 @@
 package storecheck
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/expanse-go/session"
 )
@@ -21,6 +24,7 @@ var parallelClauses = []Clause{
 	{Name: "Create/parallel", Rule: "each method is atomic: of several Creates of one ID one succeeds", check: createParallel},
 	{Name: "Update/parallel", Rule: "each method is atomic: of several Updates of one version one succeeds, the others return ErrConflict", check: updateParallel},
 	{Name: "Update/counter", Rule: "each method is atomic: a counter that many increase by Load and Update is exact", check: updateCounter},
+	{Name: "Load/parallel-update", Rule: "each method is atomic: a Load returns a record as one Update has written it", check: loadParallelUpdate},
 	{Name: "Delete/parallel-update", Rule: "a late Update of a record that was deleted must fail, however close they are", check: deleteParallelUpdate},
 	{Name: "Store/parallel", Rule: "all methods may be called by many goroutines at once", check: storeParallel},
 }
@@ -131,6 +135,51 @@ func (p *probe) increase(s session.Store, r session.Record) error {
 		}
 		r.Version = 0
 	}
+}
+
+// loadParallelUpdate writes the same number into several fields, again and again,
+// while others look whether a record has different ones.
+func loadParallelUpdate(p *probe) error {
+	const updates, loads = 24, 500
+	number := func(r session.Record, n int) session.Record {
+		r.Owner = strconv.Itoa(n)
+		r.Client.UserAgent = strconv.Itoa(n)
+		r.Data = bytes.Repeat([]byte{byte('a' + n)}, 1+100*n)
+		r.ExpiresAt = p.now.Add(time.Hour + time.Duration(n)*time.Second)
+		return r
+	}
+	first, err := p.create(number(p.record(), 0))
+	if err != nil {
+		return err
+	}
+	var written atomic.Bool
+	return cmp.Or(parallel(4, func(i int) error {
+		if i == 0 {
+			defer written.Store(true)
+			r, err := first, error(nil)
+			for n := 1; n <= updates && err == nil; n++ {
+				r, err = p.update(number(r, n))
+			}
+			return err
+		}
+		for range loads {
+			if written.Load() {
+				return nil
+			}
+			r, err := p.load(first.ID)
+			if err != nil {
+				return fmt.Errorf("while another updates the record: %w", err)
+			}
+			n, err := strconv.Atoi(r.Owner)
+			if err != nil || n < 0 || n > updates {
+				return fmt.Errorf("while another updates the record: Owner %q was never written", r.Owner)
+			}
+			if err := diff(r, number(r, n)); err != nil {
+				return fmt.Errorf("while another updates the record, by what Owner says: %w", err)
+			}
+		}
+		return nil
+	})...)
 }
 
 func deleteParallelUpdate(p *probe) error {
