@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3/lock"
@@ -86,8 +87,9 @@ func mysqlLockName(ctx context.Context, conn *sql.Conn) (string, error) {
 // the transaction, and goose runs one for each migration. The file is not
 // removed: who waits for it has it open already.
 type fileLocker struct {
-	path   string
-	unlock func()
+	path    string
+	unlock  func()
+	waiting sync.WaitGroup // for the lock, abandoned ones included
 }
 
 var _ lock.SessionLocker = (*fileLocker)(nil)
@@ -100,16 +102,16 @@ func (l *fileLocker) SessionLock(ctx context.Context, _ *sql.Conn) error {
 		err    error
 	}
 	got := make(chan result, 1)
-	go func() {
+	l.waiting.Go(func() {
 		unlock, err := lockedfile.MutexAt(l.path).Lock()
 		got <- result{unlock, err}
-	}()
+	})
 	abandon := func(err error) error {
-		go func() {
+		l.waiting.Go(func() {
 			if r := <-got; r.err == nil {
 				r.unlock()
 			}
-		}()
+		})
 		return err
 	}
 	timeout := time.NewTimer(lockTimeout)

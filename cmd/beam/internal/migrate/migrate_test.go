@@ -179,6 +179,7 @@ func TestFileLockExcludesAndCancels(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The abandoned waiter gives the lock back as soon as it gets it.
+	waiter.waiting.Wait()
 	if err := waiter.SessionLock(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
