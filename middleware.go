@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -80,13 +82,19 @@ func from(v any) (*Session, error) {
 // NewContext returns a context in which From finds the session, for transports
 // other than the middleware.
 func NewContext(ctx context.Context, s *Session) context.Context {
-	return &sessionContext{ctx, s}
+	return &sessionContext{Context: ctx, s: s}
 }
 
 type sessionContext struct {
 	context.Context
+	opaque
 	s *Session
 }
+
+// opaque keeps a token out of a log to which somebody prints a context.
+type opaque struct{}
+
+func (opaque) Format(f fmt.State, _ rune) { io.WriteString(f, "context of a session") }
 
 func (c *sessionContext) Value(key any) any {
 	switch k := key.(type) {
@@ -146,6 +154,7 @@ func DefaultError(w http.ResponseWriter, _ *http.Request, err error) {
 // request's context as well, which saves an allocation.
 type exchange struct {
 	context.Context
+	opaque
 	m     *Manager
 	r     *http.Request
 	w     http.ResponseWriter

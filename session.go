@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"io"
 	"iter"
 	"math/rand/v2"
 	"slices"
@@ -287,6 +288,16 @@ func (s *Session) IsNew() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fresh()
+}
+
+// Format writes "session" and the ID, whatever the verb, so that a session that is
+// logged by accident shows neither its data nor its token (CVE-2023-20866).
+func (s *Session) Format(f fmt.State, _ rune) {
+	if s == nil {
+		io.WriteString(f, "session <nil>")
+		return
+	}
+	fmt.Fprintf(f, "session %v", s.ID())
 }
 
 // ExpiresAt returns when the session ends unless it is used again.
