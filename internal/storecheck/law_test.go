@@ -27,8 +27,8 @@ func TestLaw(t *testing.T) {
 // that nobody would think of, and faults in what only the law looks at.
 func TestLawFaults(t *testing.T) {
 	for what, broken := range map[string]func(*faulty){
-		"the fourth update of an owned record has a byte too many": updated(func(_ *faulty, r *session.Record) {
-			if r.Version == 4 && r.Owner != "" {
+		"the third update of a record of Ana has a byte too many": updated(func(_ *faulty, r *session.Record) {
+			if r.Version == 3 && r.Owner == "Ana" {
 				r.Data = append(r.Data, 0)
 			}
 		}),
