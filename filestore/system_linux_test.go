@@ -47,7 +47,7 @@ func TestOpenAsAnotherUser(t *testing.T) {
 	}
 }
 
-// TestLockOfARemovedFile removes a lock file while a writer waits for it: the
+// TestLockOfARemovedFile replaces a lock file while a writer waits for it: the
 // writer must end up with the lock of the new file, which others will ask for.
 func TestLockOfARemovedFile(t *testing.T) {
 	s, dir := open(t)
@@ -72,6 +72,7 @@ func TestLockOfARemovedFile(t *testing.T) {
 	if err := os.Remove(name); err != nil {
 		t.Fatal(err)
 	}
+	write(t, name, "") // as the next writer does
 	release()
 	got := <-locked
 	if got.err != nil {
