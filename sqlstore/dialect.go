@@ -44,10 +44,9 @@ type dialect struct {
 	tries     int
 
 	// prune deletes expired records in one statement, given the hour, the instant
-	// and a limit. Where it is empty, expired finds and locks them, to be deleted
-	// by key in the same transaction.
-	prune   string
-	expired string
+	// and a limit. Where it is empty, expired finds and locks them, to be deleted by
+	// key in the same transaction.
+	prune, expired string
 
 	together grouping
 

@@ -15,20 +15,20 @@ import (
 // A group lets writers of different sessions that wait at the same time commit
 // together. A commit waits for the disk, and one wait can serve many.
 //
-// Who finds a free slot writes straight through, at the cost of one uncontended lock.
-// Everybody else waits in the queue. Who gives up a slot hands it to the first in the
-// queue, the next leader, who yields the processor once, so that others who are about
-// to write join the queue, then takes all of them into one batch, and tells each its
-// own result. While batches come out longer than one write, who finds a free slot
-// leads as well, or every second commit would carry a single write.
+// One writer has the turn. Who finds it free writes straight through, at the cost of
+// one uncontended lock. Everybody else waits in the queue. Who has written hands the
+// turn to the first in the queue, the next leader, who yields the processor once, so
+// that others who are about to write join the queue, then takes all of them into one
+// batch, and tells each its own result. While batches come out longer than one write,
+// who finds the turn free leads as well, or every second commit would carry a single
+// write.
 //
 // The group knows nothing of versions or of sessions: it changes when writes happen,
 // never what they mean.
 type group struct {
-	slots int // how many may write at once
-
-	// patience is how long a writer stays in the queue before it writes alone: one
-	// that hangs on a dead connection must not stop the others. Zero: no limit.
+	// patience is how long a writer may keep the turn before one that waits takes it
+	// away: who hangs, on a lock or a dead connection, must not stop the others.
+	// Zero: no limit, where only one can write anyway.
 	patience time.Duration
 
 	takes  func(op) bool
@@ -37,26 +37,27 @@ type group struct {
 	batch  func(context.Context, []*write) // sets the result of each
 
 	mu      sync.Mutex
-	active  int      // slots in use
-	queue   []*write // empty while a slot is free
-	crowded bool     // the last batch was longer than one write
+	holder  *write    // who has the turn; nil: it is free
+	since   time.Time // when holder got it
+	queue   []*write  // empty while the turn is free
+	crowded bool      // the last batch was longer than one write
 }
 
 // waiting is the part of a write that belongs to its group.
 type waiting struct {
 	deadline time.Time // of the writer's context; zero: none
-	turn     chan turn // capacity 1: who sends never waits
+	told     chan news // capacity 1: who sends never waits
 	result   error
 }
 
-// A turn is what a waiting writer is told.
-type turn int
+// News is what ends a writer's wait.
+type news int
 
 const (
-	done  turn = iota // result is the outcome
+	done  news = iota // result is the outcome
 	alone             // write it yourself, outside of the group
-	lead              // the slot is yours
-	gone              // nothing: its context ended while it waited
+	lead              // the turn is yours
+	gone              // your context ended
 )
 
 // errAlone is the result of a write that its batch did not store, for whatever
@@ -74,27 +75,32 @@ const (
 // waits withdraws; once it is taken into a batch, it waits for the outcome.
 func (g *group) do(ctx context.Context, w *write) error {
 	g.mu.Lock()
-	if g.active < g.slots && !g.crowded {
-		g.active++
+	free := g.holder == nil
+	if free {
+		g.holder, g.since = w, time.Now()
+	}
+	if free && !g.crowded {
 		g.mu.Unlock()
-		defer g.release()
+		defer g.release(w)
 		return g.single(ctx, w)
 	}
 	w.deadline, _ = ctx.Deadline()
-	w.turn = make(chan turn, 1)
-	if g.active < g.slots {
-		g.active++
-		g.mu.Unlock()
-		return g.lead(ctx, w)
+	w.told = make(chan news, 1)
+	if !free {
+		g.queue = append(g.queue, w)
 	}
-	g.queue = append(g.queue, w)
 	g.mu.Unlock()
 
-	switch g.wait(ctx, w) {
+	n := lead
+	if !free {
+		n = g.wait(ctx, w)
+	}
+	if n == lead {
+		n = g.lead(ctx, w)
+	}
+	switch n {
 	case gone:
 		return ctx.Err()
-	case lead:
-		return g.lead(ctx, w)
 	case alone:
 		return g.single(ctx, w)
 	default:
@@ -102,84 +108,105 @@ func (g *group) do(ctx context.Context, w *write) error {
 	}
 }
 
-// wait returns what the writer is told, or what it decides when its context or its
-// patience ends before that.
-func (g *group) wait(ctx context.Context, w *write) turn {
+// wait returns what the writer is told, or what it decides when its context ends, or
+// when somebody has the turn for too long.
+func (g *group) wait(ctx context.Context, w *write) news {
 	var enough <-chan time.Time
+	var timer *time.Timer
 	if g.patience > 0 {
-		timer := time.NewTimer(g.patience)
+		timer = time.NewTimer(g.patience)
 		defer timer.Stop()
 		enough = timer.C
 	}
-	select {
-	case t := <-w.turn:
-		return t
-	case <-ctx.Done():
-		if g.withdraw(w) {
-			return gone
-		}
-	case <-enough:
-		if g.withdraw(w) {
-			return alone
+	for {
+		select {
+		case n := <-w.told:
+			return n
+		case <-ctx.Done():
+			if g.withdraw(w) {
+				return gone
+			}
+			return <-w.told
+		case <-enough:
+			if g.takeOver(w) {
+				return lead
+			}
+			timer.Reset(g.patience)
 		}
 	}
-	return <-w.turn
 }
 
-// withdraw takes w out of the queue; it fails if somebody else already did.
+// withdraw takes w out of the queue. It fails if somebody else already did.
 func (g *group) withdraw(w *write) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	i := slices.Index(g.queue, w)
-	if i < 0 {
+	return g.leave(w)
+}
+
+// takeOver takes w out of the queue and gives it the turn, if the holder has had it
+// for too long.
+func (g *group) takeOver(w *write) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	if now.Sub(g.since) < g.patience || !g.leave(w) {
 		return false
 	}
-	g.queue = slices.Delete(g.queue, i, i+1)
+	g.holder, g.since = w, now
 	return true
 }
 
-// release hands the slot to the first in the queue.
-func (g *group) release() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.queue) == 0 {
-		g.active--
-		return
+func (g *group) leave(w *write) bool {
+	i := slices.Index(g.queue, w)
+	if i >= 0 {
+		g.queue = slices.Delete(g.queue, i, i+1)
 	}
-	next := g.queue[0]
-	g.queue = slices.Delete(g.queue, 0, 1)
-	next.turn <- lead
+	return i >= 0
 }
 
-// lead writes w and those that wait with it.
-func (g *group) lead(ctx context.Context, w *write) error {
-	defer g.release()
-	if err := ctx.Err(); err != nil {
-		return err
+// release hands the turn to the first in the queue, unless w has lost it meanwhile.
+func (g *group) release(w *write) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.holder != w {
+		return
+	}
+	g.holder = nil
+	if len(g.queue) > 0 {
+		g.holder, g.since = g.queue[0], time.Now()
+		g.queue = slices.Delete(g.queue, 0, 1)
+		g.holder.told <- lead
+	}
+}
+
+// lead writes w and those that wait with it, and returns what that means for w. What
+// the batch left out of w is written after the turn is given up.
+func (g *group) lead(ctx context.Context, w *write) news {
+	defer g.release(w)
+	if ctx.Err() != nil {
+		return gone
 	}
 	runtime.Gosched()
 	batch := g.gather(w)
-	if len(batch) == 1 {
-		return g.single(ctx, w)
-	}
 	for _, w := range batch {
 		w.result = errAlone // holds if a driver panics
 	}
+	if len(batch) == 1 {
+		w.result = g.single(ctx, w)
+		return done
+	}
 	defer func() {
 		for _, follower := range batch[1:] {
-			follower.turn <- outcome(follower)
+			follower.told <- outcome(follower)
 		}
 	}()
-	ctxBatch, cancel := batchContext(ctx, batch)
+	ctx, cancel := batchContext(ctx, batch)
 	defer cancel()
-	g.batch(ctxBatch, batch)
-	if outcome(w) == alone {
-		return g.single(ctx, w)
-	}
-	return w.result
+	g.batch(ctx, batch)
+	return outcome(w)
 }
 
-func outcome(w *write) turn {
+func outcome(w *write) news {
 	if w.result == errAlone {
 		return alone
 	}
@@ -226,10 +253,9 @@ func batchContext(ctx context.Context, batch []*write) (context.Context, context
 func newGroup(s *Store) *group {
 	switch s.names.dialect.together {
 	case inTransaction:
-		// SQLite has one writer, so one slot loses nothing: it replaces the wait for
-		// the file's lock, which is unfair and may last for many commits.
+		// SQLite has one writer at a time, so waiting for the turn replaces the wait
+		// for the file's lock, which is unfair and may last for many commits.
 		return &group{
-			slots:  1,
 			takes:  func(op) bool { return true },
 			fits:   func([]*write, *write) bool { return true },
 			single: s.writeAlone,
@@ -237,8 +263,7 @@ func newGroup(s *Store) *group {
 		}
 	case inStatement:
 		return &group{
-			// A second slot halves the batches: measured, it gains nothing.
-			slots:    1,
+			// Two turns at once halve the batches: measured, they gain nothing.
 			patience: 100 * time.Millisecond,
 			takes:    func(o op) bool { return o == opUpdate },
 			fits:     otherIDs,
@@ -341,7 +366,7 @@ func (s *Store) updateMany(ctx context.Context, batch []*write) (map[session.ID]
 	ids, err := scanIDs(stmt.QueryContext(ctx, args...))
 	stored := make(map[session.ID]bool, len(ids))
 	for _, id := range ids {
-		stored[session.ID(id.([]byte))] = true
+		stored[id] = true
 	}
 	return stored, err
 }

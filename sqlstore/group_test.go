@@ -21,7 +21,6 @@ type fakeDB struct {
 
 func (f *fakeDB) group() *group {
 	return &group{
-		slots:  1,
 		takes:  func(op) bool { return true },
 		fits:   otherIDs,
 		single: func(ctx context.Context, w *write) error { return f.call(w)[0] },
@@ -108,8 +107,8 @@ func TestGroupTakesAllThatWait(t *testing.T) {
 			t.Errorf("took %v, want 2s", took)
 		}
 		f.want(t, "a", "bcde")
-		if g.active != 0 || len(g.queue) != 0 {
-			t.Errorf("afterwards %d slots are in use and %d writers wait", g.active, len(g.queue))
+		if g.holder != nil || len(g.queue) != 0 {
+			t.Errorf("afterwards the turn is taken: %t, and %d writers wait", g.holder != nil, len(g.queue))
 		}
 	})
 }
@@ -189,36 +188,86 @@ func TestGroupWriterWaitsOnceTaken(t *testing.T) {
 	})
 }
 
-// A leader whose own context has ended passes the slot on.
+// A leader whose own context has ended passes the turn on.
 func TestGroupLeaderGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeDB{}
 		g := f.group()
-		g.active = 1 // as if by somebody else
 		ctx, cancel := context.WithCancel(t.Context())
-		w := &write{waiting: waiting{turn: make(chan turn, 1)}}
 		cancel()
-		if err := g.lead(ctx, w); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want context.Canceled", err)
+		w := &write{}
+		g.holder = w
+		if n := g.lead(ctx, w); n != gone {
+			t.Errorf("got news %v, want that it is gone", n)
 		}
-		if g.active != 0 {
-			t.Error("the slot is still in use")
+		if g.holder != nil {
+			t.Error("the turn is still taken")
 		}
 		f.want(t)
 	})
 }
 
+// If somebody has the turn for too long, one that waits takes it away and leads; the
+// one that hung disturbs nobody when it returns.
 func TestGroupPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeDB{}
 		g := f.group()
 		g.patience = 100 * time.Millisecond
-		began := time.Now()
-		start(t.Context(), g, "ab")()
-		if took := time.Since(began); took != 1100*time.Millisecond {
-			t.Errorf("took %v, want 1.1s: the second writes alone after 0.1s", took)
+		hung := make(chan error)
+		single := g.single
+		g.single = func(ctx context.Context, w *write) error {
+			if w.rec.ID[0] == 'a' {
+				return <-hung
+			}
+			return single(ctx, w)
 		}
-		f.want(t, "a", "b")
+		began := time.Now()
+		first := start(t.Context(), g, "a")
+		others := start(t.Context(), g, "bcd")
+		others()
+		if took := time.Since(began); took != 1100*time.Millisecond {
+			t.Errorf("took %v, want 1.1s: the second takes over after 0.1s", took)
+		}
+		start(t.Context(), g, "e")()
+		slices.Sort(f.calls[0]) // any of them may be the one
+		f.want(t, "bcd", "e")
+		g.mu.Lock()
+		g.holder = new(write)
+		g.mu.Unlock()
+		hung <- session.ErrConflict
+		if err := first()['a']; err != session.ErrConflict {
+			t.Errorf("got %v, want its own result", err)
+		}
+		if g.holder == nil {
+			t.Error("the one that hung gave up another one's turn")
+		}
+	})
+}
+
+// A leader whose own write the batch left out gives up the turn, and answers its
+// followers, before it writes alone: its row may be locked for long.
+func TestGroupLeaderLeftOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeDB{results: map[byte]error{'b': errAlone}}
+		g := f.group()
+		hung := make(chan error)
+		single := g.single
+		g.single = func(ctx context.Context, w *write) error {
+			if w.rec.ID[0] == 'b' {
+				return <-hung
+			}
+			return single(ctx, w)
+		}
+		first := start(t.Context(), g, "a")
+		leader := start(t.Context(), g, "b")
+		followers := start(t.Context(), g, "cd")
+		first()
+		followers()
+		start(t.Context(), g, "e")()
+		hung <- nil
+		leader()
+		f.want(t, "a", "bcd", "e")
 	})
 }
 
@@ -242,8 +291,8 @@ func TestGroupSurvivesPanic(t *testing.T) {
 		if got := <-caught; got != "driver" {
 			t.Errorf("got panic %v, want that of the driver", got)
 		}
-		if g.active != 0 {
-			t.Error("the slot is still in use")
+		if g.holder != nil {
+			t.Error("the turn is still taken")
 		}
 		f.want(t, "a", "c")
 	})

@@ -40,12 +40,15 @@ func (w *write) pruneArgs() []any {
 // pruneLocked is for databases whose DELETE cannot choose its rows by the same table:
 // it locks expired records, skipping those that are locked, and deletes them by key.
 // READ COMMITTED keeps it from locking the gaps between them, too.
+//
+// It deletes one at a time: given a list of keys, MySQL scans a small table, and then
+// waits for every lock in it.
 func (s *Store) pruneLocked(ctx context.Context, w *write) error {
 	expired, err := s.prepared(ctx, s.text.expired)
 	if err != nil {
 		return err
 	}
-	deleteBatch, err := s.prepared(ctx, s.text.deleteBatch)
+	remove, err := s.prepared(ctx, s.text.delete)
 	if err != nil {
 		return err
 	}
@@ -55,34 +58,36 @@ func (s *Store) pruneLocked(ctx context.Context, w *write) error {
 	}
 	defer tx.Rollback() // does nothing after Commit
 	ids, err := scanIDs(tx.StmtContext(ctx, expired).QueryContext(ctx, w.pruneArgs()...))
-	if err != nil || len(ids) == 0 {
+	if err != nil {
 		return err
 	}
-	n := len(ids)
-	for len(ids) < pruneBatch { // the statement has a fixed number of parameters
-		ids = append(ids, ids[0])
-	}
-	if _, err := tx.StmtContext(ctx, deleteBatch).ExecContext(ctx, ids...); err != nil {
-		return err
+	remove = tx.StmtContext(ctx, remove)
+	for _, id := range ids {
+		if _, err := remove.ExecContext(ctx, id[:]); err != nil {
+			return err
+		}
 	}
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	w.pruned = n
+	w.pruned = len(ids)
 	return nil
 }
 
-func scanIDs(rows *sql.Rows, err error) ([]any, error) {
+// scanIDs reads the rows of a query whose only column is the ID.
+func scanIDs(rows *sql.Rows, err error) ([]session.ID, error) {
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var ids []any
+	var ids []session.ID
 	for rows.Next() {
-		var id []byte
-		if err := rows.Scan(&id); err != nil {
+		var raw []byte
+		if err := rows.Scan(&raw); err != nil {
 			return nil, err
 		}
+		var id session.ID
+		copy(id[:], raw)
 		ids = append(ids, id)
 	}
 	return ids, rows.Err()

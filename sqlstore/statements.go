@@ -11,7 +11,7 @@ import (
 type texts struct {
 	load, exists                   string
 	create, update, delete, touch  string
-	prune, expired, deleteBatch    string
+	prune, expired                 string
 	list, listOwner, listAnonymous string
 }
 
@@ -30,7 +30,6 @@ func newTexts(n names) texts {
 			"WHERE id = ? AND (last_activity < ? OR expires_at < ?)"),
 		prune:         n.text(d.prune),
 		expired:       n.text(d.expired),
-		deleteBatch:   n.text("DELETE FROM {table} WHERE id IN (?" + strings.Repeat(", ?", pruneBatch-1) + ")"),
 		list:          n.text(page + " ORDER BY id LIMIT ?"),
 		listOwner:     n.text(page + " AND owner = ? AND owner <> '' ORDER BY id LIMIT ?"),
 		listAnonymous: n.text(page + " AND owner = '' ORDER BY id LIMIT ?"),

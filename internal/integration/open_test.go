@@ -40,10 +40,10 @@ type place struct {
 }
 
 var databases = []database{
-	{"sqlite-modernc", sqlstore.SQLite, "sqlite", sqliteFile("sqlite", "?_pragma=busy_timeout(5000)")},
+	{"sqlite-modernc", sqlstore.SQLite, "sqlite", sqliteFile("sqlite", "?_pragma=busy_timeout(100)")},
 	{"sqlite-modernc-bare", sqlstore.SQLite, "sqlite", sqliteFile("sqlite", "")},
 	{"sqlite-modernc-memory", sqlstore.SQLite, "sqlite", sqliteMemory("sqlite")},
-	{"sqlite-mattn", sqlstore.SQLite, "sqlite3", sqliteFile("sqlite3", "")},
+	{"sqlite-mattn", sqlstore.SQLite, "sqlite3", sqliteFile("sqlite3", "?_busy_timeout=100")},
 	{"sqlite-mattn-memory", sqlstore.SQLite, "sqlite3", sqliteMemory("sqlite3")},
 	{"postgres-pgx", sqlstore.PostgreSQL, "pgx", postgresSchema("pgx")},
 	{"postgres-pq", sqlstore.PostgreSQL, "postgres", postgresSchema("postgres")},
@@ -194,4 +194,3 @@ func mustExec(tb testing.TB, db *sql.DB, statement string, args ...any) {
 		tb.Fatalf("%s: %v", statement, err)
 	}
 }
-

@@ -1,0 +1,288 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/sqlstore"
+)
+
+// Sixteen writers at once, round after round: most succeed, some are stale, some
+// write what is gone, and some create. Whatever shares a transaction or a statement,
+// each learns its own outcome, and exactly that is stored.
+func TestEachWriterGetsItsOwnResult(t *testing.T) {
+	each(t, all, func(t *testing.T, d database) {
+		s := d.store(t)
+		ctx := t.Context()
+		const writers, rounds = 16, 20
+		id := func(round, writer int) session.ID { return session.ID{1, byte(round), byte(writer)} }
+		for w := range writers {
+			mustCreate(t, s, session.Record{ID: id(0, w)})
+		}
+		for round := 1; round <= rounds; round++ {
+			var wg sync.WaitGroup
+			for w := range writers {
+				wg.Go(func() {
+					data := fmt.Append(nil, round, w)
+					r := session.Record{ID: id(0, w), Version: uint64(round), Data: data}
+					err, want := error(nil), error(nil)
+					switch (round + w) % 8 {
+					default:
+						err = s.Update(ctx, r)
+					case 5:
+						r.Version += 7
+						err, want = s.Update(ctx, r), session.ErrConflict
+					case 6:
+						r.ID = session.ID{2, byte(w)}
+						err, want = s.Update(ctx, r), session.ErrNotFound
+					case 7:
+						err = s.Create(ctx, session.Record{ID: id(round, w), Data: data})
+					}
+					if err != want {
+						t.Errorf("round %d, writer %d: got %v, want %v", round, w, err, want)
+					}
+					if (round+w)%8 >= 5 { // its own record is one version behind
+						if err := s.Update(ctx, session.Record{ID: id(0, w), Version: uint64(round), Data: data}); err != nil {
+							t.Errorf("round %d, writer %d: %v", round, w, err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+		}
+		for w := range writers {
+			r, err := s.Load(ctx, id(0, w))
+			if want := fmt.Sprint(rounds, w); err != nil || r.Version != rounds+1 || string(r.Data) != want {
+				t.Errorf("writer %d: got version %d with %q (%v), want %d with %q", w, r.Version, r.Data, err, rounds+1, want)
+			}
+		}
+	})
+}
+
+// Many writers of one record: exactly one of each version's wins.
+func TestOneVersionIsTakenOnce(t *testing.T) {
+	each(t, all, func(t *testing.T, d database) {
+		s := d.store(t)
+		mustCreate(t, s, session.Record{ID: session.ID{1}})
+		for version := uint64(1); version <= 10; version++ {
+			var wg sync.WaitGroup
+			results := make([]error, 16)
+			for w := range results {
+				wg.Go(func() {
+					results[w] = s.Update(t.Context(), session.Record{ID: session.ID{1}, Version: version})
+				})
+			}
+			wg.Wait()
+			won := 0
+			for _, err := range results {
+				if err == nil {
+					won++
+				} else if err != session.ErrConflict {
+					t.Errorf("got %v, want a conflict", err)
+				}
+			}
+			if won != 1 {
+				t.Errorf("version %d was taken by %d writers", version, won)
+			}
+		}
+	})
+}
+
+func isPostgres(d database) bool { return d.dialect == sqlstore.PostgreSQL }
+
+// A row that somebody keeps locked holds up its own writer only.
+func TestLockedRowHoldsUpNobodyElse(t *testing.T) {
+	each(t, isPostgres, func(t *testing.T, d database) {
+		p := d.place(t)
+		db := p.connect(t)
+		cfg := p.table(t, db, d.dialect)
+		s := open(t, db, d.dialect, cfg)
+		ids := make([]session.ID, 16)
+		for i := range ids {
+			ids[i] = session.ID{byte(i + 1)}
+			mustCreate(t, s, session.Record{ID: ids[i]})
+		}
+		tx, err := db.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback()
+		if _, err := tx.Exec("SELECT 1 FROM "+quoted(d.dialect, cfg)+" WHERE id = $1 FOR UPDATE", ids[0][:]); err != nil {
+			t.Fatal(err)
+		}
+		stuck, giveUp := context.WithCancel(t.Context())
+		defer giveUp()
+		locked := make(chan error, 1)
+		var others sync.WaitGroup
+		for i, id := range ids {
+			if i == 0 {
+				go func() { locked <- s.Update(stuck, session.Record{ID: id, Version: 1}) }()
+				continue
+			}
+			others.Go(func() {
+				for version := range uint64(10) {
+					if err := s.Update(t.Context(), session.Record{ID: id, Version: version + 1}); err != nil {
+						t.Errorf("%s: %v", id, err)
+					}
+				}
+			})
+		}
+		others.Wait() // hangs, and so fails, if the locked one stops them
+		giveUp()
+		if err := <-locked; !errors.Is(err, context.Canceled) {
+			t.Errorf("writer of the locked row: got %v, want context.Canceled", err)
+		}
+	})
+}
+
+// A batch that the database refuses for one record's sake is written one by one.
+func TestSpoiledBatch(t *testing.T) {
+	notMySQL := func(d database) bool { return d.dialect != sqlstore.MySQL } // it has no batches
+	each(t, notMySQL, func(t *testing.T, d database) {
+		p := d.place(t)
+		db := p.connect(t)
+		cfg := p.table(t, db, d.dialect)
+		s := open(t, db, d.dialect, cfg)
+		const writers = 16
+		for w := range writers {
+			mustCreate(t, s, session.Record{ID: session.ID{byte(w + 1)}})
+		}
+		// A unique index is a rule that a batch can break and its members cannot know.
+		mustExec(t, db, "CREATE UNIQUE INDEX one_address ON "+quoted(d.dialect, cfg)+" (address) WHERE address <> ''")
+		for round := range uint64(10) {
+			var wg sync.WaitGroup
+			results := make([]error, writers)
+			for w := range writers {
+				wg.Go(func() {
+					r := session.Record{ID: session.ID{byte(w + 1)}, Version: round + 1}
+					if w%8 == 0 { // two of them want the same address, in the first round
+						r.Client.Address = "127.0.0.1"
+					}
+					results[w] = s.Update(t.Context(), r)
+				})
+			}
+			wg.Wait()
+			failed := 0
+			for w, err := range results {
+				var se *session.StoreError
+				if w%8 == 0 && errors.As(err, &se) {
+					failed++
+					if err := s.Update(t.Context(), session.Record{ID: session.ID{byte(w + 1)}, Version: round + 1}); err != nil {
+						t.Fatal(err)
+					}
+				} else if err != nil {
+					t.Errorf("round %d, writer %d: %v", round, w, err)
+				}
+			}
+			if failed != 1 {
+				t.Errorf("round %d: %d writers were refused, want 1", round, failed)
+			}
+		}
+	})
+}
+
+// A writer that hangs up leaves the others alone, whether it waited, led or followed.
+func TestWritersHangUp(t *testing.T) {
+	each(t, all, func(t *testing.T, d database) {
+		s := d.store(t)
+		const writers = 16
+		for w := range writers {
+			mustCreate(t, s, session.Record{ID: session.ID{byte(w + 1)}})
+		}
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				id := session.ID{byte(w + 1)}
+				for version := uint64(1); version <= 20; {
+					ctx, cancel := context.WithCancel(t.Context())
+					if w%2 == 0 {
+						go cancel()
+					}
+					err := s.Update(ctx, session.Record{ID: id, Version: version})
+					cancel()
+					switch {
+					case err == nil:
+						version++
+					case w%2 == 1:
+						t.Errorf("writer %d, who did not hang up: %v", w, err)
+						return
+					default:
+						// Stored or not, or stored only now: a server may carry out what its
+						// client no longer waits for. So write for certain.
+						if err := raise(t.Context(), s, id, 1); err != nil {
+							t.Errorf("writer %d: %v", w, err)
+							return
+						}
+						r, err := s.Load(t.Context(), id)
+						if err != nil || r.Version <= version || r.Version > version+2 {
+							t.Errorf("writer %d: got version %d, %v, want one or two above %d", w, r.Version, err, version)
+							return
+						}
+						version = r.Version
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// A pool of one connection, which readers and writers want at the same time.
+func TestPoolOfOne(t *testing.T) {
+	each(t, all, func(t *testing.T, d database) {
+		p := d.place(t)
+		p.conns = 1
+		db := p.connect(t)
+		s := open(t, db, d.dialect, p.table(t, db, d.dialect))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var wg sync.WaitGroup
+		for w := range 16 {
+			id := session.ID{byte(w + 1)}
+			mustCreate(t, s, session.Record{ID: id})
+			wg.Go(func() {
+				for range 10 {
+					r, err := s.Load(ctx, id)
+					if err == nil {
+						err = s.Update(ctx, r)
+					}
+					if err == nil {
+						err = s.Touch(ctx, id, time.Now(), time.Now())
+					}
+					if err != nil {
+						t.Errorf("writer %d: %v", w, err)
+						return
+					}
+				}
+			})
+		}
+		for range 3 {
+			n := 0
+			for r, err := range s.List(ctx) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := s.Load(ctx, r.ID); err != nil { // inside of the loop
+					t.Fatal(err)
+				}
+				n++
+			}
+			if n != 16 {
+				t.Errorf("listed %d records, want 16", n)
+			}
+		}
+		wg.Wait()
+	})
+}
+
+func mustCreate(tb testing.TB, s session.Store, r session.Record) {
+	tb.Helper()
+	if err := s.Create(context.Background(), r); err != nil {
+		tb.Fatal(err)
+	}
+}

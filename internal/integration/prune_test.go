@@ -1,0 +1,132 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/sqlstore"
+)
+
+// Two pruners on two pools take a thousand records between them, each record once,
+// and leave all that live.
+func TestPrunersShareTheWork(t *testing.T) {
+	each(t, all, func(t *testing.T, d database) {
+		p := d.place(t)
+		db := p.connect(t)
+		cfg := p.table(t, db, d.dialect)
+		a := open(t, db, d.dialect, cfg)
+		if p.dsn != ":memory:" {
+			db = p.connect(t)
+		}
+		b := open(t, db, d.dialect, cfg)
+		now := time.Now()
+		const expired, alive = 450, 50
+		for i := range expired + alive {
+			at := now.Add(-time.Duration(1 + rand.N(int64(10*time.Hour))))
+			if i >= expired {
+				at = now.Add(time.Duration(rand.N(int64(10 * time.Hour)))) // the first may be now itself
+			}
+			mustCreate(t, a, session.Record{ID: session.ID{1, byte(i), byte(i >> 8)}, ExpiresAt: at})
+		}
+		var wg sync.WaitGroup
+		var pruned [2]int
+		for i, s := range []session.Pruner{a, b} {
+			wg.Go(func() {
+				n, err := s.Prune(t.Context(), now, 10*expired)
+				if err != nil {
+					t.Error(err)
+				}
+				pruned[i] = n
+			})
+		}
+		wg.Wait()
+		if got := pruned[0] + pruned[1]; got != expired {
+			t.Errorf("pruned %d and %d, want %d in all", pruned[0], pruned[1], expired)
+		}
+		n := 0
+		for r, err := range a.List(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.ExpiresAt.Before(now) {
+				t.Errorf("%s expired at %v and is still there", r.ID, r.ExpiresAt)
+			}
+			n++
+		}
+		if n != alive {
+			t.Errorf("%d records are left, want %d", n, alive)
+		}
+	})
+}
+
+func TestPruneIsBounded(t *testing.T) {
+	each(t, all, func(t *testing.T, d database) {
+		s := d.store(t)
+		now := time.Now()
+		for i := range 250 {
+			mustCreate(t, s, session.Record{ID: session.ID{1, byte(i)}, ExpiresAt: now.Add(-time.Minute)})
+		}
+		for _, c := range []struct{ limit, want int }{{-1, 0}, {0, 0}, {1, 1}, {120, 120}, {129, 129}, {10, 0}} {
+			if got, err := s.Prune(t.Context(), now, c.limit); err != nil || got != c.want {
+				t.Errorf("limit %d: got %d, %v, want %d", c.limit, got, err, c.want)
+			}
+		}
+	})
+}
+
+// A record that somebody is writing is not waited for.
+func TestPruneSkipsLockedRecords(t *testing.T) {
+	servers := func(d database) bool { return !isSQLite(d) }
+	each(t, servers, func(t *testing.T, d database) {
+		p := d.place(t)
+		db := p.connect(t)
+		cfg := p.table(t, db, d.dialect)
+		s := open(t, db, d.dialect, cfg)
+		now := time.Now()
+		for i := range 10 {
+			mustCreate(t, s, session.Record{ID: session.ID{byte(i + 1)}, ExpiresAt: now.Add(-time.Minute)})
+		}
+		tx, err := db.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback()
+		parameter := "?"
+		if isPostgres(d) {
+			parameter = "$1"
+		}
+		id := session.ID{3}
+		if _, err := tx.Exec("UPDATE "+quoted(d.dialect, cfg)+" SET version = 7 WHERE id = "+parameter, id[:]); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		if n, err := s.Prune(ctx, now, 100); err != nil || n != 9 {
+			t.Errorf("got %d, %v, want 9: one is locked", n, err)
+		}
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.Prune(ctx, now, 100); err != nil || n != 1 {
+			t.Errorf("got %d, %v, want the one that was locked", n, err)
+		}
+	})
+}
+
+func TestClosedStore(t *testing.T) {
+	each(t, all, func(t *testing.T, d database) {
+		s := d.store(t)
+		mustCreate(t, s, session.Record{ID: session.ID{1}})
+		if err := errors.Join(s.Close(), s.Close()); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Load(t.Context(), session.ID{1}); !errors.Is(err, sqlstore.ErrClosed) {
+			t.Errorf("got %v, want that the store is closed", err)
+		}
+	})
+}

@@ -1,0 +1,164 @@
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/sqlstore"
+)
+
+// A spy is a connector whose connections note each statement that is executed, and
+// each transaction. It shows only prepared statements to the store, so whatever is
+// not prepared, or not noted, fails.
+type spy struct {
+	driver.Connector
+
+	mu  sync.Mutex
+	log []string
+}
+
+func (s *spy) note(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log = append(s.log, strings.ToLower(strings.Fields(text)[0]))
+}
+
+// during returns what f causes.
+func (s *spy) during(f func()) []string {
+	s.mu.Lock()
+	s.log = nil
+	s.mu.Unlock()
+	f()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.log)
+}
+
+func (s *spy) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := s.Connector.Connect(ctx)
+	return &spyConn{c, s}, err
+}
+
+type spyConn struct {
+	driver.Conn
+	spy *spy
+}
+
+func (c *spyConn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
+	s, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, text)
+	return &spyStmt{s, text, c.spy}, err
+}
+
+func (c *spyConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	c.spy.note("begin")
+	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
+}
+
+func (c *spyConn) CheckNamedValue(v *driver.NamedValue) error {
+	if checker, ok := c.Conn.(driver.NamedValueChecker); ok {
+		return checker.CheckNamedValue(v)
+	}
+	return driver.ErrSkip
+}
+
+type spyStmt struct {
+	driver.Stmt
+	text string
+	spy  *spy
+}
+
+func (s *spyStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	s.spy.note(s.text)
+	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+}
+
+func (s *spyStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	s.spy.note(s.text)
+	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+}
+
+// connector opens the driver's connections without its registration.
+type connector struct {
+	driver.Driver
+	dsn string
+}
+
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if d, ok := c.Driver.(driver.DriverContext); ok {
+		made, err := d.OpenConnector(c.dsn)
+		if err != nil {
+			return nil, err
+		}
+		return made.Connect(ctx)
+	}
+	return c.Driver.Open(c.dsn)
+}
+
+type spyConnector struct{ connector }
+
+func (c spyConnector) Driver() driver.Driver { return c.connector.Driver }
+
+func (d database) spiedStore(t *testing.T) (*sqlstore.Store, *spy) {
+	t.Helper()
+	p := d.place(t)
+	plain := p.connect(t)
+	cfg := p.table(t, plain, d.dialect)
+	s := &spy{Connector: spyConnector{connector{plain.Driver(), p.dsn}}}
+	db := sql.OpenDB(s)
+	t.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1)
+	store, err := sqlstore.New(db, d.dialect, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return store, s
+}
+
+func TestStatementsPerCall(t *testing.T) {
+	// A database in memory is another one for the spy.
+	onDisk := func(d database) bool { return !strings.HasSuffix(d.name, "-memory") }
+	each(t, onDisk, func(t *testing.T, d database) {
+		store, spy := d.spiedStore(t)
+		ctx := t.Context()
+		now := time.Now()
+		r := session.Record{ID: session.ID{1}, Owner: "ada", ExpiresAt: now, LastActivity: now, Data: []byte("x")}
+		moved := r
+		moved.Version = 1
+		gone := session.Record{ID: session.ID{2}, Version: 1}
+		for _, c := range []struct {
+			call string
+			f    func() error
+			err  error
+			want string
+		}{
+			{"Create", func() error { return store.Create(ctx, r) }, nil, "insert"},
+			{"Create again", func() error { return store.Create(ctx, r) }, session.ErrConflict, "insert"},
+			{"Load", func() error { _, err := store.Load(ctx, r.ID); return err }, nil, "select"},
+			{"Load absent", func() error { _, err := store.Load(ctx, gone.ID); return err }, session.ErrNotFound, "select"},
+			{"Update", func() error { return store.Update(ctx, moved) }, nil, "update"},
+			{"Update stale", func() error { return store.Update(ctx, moved) }, session.ErrConflict, "update select"},
+			{"Update absent", func() error { return store.Update(ctx, gone) }, session.ErrNotFound, "update select"},
+			{"Touch", func() error { return store.Touch(ctx, r.ID, now.Add(1), now.Add(1)) }, nil, "update"},
+			{"Touch absent", func() error { return store.Touch(ctx, gone.ID, now, now) }, nil, "update"},
+			{"Delete", func() error { return store.Delete(ctx, r.ID) }, nil, "delete"},
+			{"Delete absent", func() error { return store.Delete(ctx, r.ID) }, nil, "delete"},
+		} {
+			var err error
+			got := spy.during(func() { err = c.f() })
+			if err != c.err {
+				t.Errorf("%s: got error %v, want %v", c.call, err, c.err)
+			}
+			if got := strings.Join(got, " "); got != c.want {
+				t.Errorf("%s: got statements %q, want %q", c.call, got, c.want)
+			}
+		}
+	})
+}
