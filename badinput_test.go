@@ -18,7 +18,7 @@ import (
 )
 
 // TestMalformedCookie: no store sees it, nothing of it is adopted, and nobody gets a
-// 500 for it.
+// 500 for it (CVE-2024-3400 began with a cookie that became a file name).
 func TestMalformedCookie(t *testing.T) {
 	g := newRig(t)
 	good := g.token(g.signedUp(t, "mine"))
@@ -166,7 +166,8 @@ func TestStoreDown(t *testing.T) {
 }
 
 // TestCorruptRecord: whatever bits are flipped and wherever it ends, the visitor gets
-// an empty session, an event tells of it, and nothing panics.
+// an empty session, an event tells of it, nothing panics, and no other decoder has a
+// try (CVE-2026-39324, CVE-2018-15133).
 func TestCorruptRecord(t *testing.T) {
 	g := newRig(t)
 	b := newBrowser()
@@ -325,7 +326,8 @@ func TestLoweredLimit(t *testing.T) {
 	low.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Remove("big"); s.Set("more", 1) }).expect(t, http.StatusOK, 0)
 }
 
-// TestCrossOrigin is the matrix of what a browser may be made to do.
+// TestCrossOrigin is the matrix of what a browser may be made to do (CVE-2025-24358,
+// CVE-2025-46721, CVE-2025-47910).
 func TestCrossOrigin(t *testing.T) {
 	const site, origin = "Sec-Fetch-Site", "Origin"
 	tests := []struct {

@@ -26,7 +26,7 @@ func attributes(t *testing.T, rep reply) string {
 }
 
 // TestCookieAttributes, of the cookie that begins a session and of the one that ends
-// it: a browser deletes only what it is told in the same words.
+// it: a browser deletes only what it is told in the same words (CVE-2026-34454).
 func TestCookieAttributes(t *testing.T) {
 	tests := []struct {
 		name   string
