@@ -11,15 +11,17 @@ import (
 
 // An Info describes a stored session to administrators and to its owner.
 type Info struct {
-	ID              ID        `json:"id"`
-	Version         uint64    `json:"version"`
-	Owner           string    `json:"owner,omitempty"`
-	Client          Client    `json:"client"`
-	CreatedAt       time.Time `json:"created_at"`
-	LastActivity    time.Time `json:"last_activity"`
-	ExpiresAt       time.Time `json:"expires_at"`
-	AuthenticatedAt time.Time `json:"authenticated_at,omitzero"`
-	Bytes           int       `json:"bytes"` // of the document
+	ID      ID     `json:"id"`              // public, for [Manager.Revoke]
+	Version uint64 `json:"version"`         // how often it was written
+	Owner   string `json:"owner,omitempty"` // "" while anonymous
+	Client  Client `json:"client"`          // where it was last written from
+
+	CreatedAt       time.Time `json:"created_at"`                // of the record; a login does not change it
+	LastActivity    time.Time `json:"last_activity"`             // at most Config.TouchEvery ago when it was last used
+	ExpiresAt       time.Time `json:"expires_at"`                // unless it is used again
+	AuthenticatedAt time.Time `json:"authenticated_at,omitzero"` // of the last Login; zero if there was none
+
+	Bytes int `json:"bytes"` // of the document
 
 	doc []byte
 }

@@ -63,6 +63,7 @@ type StoreError struct {
 	Err error
 }
 
+// Error names the operation, the record and the cause.
 func (e *StoreError) Error() string {
 	if e.ID.IsZero() {
 		return fmt.Sprintf("session: store: %s: %v", e.Op, e.Err)
@@ -76,11 +77,12 @@ func (e *StoreError) Unwrap() error { return e.Err }
 // A TypeError says that the value at a path does not fit the type that was asked
 // for.
 type TypeError struct {
-	Path string
+	Path string // as it was asked for
 	Want string // the Go type asked for
 	Err  error  // what the decoder said
 }
 
+// Error names the path, the type and what the decoder said.
 func (e *TypeError) Error() string {
 	return fmt.Sprintf("session: value at %q is not of type %s: %v", e.Path, e.Want, e.Err)
 }
@@ -90,11 +92,12 @@ func (e *TypeError) Unwrap() error { return e.Err }
 
 // A ValueError says which value could not be stored, and why.
 type ValueError struct {
-	Path string
+	Path string // as it was given
 	Type string // the Go type of the value
 	Err  error
 }
 
+// Error names the type, the path and the reason.
 func (e *ValueError) Error() string {
 	return fmt.Sprintf("session: cannot store the %s at %q: %v", e.Type, e.Path, e.Err)
 }
@@ -109,6 +112,7 @@ type ConfigError struct {
 	Reason string // what is wrong, and what to do
 }
 
+// Error names the field, its value and what to do.
 func (e *ConfigError) Error() string {
 	return fmt.Sprintf("session: Config.%s = %v: %s", e.Field, e.Value, e.Reason)
 }

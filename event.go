@@ -4,11 +4,11 @@ import "time"
 
 // An Event tells what happened to a session. It holds no secret.
 type Event struct {
-	Kind  EventKind
-	Time  time.Time
-	ID    ID     // zero if no session is concerned
-	Owner string // "" if the session is anonymous or unknown
-	Err   error  // the cause, for the kinds that have one
+	Kind  EventKind // what happened
+	Time  time.Time // when, by the manager's clock
+	ID    ID        // zero if no session is concerned
+	Owner string    // "" if the session is anonymous or unknown
+	Err   error     // the cause, for the kinds that have one
 }
 
 // EventKind is what happened.

@@ -26,8 +26,8 @@ type Record struct {
 	// application records that (see [Config.Client]).
 	Client Client
 
-	CreatedAt    time.Time
-	LastActivity time.Time
+	CreatedAt    time.Time // of the record
+	LastActivity time.Time // of the last write or touch
 
 	// ExpiresAt is the first instant at which the session is over. Only the
 	// manager judges it: a store returns an expired record like any other, and

@@ -14,8 +14,8 @@ import (
 
 // A Connection is one [connections.NAME] of database.toml.
 type Connection struct {
-	Name    string
-	Dialect sqlstore.Dialect
+	Name    string           // as in database.toml
+	Dialect sqlstore.Dialect // of its driver
 
 	// Address says where the database is, without secrets: "app@127.0.0.1:5432/shop",
 	// the path of a file, or "dsn" if a dsn says it all.

@@ -20,8 +20,8 @@ type Value struct {
 	// Variable is the environment variable that sets the key.
 	Variable string
 
-	Origin  Origin
-	Default bool // nobody set it
+	Origin  Origin // where the value comes from
+	Default bool   // nobody set it
 	Secret  bool
 }
 

@@ -9,10 +9,11 @@ import (
 
 // A SchemaError says that the table is not the one that the store asks for.
 type SchemaError struct {
-	Table    string
+	Table    string   // with its schema, if it has one
 	Problems []string // sorted; empty if the table is missing
 }
 
+// Error names the table, what is wrong with it, and the command that makes it.
 func (e *SchemaError) Error() string {
 	const command = "beam make session-table && beam db migrate"
 	if len(e.Problems) == 0 {

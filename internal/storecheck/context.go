@@ -79,12 +79,22 @@ func contextCreate(p *probe) error {
 			if err == nil {
 				return fmt.Errorf("Create says nil, but then Load: %w", loadErr)
 			}
-			return nil
+			return p.settle(r)
 		}
 		want := model
 		want.ID = r.ID
 		return diff(got, want)
 	})
+}
+
+// settle waits for a Create that was cut short and that the server may still be at:
+// a second one of the same ID has to wait for its outcome. Otherwise its record
+// could come after everything was cleaned up.
+func (p *probe) settle(r session.Record) error {
+	if err := p.store.Create(p.ctx, clone(r)); err != nil && !errors.Is(err, session.ErrConflict) {
+		return fmt.Errorf("Create after one that was cut short: %w", err)
+	}
+	return nil
 }
 
 // contextUpdate compares with what an Update stores that is left in peace.
