@@ -159,7 +159,7 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 	d.ring = nil
 	d.remember(s.commitID())
 	return Record{
-		ID: id, Version: 1, Owner: d.owner, Client: s.client,
+		ID: id, Version: 1, Owner: d.owner, Client: s.client(),
 		CreatedAt: now, LastActivity: now, ExpiresAt: m.cfg.expires(d, now, now).UTC(),
 		Data: encodeEnvelope(&d.envelope, d.doc),
 	}, sec
@@ -196,7 +196,7 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 	}
 	p := &patch{
 		ops: append(slices.Clip(s.ops), used...), id: s.commitID(),
-		user: s.changed(), presented: s.presented, client: s.client,
+		user: s.changed(), presented: s.presented, client: s.client(),
 		base: s.base, rec: s.rec, rotation: rotation,
 	}
 	var sec secret

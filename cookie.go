@@ -120,12 +120,24 @@ func remoteClient(r *http.Request) Client {
 	return Client{Address: host, UserAgent: r.UserAgent()}
 }
 
+// client tells who made the request. It is asked for by commits only: most requests
+// store nothing.
+func (s *Session) client() Client {
+	if s.request == nil {
+		return Client{}
+	}
+	return s.m.cfg.Client(s.request).clean()
+}
+
 // clean cuts and repairs what came from outside, so that every store can keep it.
 func (c Client) clean() Client {
 	return Client{Address: cleanText(c.Address, 64), UserAgent: cleanText(c.UserAgent, 500)}
 }
 
 func cleanText(s string, limit int) string {
+	if len(s) <= limit && ascii(s) {
+		return s
+	}
 	if len(s) > limit {
 		s = s[:limit] // a rune cut in half goes with the invalid bytes
 	}

@@ -133,11 +133,17 @@ func encodeEnvelope(e *envelope, doc []byte) []byte {
 	return b
 }
 
-// size is an upper bound of the encoded length without the document.
+// size is the encoded length without the document, or a little more.
 func (e *envelope) size() int {
-	n := 192 + len(e.ring) + len(e.extensions)
+	n := envelopeHead + 2 + len(e.digest) + 10 + 10 + 18 + 3 + 3 + len(e.ring) + len(e.extensions) + 1
+	if e.prev.kind != 0 {
+		n += 2 + len(e.digest) + 9
+	}
 	for _, m := range e.flash {
 		n += 8 + binary.MaxVarintLen32 + len(m.path)
+	}
+	if len(e.flash) > 0 {
+		n += 1 + binary.MaxVarintLen64
 	}
 	return n
 }
@@ -157,12 +163,18 @@ var (
 
 // decodeEnvelope reads what encodeEnvelope wrote. The results share memory with b.
 func decodeEnvelope(b []byte) (e envelope, doc []byte, err error) {
+	doc, err = e.decode(b)
+	return e, doc, err
+}
+
+// decode is decodeEnvelope into an empty envelope.
+func (e *envelope) decode(b []byte) (doc []byte, err error) {
 	if len(b) < envelopeHead || b[0] != envelopeMagic || b[1] != envelopeVersion {
-		return e, nil, errNotEnvelope
+		return nil, errNotEnvelope
 	}
 	body := b[envelopeHead:]
 	if crc32.Checksum(body, castagnoli) != binary.BigEndian.Uint32(b[2:]) {
-		return e, nil, errChecksum
+		return nil, errChecksum
 	}
 	seen := false
 	for len(body) > 0 {
@@ -170,9 +182,9 @@ func decodeEnvelope(b []byte) (e envelope, doc []byte, err error) {
 		if tag == tagEnd {
 			doc = body[1:]
 			if !seen || len(doc) < 2 || doc[0] != '{' {
-				return e, nil, errNotEnvelope
+				return nil, errNotEnvelope
 			}
-			return e, doc, nil
+			return doc, nil
 		}
 		n, w := binary.Uvarint(body[1:])
 		if w <= 0 || n > uint64(len(body)-1-w) {
@@ -186,7 +198,7 @@ func decodeEnvelope(b []byte) (e envelope, doc []byte, err error) {
 		}
 		seen = seen || tag == tagDigest
 	}
-	return e, nil, errNotEnvelope
+	return nil, errNotEnvelope
 }
 
 // field reads one field; false if its length is wrong.

@@ -112,6 +112,13 @@ func usageOf(r *http.Request, status int) usage {
 	return usesAll
 }
 
+// hasShown reports whether there are messages that the request could use up.
+func (s *Session) hasShown() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.shown) > 0
+}
+
 // usedUp returns the ops that remove the messages which this request uses up: of
 // those that it was shown, the ones that it has not renewed.
 func (s *Session) usedUp(u usage) []op {

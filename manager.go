@@ -97,12 +97,12 @@ func (m *Manager) load(ctx context.Context, t Token) (*Session, error) {
 		return s, nil
 	}
 	rec, err := m.store.Load(ctx, id)
-	var base draft
+	base := &s.now // where it is decoded in place; s.base says whether it counts
 	switch {
 	case err == nil:
-		if base, err = decodeRecord(&rec); err != nil {
+		if err = base.decode(&rec); err != nil {
 			m.corrupt(ctx, id, err)
-			return s, nil
+			return newSession(m), nil
 		}
 	case errors.Is(err, ErrNotFound):
 		m.event(ctx, Event{Kind: EventUnknownToken, ID: id})
@@ -122,24 +122,34 @@ func (m *Manager) load(ctx context.Context, t Token) (*Session, error) {
 	recent := base.prev.kind != 0 && base.prev.digest.equal(&presented) && now.UnixNano() < base.prev.deadline
 	switch {
 	case !current && !recent:
+		s = newSession(m)
 		m.event(ctx, Event{Kind: EventUnknownToken, ID: id})
 		return s, nil
 	case !now.Before(rec.ExpiresAt):
+		s = newSession(m)
 		m.event(ctx, Event{Kind: EventExpired, ID: id, Owner: rec.Owner})
 		return s, nil
 	case !current && base.prev.kind != periodic:
+		s = newSession(m)
 		s.ended = true
 		m.event(ctx, Event{Kind: EventReplaced, ID: id, Owner: rec.Owner})
 		return s, nil
 	}
-	s.rec, s.base, s.now, s.shown = rec, base, base, base.flash
+	s.rec, s.base, s.shown = rec, s.now, s.now.flash
 	s.presented, s.token, s.previous = presented, t, !current
 	return s, nil
 }
 
-func decodeRecord(r *Record) (draft, error) {
-	e, doc, err := decodeEnvelope(r.Data)
-	return draft{envelope: e, doc: doc, owner: r.Owner}, err
+func decodeRecord(r *Record) (d draft, err error) {
+	err = d.decode(r)
+	return d, err
+}
+
+// decode fills an empty draft. After an error it is of no use.
+func (d *draft) decode(r *Record) (err error) {
+	d.owner = r.Owner
+	d.doc, err = d.envelope.decode(r.Data)
+	return err
 }
 
 func (m *Manager) corrupt(ctx context.Context, id ID, err error) {

@@ -204,7 +204,7 @@ func (x *exchange) session() (*Session, error) {
 	c.init(x.Context, x.m.cfg.StoreTimeout)
 	defer c.release()
 	if x.s, x.err = x.m.load(&c, Token(value)); x.err == nil {
-		x.s.client = x.m.cfg.Client(x.r).clean()
+		x.s.request = x.r
 		x.s.sealed = x.begun.Load()
 	}
 	return x.s, x.err
@@ -234,7 +234,11 @@ func (x *exchange) begin(status int) error {
 		return nil
 	}
 	x.panicked = true
-	cookie, err := x.m.commit(x, s, usageOf(x.r, status))
+	uses := usesAll
+	if s.hasShown() {
+		uses = usageOf(x.r, status)
+	}
+	cookie, err := x.m.commit(x, s, uses)
 	x.panicked = false
 	s.seal()
 	if err != nil {
@@ -282,10 +286,7 @@ func (s *Session) seal() {
 
 // headers remembers what the response headers were, without copying values: they
 // are replaced, not written in place.
-type headers struct {
-	few  [4]header
-	list []header
-}
+type headers []header
 
 type header struct {
 	name   string
@@ -293,15 +294,18 @@ type header struct {
 }
 
 func (h *headers) take(from http.Header) {
-	h.list = h.few[:0]
+	if len(from) == 0 {
+		return
+	}
+	*h = make(headers, 0, len(from))
 	for name, values := range from {
-		h.list = append(h.list, header{name, values[:len(values):len(values)]})
+		*h = append(*h, header{name, values[:len(values):len(values)]})
 	}
 }
 
-func (h *headers) restore(to http.Header) {
+func (h headers) restore(to http.Header) {
 	clear(to)
-	for _, e := range h.list {
+	for _, e := range h {
 		to[e.name] = e.values
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -41,11 +42,11 @@ type Session struct {
 	nows   []string // where FlashNow values are, canonical
 	merged bool     // a commit mixed in changes of others: now is not base plus ops
 
-	rec       Record // as stored; its ID is zero while there is none
-	newID     ID     // of the record to be created; made on demand
-	presented digest // of the token that the client holds
-	token     Token  // that token, to send it again with another Max-Age
-	client    Client
+	rec       Record        // as stored; its ID is zero while there is none
+	newID     ID            // of the record to be created; made on demand
+	presented digest        // of the token that the client holds
+	token     Token         // that token, to send it again with another Max-Age
+	request   *http.Request // whose client it is; nil outside of the middleware
 
 	previous bool // the client holds the previous token, within its grace
 	ended    bool // the client holds a token that a login replaced: nothing can be stored
@@ -55,8 +56,9 @@ type Session struct {
 }
 
 func newSession(m *Manager) *Session {
-	empty := draft{doc: emptyDoc}
-	return &Session{m: m, base: empty, now: empty}
+	s := &Session{m: m}
+	s.base.doc, s.now.doc = emptyDoc, emptyDoc
+	return s
 }
 
 // fresh reports whether a commit would have to create a record.
