@@ -102,6 +102,7 @@ func (m *Manager) Revoke(ctx context.Context, id ID) error {
 	if err := m.store.Delete(ctx, id); err != nil {
 		return storeError("delete", id, err)
 	}
+	m.line(id).forget(id)
 	m.event(ctx, Event{Kind: EventRevoked, ID: id})
 	return nil
 }

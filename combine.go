@@ -24,6 +24,33 @@ import (
 type lines struct {
 	mu        sync.Mutex
 	bySession map[ID]*line // :: the sessions that somebody is committing
+
+	// The newest record of the session that was last in contention. A request that
+	// had loaded an older one would go to the store with it in vain; it begins with
+	// this one. The store compares the version all the same, so this may be old, and
+	// nothing is ever read from here.
+	rec  Record
+	base draft
+}
+
+// maxKept bounds the data of what lines keep.
+const maxKept = 16 << 10
+
+// keep remembers what a holder has stored together with others. The caller holds
+// the lock.
+func (l *lines) keep(p *patch) {
+	if p.replayed && len(p.rec.Data) <= maxKept {
+		l.rec, l.base = p.rec, p.base
+	}
+}
+
+// forget drops what is kept of a session that ends.
+func (l *lines) forget(id ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rec.ID == id {
+		l.rec, l.base = Record{}, draft{}
+	}
 }
 
 type line struct {
@@ -92,6 +119,9 @@ func (m *Manager) combine(ctx context.Context, p *patch) {
 		}
 		l = &line{}
 		sh.bySession[id] = l
+		if sh.rec.ID == id && sh.rec.Version > p.rec.Version {
+			p.replace(sh.rec, sh.base)
+		}
 		sh.mu.Unlock()
 		m.hold(ctx, sh, l, p)
 		return
@@ -228,6 +258,7 @@ func (m *Manager) hold(ctx context.Context, sh *lines, l *line, p *patch) {
 func (m *Manager) handOver(sh *lines, l *line, p *patch, back []*patch) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	sh.keep(p)
 	if len(back) > 0 {
 		l.waiting = append(back, l.waiting...)
 	}

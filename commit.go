@@ -171,6 +171,7 @@ func (m *Manager) remove(ctx context.Context, id ID) error {
 	for try := 0; ; try++ {
 		err := m.store.Delete(ctx, id)
 		if err == nil {
+			m.line(id).forget(id)
 			return nil
 		}
 		if try >= maxTries || !pause(ctx, try) {
