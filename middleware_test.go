@@ -317,7 +317,7 @@ func TestNestedManagers(t *testing.T) {
 	name := func(n string) func(*session.Config) { return func(c *session.Config) { c.Cookie.Name = n } }
 	newPair := func() (outer, inner *rig, h http.Handler) {
 		outer, inner = newRig(t, name("outer")), newRig(t, name("inner"))
-		return outer, inner, outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h = outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			o, oerr := outer.From(r.Context())
 			i, ierr := inner.From(r.Context())
 			s, err := session.From(r.Context())
@@ -328,6 +328,7 @@ func TestNestedManagers(t *testing.T) {
 			i.Set("who", "inner")
 			io.WriteString(w, "page")
 		})))
+		return outer, inner, h
 	}
 	outer, inner, h := newPair()
 	b := newBrowser()

@@ -29,7 +29,7 @@ func (g *rig) serve(t *testing.T, h handler) *httptest.Server {
 	return srv
 }
 
-func get(t *testing.T, ctx context.Context, url string) *http.Response {
+func get(ctx context.Context, t *testing.T, url string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, "GET", url, nil)
 	if err != nil {
@@ -54,12 +54,12 @@ func TestEarlyHints(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 	})
 	var hints []string
-	res := get(t, httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+	res := get(httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
 		Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
 			hints = append(hints, fmt.Sprint(code, " ", h["Set-Cookie"], h["Link"] != nil))
 			return nil
 		},
-	}), srv.URL)
+	}), t, srv.URL)
 	equal(t, "informational answers", strings.Join(hints, ", "), "103 [] true, 102 [] true")
 	equal(t, "status", res.StatusCode, http.StatusOK)
 	equal(t, "cookies", len(res.Cookies()), 1)
@@ -87,7 +87,7 @@ func TestServerSentEvents(t *testing.T) {
 			s.Set("last", i)
 		}
 	})
-	res := get(t, t.Context(), srv.URL)
+	res := get(t.Context(), t, srv.URL)
 	if len(res.Cookies()) != 1 {
 		t.Fatalf("cookies = %v, want one", res.Cookies())
 	}
@@ -159,7 +159,7 @@ func TestServeFile(t *testing.T) {
 		s.Set("download", true)
 		http.ServeFile(w, r, name)
 	}
-	res := get(t, t.Context(), g.serve(t, files).URL+"/file.bin")
+	res := get(t.Context(), t, g.serve(t, files).URL+"/file.bin")
 	got, err := io.ReadAll(res.Body)
 	if err != nil || !bytes.Equal(got, content) || len(res.Cookies()) != 1 {
 		t.Errorf("%d bytes, %v, cookies %v; want %d bytes and a cookie", len(got), err, res.Cookies(), len(content))
@@ -322,5 +322,5 @@ func TestFullDuplex(t *testing.T) {
 			t.Errorf("EnableFullDuplex: %v", err)
 		}
 	})
-	equal(t, "status", get(t, t.Context(), srv.URL).StatusCode, http.StatusOK)
+	equal(t, "status", get(t.Context(), t, srv.URL).StatusCode, http.StatusOK)
 }
