@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -275,4 +276,191 @@ func TestTransportFree(t *testing.T) {
 	if _, err := newRig(t).Commit(ctx, s); err == nil {
 		t.Error("Commit of another manager's session: no error")
 	}
+}
+
+// A plainStore has the four methods, and no power beyond them but List, if at all.
+type plainStore struct{ spy *spyStore }
+
+func (s plainStore) Load(ctx context.Context, id session.ID) (session.Record, error) {
+	return s.spy.Load(ctx, id)
+}
+func (s plainStore) Create(ctx context.Context, r session.Record) error { return s.spy.Create(ctx, r) }
+func (s plainStore) Update(ctx context.Context, r session.Record) error { return s.spy.Update(ctx, r) }
+func (s plainStore) Delete(ctx context.Context, id session.ID) error    { return s.spy.Delete(ctx, id) }
+
+type listingStore struct{ plainStore }
+
+func (s listingStore) List(ctx context.Context) iter.Seq2[session.Record, error] {
+	return s.spy.List(ctx)
+}
+
+// A wrapper has no power of its own, and says what it wraps.
+type wrapper struct{ plainStore }
+
+func (w wrapper) Unwrap() session.Store { return w.spy }
+
+// TestFallbacks: a store without a power is helped along, or an error says that it
+// cannot be.
+func TestFallbacks(t *testing.T) {
+	spy := newSpyStore()
+	tests := map[string]struct {
+		store  session.Store
+		touch  string // the store calls of a request that prolongs
+		pruned int
+		lists  bool
+	}{
+		"four methods": {plainStore{spy}, "load load update", 0, false},
+		"and a list":   {listingStore{plainStore{spy}}, "load load update", 3, true},
+		"wrapped":      {wrapper{plainStore{spy}}, "load touch", 3, true},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			clear(spy.records)
+			g := newRigOn(t, c.store)
+			var browsers []*browser
+			for range 3 {
+				b := newBrowser()
+				g.visit(b, login)
+				browsers = append(browsers, b)
+			}
+			spy.taken()
+			g.clock.advance(time.Hour)
+			g.visit(browsers[0], read).expect(t, http.StatusOK, 0)
+			equal(t, "store calls", spy.taken(), c.touch)
+			g.clock.advance(2*time.Hour - 1)
+			equal(t, "values: prolonged", g.visit(browsers[0], func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+				equal(t, "owner", s.Owner(), "ada")
+			}).Code, http.StatusOK)
+
+			listed := 0
+			for _, err := range g.List(t.Context(), "ada") {
+				if err == nil {
+					listed++
+				} else if c.lists || !errors.Is(err, errors.ErrUnsupported) {
+					t.Errorf("List: %v", err)
+				}
+			}
+			equal(t, "listed", listed, map[bool]int{true: 1, false: 0}[c.lists])
+			g.clock.advance(10 * time.Hour)
+			n, err := g.Prune(t.Context())
+			equal(t, "pruned", n, c.pruned)
+			equal(t, "Prune is not supported", errors.Is(err, errors.ErrUnsupported), !c.lists)
+		})
+	}
+}
+
+// TestAdministration shows what a session's owner and an administrator may see.
+func TestAdministration(t *testing.T) {
+	g := newRig(t)
+	b := g.signedUp(t, "mine")
+	g.clock.advance(time.Minute)
+	g.visit(b, login)
+	g.signedUp(t, "anonymous")
+	var infos []session.Info
+	for i, err := range g.List(t.Context(), "ada") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		infos = append(infos, i)
+	}
+	if len(infos) != 1 {
+		t.Fatalf("ada's sessions: %v", infos)
+	}
+	i := infos[0]
+	equal(t, "owner", i.Owner, "ada")
+	equal(t, "authenticated", i.AuthenticatedAt, g.clock.now())
+	equal(t, "created", i.CreatedAt, g.clock.now().Add(-time.Minute))
+	equal(t, "document", string(i.Document()), `{"data":"mine"}`)
+	equal(t, "bytes", i.Bytes, len(i.Document()))
+	i.Document()[2] = 'X'
+	equal(t, "document, after a copy was changed", string(i.Document()), `{"data":"mine"}`)
+	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+		equal(t, "AuthenticatedAt", s.AuthenticatedAt(), g.clock.now())
+		equal(t, "ID", s.ID(), i.ID)
+	})
+	id, err := session.ParseID(i.ID.String())
+	if err != nil || id != i.ID {
+		t.Errorf("ParseID = %v, %v, want %v", id, err, i.ID)
+	}
+	if shown, err := g.Show(t.Context(), id); err != nil || shown.Version != i.Version {
+		t.Errorf("Show = %v, %v", shown, err)
+	}
+	for _, bad := range []string{"", "0", strings.Repeat("g", 32), i.ID.String() + "0"} {
+		var other session.ID
+		if _, err := session.ParseID(bad); err == nil || other.UnmarshalText([]byte(bad)) == nil {
+			t.Errorf("ParseID(%q): no error", bad)
+		}
+	}
+	if n, err := g.RevokeOwner(t.Context(), ""); n != 0 || err == nil {
+		t.Errorf("RevokeOwner of nobody = %d, %v, want an error: anonymous sessions are not one person's", n, err)
+	}
+	g.kinds()
+	for range 2 {
+		if err := g.Revoke(t.Context(), id); err != nil {
+			t.Errorf("Revoke: %v", err)
+		}
+	}
+	if _, err := g.Show(t.Context(), id); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("Show of a revoked session: %v", err)
+	}
+	equal(t, "records", len(g.spy.all()), 1)
+}
+
+// TestStoreTimeout bounds the load and the commit, each, whatever the client does.
+func TestStoreTimeout(t *testing.T) {
+	for _, op := range []string{"load", "update", "create"} {
+		synctest.Test(t, func(t *testing.T) {
+			spy := newSpyStore()
+			store := &patientStore{plainStore: plainStore{spy}}
+			g := newRigOn(t, store, func(c *session.Config) { c.StoreTimeout = 3 * time.Second })
+			b := g.signedUp(t, "mine")
+			if op == "create" {
+				b = newBrowser()
+			}
+			store.stuck = op
+			start := time.Now()
+			g.visit(b, write).expect(t, http.StatusServiceUnavailable, 0)
+			equal(t, op+": time", time.Since(start), 3*time.Second)
+			store.stuck = ""
+			equal(t, op+": data", g.data(t, g.token(b))["data"] == any("late"), false)
+		})
+	}
+}
+
+// A patientStore waits in one of its methods until its context ends.
+type patientStore struct {
+	plainStore
+	stuck string
+}
+
+func (s *patientStore) wait(ctx context.Context, op string) error {
+	if s.stuck != op {
+		return nil
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		return errors.New("no deadline")
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (s *patientStore) Load(ctx context.Context, id session.ID) (session.Record, error) {
+	if err := s.wait(ctx, "load"); err != nil {
+		return session.Record{}, err
+	}
+	return s.plainStore.Load(ctx, id)
+}
+
+func (s *patientStore) Create(ctx context.Context, r session.Record) error {
+	if err := s.wait(ctx, "create"); err != nil {
+		return err
+	}
+	return s.plainStore.Create(ctx, r)
+}
+
+func (s *patientStore) Update(ctx context.Context, r session.Record) error {
+	if err := s.wait(ctx, "update"); err != nil {
+		return err
+	}
+	return s.plainStore.Update(ctx, r)
 }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -323,4 +324,50 @@ func TestFullDuplex(t *testing.T) {
 		}
 	})
 	equal(t, "status", get(t.Context(), t, srv.URL).StatusCode, http.StatusOK)
+}
+
+// TestGoroutinesOfOneRequest use its session at once, while the response begins. The
+// race detector is the judge; of the writes before the first byte none is lost.
+func TestGoroutinesOfOneRequest(t *testing.T) {
+	g := newRig(t)
+	b := g.signedUp(t, "x")
+	g.visit(b, func(w http.ResponseWriter, r *http.Request, _ *session.Session) {
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				s, err := session.From(r.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for range 10 {
+					s.Set(fmt.Sprintf("keys.k%d", i), i)
+					s.Append("list", i)
+					session.Update(s, "n", func(n int) int { return n + 1 })
+					session.Get(s, "n", 0)
+					session.Pop(s, "data", "")
+					s.Flash("f", i)
+					s.Keep("f")
+					s.All()
+					s.Has("keys")
+					s.Keys()
+					s.Owner()
+					s.ExpiresAt()
+					s.ID()
+					s.Err()
+					_ = fmt.Sprint(s)
+				}
+				if i == 0 {
+					io.WriteString(w, "page") // the others go on
+				}
+			})
+		}
+		wg.Wait()
+	}).expect(t, http.StatusOK, 0)
+	got := g.data(t, g.token(b))
+	list, _ := got["list"].([]any)
+	keys, _ := got["keys"].(map[string]any)
+	if got["n"] != int64(80) || len(list) != 80 || len(keys) != 8 || got["data"] != nil {
+		t.Errorf("n = %v, %d in the list, %d keys, data %v", got["n"], len(list), len(keys), got["data"])
+	}
 }
