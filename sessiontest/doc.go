@@ -40,6 +40,13 @@
 // lose an answer or spoil a record, so that a test sees what the program does when
 // its store does that.
 //
+// # Races
+//
+// A [Race] runs requests of one visitor in every order in which their loads and
+// commits can fall, one step at a time, and each order has a name by which it can be
+// run again. So a test sees what a double click, two tabs, or a logout in the middle
+// of another request do to a handler.
+//
 // # Stores
 //
 // [TestStore] checks a store against the whole contract of [session.Store], a
