@@ -472,3 +472,21 @@ func TestEndlessConflict(t *testing.T) {
 		equal(t, "time", time.Since(start), 5*time.Second)
 	})
 }
+
+// TestUpdateThatSets: a function that changes something else, which it should not,
+// spins no longer than one that does not.
+func TestUpdateThatSets(t *testing.T) {
+	g := newRig(t)
+	b := g.signedUp(t, "x")
+	runs := 0
+	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+		session.Update(s, "n", func(n int) int {
+			if runs++; runs > 10 {
+				t.Fatal("it runs for ever")
+			}
+			s.Set("other", runs)
+			return n + 1
+		})
+	}).expect(t, http.StatusOK, 0)
+	equal(t, "n", g.data(t, g.token(b))["n"], any(int64(1)))
+}

@@ -45,7 +45,6 @@ func (s *Session) rotateToken() {
 	}
 	if s.err == nil {
 		s.rotating = true
-		s.rev++
 	}
 }
 
@@ -61,7 +60,6 @@ func (s *Session) Invalidate() {
 	s.dead = !s.rec.ID.IsZero()
 	s.now = draft{doc: emptyDoc}
 	s.ops, s.nows, s.rotating, s.newID, s.merged = nil, nil, false, ID{}, false
-	s.rev++
 	s.epoch++
 }
 

@@ -123,7 +123,6 @@ func Update[T any](s *Session, path string, f func(T) T) {
 			s.mu.Unlock()
 			return
 		}
-		rev := s.rev
 		raw, ok := dotpath.Lookup(s.now.doc, path)
 		s.mu.Unlock()
 
@@ -132,9 +131,8 @@ func Update[T any](s *Session, path string, f func(T) T) {
 		next, err = apply(raw, ok)
 
 		s.mu.Lock()
-		switch {
-		case err != nil:
-		case rev == s.rev:
+		cur, still := dotpath.Lookup(s.now.doc, path)
+		if err == nil && ok == still && string(cur) == string(raw) {
 			s.do(op{kind: opUpdate, path: dotpath.Canonical(path), fn: once(next, apply)})
 			s.mu.Unlock()
 			return

@@ -197,7 +197,7 @@ func (x *exchange) session() (*Session, error) {
 	}
 	value, found, unique := readCookie(x.r.Header, x.m.cfg.cookieName)
 	if found && (!unique || value == "") {
-		x.m.event(x, Event{Kind: EventBadCookie})
+		x.m.event(x.Context, Event{Kind: EventBadCookie}) // not x: its session is locked
 		value = ""
 	}
 	var c deadlineContext

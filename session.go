@@ -34,7 +34,6 @@ type Session struct {
 	ops   []op   // the changes from base to now, without those of FlashNow
 	err   error  // the first write that failed; it sticks
 	cid   uint64 // id of the coming commit
-	rev   int    // counts changes, for Update
 	epoch int    // counts what throws changes away: Rollback and Invalidate
 
 	shown  []mark   // the flash messages that were loaded, until a commit uses them up
@@ -190,7 +189,6 @@ func (s *Session) Rollback() {
 	defer s.mu.Unlock()
 	s.now, s.ops, s.nows, s.err = s.base, nil, nil, nil
 	s.dead, s.rotating, s.newID = false, false, ID{}
-	s.rev++
 	s.epoch++
 }
 
@@ -236,7 +234,6 @@ func (s *Session) do(o op) {
 		return
 	}
 	s.now = d
-	s.rev++
 	if !s.shadowed(&o) {
 		s.ops = append(s.ops, o)
 	}

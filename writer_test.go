@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -369,5 +370,83 @@ func TestGoroutinesOfOneRequest(t *testing.T) {
 	keys, _ := got["keys"].(map[string]any)
 	if got["n"] != int64(80) || len(list) != 80 || len(keys) != 8 || got["data"] != nil {
 		t.Errorf("n = %v, %d in the list, %d keys, data %v", got["n"], len(list), len(keys), got["data"])
+	}
+}
+
+// A lookingStore asks its context for the session, as one that traces may.
+type lookingStore struct {
+	*spyStore
+	look func(context.Context)
+}
+
+func (s lookingStore) Load(ctx context.Context, id session.ID) (session.Record, error) {
+	s.look(ctx)
+	return s.spyStore.Load(ctx, id)
+}
+
+func (s lookingStore) Create(ctx context.Context, r session.Record) error {
+	s.look(ctx)
+	return s.spyStore.Create(ctx, r)
+}
+
+func (s lookingStore) Update(ctx context.Context, r session.Record) error {
+	s.look(ctx)
+	return s.spyStore.Update(ctx, r)
+}
+
+func (s lookingStore) Delete(ctx context.Context, id session.ID) error {
+	s.look(ctx)
+	return s.spyStore.Delete(ctx, id)
+}
+
+type lookingHandler struct {
+	slog.Handler
+	look func(context.Context)
+}
+
+func (h lookingHandler) Handle(ctx context.Context, r slog.Record) error {
+	h.look(ctx)
+	return h.Handler.Handle(ctx, r)
+}
+
+// TestLookingFromBelow: a store, a log handler or an OnEvent that asks its context
+// for the session never waits for the request that waits for it.
+func TestLookingFromBelow(t *testing.T) {
+	type key struct{}
+	looks := 0
+	look := func(ctx context.Context) {
+		looks++
+		if ctx.Value(key{}) != "value" {
+			t.Error("the context has not the values of the request")
+		}
+		if s, err := session.From(ctx); err == nil {
+			s.Owner()
+		}
+	}
+	spy := newSpyStore()
+	g := newRigOn(t, lookingStore{spy, look}, func(c *session.Config) {
+		c.OnEvent = func(ctx context.Context, _ session.Event) { look(ctx) }
+		c.Logger = slog.New(lookingHandler{c.Logger.Handler(), look})
+	})
+	b := g.with("malformed")
+	visit := func(f func(s *session.Session)) {
+		h := g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+			f(s)
+			io.WriteString(w, "page")
+			s.SetPersistent(true)
+		})
+		b.send(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, "value")))
+		}))
+	}
+	visit(func(s *session.Session) { s.Set("a", 1) })
+	visit(func(s *session.Session) { s.Login("ada") })
+	visit(func(s *session.Session) { s.Set("a", make(chan int)) })
+	visit(func(s *session.Session) { s.Invalidate() })
+	visit(func(s *session.Session) { s.Set("a", 1) })
+	spy.hook(func(string, session.ID) error { return session.ErrFull }, nil)
+	visit(func(s *session.Session) { s.Set("a", 1) })
+	if looks < 20 {
+		t.Errorf("only %d looks", looks)
 	}
 }
