@@ -50,6 +50,9 @@ type dialect struct {
 
 	together grouping
 
+	// inProcess: there is no server, so that no read waits for one (see calm).
+	inProcess bool
+
 	// migration is the template of the goose file that makes the table.
 	// indexInSchema: its indexes are named with the schema, their tables without.
 	migration     string

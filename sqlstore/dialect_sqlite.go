@@ -20,6 +20,7 @@ var sqlite = dialect{
 	prune: `DELETE FROM {table} WHERE id IN (
 		SELECT id FROM {table} WHERE expires_hour <= ? AND expires_at < ? ORDER BY expires_hour LIMIT ?)`,
 	together:      inTransaction,
+	inProcess:     true,
 	migration:     sqliteMigration,
 	indexInSchema: true,
 	columns:       `SELECT name, lower(type), pk = 1 FROM pragma_table_xinfo(?2, coalesce(nullif(?1, ''), 'main'))`,

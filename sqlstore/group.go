@@ -297,11 +297,13 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 			return err
 		}
 		defer tx.Rollback() // does nothing after Commit
+		within, calmed := ctx, context.WithoutCancel(ctx)
 		for _, w := range batch {
-			w.result = s.exec(ctx, tx, w)
+			w.result = s.exec(within, tx, w)
 			if w.result != nil && w.result != session.ErrNotFound && w.result != session.ErrConflict {
 				return w.result
 			}
+			within = calmed // the lock is ours: the others wait for nothing
 		}
 		committing = true
 		return tx.Commit()

@@ -97,6 +97,10 @@ func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error)
 		if err != nil {
 			return err
 		}
+		if s.names.dialect.inProcess {
+			c := &calm{Context: ctx, id: id[:]}
+			return scanRecord(stmt.QueryRowContext(c, c.arg()).Scan, &r)
+		}
 		return scanRecord(stmt.QueryRowContext(ctx, id[:]).Scan, &r)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
