@@ -207,7 +207,7 @@ func (g *group) lead(ctx context.Context, w *write) news {
 }
 
 func outcome(w *write) news {
-	if w.result == errAlone {
+	if errors.Is(w.result, errAlone) {
 		return alone
 	}
 	return done
@@ -300,7 +300,7 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 		within, calmed := ctx, context.WithoutCancel(ctx)
 		for _, w := range batch {
 			w.result = s.exec(within, tx, w)
-			if w.result != nil && w.result != session.ErrNotFound && w.result != session.ErrConflict {
+			if !answered(w.result) {
 				return w.result
 			}
 			within = calmed // the lock is ours: the others wait for nothing
@@ -361,7 +361,7 @@ func (s *Store) updateMany(ctx context.Context, batch []*write) (map[session.ID]
 		args = append(args, recordArgs(&w.rec)...)
 	}
 	args = args[:rows*updateColumns] // the rest is NULL, which is no ID
-	stmt, err := s.prepared(ctx, s.names.updateText(rows))
+	stmt, err := s.prepared(ctx, s.text.updates[rows])
 	if err != nil {
 		return nil, err
 	}

@@ -13,14 +13,21 @@ type texts struct {
 	create, update, delete, touch  string
 	prune, expired                 string
 	list, listOwner, listAnonymous string
+
+	updates map[int]string // :: how many records → statement, for powers of two
 }
 
 func newTexts(n names) texts {
 	d := n.dialect
 	const page = "SELECT id, " + recordColumns + " FROM {table} WHERE id >= ?"
+	updates := make(map[int]string)
+	for rows := 2; d.together == inStatement && rows <= maxBatch; rows *= 2 {
+		updates[rows] = n.updateText(rows)
+	}
 	return texts{
-		load:   n.text("SELECT " + recordColumns + " FROM {table} WHERE id = ?"),
-		exists: n.text("SELECT 1 FROM {table} WHERE id = ?"),
+		updates: updates,
+		load:    n.text("SELECT " + recordColumns + " FROM {table} WHERE id = ?"),
+		exists:  n.text("SELECT 1 FROM {table} WHERE id = ?"),
 		create: n.text("INSERT INTO {table} (owner, address, user_agent, created_at, last_activity, expires_at, data, id, version) " +
 			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)" + d.ifAbsent),
 		update: n.text("UPDATE {table} SET version = version + 1, owner = ?, address = ?, user_agent = ?, " +

@@ -38,10 +38,15 @@ func (s *Store) write(ctx context.Context, w *write) error {
 	} else {
 		err = s.writeAlone(ctx, w)
 	}
-	if err == nil || err == session.ErrNotFound || err == session.ErrConflict {
+	if answered(err) {
 		return err
 	}
 	return failed(ctx, w.op, w.rec.ID, err)
+}
+
+// answered is true for what the contract counts as the outcome of a write.
+func answered(err error) bool {
+	return err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrConflict)
 }
 
 func (s *Store) writeAlone(ctx context.Context, w *write) error {
