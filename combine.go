@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Commits of one session that meet in one process are combined. The first one
@@ -31,7 +32,12 @@ type lines struct {
 	// nothing is ever read from here.
 	rec  Record
 	base draft
+	slow bool // storing it took so long that it pays to wait for company
 }
+
+// slowStore is how long an Update takes that is worth sharing: a few times of what it
+// costs to stand in line.
+const slowStore = 10 * time.Microsecond
 
 // maxKept bounds the data of what lines keep.
 const maxKept = 16 << 10
@@ -40,7 +46,7 @@ const maxKept = 16 << 10
 // the lock.
 func (l *lines) keep(p *patch) {
 	if p.replayed && len(p.rec.Data) <= maxKept {
-		l.rec, l.base = p.rec, p.base
+		l.rec, l.base, l.slow = p.rec, p.base, p.took > slowStore
 	}
 }
 
@@ -77,6 +83,9 @@ type patch struct {
 	rotated  bool
 	replayed bool // applied on top of changes of others
 	out      bool // not to be tried again
+
+	crowded bool          // others commit the same session
+	took    time.Duration // of the Update, if it is crowded
 
 	inbox chan message // nil for one that never had to wait
 }
@@ -119,8 +128,11 @@ func (m *Manager) combine(ctx context.Context, p *patch) {
 		}
 		l = &line{}
 		sh.bySession[id] = l
-		if sh.rec.ID == id && sh.rec.Version > p.rec.Version {
-			p.replace(sh.rec, sh.base)
+		if sh.rec.ID == id {
+			p.crowded = sh.slow
+			if sh.rec.Version > p.rec.Version {
+				p.replace(sh.rec, sh.base)
+			}
 		}
 		sh.mu.Unlock()
 		m.hold(ctx, sh, l, p)
@@ -147,6 +159,7 @@ func (m *Manager) wait(ctx context.Context, sh *lines, l *line, p *patch) {
 				if msg.rec.Version >= p.rec.Version {
 					p.replace(msg.rec, msg.base)
 				}
+				p.crowded = true
 				m.hold(ctx, sh, l, p)
 				return
 			case isDone:

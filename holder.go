@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"time"
 )
 
@@ -28,6 +29,9 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 	}
 	for try := 0; ; try++ {
 		if try == 0 && !h.barrier() {
+			if h.crowded {
+				runtime.Gosched() // who is about to commit gets into line
+			}
 			h.batch = take(sh, l)
 			for _, q := range h.batch { // somebody may know more than the holder
 				if q.rec.Version > h.rec.Version {
@@ -39,7 +43,7 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 		if !some {
 			return
 		}
-		err := h.store.Update(ctx, rec)
+		err := h.update(ctx, rec)
 		switch {
 		case err == nil:
 			rec.Version++
@@ -59,6 +63,17 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 			return
 		}
 	}
+}
+
+// update stores the record, and in company measures how long that takes.
+func (h *holder) update(ctx context.Context, rec Record) error {
+	if !h.crowded && len(h.batch) == 0 {
+		return h.store.Update(ctx, rec)
+	}
+	began := time.Now()
+	err := h.store.Update(ctx, rec)
+	h.took = time.Since(began)
+	return err
 }
 
 // fold applies the patches one after the other to what is stored, and makes the
