@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if code, is := child(); is {
+		os.Exit(code)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if errors.Is(err, flag.ErrHelp) {
+		os.Exit(2)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "torture:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the flags.
+type options struct {
+	seed     uint64
+	stores   string
+	rounds   int
+	kills    int
+	each     time.Duration
+	duration time.Duration
+	only     string
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	var o options
+	f := flag.NewFlagSet("torture", flag.ContinueOnError)
+	f.Uint64Var(&o.seed, "seed", rand.Uint64N(1e6), "of the choices")
+	f.StringVar(&o.stores, "stores", strings.Join(kinds, ","), "on which stores, separated by commas")
+	f.IntVar(&o.rounds, "rounds", 60, "of histories, for each store")
+	f.IntVar(&o.kills, "kills", 100, "for each store")
+	f.DurationVar(&o.each, "each", 3*time.Second, "how long each fault lasts")
+	f.DurationVar(&o.duration, "d", time.Minute, "how long the soak lasts")
+	f.StringVar(&o.only, "only", "", "the mutants whose names contain this")
+	f.Usage = func() {
+		fmt.Fprintln(f.Output(), "usage: go run ./internal/torture all|model|mutants|crash|faults|soak [flags]")
+		f.PrintDefaults()
+	}
+	if len(args) == 0 {
+		f.Usage()
+		return flag.ErrHelp
+	}
+	if err := f.Parse(args[1:]); err != nil {
+		return err
+	}
+	dir, done, err := tempDir()
+	if err != nil {
+		return err
+	}
+	defer done()
+	return o.command(ctx, args[0], dir, out)
+}
+
+// command runs an experiment, or all, on each store. One that fails does not keep the
+// others from saying what they find.
+func (o *options) command(ctx context.Context, name, dir string, out io.Writer) error {
+	experiments := map[string]func(*trial, context.Context) error{
+		"model": (*trial).model, "crash": (*trial).crash, "faults": (*trial).faults,
+		"soak": func(t *trial, ctx context.Context) error { return t.soak(ctx, o.duration) },
+	}
+	names := []string{name}
+	if name == "all" {
+		names = []string{"mutants", "model", "crash", "faults"}
+	}
+	start := time.Now()
+	var errs []error
+	for _, name := range names {
+		if name == "mutants" {
+			errs = append(errs, runMutants(ctx, o.only, dir, out))
+			continue
+		}
+		if experiments[name] == nil {
+			return fmt.Errorf("no command %q", name)
+		}
+		for kind := range strings.SplitSeq(o.stores, ",") {
+			if !slices.Contains(kinds, kind) {
+				return fmt.Errorf("no store %q: know %s", kind, strings.Join(kinds, ", "))
+			}
+			if err := available(kind); err != nil {
+				fmt.Fprintf(out, "%-7s %-8s skipped: %v\n", name, kind, err)
+				continue
+			}
+			t := &trial{kind: kind, dir: dir, seed: o.seed, out: out, rounds: o.rounds, kills: o.kills, each: o.each, processes: 3}
+			errs = append(errs, experiments[name](t, ctx))
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+	}
+	fmt.Fprintf(out, "torture: %s took %v, seed %d\n", name, time.Since(start).Round(time.Second), o.seed)
+	return errors.Join(errs...)
+}

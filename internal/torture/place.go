@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver of PostgreSQL
+	_ "modernc.org/sqlite"             // the driver of SQLite
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/filestore"
+	"github.com/expanse-go/session/memstore"
+	"github.com/expanse-go/session/sqlstore"
+)
+
+// A place is where sessions are kept. Its fields are all that another process needs
+// to open it too.
+type place struct {
+	Kind   string // memory, file, sqlite, postgres, mariadb
+	DSN    string // the folder of a file store
+	Schema string // of PostgreSQL
+
+	remove func() error // in the process that made it
+}
+
+// kinds are the stores, the fast ones first.
+var kinds = []string{"memory", "file", "sqlite", "postgres", "mariadb"}
+
+// serverEnv leads to the servers, as in the other tests.
+var serverEnv = map[string]string{"postgres": "SESSION_TEST_POSTGRES", "mariadb": "SESSION_TEST_MYSQL"}
+
+// available reports whether a store can be used here, and else why not.
+func available(kind string) error {
+	env, needs := serverEnv[kind]
+	if needs && os.Getenv(env) == "" {
+		return fmt.Errorf(`%s is not set; "make torture" installs the server, starts it and sets the variable`, env)
+	}
+	return nil
+}
+
+// newPlace makes an empty place, in dir if it is one of files.
+func newPlace(ctx context.Context, kind, dir string) (p place, err error) {
+	if err := available(kind); err != nil {
+		return place{}, err
+	}
+	p = place{Kind: kind, remove: func() error { return nil }}
+	name := "torture_" + strings.ToLower(rand.Text()[:12])
+	switch kind {
+	case "memory":
+		return p, nil
+	case "file":
+		p.DSN = filepath.Join(dir, name)
+		return p, nil
+	case "sqlite":
+		p.DSN = "file:" + filepath.Join(dir, name+".db") + "?_pragma=busy_timeout(100)"
+	case "postgres":
+		p.DSN, p.Schema = os.Getenv(serverEnv[kind]), name
+		err = p.make(ctx, p.DSN, `CREATE SCHEMA "`+name+`"`, `DROP SCHEMA "`+name+`" CASCADE`)
+	case "mariadb":
+		var cfg *mysql.Config
+		if cfg, err = mysql.ParseDSN(os.Getenv(serverEnv[kind])); err == nil {
+			admin := cfg.FormatDSN()
+			cfg.DBName = name
+			p.DSN = cfg.FormatDSN()
+			err = p.make(ctx, admin, "CREATE DATABASE `"+name+"`", "DROP DATABASE `"+name+"`")
+		}
+	default:
+		err = fmt.Errorf("no store %q: know %s", kind, strings.Join(kinds, ", "))
+	}
+	if err != nil {
+		return place{}, err
+	}
+	return p, p.migrate(ctx)
+}
+
+// make runs the statement that makes the place, and keeps the one that removes it.
+func (p *place) make(ctx context.Context, admin, create, drop string) error {
+	once := func(ctx context.Context, statement string) error {
+		db, err := sql.Open(p.driver(), admin)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		_, err = db.ExecContext(ctx, statement)
+		return err
+	}
+	p.remove = func() error { return once(context.WithoutCancel(ctx), drop) }
+	return once(ctx, create)
+}
+
+func (p *place) driver() string {
+	return map[string]string{"sqlite": "sqlite", "postgres": "pgx", "mariadb": "mysql"}[p.Kind]
+}
+
+func (p *place) dialect() sqlstore.Dialect {
+	return map[string]sqlstore.Dialect{"sqlite": sqlstore.SQLite, "postgres": sqlstore.PostgreSQL, "mariadb": sqlstore.MySQL}[p.Kind]
+}
+
+func (p *place) migrate(ctx context.Context) error {
+	db, err := sql.Open(p.driver(), p.DSN)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	migrations, err := sqlstore.Migrations(p.dialect(), sqlstore.Config{Schema: p.Schema})
+	if err != nil {
+		return err
+	}
+	for _, m := range migrations {
+		for statement := range strings.SplitSeq(m.Up(), ";\n") {
+			if strings.TrimSpace(statement) == "" {
+				continue
+			}
+			if _, err := db.ExecContext(ctx, statement); err != nil {
+				return fmt.Errorf("%s: %w", statement, err)
+			}
+		}
+	}
+	return nil
+}
+
+// An opened is a store with what has to be closed after it.
+type opened struct {
+	session.Store
+
+	db *sql.DB // nil for those without
+}
+
+// maxConns is how many connections one process makes to a database.
+const maxConns = 10
+
+func (p *place) open(ctx context.Context) (opened, error) {
+	switch p.Kind {
+	case "memory":
+		return opened{Store: memstore.New(memstore.Config{})}, nil
+	case "file":
+		s, err := filestore.Open(p.DSN, filestore.Config{})
+		return opened{Store: s}, err
+	}
+	db, err := sql.Open(p.driver(), p.DSN)
+	if err != nil {
+		return opened{}, err
+	}
+	db.SetMaxOpenConns(maxConns)
+	db.SetMaxIdleConns(maxConns)
+	s, err := sqlstore.New(db, p.dialect(), sqlstore.Config{Schema: p.Schema})
+	if err == nil {
+		err = s.Check(ctx)
+	}
+	if err != nil {
+		return opened{}, errors.Join(err, db.Close())
+	}
+	return opened{Store: s, db: db}, nil
+}
+
+func (o opened) close() error {
+	var errs []error
+	if c, ok := o.Store.(io.Closer); ok {
+		errs = append(errs, c.Close())
+	}
+	if o.db != nil {
+		errs = append(errs, o.db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// address is where the server of a place listens.
+func (p *place) address() (string, error) {
+	if p.Kind == "mariadb" {
+		cfg, err := mysql.ParseDSN(p.DSN)
+		if err != nil {
+			return "", err
+		}
+		return cfg.Addr, nil
+	}
+	u, err := url.Parse(p.DSN)
+	if err != nil {
+		return "", err
+	}
+	if u.Port() == "" {
+		return net.JoinHostPort(u.Hostname(), "5432"), nil
+	}
+	return u.Host, nil
+}
+
+// via is the same place behind another address.
+func (p place) via(address string) (place, error) {
+	if p.Kind == "mariadb" {
+		cfg, err := mysql.ParseDSN(p.DSN)
+		if err != nil {
+			return p, err
+		}
+		cfg.Net, cfg.Addr = "tcp", address
+		p.DSN = cfg.FormatDSN()
+		return p, nil
+	}
+	u, err := url.Parse(p.DSN)
+	if err != nil {
+		return p, err
+	}
+	u.Host = address
+	p.DSN = u.String()
+	return p, nil
+}
+
+// wait lets some time pass, which here is part of the experiment and never a way to
+// wait for something.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
