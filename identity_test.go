@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -172,10 +173,13 @@ func TestSlowRequest(t *testing.T) {
 	}
 }
 
-// TestSlowRotation: a late Login or Regenerate of a session that has ended is a write
-// like any other.
+// TestSlowRotation: a late Login, Regenerate or Invalidate of a session that has ended
+// is a write like any other. It does not reach the session of the login.
 func TestSlowRotation(t *testing.T) {
-	for name, rotate := range rotations {
+	late := maps.Clone(rotations)
+	late["Invalidate"] = func(s *session.Session) { s.Invalidate() }
+	late["Invalidate and start anew"] = func(s *session.Session) { s.Invalidate(); s.Set("a", 1) }
+	for name, rotate := range late {
 		g := newRig(t)
 		b := g.signedUp(t, "mine")
 		g.visit(g.with(g.token(b)), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
@@ -217,7 +221,7 @@ func TestExpiry(t *testing.T) {
 			if _, err := g.Show(t.Context(), rec.ID); err == nil {
 				t.Error("Show of an expired session: no error")
 			}
-			for i, err := range g.List(t.Context(), "") {
+			for i, err := range g.ListAll(t.Context()) {
 				t.Errorf("listed: %v, %v", i, err)
 			}
 			g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
