@@ -1,14 +1,33 @@
 package stores
 
-import bench "github.com/expanse-go/session/benchmarks"
+import (
+	"os"
 
-// All returns the stores that can run here.
+	bench "github.com/expanse-go/session/benchmarks"
+)
+
+// All returns the stores that can run here. Files go into dir; the servers are those
+// of "go run ./internal/tools servers", which sets the variables.
 func All(dir, driver string) []bench.Store {
-	return []bench.Store{
+	all := []bench.Store{
 		Memory(),
+		Cookie(),
 		File(dir, true),
 		File(dir, false),
 		SQLite(dir, driver, "NORMAL"),
 		SQLite(dir, driver, "FULL"),
 	}
+	for _, s := range []struct {
+		env  string
+		open func(string) bench.Store
+	}{
+		{"SESSION_TEST_POSTGRES", PostgreSQL},
+		{"SESSION_TEST_MYSQL", MariaDB},
+		{"SESSION_TEST_REDIS", Redis},
+	} {
+		if server := os.Getenv(s.env); server != "" {
+			all = append(all, s.open(server))
+		}
+	}
+	return all
 }

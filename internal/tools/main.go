@@ -35,7 +35,7 @@ func commands() []command {
 		{"isolate", "", "build each released module as a stranger gets it, without the workspace", runIsolate},
 		{"api", "", "write the exported API of the released modules to testdata/api.txt", runAPI},
 		{"lint", "", "run golangci-lint, at the pinned version, in every module", runLint},
-		{"servers", "[--need LIST] [--fast] -- CMD…", "run CMD beside PostgreSQL, MariaDB and Chromium of its own", runServers},
+		{"servers", "[--need LIST] [--fast] -- CMD…", "run CMD beside PostgreSQL, MariaDB, Redis and Chromium of its own", runServers},
 		{"test", "", "everything a change must pass: vet, build, lint, isolate, all tests", runTest},
 		{"cover", "", "statement coverage of every package, from the tests of all modules", runCover},
 		{"bump", "VERSION", "set the version that our modules require of each other", runBump},

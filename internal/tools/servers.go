@@ -29,6 +29,7 @@ func services() []service {
 	return []service{
 		{"postgres", "SESSION_TEST_POSTGRES", []string{"postgresql"}, findPostgres, startPostgres},
 		{"mariadb", "SESSION_TEST_MYSQL", []string{"mariadb-server"}, findMariaDB, startMariaDB},
+		{"redis", "SESSION_TEST_REDIS", []string{"redis-server"}, findRedis, startRedis},
 		{"chromium", "SESSION_TEST_CHROMIUM", []string{"chromium", "fonts-liberation"}, findChromium, startChromium},
 	}
 }
@@ -64,7 +65,7 @@ func choose(names string) ([]service, error) {
 			}
 		}
 		if !known {
-			return nil, fmt.Errorf("servers: --need %q: know postgres, mariadb and chromium", name)
+			return nil, fmt.Errorf("servers: --need %q: know postgres, mariadb, redis and chromium", name)
 		}
 	}
 	return chosen, nil
