@@ -46,19 +46,32 @@ func (m *Manager) info(r *Record) (Info, error) {
 }
 
 // List yields the sessions of an owner that have not expired, in no particular
-// order; an empty owner stands for all sessions, the anonymous ones included. A
-// record that does not decode is yielded with an error that matches [ErrCorrupt],
-// and the sequence goes on; any other error ends it. LastActivity may lag behind
-// by [Config].TouchEvery.
+// order. An empty owner is an error: a page of "your sessions" must not show all
+// of them to a visitor who is not signed in. A session whose data does not decode
+// is yielded with an error that matches [ErrCorrupt], and the sequence goes on; any
+// other error ends it. LastActivity may lag behind by [Config].TouchEvery.
+//
+// Like Show, Revoke and RevokeOwner, it speaks of all that is in the store, also if
+// managers with other cookie names share it.
 func (m *Manager) List(ctx context.Context, owner string) iter.Seq2[Info, error] {
+	if owner == "" {
+		return func(yield func(Info, error) bool) { yield(Info{}, errNoOwner) }
+	}
+	return m.infos(ctx, ListOwner(ctx, m.store, owner))
+}
+
+// ListAll is List for the sessions of everybody, the anonymous ones included.
+func (m *Manager) ListAll(ctx context.Context) iter.Seq2[Info, error] {
+	return m.infos(ctx, List(ctx, m.store))
+}
+
+var errNoOwner = errors.New("session: no owner is given; anonymous sessions have none, and ListAll lists all")
+
+func (m *Manager) infos(ctx context.Context, records iter.Seq2[Record, error]) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		if m.closed.Load() {
 			yield(Info{}, ErrClosed)
 			return
-		}
-		records := List(ctx, m.store)
-		if owner != "" {
-			records = ListOwner(ctx, m.store, owner)
 		}
 		now := m.cfg.Now()
 		for r, err := range records {
@@ -85,6 +98,9 @@ func (m *Manager) Show(ctx context.Context, id ID) (Info, error) {
 	r, err := m.store.Load(ctx, id)
 	if err == nil && !m.cfg.Now().Before(r.ExpiresAt) {
 		err = ErrNotFound
+	}
+	if errors.Is(err, ErrNotFound) {
+		return Info{}, fmt.Errorf("session: no session %s: %w", id, ErrNotFound)
 	}
 	if err != nil {
 		return Info{}, storeError("load", id, err)
@@ -115,7 +131,7 @@ func (m *Manager) RevokeOwner(ctx context.Context, owner string, keep ...ID) (in
 		return 0, ErrClosed
 	}
 	if owner == "" {
-		return 0, errors.New("session: RevokeOwner needs an owner; anonymous sessions have none")
+		return 0, errNoOwner
 	}
 	n := 0
 	for r, err := range ListOwner(ctx, m.store, owner) {
@@ -141,6 +157,9 @@ const pruneBatch = 500
 // batches, and returns how many it removed. The manager does so by itself; see
 // [Config].PruneEvery. Several processes may prune at once.
 func (m *Manager) Prune(ctx context.Context) (int, error) {
+	if m.closed.Load() {
+		return 0, ErrClosed
+	}
 	before, total := m.cfg.Now().Add(-PruneSlack), 0
 	for {
 		n, err := Prune(ctx, m.store, before, pruneBatch)

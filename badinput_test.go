@@ -209,7 +209,7 @@ func TestCorruptRecord(t *testing.T) {
 	if !strings.Contains(g.log(), whole.ID.String()) {
 		t.Error("the log does not name the record")
 	}
-	for _, err := range g.List(t.Context(), "") {
+	for _, err := range g.ListAll(t.Context()) {
 		if err != nil && !errors.Is(err, session.ErrCorrupt) {
 			t.Errorf("List: %v, want ErrCorrupt", err)
 		}
@@ -446,7 +446,7 @@ func TestTokenNeverShows(t *testing.T) {
 	}, nil)
 	visit(func(s *session.Session) { s.Set("a", 2) })
 	g.spy.hook(nil, nil)
-	for i, err := range g.List(t.Context(), "") {
+	for i, err := range g.ListAll(t.Context()) {
 		show(i)
 		show(err)
 	}

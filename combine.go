@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -72,6 +73,7 @@ type patch struct {
 	rotation  rotation // 0: none
 	digest    digest   // of the new token
 	client    Client
+	ends      bool   // a logout: the record is to be left expired and unreachable
 	rec       Record // first as the request loaded it, at last as stored
 	base      draft
 	result    *draft // base with ops applied; nil if that has to be done
@@ -219,6 +221,7 @@ func (p *patch) try(d *draft) (err error, panicked any) {
 
 var (
 	errFunction  = errors.New("session: an Update function panicked")
+	errGone      = fmt.Errorf("session: the record is gone: %w", ErrEnded)
 	errNotStored = errors.New("session: the commit ended early")
 )
 
@@ -243,7 +246,7 @@ func (p *patch) calls() bool {
 
 // barrier reports whether a patch changes what lets requests in, after which the
 // others must be looked at anew.
-func (p *patch) barrier() bool { return p.rotation != 0 }
+func (p *patch) barrier() bool { return p.rotation != 0 || p.ends }
 
 // hold commits the holder's patch and those in line. Whatever happens, they are
 // answered, and the next one gets to hold.

@@ -27,10 +27,13 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (*http.Coo
 	defer s.committing.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil {
+	if s.err != nil && !(s.dead && errors.Is(s.err, ErrCommitted)) { // a logout is never too late
 		return nil, s.err
 	}
 	now := m.cfg.Now()
+	if m.closed.Load() && s.changed() {
+		return nil, ErrClosed
+	}
 	if m.discard || !s.changed() && (s.fresh() || !m.pending(s, u, now)) {
 		return nil, nil
 	}
@@ -70,38 +73,42 @@ func (m *Manager) touchDue(s *Session, now time.Time) bool {
 		every = limit
 	}
 	since := now.Sub(s.rec.LastActivity)
-	return since > 0 && since >= every && now.Before(s.rec.ExpiresAt)
+	return !s.untouchable && since > 0 && since >= every && now.Before(s.rec.ExpiresAt)
 }
 
 // commitFresh deletes what Invalidate left behind, and creates a record if there
 // is something to keep.
 func (m *Manager) commitFresh(ctx context.Context, s *Session) (*http.Cookie, error) {
+	next, err := s.replay()
+	if err == nil {
+		err = m.checkSize(&next, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
 	var cookie *http.Cookie
 	if s.dead {
-		if err := m.remove(ctx, s.rec.ID); err != nil {
+		if err := m.logout(ctx, s); err != nil {
 			return nil, err
 		}
-		m.event(ctx, Event{Kind: EventLoggedOut, ID: s.rec.ID, Owner: s.base.owner})
 		cookie = m.cfg.cookie("", &s.now, time.Time{}, time.Time{})
 		s.dead, s.rec, s.base, s.shown = false, Record{}, draft{doc: emptyDoc}, nil
 	}
-	if len(s.nows) > 0 || len(s.now.doc) > len(emptyDoc) || s.now.owner != "" {
-		d, err := s.replay(s.base)
-		if err != nil {
-			return cookie, err
-		}
-		if len(d.doc) > len(emptyDoc) || d.owner != "" {
-			return m.create(ctx, s, d)
-		}
+	switch {
+	case s.err != nil:
+		return cookie, s.err
+	case len(next.doc) > len(emptyDoc) || next.owner != "":
+		return m.create(ctx, s, next)
 	}
 	return cookie, nil
 }
 
-// replay applies the session's ops to a draft.
-func (s *Session) replay(d draft) (draft, error) {
+// replay applies the session's ops to nothing.
+func (s *Session) replay() (draft, error) {
 	if len(s.nows) == 0 && !s.merged {
 		return s.now, nil
 	}
+	d := draft{doc: emptyDoc}
 	for i := range s.ops {
 		if err := d.apply(&s.ops[i], s.commitID()); err != nil {
 			return d, err
@@ -118,10 +125,8 @@ func (m *Manager) create(ctx context.Context, s *Session, d draft) (*http.Cookie
 	if s.sealed {
 		return nil, ErrCommitted
 	}
-	if err := m.checkSize(&d, nil); err != nil {
-		return nil, err
-	}
 	rec, sec := m.newRecord(s, &d, s.newID)
+	s.newID = rec.ID // for another commit, should this one fail
 	for try := 0; ; try++ {
 		err := m.store.Create(ctx, rec)
 		collision := false
@@ -165,19 +170,31 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 	}, sec
 }
 
-// remove deletes a record, and tries again after an error: a logout that failed
-// would leave the user signed in.
-func (m *Manager) remove(ctx context.Context, id ID) error {
+// logout ends a stored session. A bare Delete would let a request that was under
+// way with an old token end the session of the login that has replaced it. So the
+// record is first updated to an ended one, under its version and only by a token
+// that it admits; what is then left to delete can come back by no means. It is no
+// error if somebody else has deleted the record before.
+func (m *Manager) logout(ctx context.Context, s *Session) error {
+	id := s.rec.ID
+	p := &patch{id: s.commitID(), user: true, ends: true, presented: s.presented, base: s.base, rec: s.rec}
+	m.combineUnlocked(ctx, s, p)
+	if !p.stored && !errors.Is(p.err, errGone) {
+		return m.updateFailed(ctx, s, p)
+	}
 	for try := 0; ; try++ {
 		err := m.store.Delete(ctx, id)
 		if err == nil {
-			m.line(id).forget(id)
-			return nil
+			break
 		}
 		if try >= maxTries || !pause(ctx, try) {
-			return m.storeFailed(ctx, "delete", id, err)
+			m.storeFailed(ctx, "delete", id, err) // it has ended all the same, and a sweep will take it
+			break
 		}
 	}
+	m.line(id).forget(id)
+	m.event(ctx, Event{Kind: EventLoggedOut, ID: id, Owner: s.base.owner})
+	return nil
 }
 
 // commitStored updates a record, or touches it.
@@ -224,6 +241,8 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 	late := s.ops       // what other goroutines of the request wrote meanwhile
 	if epoch == s.epoch {
 		late = slices.Clone(late[taken:])
+	} else {
+		s.merged = true // Rollback went back behind what is stored now
 	}
 	s.committed(p.rec, p.base)
 	s.ops, s.rotating = late, again
@@ -288,6 +307,7 @@ func (m *Manager) updateFailed(ctx context.Context, s *Session, p *patch) error 
 func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
 	expires := m.cfg.expires(&s.base, s.rec.CreatedAt, now).UTC()
 	if err := Touch(ctx, m.store, s.rec.ID, now.UTC(), expires); err != nil {
+		s.untouchable = true // one attempt a request: the store may be slow to fail
 		m.storeFailed(ctx, "touch", s.rec.ID, err)
 		return
 	}

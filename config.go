@@ -27,8 +27,9 @@ type Config struct {
 
 	// AbsoluteTimeout ends a session this long after it was created or last
 	// authenticated, however active it is (OWASP ASVS 7.3.2). At most 400 days,
-	// the longest that browsers keep a cookie. Negative: 400 days after the last
-	// use. Defaults to 24 hours, or to IdleTimeout if that is longer.
+	// the longest that browsers keep a cookie. Negative: no limit; the client
+	// forgets its cookie 400 days after the last login or rotation.
+	// Defaults to 24 hours, or to IdleTimeout if that is longer.
 	AbsoluteTimeout time.Duration
 
 	// TouchEvery is how far the recorded last activity may lag behind. A request
@@ -38,7 +39,8 @@ type Config struct {
 	TouchEvery time.Duration
 
 	// RotateEvery replaces the token of a session in use this often; the previous
-	// one works for Grace. Negative or zero: only [Session.Login] and
+	// one works for Grace, and not longer: a client that never gets the answer with
+	// the new token is signed out. Negative or zero: only [Session.Login] and
 	// [Session.Regenerate] rotate.
 	RotateEvery time.Duration
 
@@ -100,8 +102,8 @@ type CookieConfig struct {
 	_ [0]func()
 
 	// Name is the cookie's name without its prefix, which follows from the other
-	// settings. It also keeps managers on one store apart: a token of one name is
-	// unknown under another. Defaults to "session".
+	// settings. It also keeps the tokens of managers on one store apart: one of the
+	// one name is unknown under the other. Defaults to "session".
 	Name string
 
 	// Path and Domain need DangerouslyDropHostPrefix. Path defaults to "/", Domain

@@ -63,6 +63,9 @@ func (cfg Config) check() (*settings, error) {
 func (c *checker) times(s *settings) {
 	s.IdleTimeout = cmp.Or(s.IdleTimeout, 2*time.Hour)
 	s.AbsoluteTimeout = cmp.Or(s.AbsoluteTimeout, max(24*time.Hour, s.IdleTimeout))
+	if s.Grace < 0 && s.RotateEvery > 0 {
+		c.refuse("Grace", s.Grace, "RotateEvery needs one, or requests under way during a rotation would lose their session")
+	}
 	s.Grace = max(0, cmp.Or(s.Grace, 30*time.Second))
 	s.RotateEvery = max(0, s.RotateEvery)
 	if s.IdleTimeout > maxAge {

@@ -100,7 +100,9 @@ func TestConfigMistakes(t *testing.T) {
 		{"touched too seldom", session.Config{TouchEvery: 2 * time.Hour}, "TouchEvery",
 			session.Config{TouchEvery: 2*time.Hour - 1}},
 		{"rotation within the grace", session.Config{RotateEvery: 30 * time.Second}, "RotateEvery",
-			session.Config{RotateEvery: 30 * time.Second, Grace: -1}},
+			session.Config{RotateEvery: 31 * time.Second}},
+		{"rotation without a grace", session.Config{RotateEvery: time.Hour, Grace: -1}, "Grace",
+			session.Config{Grace: -1}},
 		{"origin with a path", session.Config{TrustedOrigins: []string{"https://a.example/x"}}, "TrustedOrigins",
 			session.Config{TrustedOrigins: []string{"https://a.example:8443"}}},
 		{"origin without scheme", session.Config{TrustedOrigins: []string{"a.example"}}, "TrustedOrigins",
@@ -197,7 +199,7 @@ func TestClosed(t *testing.T) {
 	errs["Revoke"] = g.Revoke(t.Context(), s.ID())
 	_, errs["RevokeOwner"] = g.RevokeOwner(t.Context(), "ada")
 	_, errs["Show"] = g.Show(t.Context(), s.ID())
-	for _, err := range g.List(t.Context(), "") {
+	for _, err := range g.ListAll(t.Context()) {
 		errs["List"] = err
 	}
 	b.send(g.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

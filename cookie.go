@@ -56,10 +56,7 @@ func (s *settings) cookie(t Token, d *draft, created, now time.Time) *http.Cooki
 // cookieEnd is the absolute limit: the server alone enforces the idle one, so that
 // prolonging a session needs no cookie.
 func (s *settings) cookieEnd(d *draft, created, now time.Time) time.Time {
-	absolute := d.absolute
-	if absolute == 0 {
-		absolute = s.AbsoluteTimeout
-	}
+	absolute := s.limit(d)
 	if absolute <= 0 {
 		return now.Add(maxAge)
 	}

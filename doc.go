@@ -25,8 +25,7 @@ for, when it is read. What a request changes is recorded as a list of operations
 When the response begins, the operations are applied to the stored document, under
 its version number. If another request has committed in between, they are applied
 again, to the newer document. So two requests that set different keys both win,
-without a lock while a handler runs. Nothing is ever written as a whole that a
-request has read before.
+without a lock while a handler runs.
 
 # Where the store is called
 
@@ -51,14 +50,15 @@ process or another one:
   - Its changes are stored all together or not at all.
   - Changes at different paths are all kept. At the same path, the later commit wins.
   - [Session.Append] and [Update] are exact: of 50 concurrent increments by Update
-    all 50 count, once each, even if the answer of the store was lost.
+    all 50 count, once each. That holds if an answer of the store is lost, too,
+    unless sixteen other commits come in before it is missed.
   - [Take] is exact: of several requests that take a value, one commits.
   - What it has read is not checked at the commit. Use Update to make a change
     depend on the stored value, and not Get and Set.
   - After a logout, a revocation or an expiry nothing is stored and nothing comes
     back to life. After [Session.Login] or [Session.Regenerate], requests that came
-    with the old token store nothing. Their commit is [ErrEnded], a 409; without
-    changes of their own they answer as usual.
+    with the old token store nothing, and cannot log out either. Their commit is
+    [ErrEnded], a 409; without changes of their own they answer as usual.
 
 # Tokens and IDs
 

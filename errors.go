@@ -22,7 +22,8 @@ var (
 	// dropped; nothing is brought back to life.
 	ErrEnded = errors.New("session: ended before the request did; its changes were not stored")
 
-	// ErrTooLarge is returned by a commit above [Config.MaxBytes].
+	// ErrTooLarge is returned by a commit above [Config.MaxBytes], or above 256
+	// flash messages.
 	ErrTooLarge = errors.New("session: too large")
 
 	// ErrCorrupt is returned by a store whose medium holds something that is not a

@@ -20,7 +20,9 @@ import (
 func (s *Session) Flash(path string, v any) { s.write(opFlash, path, v) }
 
 // FlashNow sets a value for this request only. It is never stored; a stored value
-// at the path is hidden, not lost.
+// at the path is hidden, not lost. Append and Update at the path or below change
+// this value and are not stored either; Set and Remove there are changes like any
+// other.
 func (s *Session) FlashNow(path string, v any) { s.write(opFlashNow, path, v) }
 
 // Reflash keeps all flash messages for one more request.
@@ -73,13 +75,10 @@ func (s *Session) shadowed(o *op) bool {
 	if len(s.nows) == 0 {
 		return false
 	}
-	changes := o.kind == opAppend || o.kind == opUpdate
-	for _, path := range s.nows {
-		if dotpath.Within(o.path, path) && (changes || o.path != path) {
-			return true
-		}
+	if o.kind == opAppend || o.kind == opUpdate {
+		return slices.ContainsFunc(s.nows, func(path string) bool { return dotpath.Within(o.path, path) })
 	}
-	if !changes && o.kind != opKeep {
+	if o.kind != opKeep {
 		s.nows = slices.DeleteFunc(s.nows, func(path string) bool {
 			return o.kind == opClear || dotpath.Within(path, o.path)
 		})

@@ -50,7 +50,7 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 			h.succeed(rec, d)
 			return
 		case errors.Is(err, ErrNotFound):
-			h.failAll(ErrEnded)
+			h.failAll(errGone)
 			return
 		}
 		done, err := h.reload(ctx, err, try)
@@ -83,7 +83,7 @@ func (h *holder) fold(ctx context.Context) (rec Record, d draft, some bool) {
 	now := h.cfg.Now().UTC()
 	rec, d = h.rec, h.base
 	if !now.Before(rec.ExpiresAt) {
-		h.failAll(ErrEnded)
+		h.failAll(errGone)
 		return rec, d, false
 	}
 	for i := -1; i < len(h.batch); i++ {
@@ -119,6 +119,10 @@ func (h *holder) fold(ctx context.Context) (rec Record, d draft, some bool) {
 	d.remember(h.mark)
 	rec.Owner, rec.LastActivity = d.owner, later(rec.LastActivity, now)
 	rec.ExpiresAt = h.cfg.expires(&d, rec.CreatedAt, rec.LastActivity).UTC()
+	if h.ends {
+		d = draft{doc: emptyDoc, envelope: envelope{ring: d.ring, extensions: d.extensions}}
+		rec.Owner, rec.ExpiresAt = "", now
+	}
 	rec.Data = encodeEnvelope(&d.envelope, d.doc)
 	return rec, d, true
 }
@@ -176,7 +180,7 @@ func (h *holder) reload(ctx context.Context, cause error, try int) (done bool, e
 	}
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return false, ErrEnded
+		return false, errGone
 	case errors.Is(err, ErrCorrupt):
 		h.corrupt(ctx, id, err)
 		return false, ErrEnded

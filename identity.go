@@ -84,8 +84,8 @@ func (s *Session) AuthenticatedAt() time.Time {
 
 // SetTimeouts gives this session limits of its own, which are stored with it and
 // stay through rotation and login: longer ones for "remember me", shorter ones
-// for an administrator. Zero is the manager's default, negative is no limit but
-// the 400 days that browsers keep a cookie.
+// for an administrator. Zero is the manager's default (for absolute, at least
+// idle), negative is no limit but the 400 days that browsers keep a cookie.
 func (s *Session) SetTimeouts(idle, absolute time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,16 +133,24 @@ func (s *settings) expires(d *draft, created, now time.Time) time.Time {
 	} else if d.idle == 0 && idle > 0 {
 		end = now.Add(idle)
 	}
-	absolute := d.absolute
-	if absolute == 0 {
-		absolute = s.AbsoluteTimeout
-	}
-	if absolute > 0 {
+	if absolute := s.limit(d); absolute > 0 {
 		if last := s.start(d, created).Add(absolute); last.Before(end) {
 			end = last
 		}
 	}
 	return end
+}
+
+// limit is the effective absolute timeout. As in a Config, an idle timeout that is
+// longer than the default one takes it along.
+func (s *settings) limit(d *draft) time.Duration {
+	switch {
+	case d.absolute != 0:
+		return d.absolute
+	case s.AbsoluteTimeout > 0:
+		return max(s.AbsoluteTimeout, d.idle)
+	}
+	return s.AbsoluteTimeout
 }
 
 // start is when the absolute timeout began: at the creation, or at the login.

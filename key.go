@@ -114,7 +114,7 @@ func Update[T any](s *Session, path string, f func(T) T) {
 		}
 		return out, nil
 	}
-	for {
+	for range maxUpdates {
 		s.mu.Lock()
 		if err != nil {
 			s.fail(err)
@@ -128,18 +128,28 @@ func Update[T any](s *Session, path string, f func(T) T) {
 
 		// f runs without the lock, because it may read the session.
 		var next []byte
-		next, err = apply(raw, ok)
-
+		if next, err = apply(raw, ok); err != nil {
+			continue
+		}
 		s.mu.Lock()
 		cur, still := dotpath.Lookup(s.now.doc, path)
-		if err == nil && ok == still && string(cur) == string(raw) {
+		same := still == ok && string(cur) == string(raw)
+		if same {
 			s.do(op{kind: opUpdate, path: dotpath.Canonical(path), fn: once(next, apply)})
-			s.mu.Unlock()
-			return
 		}
 		s.mu.Unlock()
+		if same {
+			return
+		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail(fmt.Errorf("session: Update of %q: the value changed each time the function ran; the function must not write to it itself", path))
 }
+
+// maxUpdates bounds the attempts of an Update against other goroutines of the same
+// request, and against its own function.
+const maxUpdates = 1000
 
 // once hands out the first result without another run of the function.
 func once(first []byte, f func([]byte, bool) ([]byte, error)) func([]byte, bool) ([]byte, error) {

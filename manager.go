@@ -22,6 +22,7 @@ type Manager struct {
 	lines   [64]lines
 	sweeper sweeper
 	closed  atomic.Bool
+	release sync.Once // closes the store
 }
 
 // New returns a manager of the sessions in a store. The error joins all mistakes
@@ -79,7 +80,7 @@ func (m *Manager) Commit(ctx context.Context, s *Session) (*http.Cookie, error) 
 	if m.closed.Load() {
 		return nil, ErrClosed
 	}
-	if s.m != m {
+	if s == nil || s.m != m {
 		return nil, errors.New("session: Commit of another manager's session")
 	}
 	return m.commit(ctx, s, usesAll)
@@ -174,18 +175,20 @@ func storeError(op string, id ID, err error) error {
 
 // Close stops the sweeper, waits for it until ctx ends, and closes the store if
 // that has a Close method. Afterwards every load and commit is [ErrClosed]. Shut
-// the server down first. A second Close does nothing.
+// the server down first. If ctx ends first, call it again; once it is done, another
+// Close does nothing.
 func (m *Manager) Close(ctx context.Context) error {
-	if m.closed.Swap(true) {
-		return nil
-	}
+	m.closed.Store(true)
 	if err := m.sweeper.stop(ctx); err != nil {
 		return err
 	}
-	if c, ok := Capability[io.Closer](m.store); ok {
-		return c.Close()
-	}
-	return nil
+	var err error
+	m.release.Do(func() {
+		if c, ok := Capability[io.Closer](m.store); ok {
+			err = c.Close()
+		}
+	})
+	return err
 }
 
 // A sweeper removes expired records in the background.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 )
@@ -20,8 +21,9 @@ import (
 // [http.CrossOriginProtection] and [Config].TrustedOrigins. GET, HEAD and OPTIONS
 // always pass, so they must change nothing.
 //
-// A panic in the handler commits nothing and goes on up. Wrapping twice in the
-// same manager is wrapping once.
+// A panic that reaches Handler commits nothing and goes on up. Wrapping twice in
+// the same manager is wrapping once. An [http.TimeoutHandler] belongs inside of
+// Handler: around it, a request that has timed out may still commit.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.exchange(r.Context()) != nil {
@@ -33,10 +35,10 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 		r = r.WithContext(x)
 		x.r = r
 		if err := m.cfg.origins.Check(r); err != nil {
-			m.cfg.OnError(w, r, errors.Join(ErrCrossOrigin, err))
-			return
+			m.cfg.OnError(x.writer(), r, errors.Join(ErrCrossOrigin, err))
+		} else {
+			next.ServeHTTP(x.writer(), r)
 		}
-		next.ServeHTTP(x.writer(), r)
 		x.finish()
 	})
 }
@@ -74,7 +76,9 @@ func from(v any) (*Session, error) {
 	case *exchange:
 		return v.session()
 	case *Session:
-		return v, nil
+		if v != nil {
+			return v, nil
+		}
 	}
 	return nil, ErrNoSession
 }
@@ -101,7 +105,7 @@ func (c *sessionContext) Value(key any) any {
 	case anyKey:
 		return c.s
 	case ownKey:
-		if k.m == c.s.m {
+		if c.s != nil && k.m == c.s.m {
 			return c.s
 		}
 	}
@@ -114,12 +118,17 @@ func (m *Manager) exchange(ctx context.Context) *exchange {
 }
 
 // Error answers a request that failed with err, by the error handler of its
-// manager, or by [DefaultError] outside of the middleware.
+// manager, or by [DefaultError] outside of the middleware. What the request has
+// changed in its session, and has not committed, is dropped.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	switch v := r.Context().Value(anyKey{}).(type) {
 	case *exchange:
+		if s, _ := v.loaded(); s != nil {
+			s.Rollback()
+		}
 		v.m.cfg.OnError(w, r, err)
 	case *Session:
+		v.Rollback()
 		v.m.cfg.OnError(w, r, err)
 	default:
 		DefaultError(w, r, err)
@@ -129,6 +138,7 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 // DefaultError is the default of [Config].OnError. It answers in plain text
 //
 //   - 403 to a cross-origin write,
+//   - 404 if what [Manager.Show] looked for is not there,
 //   - 409 if the session has ended meanwhile, or if another request took what
 //     [Take] took,
 //   - 503 with Retry-After if the store is down, full or too contended,
@@ -146,8 +156,16 @@ func DefaultError(w http.ResponseWriter, _ *http.Request, err error) {
 	case errors.As(err, &store), errors.Is(err, ErrConflict), errors.Is(err, ErrClosed):
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "2")
+	case errors.Is(err, ErrNotFound):
+		status = http.StatusNotFound
 	}
-	http.Error(w, http.StatusText(status), status)
+	text := http.StatusText(status) + "\n"
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(text))) // whole even if the handler aborts
+	w.WriteHeader(status)
+	w.Write([]byte(text))
 }
 
 // An exchange is one request on its way through the middleware. It is the
@@ -168,7 +186,7 @@ type exchange struct {
 	beginning sync.Mutex  // held during the commit, so that nothing overtakes it
 	begun     atomic.Bool // the final header is out, or about to be
 	failed    error       // of the commit: the error handler has answered
-	panicked  bool        // an Update function has, in the commit: nothing is stored
+	uses      usage       // which flash messages the response uses up
 }
 
 func (x *exchange) Value(key any) any {
@@ -233,45 +251,60 @@ func (x *exchange) begin(status int) error {
 		varyOnCookie(x.w.Header())
 		return nil
 	}
-	x.panicked = true
-	uses := usesAll
 	if s.hasShown() {
-		uses = usageOf(x.r, status)
+		x.uses = usageOf(x.r, status)
 	}
-	cookie, err := x.m.commit(x, s, uses)
-	x.panicked = false
+	cookie, err := x.commit(s)
 	s.seal()
-	if err != nil {
-		x.failed = err
-		x.entry.restore(x.w.Header())
-		varyOnCookie(x.w.Header())
-		if !errors.Is(err, ErrEnded) {
-			x.m.cfg.Logger.LogAttrs(x, slog.LevelError, "session: commit failed", slog.Any("error", err))
-		}
-		x.m.cfg.OnError(x.w, x.r, err)
-		return err
-	}
 	varyOnCookie(x.w.Header())
-	if cookie != nil {
+	if err == nil && cookie != nil {
 		setCookie(x.w.Header(), cookie)
 	}
-	return nil
+	return err
+}
+
+// commit is the commit before the response. If it fails, or if an Update function
+// panics in it, the error handler answers at once: whatever the handler, or
+// somebody who recovers, writes later is refused.
+func (x *exchange) commit(s *Session) (cookie *http.Cookie, err error) {
+	x.failed = errFunction
+	defer func() {
+		if x.failed == nil {
+			return
+		}
+		x.entry.restore(x.w.Header())
+		varyOnCookie(x.w.Header())
+		if !errors.Is(x.failed, ErrEnded) {
+			x.m.cfg.Logger.LogAttrs(x, slog.LevelError, "session: commit failed", slog.Any("error", x.failed))
+		}
+		x.m.cfg.OnError(x.w, x.r, x.failed)
+		// A proxy aborts the connection when its write fails; the answer must be out
+		// by then.
+		http.NewResponseController(x.w).Flush()
+	}()
+	cookie, x.failed = x.m.commit(x, s, x.uses)
+	return cookie, x.failed
 }
 
 // finish ends the exchange when the handler has returned: a response that did not
 // begin does so now, and what was changed after the beginning is committed.
 func (x *exchange) finish() {
-	if !x.begun.Load() {
-		x.begin(http.StatusOK)
-		return
-	}
+	x.begin(http.StatusOK)
 	x.beginning.Lock()
 	defer x.beginning.Unlock()
 	s, _ := x.loaded()
-	if x.failed != nil || x.panicked || s == nil {
+	if s == nil {
 		return
 	}
-	if _, err := x.m.commit(x, s, usesNone); err != nil {
+	defer s.end()
+	if x.failed != nil {
+		return
+	}
+	uses := usesNone
+	if x.uses == usesRead { // what a script's request has read while it was answered
+		uses = usesRead
+	}
+	if _, err := x.m.commit(x, s, uses); err != nil {
 		x.m.cfg.Logger.LogAttrs(x, slog.LevelError, "session: changes after the response began were lost; make them before the first write", slog.Any("error", err))
 		x.m.event(x, Event{Kind: EventLate, Err: err})
 	}
@@ -282,6 +315,13 @@ func (s *Session) seal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sealed = true
+}
+
+// end marks that the request is over.
+func (s *Session) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
 }
 
 // headers remembers what the response headers were, without copying values: they

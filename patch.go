@@ -54,6 +54,10 @@ const (
 	opPersist
 )
 
+// maxFlash bounds the flash messages of a session: each costs a look at the
+// document when it is used up.
+const maxFlash = 256
+
 // errTaken is the conflict that no retry can solve.
 var errTaken error = takenError{}
 
@@ -68,6 +72,9 @@ func (d *draft) apply(o *op, id uint64) error {
 	doc, err := d.doc, error(nil)
 	switch o.kind {
 	case opSet, opFlash, opFlashNow:
+		if o.kind == opFlash && len(d.flash) >= maxFlash && d.marked(o.path) == 0 {
+			return fmt.Errorf("session: more than %d flash messages; use one list of them: %w", maxFlash, ErrTooLarge)
+		}
 		doc, err = dotpath.Set(doc, o.path, o.raw)
 	case opAppend:
 		doc, err = appendList(doc, o.path, o.raw)
@@ -87,7 +94,9 @@ func (d *draft) apply(o *op, id uint64) error {
 		doc = emptyDoc
 	case opConsume:
 		if d.marked(o.path) == o.gen {
-			doc, _, err = dotpath.Remove(doc, o.path)
+			if next, _, err := dotpath.Remove(doc, o.path); err == nil {
+				doc = next // else the value has become part of a list, and only the mark goes
+			}
 		}
 	case opLogin:
 		d.owner, d.authAt = o.owner, o.at

@@ -47,11 +47,13 @@ type Session struct {
 	token     Token         // that token, to send it again with another Max-Age
 	request   *http.Request // whose client it is; nil outside of the middleware
 
-	previous bool // the client holds the previous token, within its grace
-	ended    bool // the client holds a token that a login replaced: nothing can be stored
-	rotating bool // a new token is due at the commit
-	dead     bool // Invalidate was called; the record is to be deleted
-	sealed   bool // the response has begun: the client can be told nothing more
+	previous    bool // the client holds the previous token, within its grace
+	ended       bool // the client holds a token that a login replaced: nothing can be stored
+	rotating    bool // a new token is due at the commit
+	dead        bool // Invalidate was called; the record is to be deleted
+	untouchable bool // a touch has failed
+	over        bool // the request has ended
+	sealed      bool // the response has begun: the client can be told nothing more
 }
 
 func newSession(m *Manager) *Session {
@@ -176,7 +178,8 @@ func (s *Session) Clear() {
 
 // Err returns the first error of a write in this request, nil if there was none.
 // As with [bufio.Writer], later writes then do nothing, and the commit fails with
-// the error: nothing of the request is stored. [Session.Rollback] starts over.
+// the error: nothing of the request is stored. A handler that wants to answer
+// itself calls [Session.Rollback] first, or [Error], which does so.
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,6 +226,10 @@ func (s *Session) fail(err error) {
 // lock.
 func (s *Session) do(o op) {
 	if s.err == nil && s.sealed && !s.m.discard && o.kind != opFlashNow && (s.fresh() || o.kind == opPersist || o.kind == opTimeouts) {
+		s.fail(ErrCommitted)
+	}
+	if s.over && s.err == nil {
+		s.m.cfg.Logger.Warn("session: written to after its request had ended; nothing of that is stored", "path", o.path)
 		s.fail(ErrCommitted)
 	}
 	if s.err != nil {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -188,7 +189,7 @@ func encode(v any) ([]byte, error) {
 	raw := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 	// The encoder writes an escape for the replacement character only in place of
 	// invalid bytes, or where a value that marshals itself did.
-	if !utf8.Valid(raw) || bytes.Contains(raw, []byte(`\ufffd`)) && invalidString(reflect.ValueOf(v), 0) {
+	if !utf8.Valid(raw) || bytes.Contains(raw, []byte(`\ufffd`)) && invalidString(reflect.ValueOf(v), map[visit]bool{}) {
 		return nil, errInvalidUTF8
 	}
 	return raw, nil
@@ -196,41 +197,64 @@ func encode(v any) ([]byte, error) {
 
 var errInvalidUTF8 = errors.New("invalid UTF-8; store bytes as []byte")
 
-// invalidString looks for a string or map key that is not UTF-8. The value was
-// encoded before, so what it shows has no cycle.
-func invalidString(v reflect.Value, depth int) bool {
-	if depth > 1000 {
-		return false // a cycle through a field that is not encoded
+// invalidString looks for a string or map key that is not UTF-8 among what the
+// encoder has written: exported fields, and no value that encodes itself.
+func invalidString(v reflect.Value, seen map[visit]bool) bool {
+	switch v.Kind() {
+	case reflect.Invalid:
+		return false
+	case reflect.Pointer, reflect.Map, reflect.Slice:
+		at := visit{v.Pointer(), v.Type()}
+		if v.IsNil() || seen[at] && v.Kind() != reflect.Slice {
+			return false
+		}
+		seen[at] = true
+	}
+	if t := v.Type(); t.Implements(jsonMarshaler) || t.Implements(textMarshaler) {
+		return false
 	}
 	switch v.Kind() {
 	case reflect.String:
 		return !utf8.ValidString(v.String())
 	case reflect.Pointer, reflect.Interface:
-		return !v.IsNil() && invalidString(v.Elem(), depth+1)
+		return invalidString(v.Elem(), seen)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if invalidString(v.Field(i), depth+1) {
+			f := v.Type().Field(i)
+			if (f.IsExported() || f.Anonymous) && f.Tag.Get("json") != "-" && invalidString(v.Field(i), seen) {
 				return true
 			}
 		}
 	case reflect.Slice, reflect.Array:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
-			return false // encoded as base64, or by its own method
+			return false // encoded as base64
 		}
 		for i := range v.Len() {
-			if invalidString(v.Index(i), depth+1) {
+			if invalidString(v.Index(i), seen) {
 				return true
 			}
 		}
 	case reflect.Map:
 		for it := v.MapRange(); it.Next(); {
-			if invalidString(it.Key(), depth+1) || invalidString(it.Value(), depth+1) {
+			if invalidString(it.Key(), seen) || invalidString(it.Value(), seen) {
 				return true
 			}
 		}
 	}
 	return false
 }
+
+// visit is a place that was looked at: fields that are not encoded may close a
+// cycle all the same, through an embedded struct.
+type visit struct {
+	at uintptr
+	t  reflect.Type
+}
+
+var (
+	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
+	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
+)
 
 func typeName(v any, elem bool) string {
 	t := reflect.TypeOf(v)

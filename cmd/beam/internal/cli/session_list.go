@@ -54,7 +54,11 @@ func (a *app) sessionList(ctx context.Context, cmd *cli.Command) error {
 	defer p.end()
 	all := []session.Info{}
 	var corrupt []session.ID
-	for info, err := range manager.List(ctx, cmd.String("owner")) {
+	sessions := manager.ListAll(ctx)
+	if owner := cmd.String("owner"); owner != "" {
+		sessions = manager.List(ctx, owner)
+	}
+	for info, err := range sessions {
 		if errors.Is(err, session.ErrCorrupt) {
 			corrupt = append(corrupt, info.ID)
 		} else if err != nil {
