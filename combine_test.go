@@ -178,9 +178,6 @@ func TestFailsAlone(t *testing.T) {
 			s.Set("data.x", 1) // a list by the time of the commit
 			s.Set("list.x", 1)
 		}, "500"},
-		{"type error", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
-			session.Update(s, "list", func(m map[string]int) map[string]int { return nil })
-		}, "500"},
 		{"unencodable at the second run", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 			first := true
 			session.Update(s, "any", func(any) any {
@@ -318,6 +315,9 @@ func TestDeadline(t *testing.T) {
 			equal(t, "outcomes", codes(outcomes), "200 503 503")
 			equal(t, "time of the last one", took[2], 10*time.Second)
 			equal(t, "n", g.data(t, g.token(b))["n"], any(int64(1)))
+			// Nothing of those that gave up is left in the line.
+			equal(t, "the next one", codes([]outcome{g.outcome(g.with(g.token(b)), add)}), "200")
+			equal(t, "n after the next one", g.data(t, g.token(b))["n"], any(int64(2)))
 		})
 	}
 }
