@@ -46,6 +46,11 @@ type Race struct {
 	// manager's Handler or not. It may be nil if every request has a handler.
 	Open func(tb testing.TB) (*session.Manager, http.Handler)
 
+	// Replica returns another manager on the store of m, and the program that uses it, as
+	// another process has them. If it is not nil, it is called for each request but the
+	// first, which that replica then serves. Nil: what Open returned serves all.
+	Replica func(tb testing.TB, m *session.Manager) (*session.Manager, http.Handler)
+
 	// Seed fills the session that the visitor has at first. Nil: the visitor has none.
 	Seed func(s *session.Session)
 
@@ -106,8 +111,8 @@ var racePoints = []RacePoint{RaceSends, RaceLoads, RaceHandles, RaceCommits}
 // A RaceOutcome is what came of one order.
 type RaceOutcome struct {
 	Order   string
-	Manager *session.Manager
-	Answers []RaceAnswer // one for each request, in the order of Race.Requests
+	Manager *session.Manager // that of Open
+	Answers []RaceAnswer     // one for each request, in the order of Race.Requests
 
 	// Session is what the visitor has in the end: what the cookie reaches that the
 	// browser holds after all responses. It is for reading.
@@ -149,7 +154,7 @@ func (r Race) Play(tb testing.TB, order string) RaceOutcome {
 		tb.Fatalf("order %q: %v", order, err)
 	}
 	m, app := r.Open(tb)
-	v := &visitor{tb: tb, m: m, app: app}
+	v := &visitor{tb: tb, m: m}
 	if r.Seed != nil {
 		if c := Cookie(tb, m, r.Seed); c != nil {
 			v.take([]*http.Cookie{c})
@@ -157,13 +162,17 @@ func (r Race) Play(tb testing.TB, order string) RaceOutcome {
 	}
 	racers := make([]*racer, len(r.Requests))
 	for i := range racers {
-		racers[i] = &racer{RaceRequest: r.Requests[i], visitor: v, going: make(chan struct{}), stopped: make(chan struct{})}
+		c := &racer{RaceRequest: r.Requests[i], visitor: v, m: m, app: app, going: make(chan struct{}), stopped: make(chan struct{})}
+		if i > 0 && r.Replica != nil {
+			c.m, c.app = r.Replica(tb, m)
+		}
+		racers[i] = c
 		for _, s := range steps {
 			if s.request == i {
-				racers[i].hold = append(racers[i].hold, s.point)
+				c.hold = append(c.hold, s.point)
 			}
 		}
-		go racers[i].run()
+		go c.run()
 	}
 	for _, s := range steps {
 		racers[s.request].step()
@@ -175,7 +184,6 @@ func (r Race) Play(tb testing.TB, order string) RaceOutcome {
 type visitor struct {
 	tb     testing.TB
 	m      *session.Manager
-	app    http.Handler
 	jar    jar
 	tokens []session.Token // all that it ever had
 }
@@ -222,6 +230,8 @@ func (v *visitor) outcome(order string, racers []*racer) RaceOutcome {
 type racer struct {
 	RaceRequest
 	*visitor
+	m       *session.Manager
+	app     http.Handler
 	hold    []RacePoint
 	going   chan struct{}
 	stopped chan struct{} // closed at the end

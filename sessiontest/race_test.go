@@ -253,6 +253,35 @@ func TestRaceWithoutSession(t *testing.T) {
 	}
 }
 
+// TestRaceReplicas: each request has a manager of its own.
+func TestRaceReplicas(t *testing.T) {
+	served := map[*session.Manager]int{}
+	program := func(m *session.Manager) (*session.Manager, http.Handler) {
+		return m, m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+			served[m]++
+			count(w, r, s)
+		})
+	}
+	r := race(t, nil, nil, nil)
+	open := r.Open
+	r.Open = func(tb testing.TB) (*session.Manager, http.Handler) {
+		m, _ := open(tb)
+		return program(m)
+	}
+	r.Replica = func(_ testing.TB, m *session.Manager) (*session.Manager, http.Handler) {
+		other, err := session.New(m.Store(), session.Config{PruneEvery: -1})
+		must(t, err)
+		return program(other)
+	}
+	r.Check = func(tb testing.TB, o sessiontest.RaceOutcome) {
+		if len(served) != 3 || served[o.Manager] != 1 || session.Get(o.Session, "n", 0) != 3 {
+			tb.Errorf("%d managers, the first served %d requests; counted %v", len(served), served[o.Manager], o.Session.All())
+		}
+		clear(served)
+	}
+	r.Run(t)
+}
+
 // TestRaceStream: hints and a flush go through, and the flush is held before it
 // commits.
 func TestRaceStream(t *testing.T) {
