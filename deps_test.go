@@ -62,7 +62,7 @@ func TestRootImportsStandardLibraryOnly(t *testing.T) {
 // A library that links testing gives every program the -test.* machinery. So packages
 // that exist for tests are imported by tests only.
 func TestProductionDoesNotLinkTesting(t *testing.T) {
-	forTests := []string{"sessiontest", "internal/pagemodel"}
+	forTests := []string{"sessiontest", "internal/interleavings", "internal/pagemodel"}
 	for _, dir := range packageDirs(t, ".") {
 		if slices.Contains(forTests, dir) {
 			continue

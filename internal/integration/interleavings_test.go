@@ -1,0 +1,28 @@
+package integration
+
+import (
+	"testing"
+
+	"github.com/expanse-go/session/internal/interleavings"
+)
+
+// The tables of docs/interleavings.md, by one process and as two processes on one
+// database would have it.
+func TestInterleavings(t *testing.T) {
+	each(t, all, func(t *testing.T, d database) {
+		p := d.place(t)
+		db := p.connect(t)
+		cfg := p.table(t, db, d.dialect)
+		one := open(t, db, d.dialect, cfg)
+		other := one // which is all there is of a database in memory
+		if p.conns != 1 {
+			other = open(t, p.connect(t), d.dialect, cfg)
+		}
+		for _, c := range append(interleavings.Pairs(true), interleavings.Others()...) {
+			t.Run(c.Name(), func(t *testing.T) {
+				c.Check(t, one)
+				c.Check(t, one, other)
+			})
+		}
+	})
+}
