@@ -29,20 +29,25 @@ type Info struct {
 // Document returns a copy of the session's data as JSON text.
 func (i Info) Document() []byte { return slices.Clone(i.doc) }
 
-func (m *Manager) info(r *Record) (Info, error) {
-	i := Info{
+// info describes a record, and reports whether it is a session still.
+func (m *Manager) info(r *Record) (i Info, live bool, err error) {
+	d, err := decodeRecord(r)
+	if err == nil {
+		m.cfg.shorten(r, &d)
+	}
+	i = Info{
 		ID: r.ID, Version: r.Version, Owner: r.Owner, Client: r.Client,
 		CreatedAt: r.CreatedAt, LastActivity: r.LastActivity, ExpiresAt: r.ExpiresAt,
 	}
-	d, err := decodeRecord(r)
+	live = m.cfg.Now().Before(r.ExpiresAt)
 	if err != nil {
-		return i, fmt.Errorf("session: %s: %w", r.ID, errors.Join(ErrCorrupt, err))
+		return i, live, fmt.Errorf("session: %s: %w", r.ID, errors.Join(ErrCorrupt, err))
 	}
 	if d.authAt != 0 {
 		i.AuthenticatedAt = time.Unix(0, d.authAt).UTC()
 	}
 	i.Bytes, i.doc = len(d.doc), d.doc
-	return i, nil
+	return i, live, nil
 }
 
 // List yields the sessions of an owner that have not expired, in no particular
@@ -73,16 +78,12 @@ func (m *Manager) infos(ctx context.Context, records iter.Seq2[Record, error]) i
 			yield(Info{}, ErrClosed)
 			return
 		}
-		now := m.cfg.Now()
 		for r, err := range records {
 			if err != nil {
 				yield(Info{}, storeError("list", ID{}, err))
 				return
 			}
-			if !now.Before(r.ExpiresAt) {
-				continue
-			}
-			if !yield(m.info(&r)) {
+			if i, live, err := m.info(&r); live && !yield(i, err) {
 				return
 			}
 		}
@@ -96,16 +97,15 @@ func (m *Manager) Show(ctx context.Context, id ID) (Info, error) {
 		return Info{}, ErrClosed
 	}
 	r, err := m.store.Load(ctx, id)
-	if err == nil && !m.cfg.Now().Before(r.ExpiresAt) {
-		err = ErrNotFound
-	}
-	if errors.Is(err, ErrNotFound) {
-		return Info{}, fmt.Errorf("session: no session %s: %w", id, ErrNotFound)
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Info{}, storeError("load", id, err)
 	}
-	return m.info(&r)
+	if err == nil {
+		if i, live, err := m.info(&r); live {
+			return i, err
+		}
+	}
+	return Info{}, fmt.Errorf("session: no session %s: %w", id, ErrNotFound)
 }
 
 // Revoke ends a session: its client is anonymous from the next request on, and a
@@ -144,7 +144,9 @@ func (m *Manager) RevokeOwner(ctx context.Context, owner string, keep ...ID) (in
 		if err := m.Revoke(ctx, r.ID); err != nil {
 			return n, err
 		}
-		n++
+		if _, live, _ := m.info(&r); live {
+			n++
+		}
 	}
 	return n, nil
 }

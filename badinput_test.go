@@ -269,7 +269,6 @@ func TestUnstorable(t *testing.T) {
 			}
 		}, []string{"k8", "k7", "k6", "MaxBytes", "1000"}},
 		"list in the way":   {func(s *session.Session) { s.Set("list.0", 1) }, []string{"list.0", "Update"}},
-		"not of the type":   {func(s *session.Session) { session.Update(s, "data", func(n int) int { return n }) }, []string{"data", "int"}},
 		"no path":           {func(s *session.Session) { s.Set("a..b", 1) }, []string{"a..b", "empty"}},
 		"owner that is not": {func(s *session.Session) { s.Login("") }, []string{"Invalidate"}},
 		"owner with NUL":    {func(s *session.Session) { s.Login("a\x00") }, []string{"NUL"}},

@@ -70,8 +70,9 @@ type Config struct {
 	TrustedOrigins []string
 
 	// Client tells what to record of the far end of a request. Set it to read a
-	// header that a trusted proxy writes, or to [NoClient] to record nothing. Too
-	// long or invalid text is cut. Defaults to the address of the connection and
+	// header that a trusted proxy writes, or to [NoClient] to record nothing. It is
+	// called during a commit, and must not use the session. Too long or invalid text
+	// is cut. Defaults to the address of the connection and
 	// the User-Agent header.
 	Client func(*http.Request) Client
 

@@ -24,7 +24,7 @@ const (
 	EventUnknownToken EventKind = "unknown-token" // well-formed, but no such session, or a wrong secret
 	EventBadCookie    EventKind = "bad-cookie"    // malformed, or several with different values
 	EventReplaced     EventKind = "replaced"      // a token that a login or Regenerate has just replaced
-	EventCorrupt      EventKind = "corrupt"       // the stored record does not decode
+	EventCorrupt      EventKind = "corrupt"       // the stored record, or a value that Update needs, does not decode
 	EventReplayed     EventKind = "replayed"      // a commit was applied again on a newer version
 	EventDropped      EventKind = "dropped"       // writes were not stored because the session had ended
 	EventLate         EventKind = "late"          // changed after the response began; see ErrCommitted

@@ -173,6 +173,7 @@ func (h *holder) reload(ctx context.Context, cause error, try int) (done bool, e
 	if err == nil {
 		var base draft
 		if base, err = decodeRecord(&rec); err == nil {
+			h.cfg.shorten(&rec, &base)
 			h.replace(rec, base)
 			return base.remembers(h.mark), nil
 		}

@@ -141,6 +141,13 @@ func (s *settings) expires(d *draft, created, now time.Time) time.Time {
 	return end
 }
 
+// shorten lets limits that were lowered since a record was written hold at once.
+func (s *settings) shorten(r *Record, d *draft) {
+	if end := s.expires(d, r.CreatedAt, r.LastActivity); end.Before(r.ExpiresAt) {
+		r.ExpiresAt = end.UTC()
+	}
+}
+
 // limit is the effective absolute timeout. As in a Config, an idle timeout that is
 // longer than the default one takes it along.
 func (s *settings) limit(d *draft) time.Duration {

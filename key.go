@@ -1,7 +1,9 @@
 package session
 
 import (
+	"context"
 	"fmt"
+	"reflect"
 
 	"github.com/expanse-go/session/internal/dotpath"
 )
@@ -95,8 +97,9 @@ func pop[T any](s *Session, kind opKind, path string, def T) T {
 // run after the handler has returned, but never after the response has begun
 // and never without the request.
 //
-// A stored value that is not a T is not overwritten: the commit fails with a
-// [*TypeError].
+// A stored value that is not a T, such as one from before a change of the type, is
+// replaced as if there were none, because the request would fail for ever
+// otherwise; that is logged, and an [EventCorrupt] with a [*TypeError].
 func Update[T any](s *Session, path string, f func(T) T) {
 	err := checkPath(path)
 	apply := func(raw []byte, ok bool) ([]byte, error) {
@@ -104,7 +107,8 @@ func Update[T any](s *Session, path string, f func(T) T) {
 		if ok {
 			var err error
 			if v, err = decode[T](raw); err != nil {
-				return nil, &TypeError{Path: path, Want: fmt.Sprintf("%T", *new(T)), Err: err}
+				s.mismatch(&TypeError{Path: path, Want: reflect.TypeFor[T]().String(), Err: err})
+				v = *new(T)
 			}
 		}
 		v = f(v)
@@ -145,6 +149,12 @@ func Update[T any](s *Session, path string, f func(T) T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail(fmt.Errorf("session: Update of %q: the value changed each time the function ran; the function must not write to it itself", path))
+}
+
+// mismatch reports a value that an Update is about to replace.
+func (s *Session) mismatch(err *TypeError) {
+	s.m.cfg.Logger.Warn("session: value replaced, because it is not of the type that Update needs", "error", err)
+	s.m.event(context.Background(), Event{Kind: EventCorrupt, ID: s.rec.ID, Owner: s.rec.Owner, Err: err})
 }
 
 // maxUpdates bounds the attempts of an Update against other goroutines of the same

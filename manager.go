@@ -117,6 +117,7 @@ func (m *Manager) load(ctx context.Context, t Token) (*Session, error) {
 		return nil, err
 	}
 
+	m.cfg.shorten(&rec, base)
 	now := m.cfg.Now()
 	presented := digestOf(m.cfg.cookieName, id, &sec)
 	current := base.digest.equal(&presented)

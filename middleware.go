@@ -277,13 +277,36 @@ func (x *exchange) commit(s *Session) (cookie *http.Cookie, err error) {
 		if !errors.Is(x.failed, ErrEnded) {
 			x.m.cfg.Logger.LogAttrs(x, slog.LevelError, "session: commit failed", slog.Any("error", x.failed))
 		}
-		x.m.cfg.OnError(x.w, x.r, x.failed)
+		t := tracker{ResponseWriter: x.w}
+		x.m.cfg.OnError(&t, x.r, x.failed)
+		if !t.wrote { // silence would be a 200
+			DefaultError(x.w, x.r, x.failed)
+		}
 		// A proxy aborts the connection when its write fails; the answer must be out
 		// by then.
 		http.NewResponseController(x.w).Flush()
 	}()
 	cookie, x.failed = x.m.commit(x, s, x.uses)
 	return cookie, x.failed
+}
+
+// A tracker notes whether an error handler has answered.
+type tracker struct {
+	http.ResponseWriter
+	wrote bool
+}
+
+// Unwrap is for [http.ResponseController].
+func (t *tracker) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+
+func (t *tracker) WriteHeader(status int) {
+	t.wrote = t.wrote || status >= 200
+	t.ResponseWriter.WriteHeader(status)
+}
+
+func (t *tracker) Write(b []byte) (int, error) {
+	t.wrote = true
+	return t.ResponseWriter.Write(b)
 }
 
 // finish ends the exchange when the handler has returned: a response that did not

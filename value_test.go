@@ -1,8 +1,10 @@
 package session_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"math"
 	"reflect"
 	"slices"
@@ -113,8 +115,16 @@ func TestCopiesInAndOut(t *testing.T) {
 	}
 }
 
+// TestWrongTypeGivesDefault: a value of another type, left by an older program, is
+// no endless error and is not replaced in silence.
 func TestWrongTypeGivesDefault(t *testing.T) {
-	s := newSession(t)
+	var events []session.Event
+	m, err := session.New(memstore.New(memstore.Config{}), session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler),
+		OnEvent: func(_ context.Context, e session.Event) { events = append(events, e) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := m.Load(t.Context(), "")
 	s.Set("n", "text")
 	if got := session.Get(s, "n", 5); got != 5 {
 		t.Errorf("Get[int] of a string = %d, want the default", got)
@@ -131,11 +141,11 @@ func TestWrongTypeGivesDefault(t *testing.T) {
 		t.Errorf("Decode of nothing = %v, want ErrNotFound", err)
 	}
 	session.Update(s, "n", func(n int) int { return n + 1 })
-	if err := s.Err(); !errors.As(err, &te) {
-		t.Errorf("Update of a string as int: Err = %v, want a *TypeError", err)
+	if got := session.Get(s, "n", 0); got != 1 || s.Err() != nil {
+		t.Errorf("Update of a string as int: %d, %v; want 1, as from nothing", got, s.Err())
 	}
-	if got := session.Get(s, "n", ""); got != "text" {
-		t.Errorf("value = %q, overwritten", got)
+	if len(events) != 1 || events[0].Kind != session.EventCorrupt || !errors.As(events[0].Err, &te) {
+		t.Errorf("events = %v, want one that names the type", events)
 	}
 }
 

@@ -65,14 +65,14 @@ func ExampleOpen() {
 	// Output: 01000000000000000000000000000000 1 <nil>
 }
 
-// A folder that other users can enter is refused.
+// A folder that other users can write to is refused: they could put theirs in its place.
 func ExampleOpen_incorrect() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil {
+	if err := os.Chmod(dir, 0o777); err != nil {
 		panic(err)
 	}
 	_, err = filestore.Open(dir, filestore.Config{})

@@ -79,8 +79,10 @@ func prepare(dir string) error {
 		return fmt.Errorf("session: cannot use the session folder: %w", err)
 	case !info.IsDir():
 		return fmt.Errorf("session: %s is not a folder; move it away, or choose another folder for the sessions", dir)
-	case info.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("session: the session folder %s is open to other users (mode %04o); run: chmod 700 %s", dir, info.Mode().Perm(), dir)
+	case info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
+		// Others could put folders of theirs in the place of ours. That they can list
+		// this one is harmless: what is inside is closed to them.
+		return fmt.Errorf("session: other users can write to the session folder %s (mode %04o); run: chmod 700 %s", dir, info.Mode().Perm(), dir)
 	}
 	return nil
 }

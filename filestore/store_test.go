@@ -84,7 +84,7 @@ func TestOpenErrorsSayWhatToDo(t *testing.T) {
 	if err := os.Mkdir(dir+"/wide", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir+"/wide", 0o750); err != nil {
+	if err := os.Chmod(dir+"/wide", 0o770); err != nil {
 		t.Fatal(err)
 	}
 	write(t, dir+"/taken/records", "")
