@@ -110,7 +110,7 @@ var racePoints = []RacePoint{RaceSends, RaceLoads, RaceHandles, RaceCommits}
 
 // A RaceOutcome is what came of one order.
 type RaceOutcome struct {
-	Order   string
+	Order   string           // its name
 	Manager *session.Manager // that of Open
 	Answers []RaceAnswer     // one for each request, in the order of Race.Requests
 

@@ -117,11 +117,12 @@ func TestRaceDoesAsItSays(t *testing.T) {
 			return err
 		}), session.Config{PruneEvery: -1})
 		must(t, err)
-		return m, m.Handler(m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+		program := m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 			note(r.Context().Value(nameKey{}), "handles")
 			count(w, r, s)
 			fmt.Fprint(w, "done")
-		}))
+		})
+		return m, m.Handler(program)
 	}
 	for _, name := range []string{"first", "the second"} {
 		r.Requests = append(r.Requests, sessiontest.RaceRequest{Name: name, New: func() *http.Request {
@@ -256,8 +257,8 @@ func TestRaceWithoutSession(t *testing.T) {
 // TestRaceReplicas: each request has a manager of its own.
 func TestRaceReplicas(t *testing.T) {
 	served := map[*session.Manager]int{}
-	program := func(m *session.Manager) (*session.Manager, http.Handler) {
-		return m, m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+	program := func(m *session.Manager) http.Handler {
+		return m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 			served[m]++
 			count(w, r, s)
 		})
@@ -266,12 +267,12 @@ func TestRaceReplicas(t *testing.T) {
 	open := r.Open
 	r.Open = func(tb testing.TB) (*session.Manager, http.Handler) {
 		m, _ := open(tb)
-		return program(m)
+		return m, program(m)
 	}
 	r.Replica = func(_ testing.TB, m *session.Manager) (*session.Manager, http.Handler) {
 		other, err := session.New(m.Store(), session.Config{PruneEvery: -1})
 		must(t, err)
-		return program(other)
+		return other, program(other)
 	}
 	r.Check = func(tb testing.TB, o sessiontest.RaceOutcome) {
 		if len(served) != 3 || served[o.Manager] != 1 || session.Get(o.Session, "n", 0) != 3 {
