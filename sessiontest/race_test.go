@@ -117,12 +117,12 @@ func TestRaceDoesAsItSays(t *testing.T) {
 			return err
 		}), session.Config{PruneEvery: -1})
 		must(t, err)
-		program := m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+		program := m.Handler(m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 			note(r.Context().Value(nameKey{}), "handles")
 			count(w, r, s)
 			fmt.Fprint(w, "done")
-		})
-		return m, m.Handler(program)
+		}))
+		return m, program
 	}
 	for _, name := range []string{"first", "the second"} {
 		r.Requests = append(r.Requests, sessiontest.RaceRequest{Name: name, New: func() *http.Request {
