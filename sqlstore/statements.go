@@ -14,7 +14,8 @@ type texts struct {
 	prune, expired                 string
 	list, listOwner, listAnonymous string
 
-	updates map[int]string // :: how many records → statement, for powers of two
+	// :: how many records → statement, for powers of two
+	updates, loadMany map[int]string
 }
 
 func newTexts(n names) texts {
@@ -25,9 +26,9 @@ func newTexts(n names) texts {
 		updates[rows] = n.updateText(rows)
 	}
 	return texts{
-		updates: updates,
-		load:    n.text("SELECT " + recordColumns + " FROM {table} WHERE id = ?"),
-		exists:  n.text("SELECT 1 FROM {table} WHERE id = ?"),
+		updates: updates, loadMany: n.loadTexts(),
+		load:   n.text("SELECT " + recordColumns + " FROM {table} WHERE id = ?"),
+		exists: n.text("SELECT 1 FROM {table} WHERE id = ?"),
 		create: n.text("INSERT INTO {table} (owner, address, user_agent, created_at, last_activity, expires_at, data, id, version) " +
 			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)" + d.ifAbsent),
 		update: n.text("UPDATE {table} SET version = version + 1, owner = ?, address = ?, user_agent = ?, " +

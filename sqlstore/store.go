@@ -42,6 +42,7 @@ type Store struct {
 	names names
 	text  texts
 	group *group // nil: every write goes straight to the database
+	reads *reads // nil: every load does
 
 	mu     sync.RWMutex
 	stmts  map[string]*sql.Stmt // :: text → statement, prepared at first use
@@ -71,7 +72,7 @@ func New(db *sql.DB, d Dialect, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{db: db, names: n, text: newTexts(n), stmts: make(map[string]*sql.Stmt)}
-	s.group = newGroup(s)
+	s.group, s.reads = newGroup(s), newReads(s)
 	return s, nil
 }
 
@@ -89,8 +90,21 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// Load implements [session.Store] by one SELECT by primary key.
+// Load implements [session.Store] by one SELECT by primary key, which several that
+// wait for a server may share.
 func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error) {
+	load := s.loadOne
+	if s.reads != nil {
+		load = s.reads.do
+	}
+	r, err := load(ctx, id)
+	if err == nil || errors.Is(err, session.ErrNotFound) {
+		return r, err
+	}
+	return session.Record{}, failed(ctx, opLoad, id, err)
+}
+
+func (s *Store) loadOne(ctx context.Context, id session.ID) (session.Record, error) {
 	r := session.Record{ID: id}
 	err := s.retry(ctx, func() error {
 		stmt, err := s.prepared(ctx, s.text.load)
@@ -107,7 +121,7 @@ func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error)
 		return session.Record{}, session.ErrNotFound
 	}
 	if err != nil {
-		return session.Record{}, failed(ctx, opLoad, id, err)
+		return session.Record{}, err
 	}
 	return r, nil
 }
