@@ -196,7 +196,7 @@ func (p *patch) withdraw(sh *lines, l *line) bool {
 func (p *patch) turn(msg message) (panicked any) {
 	a := applied{draft: msg.draft, err: errFunction}
 	defer func() { msg.reply <- a }()
-	a.err, panicked = p.try(&a.draft)
+	panicked, a.err = p.try(&a.draft)
 	return panicked
 }
 
@@ -210,13 +210,13 @@ func (p *patch) replace(rec Record, base draft) {
 }
 
 // try applies the patch on the goroutine of its own request.
-func (p *patch) try(d *draft) (err error, panicked any) {
+func (p *patch) try(d *draft) (panicked any, err error) {
 	defer func() {
 		if panicked = recover(); panicked != nil {
 			err = errFunction
 		}
 	}()
-	return p.apply(d), nil
+	return nil, p.apply(d)
 }
 
 var (

@@ -188,7 +188,7 @@ func (m *Manager) logout(ctx context.Context, s *Session) error {
 			break
 		}
 		if try >= maxTries || !pause(ctx, try) {
-			m.storeFailed(ctx, "delete", id, err) // it has ended all the same, and a sweep will take it
+			_ = m.storeFailed(ctx, "delete", id, err) // it has ended all the same, and a sweep will take it
 			break
 		}
 	}
@@ -225,7 +225,7 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 	if len(s.nows) == 0 && !s.merged {
 		d := s.now
 		for i := range used {
-			d.apply(&used[i], p.id) // a consume, which cannot fail
+			_ = d.apply(&used[i], p.id) // a consume, which cannot fail
 		}
 		p.result = &d
 	}
@@ -308,7 +308,7 @@ func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
 	expires := m.cfg.expires(&s.base, s.rec.CreatedAt, now).UTC()
 	if err := Touch(ctx, m.store, s.rec.ID, now.UTC(), expires); err != nil {
 		s.untouchable = true // one attempt a request: the store may be slow to fail
-		m.storeFailed(ctx, "touch", s.rec.ID, err)
+		_ = m.storeFailed(ctx, "touch", s.rec.ID, err)
 		return
 	}
 	s.rec.LastActivity, s.rec.ExpiresAt = now.UTC(), later(s.rec.ExpiresAt, expires)

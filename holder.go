@@ -135,7 +135,7 @@ func (h *holder) step(ctx context.Context, q *patch, d *draft) (err error) {
 			return nil
 		}
 		h.leaving = true
-		err, h.panicked = q.try(d)
+		h.panicked, err = q.try(d)
 		h.leaving = false
 		q.out = h.panicked != nil
 		return err

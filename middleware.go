@@ -165,7 +165,7 @@ func DefaultError(w http.ResponseWriter, _ *http.Request, err error) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Length", strconv.Itoa(len(text))) // whole even if the handler aborts
 	w.WriteHeader(status)
-	w.Write([]byte(text))
+	_, _ = w.Write([]byte(text)) // a client that has gone needs no answer
 }
 
 // An exchange is one request on its way through the middleware. It is the
@@ -312,7 +312,7 @@ func (t *tracker) Write(b []byte) (int, error) {
 // finish ends the exchange when the handler has returned: a response that did not
 // begin does so now, and what was changed after the beginning is committed.
 func (x *exchange) finish() {
-	x.begin(http.StatusOK)
+	_ = x.begin(http.StatusOK) // has answered by itself
 	x.beginning.Lock()
 	defer x.beginning.Unlock()
 	s, _ := x.loaded()

@@ -60,7 +60,7 @@ func (s *Store) makeMark(key string, id session.ID) error {
 // then the next listing of the owner does it.
 func (s *Store) unmark(owner string, id session.ID) {
 	if owner != "" {
-		s.owners.Remove(markName(ownerKey(owner), id))
+		_ = s.owners.Remove(markName(ownerKey(owner), id))
 	}
 }
 

@@ -23,7 +23,8 @@ func (s *Store) head(id session.ID) (head, error) {
 	}
 	defer f.Close()
 	h, _, err := readHead(f, int(min(f.size, headHint)))
-	return h, check(id, &h, err)
+	err = check(id, &h, err)
+	return h, err
 }
 
 // anybody lets load take the record of any owner.

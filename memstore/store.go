@@ -31,6 +31,7 @@ package memstore
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"sync/atomic"
 	"time"
@@ -141,7 +142,7 @@ func (s *Store) Create(_ context.Context, r session.Record) error {
 	body := pack(&r, 1)
 	for {
 		err := sh.create(h, &r, body)
-		if err != errNoRoom {
+		if !errors.Is(err, errNoRoom) {
 			return err
 		}
 		if err := s.evict(cost(body), nil); err != nil {
@@ -157,7 +158,7 @@ func (s *Store) Update(_ context.Context, r session.Record) error {
 	body := pack(&r, r.Version+1)
 	for {
 		stays, err := sh.update(h, &r, body)
-		if err != errNoRoom {
+		if !errors.Is(err, errNoRoom) {
 			return err
 		}
 		if err := s.evict(stays, &r.ID); err != nil {

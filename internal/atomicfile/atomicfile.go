@@ -61,7 +61,7 @@ func Write(root *os.Root, name string, content []byte, d Durability) (err error)
 	}
 	defer func() {
 		if err != nil {
-			root.Remove(temp) // fails, as it should, once the rename has taken place
+			_ = root.Remove(temp) // fails, as it should, once the rename has taken place
 		}
 	}()
 	if err := fill(f, content, d); err != nil {

@@ -48,7 +48,7 @@ func Check(path string) error {
 
 // Join makes a path of segments, escaping their dots and backslashes.
 func Join(segments ...string) string {
-	if len(segments) == 1 && strings.IndexAny(segments[0], `.\`) < 0 {
+	if len(segments) == 1 && !strings.ContainsAny(segments[0], `.\`) {
 		return segments[0]
 	}
 	var b strings.Builder

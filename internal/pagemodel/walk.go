@@ -74,7 +74,7 @@ func (w *walk) request() error {
 			}
 		}
 		if got := s.All(); !same(got, w.model.data) {
-			failed = fmt.Errorf("All = %v, want %v", got, w.model.data)
+			failed = fmt.Errorf("data = %v, want %v", got, w.model.data)
 		}
 		if err := s.Err(); err != nil {
 			failed = err
@@ -132,89 +132,105 @@ func (w *walk) takeCookie(resp *http.Response, renews bool) error {
 // step does one operation on both sides. It reports whether the token is due to
 // be replaced.
 func (w *walk) step(s *session.Session) (renews bool, err error) {
-	path := paths[w.rnd.IntN(len(paths))]
-	v := values[w.rnd.IntN(len(values))]
-	m := &w.model
-	old, has := m.get(path)
-	name := [...]string{"get", "has", "set", "set", "pop", "append", "flash", "flash", "reflash", "keep", "remove", "regenerate", "invalidate", "clear"}[w.rnd.IntN(14)]
+	names := [...]string{"get", "has", "set", "set", "pop", "append", "flash", "flash", "reflash", "keep", "remove", "regenerate", "invalidate", "clear"}
+	name, path, v := names[w.rnd.IntN(len(names))], paths[w.rnd.IntN(len(paths))], values[w.rnd.IntN(len(values))]
 	w.history = append(w.history, fmt.Sprintf("%s %s %v;", name, path, v))
 	switch name {
-	case "get":
-		if got := session.Get[any](s, path, "default"); !same(got, orDefault(old, has)) {
-			return false, fmt.Errorf("get %s = %v, want %v", path, got, orDefault(old, has))
-		}
-	case "has":
-		if got := s.Has(path); got != has {
-			return false, fmt.Errorf("has %s = %v, want %v", path, got, has)
-		}
-	case "set":
-		if !m.inList(path) {
-			s.Set(path, v)
-			m.set(path, clone(v))
-		}
-	case "pop":
-		if has && m.inList(path) {
-			break
-		}
-		if got := session.Pop[any](s, path, "default"); !same(got, orDefault(old, has)) {
-			return false, fmt.Errorf("pop %s = %v, want %v", path, got, orDefault(old, has))
-		}
-		if has {
-			m.remove(path)
-		}
-	case "append":
-		if !m.inList(path) && (!has || old == nil || isList(old)) {
-			s.Append(path, v)
-			m.append(path, clone(v))
-		}
-	case "flash":
-		if !m.inList(path) {
-			s.Flash(path, v)
-			m.flash(path, clone(v))
-		}
+	case "get", "has", "pop":
+		return false, w.read(s, name, path)
+	case "set", "append", "flash", "remove":
+		w.write(s, name, path, v)
 	case "reflash":
 		s.Reflash()
-		for p := range m.old {
-			m.keep(p)
+		for p := range w.model.old {
+			w.model.keep(p)
 		}
 	case "keep":
 		s.Keep(path)
-		m.keep(path)
-	case "remove":
-		if !has || !m.inList(path) {
-			s.Remove(path)
-		}
-		if has && !m.inList(path) {
-			m.remove(path)
-		}
+		w.model.keep(path)
 	case "regenerate":
 		s.Regenerate()
-		return m.stored, nil
+		return w.model.stored, nil
 	case "invalidate":
 		s.Invalidate()
-		m.reset()
+		w.model.reset()
 	case "clear":
 		s.Clear()
-		stored, created := m.stored, m.created
-		m.reset()
-		m.stored, m.created = stored, created
+		stored, created := w.model.stored, w.model.created
+		w.model.reset()
+		w.model.stored, w.model.created = stored, created
 	}
 	return false, nil
 }
 
-func orDefault(v any, has bool) any {
-	if !has {
-		return "default"
+// read compares what both sides answer.
+func (w *walk) read(s *session.Session, name, path string) error {
+	want, has := w.model.get(path)
+	var got any
+	switch {
+	case !has && name != "has":
+		want = "default"
+	case name == "has":
+		want = has
 	}
-	return v
+	switch name {
+	case "get":
+		got = session.Get[any](s, path, "default")
+	case "has":
+		got = s.Has(path)
+	case "pop":
+		if has && w.model.inList(path) {
+			return nil // an error, which this walk does not look for
+		}
+		got = session.Pop[any](s, path, "default")
+		if has {
+			w.model.remove(path)
+		}
+	}
+	if !same(got, want) {
+		return fmt.Errorf("%s %s = %v, want %v", name, path, got, want)
+	}
+	return nil
+}
+
+// write changes both sides, unless a list stands in the way.
+func (w *walk) write(s *session.Session, name, path string, v any) {
+	m := &w.model
+	old, has := m.get(path)
+	if m.inList(path) && (has || name != "remove") {
+		return
+	}
+	switch name {
+	case "set":
+		s.Set(path, v)
+		m.set(path, clone(v))
+	case "append":
+		if !has || old == nil || isList(old) {
+			s.Append(path, v)
+			m.append(path, clone(v))
+		}
+	case "flash":
+		s.Flash(path, v)
+		m.flash(path, clone(v))
+	case "remove":
+		s.Remove(path)
+		if has {
+			m.remove(path)
+		}
+	}
 }
 
 func clone(v any) any {
-	b, _ := json.Marshal(v)
-	var c any
-	json.Unmarshal(b, &c)
 	if n, ok := v.(int64); ok {
 		return n
+	}
+	b, err := json.Marshal(v)
+	var c any
+	if err == nil {
+		err = json.Unmarshal(b, &c)
+	}
+	if err != nil {
+		panic(err) // the values are our own
 	}
 	return c
 }
