@@ -37,10 +37,28 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 		if err := m.cfg.origins.Check(r); err != nil {
 			m.cfg.OnError(x.writer(), r, errors.Join(ErrCrossOrigin, err))
 		} else {
-			next.ServeHTTP(x.writer(), r)
+			x.serve(next, r)
 		}
 		x.finish()
 	})
+}
+
+// serve runs the handler. After a failed commit the error handler has answered, so
+// one that aborts because its writes fail, as httputil.ReverseProxy does, must not
+// abort that answer as well.
+func (x *exchange) serve(next http.Handler, r *http.Request) {
+	defer func() {
+		if v := recover(); v != nil && (v != http.ErrAbortHandler || !x.hasFailed()) {
+			panic(v)
+		}
+	}()
+	next.ServeHTTP(x.writer(), r)
+}
+
+func (x *exchange) hasFailed() bool {
+	x.beginning.Lock()
+	defer x.beginning.Unlock()
+	return x.failed != nil
 }
 
 // HandlerFunc is a handler that cannot do without its session: it loads it first,
