@@ -48,7 +48,8 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 // abort that answer as well.
 func (x *exchange) serve(next http.Handler, r *http.Request) {
 	defer func() {
-		if v := recover(); v != nil && (v != http.ErrAbortHandler || !x.hasFailed()) {
+		v := recover()
+		if err, _ := v.(error); v != nil && (!errors.Is(err, http.ErrAbortHandler) || !x.hasFailed()) {
 			panic(v)
 		}
 	}()
