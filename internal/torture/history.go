@@ -73,7 +73,7 @@ func (r *round) run(ctx context.Context) error {
 
 func (r *round) check() error {
 	for _, id := range slices.Sorted(maps.Keys(r.histories)) {
-		if err := check(append(r.histories[id], r.expiries...)); err != nil {
+		if err := linearizable(append(r.histories[id], r.expiries...)); err != nil {
 			return fmt.Errorf("session %s: %w", id, err)
 		}
 	}

@@ -230,7 +230,7 @@ var sessions = (&porcupine.NondeterministicModel{
 const patience = time.Minute
 
 // check holds one session's history against the model. The error tells it all.
-func check(history []porcupine.Operation) error {
+func linearizable(history []porcupine.Operation) error {
 	switch porcupine.CheckOperationsTimeout(sessions, history, patience) {
 	case porcupine.Ok:
 		return nil

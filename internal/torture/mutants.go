@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A mutant is the library with one mistake in it: at one place of a file, another
+// text. The check must fail on it, or it would not have noticed the mistake.
+type mutant struct {
+	name     string
+	file     string // below the root of the repository
+	old, new string
+	check    check
+}
+
+// A check is a quick run, of this program or of a package's tests.
+type check struct {
+	name string
+	pkg  string
+	args []string
+}
+
+func modelOn(store string) check {
+	return check{"model on " + store, "./internal/torture", []string{"model", "-stores", store, "-seed", "1", "-rounds", "80"}}
+}
+
+func testOf(pkg, test string) check {
+	return check{test + " of " + pkg, pkg, []string{"-test.run", "^" + test + "$", "-test.timeout", "2m"}}
+}
+
+var mutants = []mutant{
+	{
+		"the memory store compares no versions", "memstore/shard.go",
+		"if old.version != r.Version {", "if false {", modelOn("memory"),
+	},
+	{
+		"the file store compares no versions", "filestore/store.go",
+		"if old.version != r.Version {", "if false {", modelOn("file"),
+	},
+	{
+		"the SQL stores compare no versions", "sqlstore/statements.go",
+		"data = ? WHERE id = ? AND version = ?", "data = ? WHERE id = ? AND version <> 0 * ?", modelOn("sqlite"),
+	},
+	{
+		"Update of the memory store is an upsert", "memstore/shard.go",
+		"\t\treturn 0, session.ErrNotFound", "\t\ts.unlock()\n\t\tdefer s.mu.Lock()\n\t\treturn 0, s.create(h, r, body)", modelOn("memory"),
+	},
+	{
+		"a commit creates again what is gone", "holder.go",
+		"\t\terr := h.update(ctx, rec)\n", "\t\terr := h.update(ctx, rec)\n\t\tif errors.Is(err, ErrNotFound) {\n\t\t\terr = h.store.Create(ctx, rec)\n\t\t}\n", modelOn("memory"),
+	},
+	{
+		"Create of the memory store overwrites", "memstore/shard.go",
+		"if _, _, ok := s.find(h, r.ID); ok {\n\t\treturn session.ErrConflict\n", "if at, ref, ok := s.find(h, r.ID); ok {\n\t\ts.remove(at, ref)\n", testOf("./memstore", "TestContract"),
+	},
+	{
+		"no replay: the last write wins", "combine.go",
+		"p.result = nil\n", "p.result = p.result\n", modelOn("memory"),
+	},
+	{
+		"the ring of commit ids is not looked at", "holder.go",
+		"base.remembers(h.mark), nil", "false && base.remembers(h.mark), nil", modelOn("memory"),
+	},
+	{
+		"a request with a replaced token may write", "identity.go",
+		"return d.digest.equal(presented) ||", "return true || d.digest.equal(presented) ||", modelOn("memory"),
+	},
+	{
+		"a replaced token still finds the session", "manager.go",
+		"case !current && base.prev.kind != periodic:", "case false && !current && base.prev.kind != periodic:", testOf(".", "TestModel"),
+	},
+	{
+		"a withdrawn commit takes place all the same", "combine.go",
+		"\tl.waiting = slices.Delete(l.waiting, i, i+1)\n\treturn true", "\treturn true", testOf(".", "TestDeadline"),
+	},
+	{
+		"a touch shortens", "memstore/shard.go",
+		"if expires > rec.at[byExpiry] {", "if expires != rec.at[byExpiry] {", testOf("./memstore", "TestContract"),
+	},
+	{
+		"a touch revives what has expired", "commit.go",
+		"since >= every && now.Before(s.rec.ExpiresAt)", "since >= every", modelOn("memory"),
+	},
+	{
+		"a commit revives what has expired", "holder.go",
+		"if !now.Before(rec.ExpiresAt) {", "if false {", modelOn("memory"),
+	},
+	{
+		"a session lives an instant too long", "manager.go",
+		"case !now.Before(rec.ExpiresAt):", "case now.After(rec.ExpiresAt):", testOf(".", "TestModel"),
+	},
+	{
+		"a flash message is used up unseen", "patch.go",
+		"if d.marked(o.path) == o.gen {\n\t\t\tdoc,", "if d.marked(o.path) != 0 {\n\t\t\tdoc,", modelOn("memory"),
+	},
+	{
+		"two requests take the same", "patch.go",
+		"return errTaken", "return nil", modelOn("memory"),
+	},
+}
+
+// apply returns the mutated file. That its old text is there once is what keeps the
+// list from rotting.
+func (m *mutant) apply(root string) ([]byte, error) {
+	source, err := os.ReadFile(filepath.Join(root, m.file))
+	if err != nil {
+		return nil, err
+	}
+	if n := bytes.Count(source, []byte(m.old)); n != 1 {
+		return nil, fmt.Errorf("mutant %q: its text is %d times in %s, must be once; adapt it to the source: %q", m.name, n, m.file, m.old)
+	}
+	return bytes.Replace(source, []byte(m.old), []byte(m.new), 1), nil
+}
+
+// runMutants proves that each mutant is caught, and that its check passes without it.
+func runMutants(ctx context.Context, only, dir string, out io.Writer) error {
+	root, err := repository()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	passed := map[string]bool{}
+	caught := 0
+	for i := range mutants {
+		m := &mutants[i]
+		if !strings.Contains(m.name, only) {
+			continue
+		}
+		if !passed[m.check.name] {
+			if text, err := m.check.run(ctx, root, dir, ""); err != nil {
+				return fmt.Errorf("%s fails without a mutant: %w\n%s", m.check.name, err, text)
+			}
+			passed[m.check.name] = true
+		}
+		start := time.Now()
+		if err := m.catch(ctx, root, dir); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		caught++
+		fmt.Fprintf(out, "mutant  %-46s caught by %s in %.1fs\n", m.name, m.check.name, time.Since(start).Seconds())
+	}
+	fmt.Fprintf(out, "mutants %d of %d caught\n", caught, caught+len(errs))
+	return errors.Join(errs...)
+}
+
+func (m *mutant) catch(ctx context.Context, root, dir string) error {
+	mutated, err := m.apply(root)
+	if err != nil {
+		return err
+	}
+	file, overlay := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json")
+	text, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root, m.file): file}})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(os.WriteFile(file, mutated, 0o600), os.WriteFile(overlay, text, 0o600)); err != nil {
+		return err
+	}
+	output, err := m.check.run(ctx, root, dir, overlay)
+	switch {
+	case err == nil:
+		return fmt.Errorf("mutant %q was not caught by %s", m.name, m.check.name)
+	case errors.As(err, new(*buildError)):
+		return fmt.Errorf("mutant %q: %w\n%s", m.name, err, output)
+	}
+	return ctx.Err()
+}
+
+// A buildError says that a check did not even begin.
+type buildError struct{ error }
+
+// run builds the check, with the overlay if there is one, and runs it.
+func (c *check) run(ctx context.Context, root, dir, overlay string) ([]byte, error) {
+	program := filepath.Join(dir, "check")
+	args := []string{"build"}
+	if c.args[0] != "model" {
+		args = []string{"test", "-c"}
+	}
+	build := exec.CommandContext(ctx, "go", append(args, "-overlay="+overlay, "-o", program, c.pkg)...)
+	build.Dir = root
+	if text, err := build.CombinedOutput(); err != nil {
+		return text, &buildError{fmt.Errorf("does not build: %w", err)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	run := exec.CommandContext(ctx, program, c.args...)
+	run.Dir = filepath.Join(root, c.pkg)
+	return run.CombinedOutput()
+}
+
+// repository is the root of the checkout around the current folder.
+func repository() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, missing := os.Stat(filepath.Join(dir, "modules.txt")); missing == nil {
+			return dir, nil
+		}
+		if filepath.Dir(dir) == dir {
+			return "", errors.New("no modules.txt here or above: run this inside a checkout")
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "", err
+}

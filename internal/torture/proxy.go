@@ -1,0 +1,169 @@
+package main
+
+import (
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A proxy stands between a store and its server, and is the bad network. It is not
+// one of the known proxies for this, because those cut a connection by time or by
+// bytes, and what matters here is to lose the answer of a write that took place.
+type proxy struct {
+	server   string
+	listener net.Listener
+	weather  atomic.Value // of type weather
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+	ended bool
+	all   sync.WaitGroup
+}
+
+// weather is what the network does to everything that passes.
+type weather string
+
+const (
+	fair     weather = "fair"
+	slow     weather = "latency"           // answers come late
+	cut      weather = "cut in mid-answer" // some answers end after a few bytes, and so does the connection
+	lost     weather = "lost answers"      // some answers do not come, and the connection ends
+	hole     weather = "black hole"        // nothing arrives any more, in either direction
+	halfOpen weather = "half-open"         // the server has gone, and nobody says so
+	refused  weather = "refused"           // the server is down
+)
+
+var storms = []weather{slow, cut, lost, hole, halfOpen, refused}
+
+func newProxy(server string) (*proxy, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p := &proxy{server: server, listener: l, conns: map[net.Conn]bool{}}
+	p.weather.Store(fair)
+	p.all.Go(p.accept)
+	return p, nil
+}
+
+func (p *proxy) address() string { return p.listener.Addr().String() }
+
+// set changes the weather, for connections that are open as well. When the server goes
+// down they end; when it goes and nobody says so, only its side of them does. After
+// a storm that swallowed bytes, the connections that were open are beyond saving.
+func (p *proxy) set(w weather) {
+	before := p.weather.Swap(w)
+	switch {
+	case w == refused, w == fair && before != slow:
+		p.drop()
+	}
+}
+
+// drop ends the connections that are open.
+func (p *proxy) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		c.Close()
+	}
+}
+
+// close ends everything and waits for it.
+func (p *proxy) close() error {
+	p.mu.Lock()
+	p.ended = true
+	p.mu.Unlock()
+	err := p.listener.Close()
+	p.drop()
+	p.all.Wait()
+	return err
+}
+
+// own registers a connection; it fails if the proxy has ended.
+func (p *proxy) own(c net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		c.Close()
+		return false
+	}
+	p.conns[c] = true
+	return true
+}
+
+func (p *proxy) disown(c net.Conn) {
+	c.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+}
+
+func (p *proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		if p.weather.Load() == refused {
+			client.Close()
+			continue
+		}
+		server, err := net.Dial("tcp", p.server)
+		if err != nil {
+			client.Close()
+			continue
+		}
+		if !p.own(client) || !p.own(server) {
+			client.Close()
+			return
+		}
+		p.all.Go(func() { p.carry(server, client, false) })
+		p.all.Go(func() { p.carry(client, server, true) })
+	}
+}
+
+// carry copies from one side to the other, in the weather of the moment.
+func (p *proxy) carry(to, from net.Conn, answers bool) {
+	buf := make([]byte, 32<<10)
+	defer p.disown(to)
+	defer func() {
+		if p.weather.Load() == halfOpen {
+			io.Copy(io.Discard, to) // until the other end gives up, or the weather changes
+		}
+	}()
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			return
+		}
+		w := p.weather.Load()
+		struck := answers && rand.IntN(8) == 0
+		switch {
+		case w == hole:
+			continue
+		case w == halfOpen:
+			if answers {
+				continue
+			}
+			to.Close()
+			continue // the client's bytes go nowhere
+		case w == slow && answers:
+			<-time.After(20*time.Millisecond + rand.N(40*time.Millisecond))
+		case w == lost && struck:
+			from.Close()
+			return
+		case w == cut && struck:
+			n = min(n, 1+rand.IntN(8))
+			to.Write(buf[:n])
+			from.Close()
+			return
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			from.Close()
+			return
+		}
+	}
+}
