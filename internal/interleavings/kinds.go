@@ -137,6 +137,12 @@ var byName = map[string]kind{
 			c.prune()
 		},
 	},
+	"lapse": {
+		says:     "the session has been idle for too long, and nobody has pruned it yet",
+		stranger: true,
+		ends:     true,
+		do:       func(c *call) { c.clock.Advance(idle) },
+	},
 }
 
 func (c *call) prune() {

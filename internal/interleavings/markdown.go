@@ -40,7 +40,7 @@ const everywhere = `
 - No token but the one in the browser reaches a session, where the tables do not say "left behind".
 
 These are checked in the orders of the tables, and in all 90 orders of every three of write, update, flash,
-login, regenerate, invalidate, touch and expire.
+login, regenerate, invalidate, touch and lapse.
 `
 
 // Markdown returns docs/interleavings.md.
@@ -80,8 +80,11 @@ func Markdown() string {
 			}
 		}
 	}
-	b.WriteString("\n## More than two, and more than kinds\n\nEach order is one of many; it is here because something shows in it.\n\n")
-	b.WriteString("| A, B, C | order | result | |\n| --- | --- | --- | --- |\n")
+	b.WriteString("\n## More than two, and more than kinds\n\nEach order is one of many; it is here because something shows in it. Three kinds are new:\n\n")
+	for _, k := range []string{"write elsewhere", "take", "lapse"} {
+		fmt.Fprintf(&b, "- %s: %s\n", k, byName[k].says)
+	}
+	b.WriteString("\n| A, B, C | order | result | |\n| --- | --- | --- | --- |\n")
 	for _, c := range others {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.Join(c.Ops, ", "), c.Order, c.Want, c.Says)
 	}

@@ -109,6 +109,14 @@ var others = []Case{
 		"a touch brings nothing back"},
 	{ops("expire", "write", "write"), "B loads, A loads, A commits, C loads, C commits, B commits", "new: C, not B",
 		"an expiry is a border like a logout"},
+	{ops("lapse", "write"), "A loads, B loads, A commits, B commits", "gone, not B",
+		"the clock alone ends a session, whether or not the store still has it"},
+	{ops("lapse", "write"), "A loads, A commits, B loads, B commits", "new: B",
+		"the token of a session that has ended is not adopted"},
+	{ops("lapse", "touch"), "A loads, B loads, A commits, B commits", "gone",
+		"a touch that comes too late prolongs nothing"},
+	{ops("touch", "lapse", "write"), "A loads, C loads, A commits, B loads, B commits, C commits", "gone, not C",
+		"a session that was prolonged ends later, and is then as ended"},
 	{ops("touch", "prune", "write"), "A loads, B loads, C loads, A commits, B commits, C commits", "A+C",
 		"pruning takes what has expired, and nothing else"},
 	{ops("flash", "read", "read"), "A loads, A commits, B loads, C loads, B commits, C commits", "·",
@@ -167,7 +175,7 @@ func Pairs(few bool) []Case {
 // Threes yields every three of the kinds that differ most, in every order, with
 // nothing stated: only what holds in every case is checked.
 func Threes() iter.Seq[Case] {
-	some := []string{"write", "update", "flash", "login", "regenerate", "invalidate", "touch", "expire"}
+	some := []string{"write", "update", "flash", "login", "regenerate", "invalidate", "touch", "lapse"}
 	orders := slices.Collect(sessiontest.Race{Requests: []sessiontest.RaceRequest{{Name: "A"}, {Name: "B"}, {Name: "C"}}}.Orders())
 	return func(yield func(Case) bool) {
 		for i, a := range some {
