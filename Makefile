@@ -29,3 +29,8 @@ api: ## rewrite testdata/api.txt, the exported API of all modules
 .PHONY: cover
 cover: ## statement coverage by package, from the tests of all modules
 	$(TOOLS) cover
+
+.PHONY: bench
+bench: ## measure beside the peers, on real servers; rewrites benchmarks/
+	$(TOOLS) servers --need postgres,mariadb,redis -- go run ./benchmarks/cmd/bench \
+		-parts matrix,anomalies,latency,payload,curves,scale -write

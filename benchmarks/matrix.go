@@ -12,6 +12,7 @@ import (
 type Cell struct {
 	Store    string    `json:"store"`
 	Workload string    `json:"workload"`
+	Payload  string    `json:"payload,omitempty"`
 	Peer     string    `json:"peer"`
 	Skips    string    `json:"skips,omitempty"`
 	Samples  []Sample  `json:"samples"`
@@ -22,6 +23,7 @@ type Cell struct {
 type Plan struct {
 	Stores    []Store
 	Workloads []Workload
+	Payload   string // keys x bytes, see [Fill]; "" is the usual session
 	Passes    int
 	Time      time.Duration // of one peer's pass of one workload
 	Progress  io.Writer
@@ -49,7 +51,11 @@ func (p Plan) measure(store Store) (cells []*Cell, err error) {
 		}
 	}()
 	for _, peer := range store.Peers {
-		site, err := NewSite(peer, Sessions, Seed, "")
+		seed := Seed
+		if p.Payload != "" {
+			seed = Fill
+		}
+		site, err := NewSite(peer, Sessions, seed, p.Payload)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", peer.Name, err)
 		}
@@ -58,7 +64,7 @@ func (p Plan) measure(store Store) (cells []*Cell, err error) {
 	for _, w := range p.Workloads {
 		row := make([]*Cell, len(sites))
 		for i, peer := range store.Peers {
-			row[i] = &Cell{Store: store.Name, Workload: w.Name, Peer: peer.Name, Skips: peer.Skips}
+			row[i] = &Cell{Store: store.Name, Workload: w.Name, Payload: p.Payload, Peer: peer.Name, Skips: peer.Skips}
 		}
 		cells = append(cells, row...)
 	}

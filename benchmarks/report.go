@@ -1,0 +1,276 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Markdown renders the README of this folder.
+func (r Results) Markdown() string {
+	var b strings.Builder
+	b.WriteString(intro)
+	r.machine(&b)
+	b.WriteString("\n## Time of a request, as a multiple of raw\n\n" + matrixText)
+	r.matrix(&b)
+	b.WriteString("\n## Allocations of a request\n\nThe harness's own request copy is 1 and 320 bytes.\n\n")
+	r.allocations(&b)
+	if len(r.Anomalies) > 0 {
+		b.WriteString("\n## What is lost when requests overlap\n\n" + anomalyText)
+		r.anomalies(&b)
+	}
+	if len(r.Latency) > 0 {
+		b.WriteString("\n## Latency at a fixed rate of arrivals\n\n" + latencyText)
+		r.latency(&b)
+	}
+	if len(r.Payload) > 0 {
+		b.WriteString("\n## Large sessions\n\nMultiples of raw, which looks into nothing, with the same number of bytes.\n\n")
+		r.payload(&b)
+	}
+	if len(r.Curves) > 0 {
+		b.WriteString("\n## Growth\n\nBoth axes are logarithmic.\n\n")
+		for _, c := range r.Curves {
+			fmt.Fprintf(&b, "![%s](%s.svg)\n", c.Title, c.Name)
+		}
+	}
+	if len(r.Scale) > 0 {
+		b.WriteString("\n## Many sessions\n\n" + scaleText)
+		r.scale(&b)
+	}
+	return b.String()
+}
+
+func (r Results) machine(b *strings.Builder) {
+	b.WriteString("\n| | |\n|---|---|\n")
+	for _, k := range sortedKeys(r.Machine) {
+		fmt.Fprintf(b, "| %s | %s |\n", k, r.Machine[k])
+	}
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// rows groups cells of a store and peer.
+func rows(cells []*Cell) (order []string, by map[string][]*Cell) {
+	by = make(map[string][]*Cell)
+	for _, c := range cells {
+		key := c.Store + "\x00" + c.Peer
+		if by[key] == nil {
+			order = append(order, key)
+		}
+		by[key] = append(by[key], c)
+	}
+	return order, by
+}
+
+func (r Results) matrix(b *strings.Builder) {
+	b.WriteString("| store | | W0 | W1 | W2 | W3 | W4 | W5 | W6 |\n|---|---|---:|---:|---:|---:|---:|---:|---:|\n")
+	order, by := rows(r.Cells)
+	store := ""
+	notes := []string{}
+	for _, key := range order {
+		cells := by[key]
+		name, peer := cells[0].Store, cells[0].Peer
+		first := ""
+		if name != store {
+			first, store = "**"+name+"**", name
+		}
+		label := peer
+		if skips := cells[0].Skips; skips != "" {
+			n := slices.Index(notes, skips)
+			if n < 0 {
+				n, notes = len(notes), append(notes, skips)
+			}
+			label += fmt.Sprintf(" [%c]", 'a'+n)
+		}
+		fmt.Fprintf(b, "| %s | %s ", first, label)
+		for _, w := range Workloads {
+			fmt.Fprintf(b, "| %s ", cellText(cells, w.Name))
+		}
+		b.WriteString("|\n")
+		if peer == ours {
+			b.WriteString("| | *to reach* ")
+			for _, w := range Workloads {
+				goal, _ := Target(name, w.Name)
+				fmt.Fprintf(b, "| *%g* ", goal)
+			}
+			b.WriteString("|\n")
+		}
+	}
+	b.WriteString("\n")
+	for i, n := range notes {
+		fmt.Fprintf(b, "[%c] skips a guarantee: %s.  \n", 'a'+i, n)
+	}
+}
+
+const ours = "session"
+
+func find(cells []*Cell, workload string) *Cell {
+	i := slices.IndexFunc(cells, func(c *Cell) bool { return c.Workload == workload })
+	if i < 0 {
+		return nil
+	}
+	return cells[i]
+}
+
+func cellText(cells []*Cell, workload string) string {
+	c := find(cells, workload)
+	if c == nil {
+		return ""
+	}
+	if c.Peer == "raw" {
+		return duration(c.Nanos())
+	}
+	median, low, high := c.Ratio()
+	text := fmt.Sprintf("%s <sub>%s–%s</sub>", short(median), short(low), short(high))
+	if goal, ok := Target(c.Store, workload); ok && c.Peer == ours && median <= goal {
+		text = "**" + short(median) + "**" + text[len(short(median)):]
+	}
+	return text
+}
+
+func short(v float64) string {
+	switch {
+	case v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+func duration(nanos float64) string {
+	d := time.Duration(nanos)
+	switch {
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	case d >= time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
+	case d >= 100*time.Microsecond:
+		return d.Round(time.Microsecond).String()
+	case d >= time.Microsecond:
+		return d.Round(10 * time.Nanosecond).String()
+	}
+	return d.String()
+}
+
+func (r Results) allocations(b *strings.Builder) {
+	b.WriteString("| store | | W0 | W1 | W2 | W3 | bytes in W1 | bytes in W2 |\n|---|---|---:|---:|---:|---:|---:|---:|\n")
+	order, by := rows(r.Cells)
+	for _, key := range order {
+		cells := by[key]
+		fmt.Fprintf(b, "| %s | %s ", cells[0].Store, cells[0].Peer)
+		for _, w := range []string{"W0", "W1", "W2", "W3"} {
+			if c := find(cells, w); c != nil {
+				n, _ := c.Allocs()
+				fmt.Fprintf(b, "| %.0f ", n)
+			}
+		}
+		for _, w := range []string{"W1", "W2"} {
+			if c := find(cells, w); c != nil {
+				_, n := c.Allocs()
+				fmt.Fprintf(b, "| %.0f ", n)
+			}
+		}
+		b.WriteString("|\n")
+	}
+}
+
+func (r Results) anomalies(b *strings.Builder) {
+	b.WriteString("| store | | keys kept of 50 | counter after 50 increments | a write during the logout |\n|---|---|---:|---:|---|\n")
+	for _, a := range r.Anomalies {
+		end := "stays logged out"
+		if a.Revived {
+			end = "**logged in again**"
+		}
+		fmt.Fprintf(b, "| %s | %s | %d | %d | %s |\n", a.Store, a.Peer, a.Keys, a.Counter, end)
+	}
+}
+
+func (r Results) latency(b *strings.Builder) {
+	b.WriteString("| store | | requests/s | median | 99 % | longest | failed |\n|---|---|---:|---:|---:|---:|---:|\n")
+	for _, l := range r.Latency {
+		fmt.Fprintf(b, "| %s | %s | %d | %s | %s | %s | %d |\n", l.Store, l.Peer, l.Rate,
+			duration(float64(l.Median)), duration(float64(l.P99)), duration(float64(l.Max)), l.Failed)
+	}
+}
+
+func (r Results) payload(b *strings.Builder) {
+	b.WriteString("| store | session | | W1 | W2 | W2, bytes allocated |\n|---|---|---|---:|---:|---:|\n")
+	names := map[string]string{"1x50000": "one key of 50 kB", "200x50": "200 keys of 50 bytes"}
+	for _, c := range r.Payload {
+		if c.Workload != "W1" {
+			continue
+		}
+		var w2 *Cell
+		for _, d := range r.Payload {
+			if d.Store == c.Store && d.Peer == c.Peer && d.Payload == c.Payload && d.Workload == "W2" {
+				w2 = d
+			}
+		}
+		if w2 == nil {
+			continue
+		}
+		_, bytes := w2.Allocs()
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %.0f |\n", c.Store, names[c.Payload], c.Peer,
+			cellText([]*Cell{c}, "W1"), cellText([]*Cell{w2}, "W2"), bytes)
+	}
+}
+
+func (r Results) scale(b *strings.Builder) {
+	b.WriteString("| store | sessions | load | load and update | list one owner | prune, nothing to do | prune, each |\n|---|---:|---:|---:|---:|---:|---:|\n")
+	for _, s := range r.Scale {
+		fmt.Fprintf(b, "| %s | %d | %s | %s | %s | %s | %s |\n", s.Store, s.Rows, duration(float64(s.Load)), duration(float64(s.Commit)),
+			duration(float64(s.ListOwner)), duration(float64(s.PruneNone)), duration(float64(s.PruneEach)))
+	}
+}
+
+// Summary is the table for the README of the repository: this library and the
+// fastest peer, as multiples of raw.
+func (r Results) Summary() string {
+	var b strings.Builder
+	b.WriteString("| store | untouched | read a key | read and set a key | 16 clients set | 16 clients set, one session |\n|---|---:|---:|---:|---:|---:|\n")
+	var stores []string
+	for _, c := range r.Cells {
+		if c.Peer == ours && !slices.Contains(stores, c.Store) {
+			stores = append(stores, c.Store)
+		}
+	}
+	for _, store := range stores {
+		fmt.Fprintf(&b, "| %s ", store)
+		for _, w := range []string{"W0", "W1", "W2", "W5", "W6"} {
+			mine, best, peer := r.against(store, w)
+			fmt.Fprintf(&b, "| **%s**", short(mine))
+			if peer != "" {
+				fmt.Fprintf(&b, " (%s %s)", peer, short(best))
+			}
+			b.WriteString(" ")
+		}
+		b.WriteString("|\n")
+	}
+	return b.String()
+}
+
+func (r Results) against(store, workload string) (mine, best float64, peer string) {
+	for _, c := range r.Cells {
+		if c.Store != store || c.Workload != workload || c.Peer == "raw" {
+			continue
+		}
+		median, _, _ := c.Ratio()
+		switch {
+		case c.Peer == ours:
+			mine = median
+		case peer == "" || median < best:
+			best, peer = median, c.Peer
+		}
+	}
+	return mine, best, peer
+}
