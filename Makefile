@@ -34,3 +34,13 @@ cover: ## statement coverage by package, from the tests of all modules
 bench: ## measure beside the peers, on real servers; rewrites benchmarks/
 	$(TOOLS) servers --need postgres,mariadb,redis -- go run ./benchmarks/cmd/bench \
 		-parts matrix,anomalies,latency,payload,curves,scale -write
+
+.PHONY: torture
+torture: ## mutants, model check, kills and faults on every store, within 20 minutes
+	$(TOOLS) servers --fast --need postgres,mariadb -- go run ./internal/torture all
+
+.PHONY: soak
+soak: D ?= 10m
+soak: STORE ?= memory
+soak: ## mixed load with faults: make soak D=10m STORE=postgres
+	$(TOOLS) servers --fast --need postgres,mariadb -- go run ./internal/torture soak -d $(D) -stores $(STORE)

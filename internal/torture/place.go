@@ -148,6 +148,9 @@ func (p *place) open(ctx context.Context) (opened, error) {
 		s, err := filestore.Open(p.DSN, filestore.Config{})
 		return opened{Store: s}, err
 	}
+	if p.Kind == "mariadb" {
+		_ = mysql.SetLogger(&mysql.NopLogger{}) // it tells of every connection that breaks
+	}
 	db, err := sql.Open(p.driver(), p.DSN)
 	if err != nil {
 		return opened{}, err

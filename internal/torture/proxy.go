@@ -52,12 +52,9 @@ func newProxy(server string) (*proxy, error) {
 func (p *proxy) address() string { return p.listener.Addr().String() }
 
 // set changes the weather, for connections that are open as well. When the server goes
-// down they end; when it goes and nobody says so, only its side of them does. After
-// a storm that swallowed bytes, the connections that were open are beyond saving.
+// down they end. Those whose bytes were swallowed stay silent even in fair weather.
 func (p *proxy) set(w weather) {
-	before := p.weather.Swap(w)
-	switch {
-	case w == refused, w == fair && before != slow:
+	if p.weather.Store(w); w == refused {
 		p.drop()
 	}
 }
@@ -131,9 +128,10 @@ func (p *proxy) carry(to, from net.Conn, answers bool) {
 	defer p.disown(to)
 	defer func() {
 		if p.weather.Load() == halfOpen {
-			io.Copy(io.Discard, to) // until the other end gives up, or the weather changes
+			io.Copy(io.Discard, to) // until the other end gives up
 		}
 	}()
+	swallowed := false
 	for {
 		n, err := from.Read(buf)
 		if err != nil {
@@ -142,14 +140,14 @@ func (p *proxy) carry(to, from net.Conn, answers bool) {
 		w := p.weather.Load()
 		struck := answers && rand.IntN(8) == 0
 		switch {
-		case w == hole:
+		case swallowed:
 			continue
-		case w == halfOpen:
-			if answers {
-				continue
+		case w == hole, w == halfOpen:
+			swallowed = true
+			if w == halfOpen && !answers {
+				to.Close()
 			}
-			to.Close()
-			continue // the client's bytes go nowhere
+			continue
 		case w == slow && answers:
 			<-time.After(20*time.Millisecond + rand.N(40*time.Millisecond))
 		case w == lost && struck:
