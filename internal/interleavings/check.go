@@ -161,6 +161,7 @@ func (s *scene) committed(order string) []*call {
 // laws are what holds in every order of any requests.
 func (s *scene) laws(o sessiontest.RaceOutcome) {
 	s.tb.Helper()
+	same := !o.Session.IsNew() && o.Session.ID() == s.id
 	var list []string
 	all := 0
 	for _, x := range s.committed(o.Order) {
@@ -169,6 +170,8 @@ func (s *scene) laws(o sessiontest.RaceOutcome) {
 		switch {
 		case a.StatusCode != http.StatusOK && !x.refused:
 			s.fail("%s: status %d, want 200 or 409", x.name, a.StatusCode)
+		case !x.refused && x.ends && (x.stranger || x.saw["seed"] == true) && same:
+			s.fail("%s ended the session, and it is there", x.name)
 		case !x.refused && x.keeps && !there && a.Session != nil && a.Session.ID() == o.Session.ID():
 			s.fail("%s was answered, and its effect is lost", x.name)
 		case x.refused && (there || len(a.Cookies()) > 0):
@@ -189,7 +192,6 @@ func (s *scene) laws(o sessiontest.RaceOutcome) {
 	if got := session.Get(o.Session, "counts.all", 0); got != all {
 		s.fail("counted %d, want %d", got, all)
 	}
-	same := !o.Session.IsNew() && o.Session.ID() == s.id
 	if got := session.Get(o.Session, "seed", false); got != same {
 		s.fail("data from before: %t, want %t", got, same)
 	}
