@@ -128,7 +128,7 @@ dangerously_drop_host_prefix = true
 dangerously_allow_cross_site = true
 touch_every = "always"
 rotate_every = "1h"
-grace = "off"
+grace = "10s"
 store_timeout = "1s"
 max_bytes = "off"
 prune_every = "1m"
@@ -144,7 +144,7 @@ client = false
 		t.Error("Configure ran before the file was read")
 	}
 	want := session.Config{
-		IdleTimeout: -1, AbsoluteTimeout: 10 * time.Hour, TouchEvery: -1, RotateEvery: 2 * time.Hour, Grace: -1,
+		IdleTimeout: -1, AbsoluteTimeout: 10 * time.Hour, TouchEvery: -1, RotateEvery: 2 * time.Hour, Grace: 10 * time.Second,
 		StoreTimeout: time.Second, MaxBytes: -1, PruneEvery: time.Minute,
 	}
 	if cfg.IdleTimeout != want.IdleTimeout || cfg.AbsoluteTimeout != want.AbsoluteTimeout || cfg.TouchEvery != want.TouchEvery ||

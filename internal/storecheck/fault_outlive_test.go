@@ -79,6 +79,11 @@ var outliveFaults = []fault{
 		}
 	}},
 	{"Share/counter", "a handle locks itself only", func(f *faulty) {
+		// The first handle is right, and slow enough to write in the other's gap.
+		f.update = func(ctx context.Context, r session.Record) error {
+			gap()
+			return f.mem.Update(ctx, r)
+		}
 		f.share = func() session.Store {
 			h := newFaulty()
 			lock := make(chan struct{}, 1)
@@ -94,6 +99,7 @@ var outliveFaults = []fault{
 				if old.Version != r.Version {
 					return session.ErrConflict
 				}
+				gap()
 				gap()
 				r.Version++
 				f.put(clone(r))
