@@ -174,6 +174,7 @@ func TestTimeoutHandlerServer(t *testing.T) {
 			srv, c := site(t, m, http2)
 			what := fmt.Sprintf("%s, around: %t: ", proto, around)
 			equal(t, what+"login", visitPage(t, c, srv.URL+"/login"), "200 ")
+			equal(t, what+"page in time", visitPage(t, c, srv.URL+"/show"), "200 ada 0")
 			res := fetch(t, c, request("GET", srv.URL+"/slow"))
 			body, _ := io.ReadAll(res.Body)
 			equal(t, what+"time-out", fmt.Sprint(res.StatusCode, " ", string(body)), "503 too slow")
