@@ -60,6 +60,10 @@ process or another one:
     with the old token store nothing, and cannot log out either. Their commit is
     [ErrEnded], a 409; without changes of their own they answer as usual.
 
+The file docs/interleavings.md of the repository states what comes of every two
+requests that meet, in every order; the tests of all stores run that table, and
+sessiontest.Race does the same for your own handlers.
+
 # Tokens and IDs
 
 The cookie holds a [Token]: a public record ID and a secret. The store holds the ID
