@@ -201,32 +201,40 @@ func (c *crashTest) kill() error {
 	}
 	defer in.Close()
 	var timer *time.Timer
+	var unread error
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if timer == nil {
-			timer = time.AfterFunc(time.Duration(c.rnd.IntN(60_000))*time.Microsecond, func() { cmd.Process.Kill() })
+			timer = time.AfterFunc(time.Duration(c.rnd.IntN(60_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
 		}
-		var kind, text string
-		var n int
-		if _, err := fmt.Sscan(lines.Text(), &kind, &n, &text); err != nil {
-			return fmt.Errorf("%q: %w", lines.Text(), err)
-		}
-		c.acked++
-		switch kind {
-		case "w":
-			if _, err := fmt.Sscan(text, &c.done[n]); err != nil {
-				return err
-			}
-		case "c":
-			c.kept[text] = n == 0
-		case "d":
-			delete(c.kept, text)
-			c.kept["-"+text] = true
+		if err := c.hear(lines.Text()); err != nil && unread == nil {
+			unread = fmt.Errorf("the writing process said %q: %w", lines.Text(), err)
 		}
 	}
-	cmd.Process.Kill()
+	_ = cmd.Process.Kill() // fails if it has ended, of which Wait tells
 	err = cmd.Wait()
 	if timer == nil || cmd.ProcessState.Exited() {
-		return fmt.Errorf("the writing process ended by itself: %w", err)
+		return errors.Join(unread, fmt.Errorf("the writing process ended by itself: %w", err))
+	}
+	return unread
+}
+
+// hear notes what was acknowledged.
+func (c *crashTest) hear(line string) error {
+	var kind, text string
+	var n int
+	if _, err := fmt.Sscan(line, &kind, &n, &text); err != nil {
+		return err
+	}
+	c.acked++
+	switch kind {
+	case "w":
+		_, err := fmt.Sscan(text, &c.done[n])
+		return err
+	case "c":
+		c.kept[text] = n == 0
+	case "d":
+		delete(c.kept, text)
+		c.kept["-"+text] = true
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func (t *trial) network(ctx context.Context) (told string, err error) {
 		}
 		worst = max(worst, recovery)
 	}
-	if err := s.settle(ctx, s.witness); err != nil {
+	if err := s.settle(ctx, s.witness, true); err != nil {
 		return "", err
 	}
 	if in := s.store.db.Stats().InUse; in > 0 {
@@ -184,7 +184,7 @@ func (t *trial) onPlace(ctx context.Context, p place, now func() time.Time, f fu
 	if err != nil {
 		return "", err
 	}
-	if err := l.settle(ctx, l.manager); err != nil {
+	if err := l.settle(ctx, l.manager, true); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s, recovered within %v", l, recovery.Round(time.Millisecond)), nil
@@ -279,7 +279,9 @@ func lockerChild(ctx context.Context, args []byte) error {
 		return err
 	}
 	fmt.Print("L")
-	io.Copy(io.Discard, os.Stdin)
+	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+		return err
+	}
 	_, err = c.ExecContext(ctx, "ROLLBACK")
 	return err
 }

@@ -17,23 +17,27 @@ import (
 )
 
 // A load is many clients of an HTTP handler, with a ledger of what they were told, to
-// hold against what is stored in the end. The laws:
+// hold against what is stored. The laws:
 //
 //   - what was answered by 200 is stored, and once
 //   - what was answered by 409 is not stored
 //   - a session that was logged out by a 200 stays out
 //   - every request ends within the deadlines of its load and its commit
 type load struct {
-	manager *session.Manager
-	handler http.Handler
-	loss    atomic.Uint64 // of answers, in percent
+	manager  *session.Manager
+	replicas [2]http.Handler // as two processes would be: each has its own manager
+	loss     atomic.Uint64   // of answers, in percent
 
-	unique atomic.Int64
+	unique    atomic.Int64
+	conflicts atomic.Int64
 
 	mu       sync.Mutex
 	visitors [4]*ledger // who the clients are; nil: somebody new
-	all      []*ledger
-	took     []time.Duration
+	all      []*ledger  // that are not settled yet
+	sessions int
+	requests int
+	took     []time.Duration // a sample
+	longest  time.Duration
 	statuses map[int]int
 	events   map[session.EventKind]int
 	broken   error // the first law that broke
@@ -41,57 +45,62 @@ type load struct {
 
 // A ledger is what the clients know of one session.
 type ledger struct {
-	token  string
-	old    []string
-	writes int
-	marks  map[string]int // :: mark → status of the answer
-	out    int            // status of the logout, 0 if there was none
-
-	unheard bool // a login failed, which may have replaced the token
+	token   string
+	old     []string
+	writes  int
+	marks   map[string]int // :: mark → status of the answer
+	out     int            // status of the logout, 0 if there was none
+	unheard bool           // a login failed, which may have replaced the token
+	retired time.Time      // when the clients took another one
 }
 
 const (
 	storeTimeout = time.Second
 	slack        = 3 * time.Second // of a machine that does other things as well
+	longestTime  = 2*storeTimeout + slack
 )
 
 func newLoad(store session.Store, now func() time.Time) (*load, error) {
 	l := &load{statuses: map[int]int{}, events: map[session.EventKind]int{}}
-	m, err := session.New(lossy{store}, session.Config{
-		Cookie:       session.CookieConfig{DangerouslyAllowHTTP: true},
-		StoreTimeout: storeTimeout,
-		TouchEvery:   -1,
-		PruneEvery:   -1,
-		Now:          now,
-		Logger:       slog.New(slog.DiscardHandler),
-		OnEvent: func(_ context.Context, e session.Event) {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			l.events[e.Kind]++
-		},
-	})
-	if err != nil {
-		return nil, err
+	for i := range l.replicas {
+		m, err := session.New(lossy{store, &l.conflicts}, session.Config{
+			Cookie:       session.CookieConfig{DangerouslyAllowHTTP: true},
+			StoreTimeout: storeTimeout,
+			TouchEvery:   -1,
+			PruneEvery:   -1,
+			Now:          now,
+			Logger:       slog.New(slog.DiscardHandler),
+			OnEvent: func(_ context.Context, e session.Event) {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				l.events[e.Kind]++
+			},
+		})
+		if err != nil {
+			return nil, err
+		}
+		l.manager, l.replicas[i] = m, m.HandlerFunc(serve)
 	}
-	l.manager = m
-	l.handler = m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
-		mark := r.Header.Get("Mark")
-		if s.IsNew() && mark != "first" {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		if r.Method == http.MethodPost {
-			s.Append("marks", mark)
-			session.Update(s, "n", func(n int) int { return n + 1 })
-		}
-		switch r.URL.Path {
-		case "/login":
-			s.Login("somebody")
-		case "/logout":
-			s.Invalidate()
-		}
-	})
 	return l, nil
+}
+
+// serve is the application.
+func serve(w http.ResponseWriter, r *http.Request, s *session.Session) {
+	mark := r.Header.Get("Mark")
+	if s.IsNew() && mark != "first" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if r.Method == http.MethodPost {
+		s.Append("marks", mark)
+		session.Update(s, "n", func(n int) int { return n + 1 })
+	}
+	switch r.URL.Path {
+	case "/login":
+		s.Login("somebody")
+	case "/logout":
+		s.Invalidate()
+	}
 }
 
 // An answer is a response without its body.
@@ -121,15 +130,21 @@ func (l *load) request(ctx context.Context, method, path, token, mark string) (s
 	}
 	a := &answer{header: http.Header{}}
 	start := time.Now()
-	l.handler.ServeHTTP(a, r)
+	l.replicas[rand.IntN(len(l.replicas))].ServeHTTP(a, r)
 	took := time.Since(start)
 	a.WriteHeader(http.StatusOK)
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.took = append(l.took, took)
 	l.statuses[a.status]++
-	if took > 2*storeTimeout+slack {
+	l.requests++
+	l.longest = max(l.longest, took)
+	if len(l.took) < sample {
+		l.took = append(l.took, took)
+	} else if i := rand.IntN(l.requests); i < sample {
+		l.took[i] = took
+	}
+	if took > longestTime {
 		l.breaks(fmt.Errorf("%s %s took %v, with a StoreTimeout of %v", method, path, took, storeTimeout))
 	}
 	for _, c := range (&http.Response{Header: a.header}).Cookies() {
@@ -137,6 +152,9 @@ func (l *load) request(ctx context.Context, method, path, token, mark string) (s
 	}
 	return a.status, fresh
 }
+
+// sample is how many times are kept; each request has the same chance to be among them.
+const sample = 100_000
 
 func (l *load) breaks(err error) {
 	if l.broken == nil {
@@ -180,7 +198,7 @@ func (l *load) once(ctx context.Context, rnd *rand.Rand) {
 	v.writes++
 	last := v.writes == lifetime
 	if last {
-		l.visitors[who] = nil
+		l.retire(who, v)
 	}
 	l.mu.Unlock()
 	mark := strconv.FormatInt(l.unique.Add(1), 36)
@@ -205,8 +223,8 @@ func (l *load) once(ctx context.Context, rnd *rand.Rand) {
 		if fresh != "" {
 			v.old, v.token = append(slices.Clip(v.old), v.token), fresh
 		}
-		if status == http.StatusUnauthorized && token == v.token && l.visitors[who] == v {
-			l.visitors[who] = nil // a login whose answer was lost: nobody has its token
+		if status == http.StatusUnauthorized && token == v.token {
+			l.retire(who, v) // a login whose answer was lost: nobody has its token
 		}
 	}
 }
@@ -221,17 +239,37 @@ func (l *load) begin(ctx context.Context, who int) {
 	defer l.mu.Unlock()
 	v := &ledger{token: token, marks: map[string]int{"first": status}}
 	l.all = append(l.all, v)
+	l.sessions++
 	if l.visitors[who] == nil {
 		l.visitors[who] = v
+	} else {
+		v.retired = time.Now()
 	}
 }
 
-// settle holds the ledgers against what is stored, as another manager finds it.
-func (l *load) settle(ctx context.Context, m *session.Manager) error {
+// retire lets the clients take another session. The caller holds the lock.
+func (l *load) retire(who int, v *ledger) {
+	if l.visitors[who] == v {
+		l.visitors[who], v.retired = nil, time.Now()
+	}
+}
+
+// settle holds the ledgers of retired sessions, or of all, against what is stored, as
+// another manager finds it, and forgets them.
+func (l *load) settle(ctx context.Context, m *session.Manager, all bool) error {
 	l.mu.Lock()
-	errs, all := []error{l.broken}, l.all
+	errs := []error{l.broken}
+	var due, rest []*ledger
+	for _, v := range l.all {
+		if all || !v.retired.IsZero() && time.Since(v.retired) > 2*longestTime {
+			due = append(due, v)
+		} else {
+			rest = append(rest, v)
+		}
+	}
+	l.all = rest
 	l.mu.Unlock() // the manager's events need it
-	for _, v := range all {
+	for _, v := range due {
 		errs = append(errs, v.settle(ctx, m))
 	}
 	return errors.Join(errs...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -11,7 +12,11 @@ import (
 
 // A lossy store loses answers: of some calls, what they did is done, and the caller
 // gets an error; of others, nothing is done. The caller cannot tell these apart.
-type lossy struct{ session.Store }
+type lossy struct {
+	session.Store
+
+	conflicts *atomic.Int64 // of updates; nil: not counted
+}
 
 // lossRate is the key of the rate in a context, which goes from a commit to the store.
 type lossRate struct{}
@@ -38,7 +43,13 @@ func (l lossy) Create(ctx context.Context, r session.Record) error {
 }
 
 func (l lossy) Update(ctx context.Context, r session.Record) error {
-	return l.lose(ctx, func() error { return l.Store.Update(ctx, r) })
+	return l.lose(ctx, func() error {
+		err := l.Store.Update(ctx, r)
+		if l.conflicts != nil && errors.Is(err, session.ErrConflict) {
+			l.conflicts.Add(1)
+		}
+		return err
+	})
 }
 
 func (l lossy) Delete(ctx context.Context, id session.ID) error {

@@ -101,7 +101,7 @@ var mutants = []mutant{
 	},
 	{
 		"a flash message is used up unseen", "patch.go",
-		"if d.marked(o.path) == o.gen {\n\t\t\tdoc,", "if d.marked(o.path) != 0 {\n\t\t\tdoc,", modelOn("memory"),
+		"if d.marked(o.path) == o.gen {\n\t\t\tif next,", "if d.marked(o.path) != 0 {\n\t\t\tif next,", modelOn("memory"),
 	},
 	{
 		"two requests take the same", "patch.go",

@@ -78,10 +78,13 @@ func newPlace(ctx context.Context, kind, dir string) (p place, err error) {
 	default:
 		err = fmt.Errorf("no store %q: know %s", kind, strings.Join(kinds, ", "))
 	}
-	if err != nil {
-		return place{}, err
+	if err == nil {
+		err = p.migrate(ctx)
 	}
-	return p, p.migrate(ctx)
+	if err != nil {
+		return place{}, errors.Join(err, p.remove())
+	}
+	return p, nil
 }
 
 // make runs the statement that makes the place, and keeps the one that removes it.

@@ -128,7 +128,7 @@ func (p *proxy) carry(to, from net.Conn, answers bool) {
 	defer p.disown(to)
 	defer func() {
 		if p.weather.Load() == halfOpen {
-			io.Copy(io.Discard, to) // until the other end gives up
+			_, _ = io.Copy(io.Discard, to) // until the other end gives up
 		}
 	}()
 	swallowed := false
@@ -154,8 +154,7 @@ func (p *proxy) carry(to, from net.Conn, answers bool) {
 			from.Close()
 			return
 		case w == cut && struck:
-			n = min(n, 1+rand.IntN(8))
-			to.Write(buf[:n])
+			_, _ = to.Write(buf[:min(n, 1+rand.IntN(8))]) // the last thing that it does
 			from.Close()
 			return
 		}

@@ -30,9 +30,9 @@ func (l *load) String() string {
 	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	return fmt.Sprintf("%d requests on %d sessions (%s), replayed %d, dropped %d, failed calls %d, p50 %v, p99 %v, max %v, heap %d MB",
-		len(took), len(l.all), count(statuses), l.events[session.EventReplayed], l.events[session.EventDropped], l.events[session.EventFailed],
-		quantile(0.5), quantile(0.99), quantile(1), memory.HeapAlloc>>20)
+	return fmt.Sprintf("%d requests on %d sessions (%s), conflicts %d, replayed %d, dropped %d, failed calls %d, p50 %v, p99 %v, max %v, heap %d MB",
+		l.requests, l.sessions, count(statuses), l.conflicts.Load(), l.events[session.EventReplayed], l.events[session.EventDropped], l.events[session.EventFailed],
+		quantile(0.5), quantile(0.99), l.longest.Round(10*time.Microsecond), memory.HeapAlloc>>20)
 }
 
 // soak is a mixed load with faults that come and go, for as long as d.
@@ -65,6 +65,11 @@ func (t *trial) soak(ctx context.Context, d time.Duration) (err error) {
 			running = false
 		case <-tick.C:
 			change(n%3 == 0 && end.Err() == nil)
+			if err := l.settle(ctx, witness, false); err != nil {
+				cancel()
+				<-ended
+				return fail(err)
+			}
 			if n%10 == 0 {
 				fmt.Fprintf(t.out, "soak    %-8s %4ds: %s\n", t.kind, n, l)
 			}
@@ -75,7 +80,7 @@ func (t *trial) soak(ctx context.Context, d time.Duration) (err error) {
 		return fail(err)
 	}
 	told := l.String()
-	if err := l.settle(ctx, witness); err != nil {
+	if err := l.settle(ctx, witness, true); err != nil {
 		return fail(err)
 	}
 	fmt.Fprintf(t.out, "soak    %-8s seed %d: %v: %s: no law broke\n", t.kind, t.seed, d, told)

@@ -86,7 +86,7 @@ type worker struct {
 
 func newWorker(store session.Store, c *clock) (worker, error) {
 	var replays atomic.Int64
-	m, err := session.New(lossy{store}, session.Config{
+	m, err := session.New(lossy{Store: store}, session.Config{
 		Cookie:       session.CookieConfig{DangerouslyAllowHTTP: true},
 		Now:          c.Now,
 		TouchEvery:   -1,

@@ -57,7 +57,10 @@ func spawn(kind string, args any) (*exec.Cmd, io.WriteCloser, io.Reader, error) 
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, nil, nil, err
 	}
-	return c, in, out, c.Start()
+	if err := c.Start(); err != nil {
+		return nil, nil, nil, err
+	}
+	return c, in, out, nil
 }
 
 // A local is a worker in this process.
@@ -106,7 +109,7 @@ func workerChild(ctx context.Context, args []byte) error {
 			a := w.do(ctx, e)
 			mu.Lock()
 			defer mu.Unlock()
-			out.Encode(a) // fails if nobody reads any more, which ends stdin as well
+			_ = out.Encode(a) // fails if nobody reads any more, which ends stdin as well
 		})
 	}
 }
