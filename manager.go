@@ -112,9 +112,7 @@ func (m *Manager) load(ctx context.Context, t Token) (*Session, error) {
 		m.corrupt(ctx, id, err)
 		return s, nil
 	default:
-		err = storeError("load", id, err)
-		m.event(ctx, Event{Kind: EventFailed, ID: id, Err: err})
-		return nil, err
+		return nil, m.storeFailed(ctx, "load", id, err)
 	}
 
 	m.cfg.shorten(&rec, base)

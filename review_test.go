@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -310,5 +311,29 @@ func TestClosedManagerStoresNothing(t *testing.T) {
 	kept.Set("b", 1)
 	if !errors.Is(kept.Err(), session.ErrCommitted) {
 		t.Errorf("Err after the request = %v, want ErrCommitted", kept.Err())
+	}
+}
+
+// TestOutageIsLogged: a store that is down while sessions are loaded is not known
+// from the clients' complaints only.
+func TestOutageIsLogged(t *testing.T) {
+	var log strings.Builder
+	down := errors.New("connection refused")
+	store := sessiontest.Wrap(memstore.New(memstore.Config{}), func(_ context.Context, c sessiontest.Call, next func() error) error {
+		if c.Op == "load" {
+			return down
+		}
+		return next()
+	})
+	m, err := session.New(store, session.Config{PruneEvery: -1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := stored(t, m, func(s *session.Session) { s.Set("a", 1) })
+	if _, err := m.Load(t.Context(), token); !errors.Is(err, down) {
+		t.Errorf("error = %v", err)
+	}
+	if !strings.Contains(log.String(), down.Error()) || strings.Contains(log.String(), string(token)) {
+		t.Errorf("log = %q", &log)
 	}
 }
