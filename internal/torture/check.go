@@ -38,11 +38,11 @@ func (t *trial) model(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	workers, closeAll, err := t.workers(ctx, p, c, file)
+	workers, end, err := t.workers(ctx, p, c, file)
 	if err != nil {
-		return errors.Join(err, closeAll())
+		return errors.Join(err, end())
 	}
-	defer func() { err = errors.Join(err, closeAll()) }()
+	defer func() { err = errors.Join(err, end()) }()
 
 	start := time.Now()
 	histories, operations, visits := 0, 0, 0
@@ -73,39 +73,33 @@ func (t *trial) model(ctx context.Context) (err error) {
 }
 
 // workers are processes, or managers in this one if the store is in its memory.
-func (t *trial) workers(ctx context.Context, p place, c *clock, clockFile string) (all []doer, closeAll func() error, err error) {
-	closeAll = func() error { return nil }
+func (t *trial) workers(ctx context.Context, p place, c *clock, clockFile string) (all []doer, end func() error, err error) {
+	end = func() error { return nil }
 	if p.Kind == "memory" {
 		store, err := p.open(ctx)
 		if err != nil {
-			return nil, closeAll, err
+			return nil, end, err
 		}
 		for range t.processes {
 			w, err := newWorker(store.Store, c)
 			if err != nil {
-				return nil, closeAll, err
+				return nil, end, err
 			}
 			all = append(all, local{w})
 		}
-		return all, closeAll, nil
+		return all, end, nil
 	}
 	var started []*remote
-	closeAll = func() error {
-		var errs []error
-		for _, r := range started {
-			errs = append(errs, r.close())
-		}
-		return errors.Join(errs...)
-	}
+	end = func() error { return closeAll(started) }
 	for range t.processes {
 		r, err := newRemote(workplace{Place: p, Clock: clockFile})
 		if err != nil {
-			return nil, closeAll, err
+			return nil, end, err
 		}
 		started = append(started, r)
 		all = append(all, r)
 	}
-	return all, closeAll, nil
+	return all, end, nil
 }
 
 // count tells of what there was how much, in order.

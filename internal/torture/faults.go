@@ -37,6 +37,7 @@ func (t *trial) faults(ctx context.Context) error {
 		each("disk full", t.diskFull)
 	case "postgres", "mariadb":
 		each("network", t.network)
+		each("serializable transactions, connections ended by the server", t.serializable)
 	}
 	if t.kind == "sqlite" {
 		each("locked by another process", t.locked)
@@ -82,6 +83,28 @@ func (t *trial) network(ctx context.Context) (told string, err error) {
 		return "", err
 	}
 	return told, atRest(ctx, before)
+}
+
+// serializable makes the database refuse transactions that it cannot put in order,
+// which an update of a row that another one has just changed is.
+func (t *trial) serializable(ctx context.Context) (told string, err error) {
+	p, err := newPlace(ctx, t.kind, t.dir)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, p.remove()) }()
+	if err := p.option(map[string]string{"postgres": "default_transaction_isolation", "mariadb": "tx_isolation"}[t.kind], "serializable"); err != nil {
+		return "", err
+	}
+	return t.onPlace(ctx, p, time.Now, func(l *load) error {
+		for range 8 { // with the server ending all connections in between
+			wait(ctx, t.each/8)
+			if err := p.hangUp(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // A storm is a load through a proxy, and a witness that sees what is stored.

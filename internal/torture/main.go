@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f := flag.NewFlagSet("torture", flag.ContinueOnError)
 	f.Uint64Var(&o.seed, "seed", rand.Uint64N(1e6), "of the choices")
 	f.StringVar(&o.stores, "stores", strings.Join(kinds, ","), "on which stores, separated by commas")
-	f.IntVar(&o.rounds, "rounds", 60, "of histories, for each store")
+	f.IntVar(&o.rounds, "rounds", 150, "of histories, for each store")
 	f.IntVar(&o.kills, "kills", 100, "for each store")
 	f.DurationVar(&o.each, "each", 3*time.Second, "how long each fault lasts")
 	f.DurationVar(&o.duration, "d", time.Minute, "how long the soak lasts")

@@ -72,6 +72,10 @@ var mutants = []mutant{
 		"base.remembers(h.mark), nil", "false && base.remembers(h.mark), nil", modelOn("memory"),
 	},
 	{
+		"what may have been stored is taken for stored", "holder.go",
+		"base.remembers(h.mark), nil", "true || base.remembers(h.mark), nil", check{"soak on memory", "./internal/torture", []string{"soak", "-d", "8s", "-stores", "memory", "-seed", "1"}},
+	},
+	{
 		"a request with a replaced token may write", "identity.go",
 		"return d.digest.equal(presented) ||", "return true || d.digest.equal(presented) ||", modelOn("memory"),
 	},
@@ -184,7 +188,7 @@ type buildError struct{ error }
 func (c *check) run(ctx context.Context, root, dir, overlay string) ([]byte, error) {
 	program := filepath.Join(dir, "check")
 	args := []string{"build"}
-	if c.args[0] != "model" {
+	if strings.HasPrefix(c.args[0], "-test.") {
 		args = []string{"test", "-c"}
 	}
 	build := exec.CommandContext(ctx, "go", append(args, "-overlay="+overlay, "-o", program, c.pkg)...)

@@ -67,6 +67,9 @@ func newPlace(ctx context.Context, kind, dir string) (p place, err error) {
 	case "postgres":
 		p.DSN, p.Schema = os.Getenv(serverEnv[kind]), name
 		err = p.make(ctx, p.DSN, `CREATE SCHEMA "`+name+`"`, `DROP SCHEMA "`+name+`" CASCADE`)
+		if err == nil {
+			err = p.option("application_name", name) // for hangUp
+		}
 	case "mariadb":
 		var cfg *mysql.Config
 		if cfg, err = mysql.ParseDSN(os.Getenv(serverEnv[kind])); err == nil {
@@ -218,6 +221,55 @@ func (p place) via(address string) (place, error) {
 	u.Host = address
 	p.DSN = u.String()
 	return p, nil
+}
+
+// option sets a variable of the server for each connection.
+func (p *place) option(name, value string) error {
+	if p.Kind == "mariadb" {
+		cfg, err := mysql.ParseDSN(p.DSN)
+		if err != nil {
+			return err
+		}
+		cfg.Params = map[string]string{name: "'" + value + "'"}
+		p.DSN = cfg.FormatDSN()
+		return nil
+	}
+	u, err := url.Parse(p.DSN)
+	if err != nil {
+		return err
+	}
+	q := u.Query()
+	q.Set(name, value)
+	u.RawQuery = q.Encode()
+	p.DSN = u.String()
+	return nil
+}
+
+// hangUp lets the server end the connections to this place, and to no other one.
+func (p *place) hangUp(ctx context.Context) error {
+	db, err := sql.Open(p.driver(), p.DSN)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if p.Kind == "postgres" {
+		_, err := db.ExecContext(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()", p.Schema)
+		return err
+	}
+	rows, err := db.QueryContext(ctx, "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		// On another connection, and it may have ended meanwhile.
+		_, _ = db.ExecContext(ctx, fmt.Sprintf("KILL %d", id))
+	}
+	return rows.Err()
 }
 
 // wait lets some time pass, which here is part of the experiment and never a way to

@@ -181,6 +181,14 @@ func (r *remote) do(_ context.Context, e *errand) (account, error) {
 	return a, nil
 }
 
-func (r *remote) close() error {
-	return errors.Join(r.in.Close(), r.cmd.Wait())
+// closeAll lets the processes end, at the same time.
+func closeAll(all []*remote) error {
+	var errs []error
+	for _, r := range all {
+		errs = append(errs, r.in.Close())
+	}
+	for _, r := range all {
+		errs = append(errs, r.cmd.Wait())
+	}
+	return errors.Join(errs...)
 }
