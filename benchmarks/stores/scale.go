@@ -66,56 +66,59 @@ func scale(db *sql.DB, d sqlstore.Dialect, name string, rows int) (bench.Scale, 
 		return s, err
 	}
 	defer store.Close()
-	ctx := context.Background()
-	loads := min(2000, rows)
-	s.Load, err = each(loads, func(i int) error {
-		_, err := store.Load(ctx, scaleID(i*7919%rows))
-		return err
-	})
-	if err != nil {
-		return s, err
-	}
-	s.Commit, err = each(min(500, rows), func(i int) error {
-		r, err := store.Load(ctx, scaleID(i*104729%rows))
-		if err != nil {
+	err = measureScale(store, &s)
+	return s, err
+}
+
+func measureScale(store *sqlstore.Store, s *bench.Scale) error {
+	ctx, now := context.Background(), time.Now()
+	for _, m := range []struct {
+		into  *time.Duration
+		calls int
+		f     func(i int) error
+	}{
+		{&s.Load, 2000, func(i int) error {
+			_, err := store.Load(ctx, scaleID(i*7919%s.Rows))
 			return err
-		}
-		r.LastActivity = time.Now()
-		return store.Update(ctx, r)
-	})
-	if err != nil {
-		return s, err
-	}
-	s.ListOwner, err = each(200, func(i int) error {
-		found := 0
-		for _, err := range session.ListOwner(ctx, store, fmt.Sprint("user", i*31%(rows/2))) {
+		}},
+		{&s.Commit, 500, func(i int) error {
+			r, err := store.Load(ctx, scaleID(i*104729%s.Rows))
 			if err != nil {
 				return err
 			}
-			found++
+			r.LastActivity = now
+			return store.Update(ctx, r)
+		}},
+		{&s.ListOwner, 200, func(i int) error {
+			found := 0
+			for _, err := range session.ListOwner(ctx, store, fmt.Sprint("user", i*31%(s.Rows/2))) {
+				if err != nil {
+					return err
+				}
+				found++
+			}
+			if found != 2 {
+				return fmt.Errorf("found %d sessions of an owner, want 2", found)
+			}
+			return nil
+		}},
+		{&s.PruneNone, 50, func(int) error {
+			_, err := store.Prune(ctx, now, 1000)
+			return err
+		}},
+	} {
+		var err error
+		if *m.into, err = each(m.calls, m.f); err != nil {
+			return err
 		}
-		if found != 2 {
-			return fmt.Errorf("found %d sessions of an owner, want 2", found)
-		}
-		return nil
-	})
-	if err != nil {
-		return s, err
-	}
-	s.PruneNone, err = each(50, func(int) error {
-		_, err := store.Prune(ctx, time.Now(), 1000)
-		return err
-	})
-	if err != nil {
-		return s, err
 	}
 	began := time.Now()
-	n, err := store.Prune(ctx, time.Now().Add(100*365*24*time.Hour), 1000)
+	n, err := store.Prune(ctx, now.Add(100*365*24*time.Hour), 1000)
 	if err == nil && n != 1000 {
 		err = fmt.Errorf("pruned %d, want 1000", n)
 	}
 	s.PruneEach = time.Since(began) / 1000
-	return s, err
+	return err
 }
 
 // each returns the mean time of n calls, the first few not counted.
@@ -168,7 +171,7 @@ func insertMany(db *sql.DB, d sqlstore.Dialect, rows int) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
+	defer tx.Rollback() // does nothing after Commit
 	stmt, err := tx.Prepare(text.String())
 	if err != nil {
 		return err

@@ -1,0 +1,80 @@
+package bench_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	bench "github.com/expanse-go/session/benchmarks"
+	"github.com/expanse-go/session/benchmarks/stores"
+)
+
+// Every workload of every peer that needs no server runs, and is answered with 200.
+func TestMeasure(t *testing.T) {
+	var progress bytes.Buffer
+	cells, err := bench.Measure(bench.Plan{
+		Stores: stores.All(t.TempDir(), "modernc")[:6], Workloads: bench.Workloads,
+		Passes: 2, Time: time.Millisecond, Progress: &progress,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cells {
+		median, low, high := c.Ratio()
+		if len(c.Samples) != 2 || low <= 0 || median < low || high < median {
+			t.Errorf("%s %s %s: got ratios %v, %v, %v of %d samples", c.Store, c.Workload, c.Peer, low, median, high, len(c.Samples))
+		}
+		if c.Peer == "raw" && (low != 1 || high != 1) {
+			t.Errorf("%s %s: raw is %v to %v times raw", c.Store, c.Workload, low, high)
+		}
+	}
+	r := bench.Results{Cells: cells}
+	for _, s := range []string{"memory", "SQLite FULL"} {
+		if !strings.Contains(r.Markdown(), "| **"+s+"** | raw |") || !strings.Contains(r.Summary(), "| "+s+" | **") {
+			t.Errorf("no row for %s", s)
+		}
+	}
+}
+
+// Whatever overlaps, this library keeps all of it, and shows that the harness would
+// see a loss: its peer loses.
+func TestAnomalies(t *testing.T) {
+	s := stores.Memory()
+	for _, p := range s.Peers[1:3] {
+		a, err := bench.Anomalies(s.Name, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		perfect := a.Keys == 50 && a.Counter == 50 && !a.Revived
+		if perfect != (p.Name == "session") {
+			t.Errorf("%s: got %+v", p.Name, a)
+		}
+	}
+}
+
+func TestCurve(t *testing.T) {
+	c := bench.Curve{Name: "n", Title: "Growth", X: []int{1, 10, 100}, Label: "things", Lines: []bench.CurveLine{
+		{Peer: "raw", Nanos: []float64{100, 200, 400}},
+		{Peer: "session", Nanos: []float64{300, 600, 9000}},
+	}}
+	svg := c.SVG()
+	// Three decades, from 100ns to 100µs cut at 10µs: the first point of raw is at the
+	// bottom left, the last x at the right.
+	for _, want := range []string{`points="80.0,350.0 `, `>100ns</text>`, `>10µs</text>`, `>things</text>`} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("the chart lacks %q:\n%s", want, svg)
+		}
+	}
+	if n := strings.Count(svg, "<polyline"); n != 2 {
+		t.Errorf("got %d lines, want 2", n)
+	}
+}
+
+func TestReplace(t *testing.T) {
+	old := []*bench.Cell{{Store: "a", Peer: "old"}, {Store: "b", Peer: "old"}}
+	got := bench.Replace(old, []*bench.Cell{{Store: "b", Peer: "new"}})
+	if len(got) != 2 || got[0].Store != "a" || got[1].Peer != "new" {
+		t.Errorf("got %v, want the old a and the new b", got)
+	}
+}
