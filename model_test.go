@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/filestore"
 	"github.com/expanse-go/session/internal/pagemodel"
 	"github.com/expanse-go/session/memstore"
 )
@@ -19,8 +20,21 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// TestDiscardWalk shows that the null store forgets between requests and never
-// sends a cookie.
+// TestModelInFiles is TestModel on the file store.
+func TestModelInFiles(t *testing.T) {
+	store, err := filestore.Open(t.TempDir(), filestore.Config{DangerouslyNoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	for range 20 {
+		if err := pagemodel.Walk(store, rand.Uint64(), 40); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDiscardKeepsNothing shows that the model would notice a store that forgets.
 func TestDiscardKeepsNothing(t *testing.T) {
 	if err := pagemodel.Walk(session.Discard, 1, 40); err == nil {
 		t.Fatal("the model did not notice that nothing is kept")

@@ -1,0 +1,21 @@
+package integration
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/expanse-go/session/internal/pagemodel"
+)
+
+// TestModel holds the sessions of every database against the plain model of them:
+// all operations in random order, over several requests with idle time in between.
+func TestModel(t *testing.T) {
+	each(t, all, func(t *testing.T, d database) {
+		s := d.store(t)
+		for range 5 {
+			if err := pagemodel.Walk(s, rand.Uint64(), 40); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
