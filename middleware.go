@@ -30,7 +30,7 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		x := &exchange{Context: r.Context(), m: m, w: w}
+		x := &exchange{Context: r.Context(), m: m, came: r, w: w}
 		x.entry.take(w.Header())
 		r = r.WithContext(x)
 		x.r = r
@@ -194,6 +194,7 @@ type exchange struct {
 	opaque
 	m     *Manager
 	r     *http.Request
+	came  *http.Request // r as it came, without this context
 	w     http.ResponseWriter
 	entry headers
 
@@ -241,7 +242,7 @@ func (x *exchange) session() (*Session, error) {
 	c.init(x.Context, x.m.cfg.StoreTimeout)
 	defer c.release()
 	if x.s, x.err = x.m.load(&c, Token(value)); x.err == nil {
-		x.s.request = x.r
+		x.s.request = x.came // not x.r: Config.Client is called while the session is locked
 		x.s.sealed = x.begun.Load()
 	}
 	return x.s, x.err
