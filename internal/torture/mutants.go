@@ -48,6 +48,10 @@ var mutants = []mutant{
 		"if old.version != r.Version {", "if false {", modelOn("file"),
 	},
 	{
+		"the file store has no lock between processes", "filestore/lock_unix.go",
+		"syscall.LOCK_EX|syscall.LOCK_NB", "syscall.LOCK_SH|syscall.LOCK_NB", modelOn("file"),
+	},
+	{
 		"the SQL stores compare no versions", "sqlstore/statements.go",
 		"data = ? WHERE id = ? AND version = ?", "data = ? WHERE id = ? AND version <> 0 * ?", modelOn("sqlite"),
 	},
