@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"errors"
 	"net"
 	"os"
@@ -52,6 +53,7 @@ func params(dir string, env map[string]string) testscript.Params {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code":     code,
 			"together": together,
+			"sql":      statement,
 		},
 	}
 }
@@ -74,6 +76,25 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// statement runs SQL on app.db, as somebody else would: sql 'DROP TABLE sessions'.
+func statement(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: sql STATEMENT")
+	}
+	driver, dsn := ts.Getenv("DB_CONNECTIONS__MAIN__DRIVER"), ts.Getenv("DB_CONNECTIONS__MAIN__DSN")
+	switch driver {
+	case "postgres":
+		driver = "pgx"
+	case "", "sqlite":
+		driver, dsn = "sqlite", ts.MkAbs("app.db")
+	}
+	db, err := sql.Open(driver, dsn)
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec(args[0])
+	ts.Check(err)
 }
 
 // together runs a program in several processes at once, and fails if one of them

@@ -1,4 +1,5 @@
 -- The table of the session store, for MySQL 8.0.1 and MariaDB 10.6 and later.
+-- dialect: mysql
 --
 -- Times are nanoseconds since 1970, in UTC: FROM_UNIXTIME(expires_at / 1e9) shows one.
 -- Show an ID with HEX(id).
@@ -26,4 +27,4 @@ CREATE TABLE {{table}} (
 
 -- +goose Down
 -- Everybody is signed out by this.
-DROP TABLE {{table}};
+DROP TABLE IF EXISTS {{table}};

@@ -1,4 +1,5 @@
 -- The table of the session store, for PostgreSQL 12 and later.
+-- dialect: postgres
 --
 -- Times are nanoseconds since 1970, in UTC: to_timestamp(expires_at / 1e9) shows one.
 -- Show an ID with encode(id, 'hex'). A schema is not created here: that needs a right
@@ -31,4 +32,4 @@ CREATE INDEX {{index:owner}} ON {{table}} (owner, id) WHERE owner <> '';
 
 -- +goose Down
 -- Everybody is signed out by this.
-DROP TABLE {{table}};
+DROP TABLE IF EXISTS {{table}};

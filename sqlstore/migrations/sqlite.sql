@@ -1,4 +1,5 @@
 -- The table of the session store, for SQLite 3.37 and later.
+-- dialect: sqlite
 --
 -- Times are nanoseconds since 1970, in UTC. Show an ID with hex(id).
 --
@@ -27,4 +28,4 @@ CREATE INDEX {{index:owner}} ON {{name}} (owner, id) WHERE owner <> '';
 
 -- +goose Down
 -- Everybody is signed out by this.
-DROP TABLE {{table}};
+DROP TABLE IF EXISTS {{table}};

@@ -101,7 +101,9 @@ func (a *app) tree() *cli.Command {
 				Commands: []*cli.Command{
 					{Name: "migrate", Usage: "run what is pending; several processes may do so at once", Flags: []cli.Flag{asJSON}, Action: a.dbMigrate},
 					{Name: "rollback", Usage: "take the latest migration back", Flags: []cli.Flag{
-						&cli.IntFlag{Name: "steps", Value: 1, Usage: "how many `N` to take back", Local: true}, asJSON,
+						&cli.IntFlag{Name: "steps", Value: 1, Usage: "how many `N` to take back", Local: true},
+						&cli.StringFlag{Name: "only", Usage: "take back `FILE` instead, and none that came after it", Local: true},
+						&cli.BoolFlag{Name: "yes", Usage: "do not ask, even if that removes sessions", Local: true}, asJSON,
 					}, Action: a.dbRollback},
 					{Name: "status", Usage: "say which migrations were run, and when", Flags: []cli.Flag{asJSON}, Action: a.dbStatus},
 					{Name: "print", Usage: "write the statements of all migrations, without a database", Action: a.dbPrint},

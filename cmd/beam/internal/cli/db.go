@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"path/filepath"
 
 	"github.com/urfave/cli/v3"
 
@@ -11,53 +10,41 @@ import (
 	"github.com/expanse-go/session/sessionconfig"
 )
 
-// migrations is the folder of the migrations, from the folder of the application,
-// which is the one that holds the folder of the configuration.
-const migrations = "database/migrations"
-
 // runner opens the connection of the database store, whether or not that store
 // is in use. The caller must call done.
-func (a *app) runner(ctx context.Context, cmd *cli.Command) (r *migrate.Runner, done func(), err error) {
+func (a *app) runner(ctx context.Context, cmd *cli.Command) (d *database, done func(), err error) {
 	c, err := a.load(cmd)
 	if err != nil {
 		return nil, nil, err
 	}
-	// Whether there is anything to run is told before a database is made for it.
-	dir := filepath.Join(c.Root(), migrations)
-	if err := migrate.Any(dir); err != nil {
-		return nil, nil, advise(err)
-	}
-	return a.open(ctx, c, dir)
-}
-
-// open is runner for a configuration and a folder.
-func (a *app) open(ctx context.Context, c *sessionconfig.Config, dir string) (r *migrate.Runner, done func(), err error) {
 	conn, err := c.Connection("")
 	if err != nil {
 		return nil, nil, err
 	}
+	dir, err := a.toRun(c, conn)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.open(ctx, c, conn, dir)
+}
+
+// open is runner for a configuration and a folder.
+func (a *app) open(ctx context.Context, c *sessionconfig.Config, conn sessionconfig.Connection, dir string) (d *database, done func(), err error) {
 	p := a.begin("opening the connection %s", conn)
 	defer p.end()
 	db, err := c.OpenDB(ctx, "")
 	if err != nil {
 		return nil, nil, err
 	}
+	d = &database{db: db, config: c, conn: conn, dir: dir}
 	lock, err := lockFile(ctx, conn.Dialect, db)
 	if err == nil {
-		r, err = migrate.New(dialects[conn.Dialect], db, dir, lock)
+		d.Runner, err = migrate.New(dialects[conn.Dialect], db, dir, lock)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
-	return r, func() { db.Close() }, nil
-}
-
-// advise adds what to do to the error of an empty folder.
-func advise(err error) error {
-	if errors.Is(err, migrate.ErrNone) {
-		return errors.New("no migrations in " + migrations + "; write one: beam make session-table")
-	}
-	return err
+	return d, func() { db.Close() }, nil
 }
 
 // ran is one migration in JSON.

@@ -8,16 +8,20 @@ import (
 )
 
 func (a *app) dbMigrate(ctx context.Context, cmd *cli.Command) error {
-	r, done, err := a.runner(ctx, cmd)
+	d, done, err := a.runner(ctx, cmd)
 	if err != nil {
 		return err
 	}
 	defer done()
 	p := a.begin("migrating")
-	results, err := r.Up(ctx)
+	results, err := d.Up(ctx)
 	p.end()
 	if err != nil && len(results) == 0 {
-		return err
+		return a.advise(err, d.dir)
 	}
-	return errors.Join(a.ranReport(cmd, "applied", "nothing to migrate", results), err)
+	reported := a.ranReport(cmd, "applied", "nothing to migrate", results)
+	if err == nil {
+		err = a.checkTable(ctx, d)
+	}
+	return errors.Join(reported, err)
 }

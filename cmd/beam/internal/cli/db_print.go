@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"path/filepath"
 
 	"github.com/urfave/cli/v3"
 
@@ -21,9 +20,13 @@ func (a *app) dbPrint(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	dir, err := a.toRun(c, conn)
+	if err != nil {
+		return err
+	}
 	var b bytes.Buffer
-	if err := migrate.Print(ctx, &b, dialects[conn.Dialect], filepath.Join(c.Root(), migrations)); err != nil {
-		return advise(err)
+	if err := migrate.Print(ctx, &b, dialects[conn.Dialect], dir); err != nil {
+		return a.advise(err, dir)
 	}
 	a.printf("%s", b.String())
 	return nil

@@ -5,23 +5,59 @@ import (
 	"errors"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/expanse-go/session/cmd/beam/internal/migrate"
 )
 
+// dbRollback asks before it removes sessions, as session clear --all does.
 func (a *app) dbRollback(ctx context.Context, cmd *cli.Command) error {
-	steps := cmd.Int("steps")
-	if steps < 1 {
+	steps, only := cmd.Int("steps"), cmd.String("only")
+	switch {
+	case steps < 1:
 		return wrong(cmd, "--steps must be at least 1, got %d", steps)
+	case only != "" && cmd.IsSet("steps"):
+		return wrong(cmd, "give --steps or --only, not both")
 	}
-	r, done, err := a.runner(ctx, cmd)
+	d, done, err := a.runner(ctx, cmd)
 	if err != nil {
 		return err
 	}
 	defer done()
+	files := []string{only}
+	if only == "" {
+		if files, err = d.Last(ctx, steps); err != nil {
+			return a.advise(err, d.dir)
+		}
+	}
+	if err := a.mayRemove(ctx, cmd, d, files); err != nil {
+		return err
+	}
 	p := a.begin("rolling back")
-	results, err := r.Down(ctx, steps)
+	var results []migrate.Result
+	if only != "" {
+		results, err = d.DownOnly(ctx, only)
+	} else {
+		results, err = d.Down(ctx, steps)
+	}
 	p.end()
 	if err != nil && len(results) == 0 {
-		return err
+		return a.advise(err, d.dir)
 	}
 	return errors.Join(a.ranReport(cmd, "rolled back", "nothing to roll back", results), err)
 }
+
+// mayRemove returns an error unless taking back files removes no session, or
+// somebody agreed.
+func (a *app) mayRemove(ctx context.Context, cmd *cli.Command, d *database, files []string) error {
+	if cmd.Bool("yes") {
+		return nil
+	}
+	n, err := a.sessions(ctx, d, files)
+	if err != nil || n == 0 {
+		return err
+	}
+	return a.confirm(cmd, n, "nothing was rolled back; there are "+plural(n, "session")+
+		" in the table, whose owners would be signed out: that needs --yes", errNotRolledBack)
+}
+
+var errNotRolledBack = errors.New("nothing was rolled back")

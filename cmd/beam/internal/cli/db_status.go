@@ -14,13 +14,13 @@ type migrationStatus struct {
 }
 
 func (a *app) dbStatus(ctx context.Context, cmd *cli.Command) error {
-	r, done, err := a.runner(ctx, cmd)
+	d, done, err := a.runner(ctx, cmd)
 	if err != nil {
 		return err
 	}
 	defer done()
 	p := a.begin("reading the status")
-	all, err := r.Status(ctx)
+	all, err := d.Status(ctx)
 	p.end()
 	if err != nil {
 		return err

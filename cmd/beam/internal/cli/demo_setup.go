@@ -111,6 +111,7 @@ func (a *app) migrateDemo(ctx context.Context, c *sessionconfig.Config, dir stri
 	if err != nil {
 		return err
 	}
+	dir = filepath.Join(dir, string(conn.Dialect)) // the connection may change from run to run
 	steps, err := sqlstore.Migrations(conn.Dialect, c.Table())
 	if err != nil {
 		return err
@@ -120,7 +121,7 @@ func (a *app) migrateDemo(ctx context.Context, c *sessionconfig.Config, dir stri
 			return err
 		}
 	}
-	r, done, err := a.open(ctx, c, dir)
+	r, done, err := a.open(ctx, c, conn, dir)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (a *app) initialize(ctx context.Context, cmd *cli.Command) error {
 			return err
 		}
 	}
-	if err := a.initMigration(p); err != nil {
+	if err := a.initMigrations(p); err != nil {
 		return err
 	}
 	if !freshModule {

@@ -40,10 +40,19 @@ func choose(template, key, was, is string) string {
 	return strings.Replace(template, fmt.Sprintf("\n%s = %q\n", key, was), fmt.Sprintf("\n%s = %q\n", key, is), 1)
 }
 
-// initMigration writes the migration for the default connection.
-func (a *app) initMigration(p *plan) error {
-	dialect := map[string]sqlstore.Dialect{
-		"sqlite": sqlstore.SQLite, "postgres": sqlstore.PostgreSQL, "mysql": sqlstore.MySQL,
-	}[p.Connection]
-	return a.writeMigrations(a.path(migrations), dialect, sqlstore.Config{})
+// initMigrations writes the migration for each connection that is compiled in, so
+// that one variable switches; the default one comes first, and with no driver
+// SQLite, of which a later choice may be made.
+func (a *app) initMigrations(p *plan) error {
+	for _, name := range p.Connections {
+		if err := a.writeMigrations(a.path(migrations), connectionDialects[name], sqlstore.Config{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// connectionDialects are those of the connections of the template.
+var connectionDialects = map[string]sqlstore.Dialect{
+	"sqlite": sqlstore.SQLite, "postgres": sqlstore.PostgreSQL, "mysql": sqlstore.MySQL,
 }

@@ -21,17 +21,18 @@ var drivers = map[string]string{
 
 // A plan is what init was asked for.
 type plan struct {
-	Store      string   // the store in use: database, file, memory or null
-	Connection string   // the default connection
-	Drivers    []string // imports, sorted
-	Module     string
-	Command    string // the last element of Module
-	Version    string // of the library; "" for the latest
+	Store       string   // the store in use: database, file, memory or null
+	Connection  string   // the default connection
+	Connections []string // all that are compiled in, the default one first; never empty
+	Drivers     []string // imports, sorted
+	Module      string
+	Command     string // the last element of Module
+	Version     string // of the library; "" for the latest
 }
 
 // plan turns --stores and --module into a plan.
 func (a *app) plan(cmd *cli.Command, stores, module string) (*plan, error) {
-	p := &plan{Connection: "sqlite", Module: module, Version: releasedVersion()}
+	p := &plan{Module: module, Version: releasedVersion()}
 	names := strings.Split(stores, ",")
 	for i, name := range names {
 		name = strings.TrimSpace(name)
@@ -53,9 +54,11 @@ func (a *app) plan(cmd *cli.Command, stores, module string) (*plan, error) {
 	if drivers[names[0]] != "" {
 		p.Store = "database"
 	}
-	if i := slices.IndexFunc(names, func(n string) bool { return drivers[n] != "" }); i >= 0 {
-		p.Connection = names[i]
+	p.Connections = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return drivers[n] == "" })
+	if len(p.Connections) == 0 {
+		p.Connections = []string{"sqlite"}
 	}
+	p.Connection = p.Connections[0]
 	slices.Sort(p.Drivers)
 	p.Drivers = slices.Compact(p.Drivers)
 	if p.Module == "" {

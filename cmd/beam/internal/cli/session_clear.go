@@ -86,7 +86,7 @@ func (a *app) clearAll(ctx context.Context, cmd *cli.Command, m *session.Manager
 		return 0, err
 	}
 	if !cmd.Bool("yes") {
-		if err := a.confirm(cmd, len(ids)); err != nil {
+		if err := a.confirm(cmd, len(ids), "nothing was removed; --all signs everybody out and needs --yes", errKept); err != nil {
 			return 0, err
 		}
 	}
@@ -104,16 +104,17 @@ func (a *app) clearAll(ctx context.Context, cmd *cli.Command, m *session.Manager
 // errKept is the answer no.
 var errKept = errors.New("nothing was removed")
 
-// confirm asks on a terminal. Where there is none nobody can be asked.
-func (a *app) confirm(cmd *cli.Command, n int) error {
+// confirm asks on a terminal, and returns no if the answer is that. Where there is
+// no terminal nobody can be asked; refusal then says what to do.
+func (a *app) confirm(cmd *cli.Command, n int, refusal string, no error) error {
 	f, ok := a.stdin.(*os.File)
 	if !ok || !isatty.IsTerminal(f.Fd()) {
-		return wrong(cmd, "nothing was removed; --all signs everybody out and needs --yes")
+		return wrong(cmd, "%s", refusal)
 	}
 	fmt.Fprintf(a.stderr, "beam: remove %s and sign everybody out? type yes: ", plural(n, "session"))
 	answer, err := bufio.NewReader(f).ReadString('\n')
 	if strings.TrimSpace(answer) != "yes" {
-		return errKept
+		return no
 	}
 	return err
 }

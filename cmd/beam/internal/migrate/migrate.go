@@ -30,6 +30,10 @@ const (
 // ErrNone is returned if the folder is missing or holds no migration.
 var ErrNone = errors.New("no migrations found")
 
+// ErrNoFile is returned if the database has run a migration that the folder does
+// not hold, so that it cannot be taken back.
+var ErrNoFile = errors.New("no file for a migration that was run")
+
 // A Result is one migration that was run.
 type Result struct {
 	File     string        `json:"file"`
@@ -105,11 +109,69 @@ func (r *Runner) Down(ctx context.Context, steps int) ([]Result, error) {
 		case errors.As(err, &partial):
 			return done, fmt.Errorf("%s: %w", path.Base(partial.Failed.Source.Path), partial.Err)
 		case err != nil:
-			return done, err
+			return done, missing(err)
 		}
 		done = append(done, results([]*goose.MigrationResult{ran})...)
 	}
 	return done, nil
+}
+
+// DownOnly takes one migration back, given the name of its file, whatever was run
+// after it.
+func (r *Runner) DownOnly(ctx context.Context, file string) ([]Result, error) {
+	for _, s := range r.provider.ListSources() {
+		if path.Base(s.Path) != file {
+			continue
+		}
+		ran, err := r.provider.ApplyVersion(ctx, s.Version, false)
+		var partial *goose.PartialError
+		switch {
+		case errors.Is(err, goose.ErrNotApplied):
+			return nil, nil
+		case errors.As(err, &partial):
+			return nil, fmt.Errorf("%s: %w", file, partial.Err)
+		case err != nil:
+			return nil, err
+		}
+		return results([]*goose.MigrationResult{ran}), nil
+	}
+	return nil, fmt.Errorf("there is no migration %s", file)
+}
+
+// Last returns the files that Down would take back, the latest first.
+func (r *Runner) Last(ctx context.Context, steps int) ([]string, error) {
+	if _, err := r.provider.GetDBVersion(ctx); err != nil { // makes goose's table
+		return nil, err
+	}
+	files := map[int64]string{} // :: version → file
+	for _, s := range r.provider.ListSources() {
+		files[s.Version] = path.Base(s.Path)
+	}
+	rows, err := r.db.QueryContext(ctx, "SELECT version_id FROM "+goose.DefaultTablename+" WHERE version_id > 0 ORDER BY id DESC")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() && len(out) < steps {
+		var version int64
+		if err := rows.Scan(&version); err != nil {
+			return nil, err
+		}
+		if files[version] == "" {
+			return nil, fmt.Errorf("%w: version %d", ErrNoFile, version)
+		}
+		out = append(out, files[version])
+	}
+	return out, rows.Err()
+}
+
+// missing says in our words that goose finds no file for what was run.
+func missing(err error) error {
+	if errors.Is(err, goose.ErrVersionNotFound) {
+		return fmt.Errorf("%w: %w", ErrNoFile, err)
+	}
+	return err
 }
 
 func results(ran []*goose.MigrationResult) []Result {
