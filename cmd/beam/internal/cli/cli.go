@@ -32,7 +32,7 @@ type app struct {
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string, dir string) int {
 	a := &app{stdin: stdin, environ: environ, dir: dir}
 	a.stdout, a.stderr = newStream(stdout, a.getenv), newStream(stderr, a.getenv)
-	err := a.tree().Run(ctx, args)
+	err := a.tree().Run(ctx, helpArgs(args))
 	if err == nil {
 		err = a.writeErr
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v3"
+	"golang.org/x/mod/module"
 )
 
 // initStores are the names of --stores. The first three are connections of the
@@ -31,8 +32,8 @@ type plan struct {
 }
 
 // plan turns --stores and --module into a plan.
-func (a *app) plan(cmd *cli.Command, stores, module string) (*plan, error) {
-	p := &plan{Module: module, Version: releasedVersion()}
+func (a *app) plan(cmd *cli.Command, stores, name string) (*plan, error) {
+	p := &plan{Module: name, Version: releasedVersion()}
 	names := strings.Split(stores, ",")
 	for i, name := range names {
 		name = strings.TrimSpace(name)
@@ -64,7 +65,7 @@ func (a *app) plan(cmd *cli.Command, stores, module string) (*plan, error) {
 	if p.Module == "" {
 		p.Module = moduleName(filepath.Base(a.dir))
 	}
-	if strings.ContainsAny(p.Module, " \t\r\n\"'`\\") {
+	if err := module.CheckImportPath(p.Module); err != nil {
 		return nil, wrong(cmd, "%q cannot be the name of a module", p.Module)
 	}
 	p.Command = p.Module[strings.LastIndex(p.Module, "/")+1:]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -76,6 +77,16 @@ func checkArgs(_ context.Context, cmd *cli.Command) error {
 // nearest name, however far it is.
 func resembles(near, name string) bool {
 	return near != "" && near != name && near[0] == name[0]
+}
+
+// helpArgs makes "help db migrate" what the library understands, "db help
+// migrate": by itself it would show the help of db.
+func helpArgs(args []string) []string {
+	if len(args) < 4 || args[1] != "help" {
+		return args
+	}
+	last := len(args) - 1
+	return slices.Concat(args[:1], args[2:last], []string{"help"}, args[last:])
 }
 
 // anyArgs is the validator of the commands that look at their arguments

@@ -92,3 +92,12 @@ func TestSignOut(t *testing.T) {
 	late.get("/account").has("<h1>Sign in</h1>")
 	late.get("/cart").has("Nothing yet.")
 }
+
+// A hand-written client may send what no field can hold.
+func TestSignInWithoutControlCharacters(t *testing.T) {
+	for _, name := range []string{"A\x00da", "Ada\x00", "\x1bAda", "A\u0085da"} {
+		open(t).visitor(t).post("/account/sign-in", "name", name).is(http.StatusOK).has("Welcome, Ada.")
+	}
+	open(t).visitor(t).post("/account/sign-in", "name", "\x00").is(http.StatusOK).lacks("Welcome,")
+	open(t).visitor(t).post("/account/sign-in", "name", "A\nda").is(http.StatusOK)
+}

@@ -127,7 +127,7 @@ func TestAnswersWithoutAPage(t *testing.T) {
 	if got, want := a.header.Get("Allow"), "POST"; got != want {
 		t.Errorf("Allow of /cart/add is %q, want %q", got, want)
 	}
-	c.post("/contact", "message", strings.Repeat("x", maxForm)).is(http.StatusBadRequest)
+	c.post("/contact", "message", strings.Repeat("x", maxForm)).is(http.StatusRequestEntityTooLarge)
 }
 
 func TestSecurityHeaders(t *testing.T) {

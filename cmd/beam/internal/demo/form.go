@@ -1,8 +1,10 @@
 package demo
 
 import (
+	"errors"
 	"net/http"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -36,17 +38,31 @@ func (f form) Error(field string) string {
 // readForm reads the named fields without the space around them. It answers a
 // body that is no form, or too large, itself and returns false.
 func (a *app) readForm(w http.ResponseWriter, r *http.Request, fields ...string) (form, bool) {
-	if err := r.ParseForm(); err != nil {
+	var large *http.MaxBytesError
+	if err := r.ParseForm(); errors.As(err, &large) {
+		a.fail(w, http.StatusRequestEntityTooLarge, "The form is too large.")
+		return form{}, false
+	} else if err != nil {
 		a.fail(w, http.StatusBadRequest, "The form could not be read.")
 		return form{}, false
 	}
 	f := form{Values: make(map[string]string, len(fields))}
 	for _, name := range fields {
-		// A form may be sent in any encoding by a hand-written client; a session
-		// holds UTF-8.
-		f.Values[name] = strings.ToValidUTF8(strings.TrimSpace(r.PostForm.Get(name)), "\uFFFD")
+		// A hand-written client may send anything; a session holds UTF-8, and an
+		// owner no control characters.
+		text := strings.ToValidUTF8(r.PostForm.Get(name), "\uFFFD")
+		f.Values[name] = strings.TrimSpace(strings.Map(printable, text))
 	}
 	return f, true
+}
+
+// printable leaves out control characters but those that a text of several lines
+// has.
+func printable(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' {
+		return -1
+	}
+	return r
 }
 
 // length records an error if a field is shorter or longer in characters than
