@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"slices"
@@ -74,14 +75,14 @@ func (g *reads) do(ctx context.Context, id session.ID) (session.Record, error) {
 
 	n := lead
 	if !free {
-		n = g.wait(ctx, r)
+		n = g.wait(r)
 	}
 	if n == lead {
 		n = g.lead(ctx, r)
 	}
 	switch n {
 	case gone:
-		return session.Record{}, ctx.Err()
+		return session.Record{}, cmp.Or(ctx.Err(), context.DeadlineExceeded)
 	case alone:
 		return g.single(ctx, id)
 	default:
@@ -89,16 +90,19 @@ func (g *reads) do(ctx context.Context, id session.ID) (session.Record, error) {
 	}
 }
 
-func (g *reads) wait(ctx context.Context, r *read) news {
-	timer := time.NewTimer(g.patience)
+func (g *reads) wait(r *read) news {
+	// The context's own end is not waited for, which would start another timer: its
+	// deadline is kept, and a client who leaves is noticed when patience ends.
+	patience, n := g.patience, alone
+	if left := time.Until(r.deadline); !r.deadline.IsZero() && left < patience {
+		patience, n = left, gone
+	}
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	n := gone
 	select {
 	case n := <-r.told:
 		return n
-	case <-ctx.Done():
 	case <-timer.C:
-		n = alone
 	}
 	g.mu.Lock()
 	i := slices.Index(g.queue, r)
