@@ -144,7 +144,7 @@ func (a *app) tree() *cli.Command {
 				Commands: []*cli.Command{
 					{Name: "show", Usage: "show every setting and where its value comes from", Flags: []cli.Flag{asJSON}, Action: a.configShow},
 					{Name: "check", Usage: "report all mistakes at once", Flags: []cli.Flag{
-						&cli.BoolFlag{Name: "offline", Usage: "do not open the store", Local: true},
+						&cli.BoolFlag{Name: "offline", Usage: "do not open the store", Local: true}, asJSON,
 					}, Action: a.configCheck},
 				},
 			},

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -145,6 +146,17 @@ func TestHelp(t *testing.T) {
 			if len([]rune(line)) > 100 {
 				t.Errorf("%d columns: %s", len([]rune(line)), line)
 			}
+		}
+	}
+}
+
+func TestTyped(t *testing.T) {
+	for in, want := range map[string]string{
+		`"2h"`: `"2h"`, `"a\x00"`: `"a\u0000"`, "true": "true", "16": "16", `["a", "b"]`: `["a","b"]`,
+		"[redacted]": `"[redacted]"`, "two hours": `"two hours"`, "": "null",
+	} {
+		if got, err := json.Marshal(typed(in)); string(got) != want || err != nil {
+			t.Errorf("typed(%s) = %s, %v, want %s", in, got, err, want)
 		}
 	}
 }

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
+	"strconv"
 
 	"github.com/urfave/cli/v3"
 )
@@ -10,7 +12,7 @@ import (
 type setting struct {
 	File     string `json:"file"`
 	Key      string `json:"key"`
-	Value    string `json:"value"` // as in TOML; "[redacted]" for a secret
+	Value    any    `json:"value"` // null for none; "[redacted]" for a secret
 	Origin   string `json:"origin"`
 	Variable string `json:"variable"` // the variable that sets it
 	Default  bool   `json:"default"`
@@ -25,9 +27,11 @@ func (a *app) configShow(_ context.Context, cmd *cli.Command) error {
 		return mistakes
 	}
 	out := []setting{}
+	rows := [][]string{}
 	for _, v := range c.Values() {
+		rows = append(rows, []string{v.Key, clean(v.Value), clean(a.shorten(v.Origin.String()))})
 		out = append(out, setting{
-			File: v.File, Key: v.Key, Value: v.Value, Origin: a.shorten(v.Origin.String()),
+			File: v.File, Key: v.Key, Value: typed(v.Value), Origin: a.shorten(v.Origin.String()),
 			Variable: v.Variable, Default: v.Default, Secret: v.Secret,
 		})
 	}
@@ -37,10 +41,21 @@ func (a *app) configShow(_ context.Context, cmd *cli.Command) error {
 		}
 		return mistakes
 	}
-	rows := make([][]string, 0, len(out))
-	for _, s := range out {
-		rows = append(rows, []string{s.Key, clean(s.Value), clean(s.Origin)})
-	}
 	a.table([]string{"SETTING", "VALUE", "FROM"}, rows)
 	return mistakes
+}
+
+// typed turns a value as it stands in TOML into one of JSON. What is neither, such
+// as a value that was refused, is a string.
+func typed(literal string) any {
+	if literal == "" {
+		return nil
+	}
+	if text, err := strconv.Unquote(literal); err == nil {
+		return text
+	}
+	if json.Valid([]byte(literal)) {
+		return json.RawMessage(literal)
+	}
+	return literal
 }

@@ -119,6 +119,11 @@ func TestDemoSurvivesARestart(t *testing.T) {
 				t.Errorf("signed out by a restart:\n%s", text)
 			}
 			d.end(t)
+			// Another kind of database has its migrations in another folder.
+			_, err = os.Stat(filepath.Join(data, "migrations", "sqlite", "00001_create_sessions_table.sql"))
+			if store == "database" && err != nil {
+				t.Error(err)
+			}
 			if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 				t.Errorf("the current folder has %v, %v, want nothing", entries, err)
 			}
