@@ -53,15 +53,20 @@ func (r Results) Write(name string) error {
 
 // Replace puts new cells in place of those of the same stores.
 func Replace(old, cells []*Cell) []*Cell {
-	fresh := make(map[string]bool)
+	fresh := make(map[string][]*Cell)
 	for _, c := range cells {
-		fresh[c.Store] = true
+		fresh[c.Store] = append(fresh[c.Store], c)
 	}
-	var kept []*Cell
-	for _, c := range old {
-		if !fresh[c.Store] {
-			kept = append(kept, c)
+	var all []*Cell
+	placed := make(map[string]bool)
+	for _, c := range append(old[:len(old):len(old)], cells...) {
+		switch {
+		case fresh[c.Store] == nil:
+			all = append(all, c)
+		case !placed[c.Store]:
+			all = append(all, fresh[c.Store]...)
+			placed[c.Store] = true
 		}
 	}
-	return append(kept, cells...)
+	return all
 }
