@@ -48,5 +48,5 @@ func ExampleMigrations() {
 	// Output:
 	// create_visitors_table
 	// -- Everybody is signed out by this.
-	// DROP TABLE "visitors";
+	// DROP TABLE IF EXISTS "visitors";
 }
