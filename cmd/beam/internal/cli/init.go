@@ -48,19 +48,22 @@ func (a *app) initialize(ctx context.Context, cmd *cli.Command) error {
 	if err := a.initMigrations(p); err != nil {
 		return err
 	}
-	if !freshModule {
-		a.hint("go.mod was there already; add what main.go and the script beam import:")
-		a.hint("  go get -tool %s && go mod tidy", modulePath+"/cmd/beam"+p.at())
-		return nil
+	if freshModule {
+		if err := a.tidy(ctx); err != nil {
+			return err
+		}
 	}
-	if err := a.tidy(ctx); err != nil {
-		return err
+	a.printf("\nNext:\n")
+	switch {
+	case !a.hasTool():
+		a.printf("  go get -tool %s\n  go mod tidy\n", modulePath+"/cmd/beam"+p.at())
+	case !exists(a.path("go.sum")):
+		a.printf("  go mod tidy\n")
 	}
 	if p.Store == "database" {
-		a.printf("\nNext:\n  ./beam db migrate\n  go run .\n")
-	} else {
-		a.printf("\nNext:\n  go run .\n")
+		a.printf("  ./beam%s db migrate\n", p.flag())
 	}
+	a.printf("  go run .\n")
 	return nil
 }
 

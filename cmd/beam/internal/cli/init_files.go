@@ -13,8 +13,8 @@ import (
 // says so.
 func (p *plan) files() ([]file, error) {
 	out := []file{
-		{"config/session.toml", choose(sessionconfig.SessionTemplate(), "store", "database", p.Store), 0o644},
-		{"config/database.toml", choose(sessionconfig.DatabaseTemplate(), "default", "sqlite", p.Connection), 0o644},
+		{p.Config + "/session.toml", choose(sessionconfig.SessionTemplate(), "store", "database", p.Store), 0o644},
+		{p.Config + "/database.toml", choose(sessionconfig.DatabaseTemplate(), "default", "sqlite", p.Connection), 0o644},
 		{".env.example", sessionconfig.EnvTemplate(), 0o644},
 	}
 	for _, f := range []struct {

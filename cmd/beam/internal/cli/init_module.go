@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
+	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/semver"
 )
 
@@ -38,6 +41,17 @@ func (p *plan) goMod() string {
 		fmt.Fprintf(&b, ")\n")
 	}
 	return b.String()
+}
+
+// hasTool reports whether go.mod, which may have been there before, names this
+// program, as the script beam needs.
+func (a *app) hasTool() bool {
+	text, err := os.ReadFile(a.path("go.mod"))
+	if err != nil {
+		return false
+	}
+	f, err := modfile.Parse("go.mod", text, nil)
+	return err == nil && slices.ContainsFunc(f.Tool, func(t *modfile.Tool) bool { return t.Path == modulePath+"/cmd/beam" })
 }
 
 // tidy downloads what main.go imports. What the go command says is shown as

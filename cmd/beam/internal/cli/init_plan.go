@@ -26,6 +26,7 @@ type plan struct {
 	Connection  string   // the default connection
 	Connections []string // all that are compiled in, the default one first; never empty
 	Drivers     []string // imports, sorted
+	Config      string   // the folder of the configuration, in the current one
 	Module      string
 	Command     string // the last element of Module
 	Version     string // of the library; "" for the latest
@@ -33,7 +34,7 @@ type plan struct {
 
 // plan turns --stores and --module into a plan.
 func (a *app) plan(cmd *cli.Command, stores, name string) (*plan, error) {
-	p := &plan{Module: name, Version: releasedVersion()}
+	p := &plan{Config: filepath.Clean(cmd.String("config")), Module: name, Version: releasedVersion()}
 	names := strings.Split(stores, ",")
 	for i, name := range names {
 		name = strings.TrimSpace(name)
@@ -50,6 +51,9 @@ func (a *app) plan(cmd *cli.Command, stores, name string) (*plan, error) {
 		if d, ok := drivers[name]; ok {
 			p.Drivers = append(p.Drivers, d)
 		}
+	}
+	if !filepath.IsLocal(p.Config) || filepath.Base(p.Config) != p.Config || p.Config == "." {
+		return nil, wrong(cmd, "--config must name a folder in this one, got %q", cmd.String("config"))
 	}
 	p.Store = names[0]
 	if drivers[names[0]] != "" {
@@ -88,6 +92,14 @@ func moduleName(folder string) string {
 		return "app"
 	}
 	return name
+}
+
+// flag is what commands need to find the folder of the configuration.
+func (p *plan) flag() string {
+	if p.Config == "config" {
+		return ""
+	}
+	return " --config " + p.Config
 }
 
 // at is the version in the form that go get takes.

@@ -4,9 +4,9 @@ package cli
 //
 //   - Standard output gets what was asked for, and nothing else: it can be piped.
 //     Everything that is about the command goes to standard error: progress,
-//     warnings, errors, hints. A usage error leaves standard output empty.
-//   - A line on standard error begins with "beam: ", then "warning: " or "hint: "
-//     if it is one; no capital, no full stop. Of several mistakes each has its own
+//     warnings, errors. A usage error leaves standard output empty.
+//   - A line on standard error begins with "beam: ", then "warning: " if it
+//     is one; no capital, no full stop. Of several mistakes each has its own
 //     line, and all are reported at once.
 //   - Progress appears on a terminal only, for what takes longer than a second,
 //     and leaves no trace. Colour appears on a terminal only, never with NO_COLOR
@@ -80,13 +80,9 @@ func (a *app) printf(format string, args ...any) {
 	}
 }
 
-// warn, hint and fail write one line each to standard error.
+// warn and fail write one line each to standard error.
 func (a *app) warn(format string, args ...any) {
 	fmt.Fprintf(a.stderr, "beam: %s%s\n", a.stderr.paint(yellow, "warning: "), fmt.Sprintf(format, args...))
-}
-
-func (a *app) hint(format string, args ...any) {
-	fmt.Fprintf(a.stderr, "beam: %s%s\n", a.stderr.paint(faint, "hint: "), fmt.Sprintf(format, args...))
 }
 
 func (a *app) fail(text string) {
