@@ -19,6 +19,10 @@ func (c *connection) check(l *loader) {
 	case s.bad["driver"]:
 	case s.given("dsn"):
 		c.checkDSNAlone(l)
+		if c.dialect() == sqlstore.SQLite && isServerAddress(s.text("dsn")) {
+			s.refuse(l, c.prefix(), "dsn", "is the address of a server, and SQLite is a file",
+				`write a path, or a URI that begins with "file:", or choose another driver`)
+		}
 	case !s.given("database") && !s.bad["database"]:
 		m := at.mistake("connections."+c.name, false, "has no database")
 		m.Hint = `add database = "the name of the database"`
@@ -29,8 +33,15 @@ func (c *connection) check(l *loader) {
 	case c.dialect() == sqlstore.SQLite:
 		c.checkSQLite(l)
 	}
-	if c.dialect() == sqlstore.MySQL && strings.Contains(s.text("user"), ":") {
-		s.refuse(l, c.prefix(), "user", "cannot contain a colon", "the driver takes what follows for the password")
+	for _, key := range []string{"host", "database"} {
+		text := s.text(key)
+		at := strings.Contains(text, "@") && (key == "host" || c.dialect() != sqlstore.SQLite)
+		if !s.bad[key] && (at || strings.Contains(text, "://")) {
+			s.refuse(l, c.prefix(), key, "is an address, which may hold a password", "write an address as dsn, and nothing else beside it")
+		}
+	}
+	if strings.Contains(s.text("user"), ":") {
+		s.refuse(l, c.prefix(), "user", "cannot contain a colon", "a password is a setting of its own")
 	}
 	c.checkOptions(l)
 	c.broken = len(l.mistakes) > before || len(s.bad) > 0

@@ -150,6 +150,8 @@ func (c *Config) mapMistakes(l *loader, before session.Config, err error) {
 		case key == "" || changed(before, c.session, ce.Field):
 			l.add(&Error{Key: "Config." + ce.Field, Value: fmt.Sprint(ce.Value), Reason: ce.Reason, Err: ce,
 				Hint: "it was set in code, by sessionconfig.Configure"})
+		case key == "absolute_lifetime" && !c.settings.given(key):
+			// It follows from lifetime, whose mistake this is.
 		case !c.settings.bad[key]:
 			reason := inKeys(ce.Reason)
 			m := c.settings.mistake("", key, reason, "")

@@ -37,9 +37,12 @@ func (c *Config) checkStore(l *loader, doc document) {
 	case name == "null":
 		l.warnings = append(l.warnings, s.mistake("", "store", "keeps nothing: a session lasts for one request", ""))
 	case handedIn || name == "file":
-	case elsewhere[name] != "":
+	case elsewhere[name] != "" && slices.Contains(c.absent(), name):
 		s.refuse(l, "", "store", "is not compiled into this program",
 			fmt.Sprintf("add to its imports %q, and to Open the option sessionconfig.With(%q, %sstore.Open)", elsewhere[name], name, name))
+	case slices.Contains(c.absent(), name):
+		s.refuse(l, "", "store", "is in no released module yet", fmt.Sprintf(
+			"there are %s; sessionconfig.With(%q, open) hands in one of your own", strings.Join(slices.Sorted(slices.Values(append(sortedKeys(c.foreign), builtin...))), ", "), name))
 	default:
 		known := append(sortedKeys(c.foreign), builtin...)
 		slices.Sort(known)
@@ -115,9 +118,9 @@ func (c *Config) OpenDB(ctx context.Context, name string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if con.Dialect == sqlstore.SQLite && !con.details.settings.given("dsn") {
-		if err := createFile(con.details.file(c.base)); err != nil {
-			return nil, con.details.at("database", "the file cannot be created: "+plain(err), "", err)
+	if file, key := con.details.sqliteFile(c.base); file != "" {
+		if err := createFile(file); err != nil {
+			return nil, con.details.at(key, "the file cannot be created: "+plain(err), "", err)
 		}
 	}
 	db, m := con.details.open(ctx, c.base)
@@ -191,12 +194,12 @@ func (c *Config) openDatabase(ctx context.Context) (*ownedStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	if con.Dialect == sqlstore.SQLite && !con.details.settings.given("dsn") {
-		if _, err := os.Stat(con.details.file(c.base)); errors.Is(err, fs.ErrNotExist) {
+	if file, key := con.details.sqliteFile(c.base); file != "" {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 			if _, m := con.details.driver(); m != nil {
 				return nil, m
 			}
-			return nil, con.details.at("database", "there is no such file yet, and so no table for sessions",
+			return nil, con.details.at(key, "there is no such file yet, and so no table for sessions",
 				"make it by: beam make session-table && beam db migrate", err)
 		}
 	}

@@ -47,7 +47,7 @@
 // configured, a driver that is not compiled in, a database that does not answer, a
 // table that is missing. Each is an [*Error] with file and line, or variable, and with
 // what to do. A variable that begins with SESSION_ may belong to another program; it
-// is warned of if it looks like a misspelt one of these.
+// is a mistake if it looks like a misspelt one of these, and else passed over.
 //
 // Settings that weaken the cookie (secure = false, http_only = false, same_site =
 // "none", domain, path) are accepted only together with the switch of

@@ -93,9 +93,11 @@ type report struct {
 	warnings []*Error
 }
 
-func (r *report) add(e *Error) { r.mistakes = append(r.mistakes, e) }
+func (r *report) add(e *Error)  { r.mistakes = append(r.mistakes, e.masked()) }
+func (r *report) warn(e *Error) { r.warnings = append(r.warnings, e.masked()) }
 
-// at begins a mistake about the entry; a secret value stays out of it.
+// mistake begins one about the entry; a secret value stays out of it, and so does
+// what is a secret by its looks.
 func (e entry) mistake(key string, secret bool, reason string, args ...any) *Error {
 	m := &Error{
 		File: e.origin.File, Line: e.origin.Line, Variable: e.origin.Variable,
@@ -104,7 +106,7 @@ func (e entry) mistake(key string, secret bool, reason string, args ...any) *Err
 	if secret && m.Value != "" {
 		m.Value = redacted
 	}
-	return m
+	return m.masked()
 }
 
 // join sorts the mistakes by place, so that two runs give one text, and drops
@@ -123,7 +125,7 @@ func join(mistakes []*Error) error {
 	var errs []error
 	seen := map[string]bool{}
 	for _, e := range sorted {
-		if text := e.Error(); !seen[text] {
+		if text := e.masked().Error(); !seen[text] {
 			seen[text] = true
 			errs = append(errs, e)
 		}

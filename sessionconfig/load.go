@@ -109,6 +109,9 @@ func (c *Config) loadSession(l *loader, doc document, vars map[string]entry) {
 	c.settings = settings{specs: specs, values: map[string]any{}, entries: doc.entries, bad: map[string]bool{}}
 	c.settings.overlay(l, vars, sessionPrefix, "", c.root)
 	c.settings.parse(l, "")
+	if name := c.settings.text("store"); name != "" {
+		c.settings.values["store"] = strings.ToLower(name) // as every choice
+	}
 	l.reportUnknown(doc, c.vocabulary())
 	c.unknownVariables(l, vars)
 }
@@ -157,8 +160,10 @@ func (c *Config) absent() []string {
 }
 
 // unknownVariables reports what looks like ours and is not. Other programs own
-// names that begin with SESSION_, too (SESSION_MANAGER of every desktop), so a
-// plain one is only warned of, and only if it resembles one of ours.
+// names that begin with SESSION_, too (SESSION_MANAGER of every desktop), so one
+// that is near to nothing is passed over, and one that is what other libraries call
+// a setting is only warned of. A typing error is a mistake: whoever misspells
+// SESSION_LIFETIME must not run with the default.
 func (c *Config) unknownVariables(l *loader, vars map[string]entry) {
 	known := map[string]bool{}
 	for _, s := range c.settings.specs {
@@ -176,14 +181,17 @@ func (c *Config) unknownVariables(l *loader, vars map[string]entry) {
 		m := &Error{File: vars[name].origin.File, Line: vars[name].origin.Line, Variable: name,
 			Reason: "is no setting"}
 		m.Hint = "unset it"
+		synonym := variable(sessionPrefix, synonyms[fold(strings.TrimPrefix(name, sessionPrefix))])
 		near := nearestVariable(name, sortedKeys(known))
-		if near != "" {
+		switch {
+		case near != "":
 			m.Hint = "did you mean " + near + "?"
-		}
-		if strings.HasPrefix(name, storesPrefix) {
 			l.add(m)
-		} else if near != "" {
-			l.warnings = append(l.warnings, m)
+		case known[synonym]:
+			m.Hint = "did you mean " + synonym + "?"
+			l.warn(m)
+		case strings.HasPrefix(name, storesPrefix):
+			l.add(m)
 		}
 	}
 }
@@ -195,18 +203,17 @@ func (c *Config) variableOfAbsentStore(name string) bool {
 }
 
 // nearestVariable looks for what follows the prefix, so that the prefix does not
-// count as likeness.
+// count as likeness, name by name between double underscores.
 func nearestVariable(name string, known []string) string {
-	var bare []string
+	path := func(v string) string {
+		return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(v, sessionPrefix), "__", "."))
+	}
+	variables := map[string]string{} // :: path → variable
 	for _, k := range known {
-		bare = append(bare, strings.ToLower(strings.TrimPrefix(k, sessionPrefix)))
+		variables[path(k)] = k
+		if fold(k) == fold(name) { // SESSION_STORES_FILE_PATH
+			return k
+		}
 	}
-	synonym := synonyms[fold(strings.TrimPrefix(name, sessionPrefix))]
-	if v := variable(sessionPrefix, synonym); slices.Contains(known, v) {
-		return v
-	}
-	if near := nearest(strings.TrimPrefix(name, sessionPrefix), bare); near != "" {
-		return sessionPrefix + strings.ToUpper(near)
-	}
-	return ""
+	return variables[nearestPath(path(name), sortedKeys(variables))]
 }

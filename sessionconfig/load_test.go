@@ -85,6 +85,7 @@ func TestKinds(t *testing.T) {
 		{"clear_with_browser", "true", "yes", "true"},
 		{"client", "false", "0", "false"},
 		{"same_site", `"Strict"`, "STRICT", `"strict"`},
+		{"lifetime", `"1s"`, "1s", `"1s"`},
 		{"max_bytes", "65536", "64KiB", `"64KiB"`},
 		{"max_bytes", `"2 MiB"`, "2097152", `"2MiB"`},
 		{"max_bytes", `"off"`, "off", `"off"`},
@@ -236,10 +237,7 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"memory", `store = "dict"`, nil, `session: config/session.toml:1: store = "dict": forgets all sessions when the program ends, and no other process sees them; use "database" or "file" where that matters`},
 		{"null", `store = "null"`, nil, `session: config/session.toml:1: store = "null": keeps nothing: a session lasts for one request`},
-		{"misspelt", `store = "null"`, []string{"SESSION_LIFTIME=3", "SESSION_SAMESITE=lax", "SESSION_COOKIE=x", "SESSION_STORES_FILE_PATH=x"}, `session: SESSION_COOKIE: is no setting; did you mean SESSION_NAME?
-session: SESSION_LIFTIME: is no setting; did you mean SESSION_LIFETIME?
-session: SESSION_SAMESITE: is no setting; did you mean SESSION_SAME_SITE?
-session: SESSION_STORES_FILE_PATH: is no setting; did you mean SESSION_STORES__FILE__PATH?
+		{"synonym", `store = "null"`, []string{"SESSION_COOKIE=x"}, `session: SESSION_COOKIE: is no setting; did you mean SESSION_NAME?
 session: config/session.toml:1: store = "null": keeps nothing: a session lasts for one request`},
 		{"other programs", `store = "null"`, []string{
 			"SESSION_MANAGER=local/unix:@/tmp/.ICE-unix/1", "XDG_SESSION_ID=3", "SESSION_SECRET=x", "SESSION_KEY=x", "SESSION_ID=1",

@@ -131,7 +131,7 @@ SESSION_LIFETIME: lifetime = "-5": must be above 0, or "off" (idle sessions neve
 		name:    "store not compiled in",
 		session: "store = \"redis\"\n[stores.redis]\naddress = \"localhost:6379\"",
 		environ: []string{"SESSION_STORES__REDIS__PASSWORD=x"},
-		want:    `config/session.toml:1: store = "redis": is not compiled into this program; add to its imports "github.com/expanse-go/session/redisstore", and to Open the option sessionconfig.With("redis", redisstore.Open)`,
+		want:    `config/session.toml:1: store = "redis": is in no released module yet; there are database, dict, file, memory, null; sessionconfig.With("redis", open) hands in one of your own`,
 	},
 	{
 		name:     "unknown connection",
@@ -319,13 +319,13 @@ config/database.toml:8: connections.d.database = ":memory:": is empty at each st
 config/database.toml:9: connections.d.host = "h": means nothing to SQLite, which is a file; remove it
 config/database.toml:10: connections.e: has no database; add database = "storage/app.db"
 config/database.toml:15: connections.f.host = "h": has no effect beside dsn; keep one of the two
-config/database.toml:16: connections.f.port = 0: must be a number from 1 to 2147483647
+config/database.toml:16: connections.f.port = 0: must be a number from 1 to 65535
 config/database.toml:18: connections.f.options.sslmode = [redacted]: has no effect beside dsn; write it into the dsn
 config/database.toml:22: connections.g.options.busy_timeout = "long": is not a value of this option
 config/database.toml:22: connections.g.options.vacuum = [redacted]: is no option here; known: busy_timeout, cache_size, foreign_keys, journal_mode, synchronous, txlock; anything else goes into a dsn
 config/database.toml:26: connections.h_i: differs from "H-i" in case or hyphens only, which variables cannot tell apart
 config/database.toml:29: connections."j k": is no name for a connection; use letters and digits, in words joined by a hyphen or an underscore
-config/database.toml:34: connections.l.user = "a:b": cannot contain a colon; the driver takes what follows for the password
+config/database.toml:34: connections.l.user = "a:[redacted]": cannot contain a colon; a password is a setting of its own
 config/database.toml:35: connection: is no setting; did you mean connections?`,
 	},
 	{
@@ -338,6 +338,45 @@ config/database.toml:35: connection: is no setting; did you mean connections?`,
 config/database.toml:3: connections.main.hots: is no setting; did you mean connections.main.host?
 config/database.toml:5: connections.main.dsn_: is no setting; did you mean connections.main.dsn?
 DB_CONNECTIONS__MAIN__USR: is no setting; did you mean DB_CONNECTIONS__MAIN__USER?`,
+	},
+	{
+		name:    "misspelt variables",
+		session: `store = "null"`,
+		environ: []string{"SESSION_LIFTIME=3", "SESSION_SAMESITE=lax", "SESSION_STORES_FILE_PATH=x", "SESSION_MANAGER=x"},
+		want: `
+SESSION_LIFTIME: is no setting; did you mean SESSION_LIFETIME?
+SESSION_SAMESITE: is no setting; did you mean SESSION_SAME_SITE?
+SESSION_STORES_FILE_PATH: is no setting; did you mean SESSION_STORES__FILE__PATH?`,
+	},
+	{
+		name:    "lifetime too long and too short",
+		session: "store = \"null\"\nlifetime = 99999999999999\n",
+		environ: []string{"SESSION_ABSOLUTE_LIFETIME=1ns"},
+		want: `
+config/session.toml:2: lifetime = 99999999999999: is too long; write at most "9600h", which are 400 days, or "off" (idle sessions never end)
+SESSION_ABSOLUTE_LIFETIME: absolute_lifetime = "1ns": must be at least "1s", or "off" (only idle sessions end)`,
+	},
+	{
+		name:    "lifetime above that of cookies",
+		session: `store = "null"`,
+		environ: []string{"SESSION_LIFETIME=9601h"},
+		want:    `SESSION_LIFETIME: lifetime = "9601h": browsers keep no cookie for more than 400 days; shorten it, or set it to "off" for no limit`,
+	},
+	{
+		name:    "address in the wrong setting",
+		session: `store = "database"`,
+		environ: []string{
+			"DB_CONNECTION=mysql://u:hunter2@h/x", "DB_CONNECTIONS__A__DRIVER=postgres", "DB_CONNECTIONS__A__DATABASE=postgres://u:hunter2@h/x",
+			"DB_CONNECTIONS__A__HOST=u:hunter2@db", "DB_CONNECTIONS__A__USER=u:hunter2",
+			"DB_CONNECTIONS__B__DRIVER=sqlite", "DB_CONNECTIONS__B__DSN=u:hunter2@tcp(h)/x", "DB_CONNECTIONS__A__PORT=99999",
+		},
+		want: `
+DB_CONNECTION: default = "mysql://[redacted]@h/x": is no configured connection; configured: a, b
+DB_CONNECTIONS__A__DATABASE: connections.a.database = "postgres://[redacted]@h/x": is an address, which may hold a password; write an address as dsn, and nothing else beside it
+DB_CONNECTIONS__A__HOST: connections.a.host = "u:[redacted]@db": is an address, which may hold a password; write an address as dsn, and nothing else beside it
+DB_CONNECTIONS__A__PORT: connections.a.port = "99999": must be a number from 1 to 65535
+DB_CONNECTIONS__A__USER: connections.a.user = "u:[redacted]": cannot contain a colon; a password is a setting of its own
+DB_CONNECTIONS__B__DSN: connections.b.dsn = [redacted]: is the address of a server, and SQLite is a file; write a path, or a URI that begins with "file:", or choose another driver`,
 	},
 	{
 		name:     "secret file",

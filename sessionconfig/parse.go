@@ -1,9 +1,11 @@
 package sessionconfig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,8 +118,8 @@ func (s spec) parseCount(v any, fromVariable bool) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("must be a whole number%s", s.orWord())
 	}
-	if n < 1 || n > math.MaxInt32 {
-		return nil, fmt.Errorf("must be a number from 1 to %d%s", math.MaxInt32, s.orWord())
+	if most := cmp.Or(s.most, math.MaxInt32); n < 1 || n > most {
+		return nil, fmt.Errorf("must be a number from 1 to %d%s", most, s.orWord())
 	}
 	return n, nil
 }
@@ -166,15 +168,17 @@ func (s spec) parseDuration(v any) (any, error) {
 	text, isText := v.(string)
 	n, isNumber := v.(int64)
 	if isText && !isNumber {
-		if m, e := strconv.ParseInt(text, 10, 64); e == nil {
+		// Beyond int64 the result is the largest one, which is too long all the same.
+		if m, e := strconv.ParseInt(text, 10, 64); e == nil || errors.Is(e, strconv.ErrRange) {
 			n, isNumber = m, true
 		}
 	}
 	switch {
 	case isNumber && s.kind == kindDuration && n > 0:
 		return nil, fmt.Errorf(`has no unit; write "%ds" or "%dm"%s`, n, n, s.orWord())
+	case isNumber && n <= 0: // the product could overflow
 	case isNumber && n > math.MaxInt64/int64(time.Minute):
-		err = errors.New("too long")
+		return nil, s.tooLong()
 	case isNumber:
 		d = time.Duration(n) * time.Minute
 	case isText:
@@ -189,11 +193,26 @@ func (s spec) parseDuration(v any) (any, error) {
 				return nil, fmt.Errorf(`has no unit for days; write "%dh"`, 24*n)
 			}
 		}
+		if durationText.MatchString(text) {
+			return nil, s.tooLong()
+		}
 		return nil, fmt.Errorf("is not a duration; write %s%s", s.durationForm(), s.orWord())
 	case d <= 0:
 		return nil, fmt.Errorf("must be above 0%s", s.orWord())
+	case s.kind == kindMinutes && d < time.Second: // cookies count in seconds
+		return nil, fmt.Errorf(`must be at least "1s"%s`, s.orWord())
 	}
 	return d, nil
+}
+
+// durationText is what [time.ParseDuration] refuses only because it overflows.
+var durationText = regexp.MustCompile(`^\+?([0-9]+(\.[0-9]*)?(ns|us|µs|μs|ms|s|m|h))+$`)
+
+func (s spec) tooLong() error {
+	if s.kind == kindMinutes {
+		return fmt.Errorf(`is too long; write at most "9600h", which are 400 days%s`, s.orWord())
+	}
+	return fmt.Errorf("is too long; write %s%s", s.durationForm(), s.orWord())
 }
 
 func (s spec) durationForm() string {

@@ -1,6 +1,9 @@
 package sessionconfig
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // The files in the configuration folder.
 const (
@@ -18,6 +21,8 @@ type spec struct {
 	effect  string   // what that word means
 	choices []string // for kindChoice
 	secret  bool
+	most    int64 // for kindCount: the largest value; 0 for that of 31 bits
+	user    bool  // a password may follow a colon
 }
 
 // sessionSpecs are the settings of session.toml, in the order of the template.
@@ -67,8 +72,8 @@ var connectionSpecs = []spec{
 	{key: "driver", kind: kindChoice, choices: []string{"sqlite", "postgres", "postgresql", "mysql", "mariadb"}},
 	{key: "database", kind: kindText},
 	{key: "host", kind: kindText, def: `"127.0.0.1"`},
-	{key: "port", kind: kindCount},
-	{key: "user", kind: kindText},
+	{key: "port", kind: kindCount, most: math.MaxUint16},
+	{key: "user", kind: kindText, user: true},
 	{key: "password", kind: kindText, secret: true},
 	{key: "dsn", kind: kindText, secret: true},
 	{key: "max_open", kind: kindCount, def: "16"},
@@ -83,8 +88,8 @@ var (
 	builtin = []string{"database", "dict", "file", "memory", "null"}
 
 	// elsewhere are stores of this project that need a module of their own: name →
-	// import path.
-	elsewhere = map[string]string{"redis": "github.com/expanse-go/session/redisstore"}
+	// import path, or "" as long as the module is not released.
+	elsewhere = map[string]string{"redis": ""}
 )
 
 // synonyms are what other libraries, or habit, call a setting. They are only ever

@@ -48,8 +48,7 @@ func (s *settings) parse(l *loader, prefix string) {
 		}
 		v, err := sp.parse(e)
 		if err != nil {
-			s.bad[sp.key] = true
-			l.add(e.mistake(prefix+sp.key, sp.secret, "%s", err))
+			s.refuseEntry(l, prefix, sp, e, err)
 			if sp.def != "" {
 				s.values[sp.key] = sp.defaultValue()
 			}
@@ -101,6 +100,13 @@ func (s *settings) refuse(l *loader, prefix, key, reason, hint string) {
 	l.add(s.mistake(prefix, key, reason, hint))
 }
 
+// refuseEntry reports a value that is not well-formed.
+func (s *settings) refuseEntry(l *loader, prefix string, sp spec, e entry, err error) {
+	s.bad[sp.key] = true
+	e.text = sp.mask(e.text)
+	l.add(e.mistake(prefix+sp.key, sp.secret, "%s", err))
+}
+
 // mistake is a mistake about the value of a key, or about its default.
 func (s *settings) mistake(prefix, key, reason, hint string) *Error {
 	sp, _ := find(s.specs, key)
@@ -108,6 +114,7 @@ func (s *settings) mistake(prefix, key, reason, hint string) *Error {
 	if !ok && s.values[key] != nil {
 		e.text = sp.show(s.values[key])
 	}
+	e.text = sp.mask(e.text)
 	m := e.mistake(prefix+key, sp.secret, "%s", reason)
 	m.Hint = hint
 	return m

@@ -33,6 +33,31 @@ func nearest(name string, known []string) string {
 	return best
 }
 
+// nearestPath compares paths name by name, so that a long path does not make up for
+// a short name that is unlike.
+func nearestPath(path string, known []string) string {
+	names := strings.Split(path, ".")
+	best, fewest := "", len(path)
+	for _, k := range known {
+		others := strings.Split(k, ".")
+		if len(others) != len(names) {
+			continue
+		}
+		sum := 0
+		for i, name := range names {
+			d := distance(fold(name), fold(others[i]))
+			if d > max(1, len(name)/5) || d > 0 && len(name) < 3 {
+				sum = len(path)
+			}
+			sum += d
+		}
+		if sum < fewest {
+			best, fewest = k, sum
+		}
+	}
+	return best
+}
+
 // fold drops what people mix up: case, hyphens and underscores.
 func fold(name string) string {
 	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))

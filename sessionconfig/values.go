@@ -70,6 +70,7 @@ func (c *connection) values() []Value {
 		if v.Secret {
 			v.Value = redacted
 		}
+		v.Key, v.Value = mask(v.Key), mask(v.Value)
 		all = append(all, v)
 	}
 	return all
@@ -104,6 +105,7 @@ func (s *settings) value(sp spec, prefix, varPrefix string) Value {
 	case ok:
 		v.Value = sp.show(parsed)
 	}
+	v.Value = sp.mask(v.Value)
 	return v
 }
 
