@@ -68,7 +68,7 @@ func (c *connection) checkDSNAlone(l *loader) {
 
 func (c *connection) checkSQLite(l *loader) {
 	s := &c.settings
-	for _, key := range []string{"host", "port", "user", "password"} {
+	for _, key := range sortedKeys(serverKeys) {
 		if s.given(key) {
 			s.refuse(l, c.prefix(), key, "means nothing to SQLite, which is a file", "remove it")
 		}

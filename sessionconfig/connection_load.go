@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/expanse-go/session/sqlstore"
 )
 
 // loadDatabase checks everything that database.toml and DB_* say, whichever store
@@ -20,16 +22,25 @@ func (c *Config) loadDatabase(l *loader, doc document, vars map[string]entry) {
 	c.connections = map[string]*connection{}
 	v := vocabulary{keys: []string{"default"}, tables: []string{"connections"}}
 	v.open = c.connectionsOf(l, doc)
-	c.connectionVariables(l, vars)
+	if !doc.broken { // which connections there are is not known then
+		c.connectionVariables(l, vars)
+	}
 	for _, name := range sortedKeys(c.connections) {
 		con := c.connections[name]
 		con.settings.overlay(l, vars, connectionPrefix+variable("", con.name)+"__", con.prefix(), c.root)
 		con.settings.parse(l, con.prefix())
 		con.check(l)
 		for _, key := range con.settings.keys() {
-			v.keys = append(v.keys, con.prefix()+key)
+			if serverKeys[key] && con.dialect() == sqlstore.SQLite {
+				v.hidden = append(v.hidden, con.prefix()+key)
+			} else {
+				v.keys = append(v.keys, con.prefix()+key)
+			}
 		}
 		v.open = append(v.open, con.prefix()+options)
+	}
+	if !doc.broken {
+		c.unknownConnectionVariables(l, vars)
 	}
 	l.reportUnknown(doc, v)
 }
@@ -93,13 +104,25 @@ func (c *Config) connectionVariables(l *loader, vars map[string]entry) {
 		}
 	}
 	for _, name := range sortedKeys(vars) {
-		if rest, ok := strings.CutPrefix(name, connectionPrefix); ok {
-			c.connectionVariable(l, name, rest, vars[name])
+		rest, _ := strings.CutPrefix(name, connectionPrefix)
+		conName, key, _ := strings.Cut(rest, "__")
+		if option, ok := strings.CutPrefix(key, "OPTIONS__"); ok && c.connections[fold(conName)] != nil {
+			c.connections[fold(conName)].setOption(option, vars[name])
 		}
 	}
 }
 
-func (c *Config) connectionVariable(l *loader, name, rest string, e entry) {
+// unknownConnectionVariables comes after the values, because the dialect decides
+// which names are worth a suggestion.
+func (c *Config) unknownConnectionVariables(l *loader, vars map[string]entry) {
+	for _, name := range sortedKeys(vars) {
+		if rest, ok := strings.CutPrefix(name, connectionPrefix); ok {
+			c.unknownConnectionVariable(l, rest, vars[name])
+		}
+	}
+}
+
+func (c *Config) unknownConnectionVariable(l *loader, rest string, e entry) {
 	m := e.mistake("", false, "")
 	m.Value = ""
 	conName, key, _ := strings.Cut(rest, "__")
@@ -110,25 +133,25 @@ func (c *Config) connectionVariable(l *loader, name, rest string, e entry) {
 		l.add(m)
 		return
 	}
-	if option, ok := strings.CutPrefix(key, "OPTIONS__"); ok {
-		con.setOption(option, e)
-		return
-	}
-	var known []string
+	var fitting []string
 	for _, s := range connectionSpecs {
-		known = append(known, strings.ToUpper(s.key))
+		names := []string{s.key}
 		if s.secret {
-			known = append(known, strings.ToUpper(s.key)+fileSuffix)
+			names = append(names, s.key+strings.ToLower(fileSuffix))
+		}
+		if slices.Contains(names, strings.ToLower(key)) && key == strings.ToUpper(key) {
+			return // overlay takes it
+		}
+		if !serverKeys[s.key] || con.dialect() != sqlstore.SQLite {
+			fitting = append(fitting, names...)
 		}
 	}
-	if slices.Contains(known, key) {
-		return // overlay takes it
+	if strings.HasPrefix(key, "OPTIONS__") {
+		return
 	}
 	m.Reason = "is no setting"
 	m.Hint = "unset it"
-	if near := nearest(key, known); near != "" {
-		m.Hint = "did you mean " + connectionPrefix + conName + "__" + near + "?"
-	} else if near := synonyms[fold(key)]; near != "" {
+	if near := nearest(key, fitting); near != "" {
 		m.Hint = "did you mean " + connectionPrefix + conName + "__" + strings.ToUpper(near) + "?"
 	}
 	l.add(m)
@@ -150,6 +173,15 @@ func (c *connection) setOption(option string, e entry) {
 	if e.origin.layer() > c.options[name].origin.layer() {
 		c.options[name] = e
 	}
+}
+
+// noConnection is what is wrong with the name of a connection, and what to do.
+func (c *Config) noConnection(name string) (reason, hint string) {
+	if strings.Contains(name, "://") || strings.Contains(name, "@") {
+		return "is an address, not the name of a connection",
+			"write it as dsn of a connection, such as DB_CONNECTIONS__MAIN__DSN beside DB_CONNECTIONS__MAIN__DRIVER"
+	}
+	return "is no configured connection", c.configured(name)
 }
 
 // configured lists what there is, for a hint.

@@ -24,7 +24,8 @@ func (c *Config) checkStore(l *loader, doc document) {
 	// Without connections, DB_CONNECTION belongs to somebody else.
 	used := len(c.connections) > 0 || name == "database"
 	if d := c.database.text("default"); d != "" && used && !doc.broken && c.connections[fold(d)] == nil {
-		c.database.refuse(l, "", "default", "is no configured connection", c.configured(d))
+		reason, hint := c.noConnection(d)
+		c.database.refuse(l, "", "default", reason, hint)
 	}
 	_, handedIn := c.foreign[name]
 	switch {
@@ -43,6 +44,8 @@ func (c *Config) checkStore(l *loader, doc document) {
 	case slices.Contains(c.absent(), name):
 		s.refuse(l, "", "store", "is in no released module yet", fmt.Sprintf(
 			"there are %s; sessionconfig.With(%q, open) hands in one of your own", strings.Join(slices.Sorted(slices.Values(append(sortedKeys(c.foreign), builtin...))), ", "), name))
+	case nearest(name, sortedKeys(dialectOf)) != "":
+		s.refuse(l, "", "store", "is a kind of database, not a store", c.databaseHint(nearest(name, sortedKeys(dialectOf))))
 	default:
 		known := append(sortedKeys(c.foreign), builtin...)
 		slices.Sort(known)
@@ -54,6 +57,17 @@ func (c *Config) checkStore(l *loader, doc document) {
 	}
 }
 
+// databaseHint says how a store on a kind of database is chosen, by a connection that
+// exists if one does.
+func (c *Config) databaseHint(driver string) string {
+	for _, name := range c.Connections() {
+		if c.connections[fold(name)].dialect() == dialectOf[driver] {
+			return fmt.Sprintf(`write store = "database" and %s=%s`, defaultVariable, name)
+		}
+	}
+	return fmt.Sprintf(`write store = "database" and %s=NAME, the name of a connection with driver = %q`, defaultVariable, driver)
+}
+
 func (c *Config) checkStoreConnection(l *loader, doc document) {
 	const key = "stores.database.connection"
 	s := &c.settings
@@ -61,7 +75,8 @@ func (c *Config) checkStoreConnection(l *loader, doc document) {
 	switch {
 	case con != nil || doc.broken || s.bad[key] || c.database.bad["default"]:
 	case s.given(key):
-		s.refuse(l, "", key, "is no configured connection", c.configured(name))
+		reason, hint := c.noConnection(name)
+		s.refuse(l, "", key, reason, hint)
 	case doc.missing && len(c.connections) == 0:
 		l.add(&Error{File: doc.name, Reason: "no such file, and the database store needs a connection",
 			Hint: `write the file with "./beam init", or choose another store in ` + sessionFile})
@@ -119,8 +134,12 @@ func (c *Config) OpenDB(ctx context.Context, name string) (*sql.DB, error) {
 		return nil, err
 	}
 	if file, key := con.details.sqliteFile(c.base); file != "" {
-		if err := createFile(file); err != nil {
+		_, missing := os.Stat(file)
+		if err := createFile(file); missing != nil && err != nil {
 			return nil, con.details.at(key, "the file cannot be created: "+plain(err), "", err)
+		}
+		if m := con.details.writable(file, key); m != nil {
+			return nil, m
 		}
 	}
 	db, m := con.details.open(ctx, c.base)
@@ -202,6 +221,9 @@ func (c *Config) openDatabase(ctx context.Context) (*ownedStore, error) {
 			return nil, con.details.at(key, "there is no such file yet, and so no table for sessions",
 				"make it by: beam make session-table && beam db migrate", err)
 		}
+		if m := con.details.writable(file, key); m != nil {
+			return nil, m
+		}
 	}
 	db, m := con.details.open(ctx, c.base)
 	if m != nil {
@@ -214,7 +236,10 @@ func (c *Config) openDatabase(ctx context.Context) (*ownedStore, error) {
 		err = store.Check(ctx)
 	}
 	if err != nil {
-		db.Close()
+		defer db.Close()
+		if m := c.schemaMistake(ctx, db, con); m != nil {
+			return nil, m
+		}
 		return nil, c.tableMistakes(con, err)
 	}
 	return &ownedStore{Store: store, closers: []func() error{store.Close, db.Close}}, nil

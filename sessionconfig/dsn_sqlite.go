@@ -1,9 +1,12 @@
 package sessionconfig
 
 import (
+	"errors"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"github.com/expanse-go/session/sqlstore"
 )
@@ -38,8 +41,26 @@ func (c *connection) sqliteFile(root string) (path, key string) {
 		}
 	}
 	values, _ := url.ParseQuery(query)
-	if path == ":memory:" || values.Has("vfs") || values.Has("mode") && values.Get("mode") != "rwc" {
+	if path == ":memory:" || values.Has("vfs") || values.Has("immutable") || values.Has("mode") && values.Get("mode") != "rwc" {
 		return "", ""
 	}
 	return path, "dsn"
+}
+
+// writable refuses a file that cannot be written, before the driver says so in words
+// of its own.
+func (c *connection) writable(path, key string) *Error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err == nil {
+		f.Close()
+		return nil
+	}
+	hint := "let this user write the file and its folder: chown or chmod them"
+	switch {
+	case errors.Is(err, syscall.EISDIR):
+		hint = "name a file in it"
+	case errors.Is(err, syscall.EROFS):
+		hint = "move the file to a file system that is not read-only"
+	}
+	return c.at(key, "cannot be written: "+plain(err), hint, err)
 }

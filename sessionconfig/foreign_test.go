@@ -105,7 +105,7 @@ ca_file = "ca.pem"
 func TestWithMistakes(t *testing.T) {
 	tests := []struct{ name, toml, want string }{
 		{"unknown", "databse = 3", `config/session.toml:3: stores.cache.databse: is no setting; did you mean stores.cache.database?`},
-		{"not settable", "hook = 3", `config/session.toml:3: stores.cache.hook: is no setting; did you mean stores.cache.note?`},
+		{"not settable", "hook = 3", `config/session.toml:3: stores.cache.hook: is no setting; known here: addresses, api_token, database, dial_timeout, key_prefix, note, password, read_only, tls`},
 		{"wrong type", "database = \"3\"\ndial_timeout = 3\naddresses = [1]\npassword = 3", `
 config/session.toml:3: stores.cache.database = "3": must be a whole number, without quotes
 config/session.toml:4: stores.cache.dial_timeout = 3: is not a duration; write text such as "30s", "5m" or "1h30m"

@@ -11,9 +11,8 @@ var (
 	afterColon   = regexp.MustCompile(`(?s):.+?("?)$`)
 
 	// The same within a sentence, where a blank ends an address.
-	urlUserWord   = regexp.MustCompile(`(://)[^\s"]*@`)
-	passwordWord  = regexp.MustCompile(`(?i)(password=)('(?:[^'\\]|\\.)*'|[^\s&;"]+)`)
-	plainUserWord = regexp.MustCompile(`([^\s"'(:/@]+):[^\s"]*[^\s"(]@`)
+	passwordWord = regexp.MustCompile(`(?i)(password=)('(?:[^'\\]|\\.)*'|[^\s&;"]+)`)
+	userWord     = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://|[^\s"'(:/@]+:)[^\s"]*[^\s"(]@`)
 )
 
 // mask hides what can be a password in a value: all before the last "@" of a URL,
@@ -38,8 +37,7 @@ func (s spec) mask(value string) string {
 // maskText is mask for a sentence, in which a value may be quoted.
 func maskText(text string) string {
 	text = passwordWord.ReplaceAllString(text, "${1}"+redacted)
-	text = urlUserWord.ReplaceAllString(text, "${1}"+redacted+"@")
-	return plainUserWord.ReplaceAllString(text, "${1}:"+redacted+"@")
+	return userWord.ReplaceAllString(text, "${1}"+redacted+"@")
 }
 
 // masked is the mistake without what mask hides, for texts that did not come from

@@ -80,6 +80,9 @@ var connectionSpecs = []spec{
 	{key: "max_lifetime", kind: kindDuration, def: `"off"`, word: "off", effect: "connections live on"},
 }
 
+// serverKeys are those settings of a connection that a SQLite file has no use for.
+var serverKeys = map[string]bool{"host": true, "password": true, "port": true, "user": true}
+
 // options is the table of a connection whose keys go to the driver.
 const options = "options"
 

@@ -17,7 +17,9 @@ func (c *connection) secrets() []string {
 	found := []string{s.text("password"), s.text("dsn")}
 	found = append(found, passwordsIn(s.text("dsn"))...)
 	for _, name := range sortedKeys(c.options) {
-		if text, ok := c.options[name].value.(string); ok && secretOption(name) {
+		text, _ := c.options[name].value.(string)
+		found = append(found, passwordsIn(text)...) // of an address in the wrong place
+		if secretOption(name) {
 			found = append(found, text)
 		}
 	}

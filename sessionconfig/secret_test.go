@@ -71,6 +71,17 @@ var secretTests = []struct {
 	{name: "foreign", session: "store = \"vault\"\n[stores.vault]\npassword = " + fmt.Sprintf("%q", secret)},
 	{name: "foreign-variable", session: "store = \"vault\"", environ: []string{"SESSION_STORES__VAULT__PASSWORD=" + secret}},
 	{name: "foreign-tag", session: "store = \"vault\"", environ: []string{"SESSION_STORES__VAULT__ADDRESS=" + secret}},
+	{name: "default", environ: []string{"DB_CONNECTION=mysql://u:" + secret + "@h/x"}},
+	{name: "default-pairs", environ: []string{"DB_CONNECTION=host=h password='hunter2 p@ss/w:rd'"}},
+	{name: "connection-name", environ: []string{"SESSION_STORES__DATABASE__CONNECTION=postgres://u:" + secret + "@h/x"}},
+	{name: "table", environ: []string{"SESSION_STORES__DATABASE__TABLE=postgres://u:" + secret + "@h/x"}},
+	{name: "store", environ: []string{"SESSION_STORE=redis://:" + secret + "@h"}},
+	{name: "as-database", environ: []string{"DB_CONNECTIONS__MAIN__DATABASE=postgres://u:" + secret + "@h/x"}},
+	{name: "as-host", environ: []string{"DB_CONNECTIONS__MAIN__HOST=u:" + secret + "@refused"}},
+	{name: "after-user", environ: []string{"DB_CONNECTIONS__MAIN__USER=u:" + secret}},
+	{name: "as-option", environ: []string{"DB_CONNECTIONS__MAIN__OPTIONS__TLS=u:" + secret + "@refused"}},
+	{name: "as-header", database: "[connections.\"mysql://u:" + secret + "@h\"]"},
+	{name: "foreign-address", session: "store = \"vault\"\n[stores.vault]\nnodes = [" + fmt.Sprintf("%q", "tcp://u:"+secret+"@h") + "]"},
 	{name: "foreign-misspelt", session: "store = \"vault\"\n[stores.vault]\npasword = " + fmt.Sprintf("%q", secret)},
 }
 
@@ -80,9 +91,10 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 	type vault struct {
 		Password string
 		Address  string `secret:"true"`
+		Nodes    []string
 	}
 	open := func(_ context.Context, v vault) (session.Store, error) {
-		return nil, fmt.Errorf("cannot unlock %q with %s", v.Address, v.Password)
+		return nil, fmt.Errorf("cannot unlock %q with %s at %q", v.Address, v.Password, v.Nodes)
 	}
 	for _, tc := range secretTests {
 		t.Run(tc.name, func(t *testing.T) {

@@ -103,13 +103,18 @@ func (c *Config) openForeign(ctx context.Context, name string) (session.Store, e
 		}
 	}
 	if len(all) == 0 {
-		var secrets []string
+		var secrets, delicate []string
 		for _, sp := range f.specs {
+			texts := append(c.settings.list(sp.key), c.settings.text(sp.key))
+			for _, text := range texts { // an address may hold a password anywhere
+				secrets = append(secrets, passwordsIn(text)...)
+			}
 			if sp.secret {
 				secrets = append(secrets, c.settings.text(sp.key))
+				delicate = append(delicate, c.settings.text(sp.key))
 			}
 		}
-		m := c.settings.mistake("", "store", scrub(err, secrets, secrets...), "")
+		m := c.settings.mistake("", "store", scrub(err, secrets, delicate...), "")
 		m.Err = err
 		all = append(all, m)
 	}

@@ -15,7 +15,7 @@ func didYouMean(name string, known []string) string {
 }
 
 // nearest is the known name that a misspelt one probably means: a synonym, or the
-// one with the fewest typing errors, at most one for every five letters.
+// one with the fewest typing errors.
 func nearest(name string, known []string) string {
 	folded := fold(name)
 	if folded == "" {
@@ -24,13 +24,22 @@ func nearest(name string, known []string) string {
 	if s := synonyms[folded]; s != "" && slices.Contains(known, s) {
 		return s
 	}
-	best, fewest := "", 1+max(1, len(name)/5)
+	best, fewest := "", 1+slips(name)
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if d := distance(folded, fold(k)); d < fewest {
 			best, fewest = k, d
 		}
 	}
 	return best
+}
+
+// slips is how many typing errors are likely in a name: one for every five letters.
+// Of one or two letters, any other name would be near.
+func slips(name string) int {
+	if len(name) < 3 {
+		return 0
+	}
+	return max(1, len(name)/5)
 }
 
 // nearestPath compares paths name by name, so that a long path does not make up for
@@ -46,7 +55,7 @@ func nearestPath(path string, known []string) string {
 		sum := 0
 		for i, name := range names {
 			d := distance(fold(name), fold(others[i]))
-			if d > max(1, len(name)/5) || d > 0 && len(name) < 3 {
+			if d > slips(name) {
 				sum = len(path)
 			}
 			sum += d

@@ -11,9 +11,12 @@ type vocabulary struct {
 	keys   []string
 	tables []string
 	open   []string
+	hidden []string // keys that are known and refused for another reason
 }
 
-func (v vocabulary) isKey(path string) bool { return slices.Contains(v.keys, path) }
+func (v vocabulary) isKey(path string) bool {
+	return slices.Contains(v.keys, path) || slices.Contains(v.hidden, path)
+}
 
 func (v vocabulary) isTable(path string) bool {
 	begins := func(k string) bool { return strings.HasPrefix(k, path+".") }
@@ -40,7 +43,7 @@ func (r *report) reportUnknown(doc document, v vocabulary) {
 			r.add(e.mistake(path, false, "is a setting, not a table"))
 			reported = append(reported, path)
 		default:
-			r.add(v.unknown(e, path))
+			r.add(v.unknownTable(e, path))
 			reported = append(reported, path)
 		}
 	}
@@ -61,7 +64,11 @@ func (r *report) reportUnknown(doc document, v vocabulary) {
 func (v vocabulary) unknown(e entry, path string) *Error {
 	m := e.mistake(path, false, "is no setting")
 	known := slices.Concat(v.keys, v.tables, v.open)
-	if near := nearest(path, known); near != "" {
+	near := nearestPath(path, known)
+	if s := synonyms[fold(path)]; slices.Contains(known, s) {
+		near = s
+	}
+	if near != "" {
 		m.Hint = "did you mean " + near + "?"
 		return m
 	}
@@ -79,17 +86,32 @@ func (v vocabulary) unknown(e entry, path string) *Error {
 		m.Hint = "did you mean " + table + near + "?"
 		return m
 	}
-	// Or the first name may be wrong, as in [connection.main].
-	first, rest, _ := strings.Cut(path, ".")
-	if near := nearest(first, below(known, "")); near != "" && near != first && rest != "" {
-		m.Hint = "did you mean " + near + "." + rest + "?"
-		return m
-	}
 	if len(siblings) == 0 {
 		m.Hint = "remove it"
 	} else {
 		m.Hint = "known here: " + strings.Join(siblings, ", ")
 	}
+	return m
+}
+
+// unknownTable suggests tables only: a setting cannot stand in their place.
+func (v vocabulary) unknownTable(e entry, path string) *Error {
+	m := e.mistake(path, false, "is no table here")
+	tables := slices.Clone(v.tables)
+	for _, k := range v.keys {
+		for i := range k {
+			if k[i] == '.' {
+				tables = append(tables, k[:i])
+			}
+		}
+	}
+	slices.Sort(tables)
+	tables = slices.Compact(tables)
+	if near := nearestPath(path, append(v.open, tables...)); near != "" {
+		m.Hint = "did you mean " + near + "?"
+		return m
+	}
+	m.Hint = "known: " + strings.Join(tables, ", ")
 	return m
 }
 

@@ -58,6 +58,10 @@ func PostgreSQL(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
+	if got := p.Report(t, environ...); !strings.Contains(got, "stores.database.schema = \""+schema+"\": there is no schema "+schema) ||
+		!strings.Contains(got, "make it by: CREATE SCHEMA \""+schema+"\"") {
+		t.Errorf("missing schema: got %s", got)
+	}
 	Exec(t, db, `CREATE SCHEMA "`+schema+`"`)
 	defer Exec(t, db, `DROP SCHEMA "`+schema+`" CASCADE`)
 
@@ -96,6 +100,10 @@ func MySQL(t *testing.T) {
 	environ := []string{"DB_CONNECTIONS__MAIN__PASSWORD_FILE=password"}
 	if got := p.Report(t, environ...); !strings.Contains(got, "there is no table sessions") || !strings.Contains(got, "beam db migrate") {
 		t.Errorf("missing table: got %s", got)
+	}
+	if got := p.Report(t, append(environ, "SESSION_STORES__DATABASE__SCHEMA=lost")...); !strings.Contains(got, "there is no database lost, or this user may not see it") ||
+		!strings.Contains(got, "make it by: CREATE DATABASE `lost`") {
+		t.Errorf("missing schema: got %s", got)
 	}
 	p.Migrate(t, nil, environ...)
 	p.Works(t, environ...)

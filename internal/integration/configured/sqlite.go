@@ -3,6 +3,7 @@ package configured
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -33,8 +34,30 @@ func SQLite(t *testing.T) {
 		}
 		p.Works(t)
 	})
+	t.Run("dsn", sqliteDSN)
 	t.Run("options", sqliteOptions)
 	t.Run("reports", sqliteReports)
+}
+
+// sqliteDSN tests that a file named by a dsn is treated as one named by its path.
+func sqliteDSN(t *testing.T) {
+	for _, form := range []string{"file:%s", "file://%s?_pragma=busy_timeout(100)", "%s"} {
+		p := NewProject(t, "driver = \"sqlite\"")
+		file := p.Path("new one.db")
+		environ := "DB_CONNECTIONS__MAIN__DSN=" + fmt.Sprintf(form, file)
+		want := `session: DB_CONNECTIONS__MAIN__DSN: connections.main.dsn = [redacted]: there is no such file yet, and so no table for sessions; make it by: beam make session-table && beam db migrate`
+		if got := p.Report(t, environ); got != want {
+			t.Errorf("%s: got %s\nwant %s", form, got, want)
+		}
+		if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: Check made the file (%v)", form, err)
+		}
+		p.Migrate(t, nil, environ)
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: got %v, %v, want a file of mode 0600", form, info, err)
+		}
+		p.Works(t, environ)
+	}
 }
 
 func sqliteOptions(t *testing.T) {
@@ -87,6 +110,17 @@ func sqliteReports(t *testing.T) {
 	p.Migrate(t, func(db *sql.DB) { Exec(t, db, "ALTER TABLE sessions RENAME COLUMN owner TO proprietor") })
 	if got := p.Report(t); !strings.Contains(got, "no column owner") {
 		t.Errorf("older table: got %s", got)
+	}
+
+	want = `session: SESSION_STORES__DATABASE__SCHEMA: stores.database.schema = "web": no database web is attached to the SQLite file (connection main (sqlite app.db)); remove it: SQLite has no schemas but attached databases`
+	if got := p.Report(t, "SESSION_STORES__DATABASE__SCHEMA=web"); got != want {
+		t.Errorf("schema: got %s\nwant %s", got, want)
+	}
+
+	p = NewProject(t, "driver = \"sqlite\"\ndatabase = \"config\"")
+	want = `session: config/database.toml:4: connections.main.database = "config": cannot be written: is a directory; name a file in it`
+	if got := p.Report(t); got != want {
+		t.Errorf("folder: got %s\nwant %s", got, want)
 	}
 
 	p = NewProject(t, "driver = \"sqlite\"\ndatabase = \"config/session.toml/app.db\"")

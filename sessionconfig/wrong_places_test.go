@@ -1,0 +1,110 @@
+package sessionconfig
+
+import (
+	"strings"
+	"testing"
+)
+
+// wrongPlaces are values that are right elsewhere, near misses, and what must not be
+// suggested or reported because of them.
+var wrongPlaces = []mistakeTest{
+	{
+		name:    "misspelt variables",
+		session: `store = "null"`,
+		environ: []string{"SESSION_LIFTIME=3", "SESSION_SAMESITE=lax", "SESSION_STORES_FILE_PATH=x", "SESSION_MANAGER=x"},
+		want: `
+SESSION_LIFTIME: is no setting; did you mean SESSION_LIFETIME?
+SESSION_SAMESITE: is no setting; did you mean SESSION_SAME_SITE?
+SESSION_STORES_FILE_PATH: is no setting; did you mean SESSION_STORES__FILE__PATH?`,
+	},
+	{
+		name:    "lifetime too long and too short",
+		session: "store = \"null\"\nlifetime = 99999999999999\n",
+		environ: []string{"SESSION_ABSOLUTE_LIFETIME=1ns"},
+		want: `
+config/session.toml:2: lifetime = 99999999999999: is too long; write at most "9600h", which are 400 days, or "off" (idle sessions never end)
+SESSION_ABSOLUTE_LIFETIME: absolute_lifetime = "1ns": must be at least "1s", or "off" (only idle sessions end)`,
+	},
+	{
+		name:    "lifetime above that of cookies",
+		session: `store = "null"`,
+		environ: []string{"SESSION_LIFETIME=9601h"},
+		want:    `SESSION_LIFETIME: lifetime = "9601h": browsers keep no cookie for more than 400 days; shorten it, or set it to "off" for no limit`,
+	},
+	{
+		name:    "address in the wrong setting",
+		session: `store = "database"`,
+		environ: []string{
+			"DB_CONNECTION=mysql://u:hunter2@h/x", "DB_CONNECTIONS__A__DRIVER=postgres", "DB_CONNECTIONS__A__DATABASE=postgres://u:hunter2@h/x",
+			"DB_CONNECTIONS__A__HOST=u:hunter2@db", "DB_CONNECTIONS__A__USER=u:hunter2",
+			"DB_CONNECTIONS__B__DRIVER=sqlite", "DB_CONNECTIONS__B__DSN=u:hunter2@tcp(h)/x", "DB_CONNECTIONS__A__PORT=99999",
+		},
+		want: `
+DB_CONNECTION: default = "mysql://[redacted]@h/x": is an address, not the name of a connection; write it as dsn of a connection, such as DB_CONNECTIONS__MAIN__DSN beside DB_CONNECTIONS__MAIN__DRIVER
+DB_CONNECTIONS__A__DATABASE: connections.a.database = "postgres://[redacted]@h/x": is an address, which may hold a password; write an address as dsn, and nothing else beside it
+DB_CONNECTIONS__A__HOST: connections.a.host = "u:[redacted]@db": is an address, which may hold a password; write an address as dsn, and nothing else beside it
+DB_CONNECTIONS__A__PORT: connections.a.port = "99999": must be a number from 1 to 65535
+DB_CONNECTIONS__A__USER: connections.a.user = "u:[redacted]": cannot contain a colon; a password is a setting of its own
+DB_CONNECTIONS__B__DSN: connections.b.dsn = [redacted]: is the address of a server, and SQLite is a file; write a path, or a URI that begins with "file:", or choose another driver`,
+	},
+	{
+		name:     "suggestions that fit",
+		session:  "store = \"null\"\n[cookie]\nsecure = true\n",
+		database: sqlite + "foo = 1\nhots = 1\nusername = 1\n[connections.b]\ndriver = \"mysql\"\ndatabase = \"b\"\nhots = 1\n[connections.b.optoins]\ntls = 1\n",
+		environ:  []string{"DB_CONNECTIONS__MAIN__COOKIE=x", "DB_CONNECTIONS__MAIN__USERNAME=x", "DB_CONNECTIONS__B__USERNAME=x"},
+		want: `
+config/session.toml:2: cookie: is no table here; known: stores, stores.database, stores.file, stores.memory, stores.null
+config/database.toml:6: connections.main.foo: is no setting; known here: database, driver, dsn, max_lifetime, max_open, options
+config/database.toml:7: connections.main.hots: is no setting; known here: database, driver, dsn, max_lifetime, max_open, options
+config/database.toml:8: connections.main.username: is no setting; known here: database, driver, dsn, max_lifetime, max_open, options
+config/database.toml:12: connections.b.hots: is no setting; did you mean connections.b.host?
+config/database.toml:13: connections.b.optoins: is no table here; did you mean connections.b.options?
+DB_CONNECTIONS__B__USERNAME: is no setting; did you mean DB_CONNECTIONS__B__USER?
+DB_CONNECTIONS__MAIN__COOKIE: is no setting; unset it
+DB_CONNECTIONS__MAIN__USERNAME: is no setting; unset it`,
+	},
+	{
+		name:     "broken file beside variables",
+		session:  `store = "database"`,
+		database: "[connections.main]\ndriver = \n",
+		environ:  []string{"DB_CONNECTIONS__MAIN__HOST=h", "DB_CONNECTIONS__MAIN__DRIVER=mysql", "DB_CONNECTIONS__MAIN__PASSWORD=x"},
+		want:     `config/database.toml:2: not valid TOML: unexpected character U+000A at start of value; text goes in double quotes, a key may occur once, a table header looks like [stores.database]`,
+	},
+	{
+		name:     "kind of database as store",
+		session:  `store = "SQLite"`,
+		database: sqlite,
+		want:     `config/session.toml:1: store = "SQLite": is a kind of database, not a store; write store = "database" and DB_CONNECTION=main`,
+	},
+	{
+		name:    "kind of database without connection",
+		session: `store = "null"`,
+		environ: []string{"SESSION_STORE=postgres"},
+		want:    `SESSION_STORE: store = "postgres": is a kind of database, not a store; write store = "database" and DB_CONNECTION=NAME, the name of a connection with driver = "postgres"`,
+	},
+	{
+		name:     "store in capitals",
+		session:  `store = "Database"`,
+		database: sqlite,
+		want:     `config/database.toml:4: connections.main.driver = "sqlite": is not compiled into this program; add to its imports: _ "modernc.org/sqlite"`,
+	},
+}
+
+// A store whose module is released and that is not handed in is shown with the lines
+// that bring it.
+func TestStoreElsewhere(t *testing.T) {
+	elsewhere["vault"] = "example.com/vaultstore"
+	t.Cleanup(func() { delete(elsewhere, "vault") })
+	project(t, map[string]string{"config/session.toml": `store = "vault"`})
+	_, err := Load("config", WithEnv(nil))
+	want := `session: config/session.toml:1: store = "vault": is not compiled into this program; add to its imports "example.com/vaultstore", and to Open the option sessionconfig.With("vault", vaultstore.Open)`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+	if _, err := Load("config", WithEnv(nil), With("vault", openCache)); err != nil {
+		t.Errorf("handed in: got %v", err)
+	}
+	if _, err := Load("config", WithEnv([]string{"SESSION_STORE=vualt"})); err == nil || !strings.Contains(err.Error(), `did you mean "vault"?`) {
+		t.Errorf("misspelt: got %v", err)
+	}
+}
