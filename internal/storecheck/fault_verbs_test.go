@@ -65,8 +65,8 @@ var verbFaults = []fault{
 	{"Create/after-delete", "Create counts on where the deleted record ended", func(f *faulty) {
 		f.create = func(ctx context.Context, r session.Record) error {
 			err := f.mem.Create(ctx, r)
-			if err == nil && f.remembers(f.gone, r.ID) {
-				f.change(r.ID, func(r *session.Record) { r.Version = f.gone[r.ID].Version + 1 })
+			if old, ok := f.recall(f.gone, r.ID); err == nil && ok {
+				f.change(r.ID, func(r *session.Record) { r.Version = old.Version + 1 })
 			}
 			return err
 		}

@@ -130,10 +130,15 @@ func (f *faulty) remember(in map[session.ID]session.Record, r session.Record) {
 }
 
 func (f *faulty) remembers(in map[session.ID]session.Record, id session.ID) bool {
+	_, ok := f.recall(in, id)
+	return ok
+}
+
+func (f *faulty) recall(in map[session.ID]session.Record, id session.ID) (session.Record, bool) {
 	f.past.mu.Lock()
 	defer f.past.mu.Unlock()
-	_, ok := in[id]
-	return ok
+	r, ok := in[id]
+	return r, ok
 }
 
 // get returns what is stored, memory and all.

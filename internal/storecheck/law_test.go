@@ -34,8 +34,7 @@ func TestLawFaults(t *testing.T) {
 		}),
 		"a deleted record's owner comes back": func(f *faulty) {
 			f.create = func(ctx context.Context, r session.Record) error {
-				f.change(r.ID, func(*session.Record) {})
-				if old, ok := f.gone[r.ID]; ok && old.Owner == "Ana" && r.Owner == "ana" {
+				if old, ok := f.recall(f.gone, r.ID); ok && old.Owner == "Ana" && r.Owner == "ana" {
 					r.Owner = old.Owner
 				}
 				return f.mem.Create(ctx, r)
