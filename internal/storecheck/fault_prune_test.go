@@ -91,8 +91,14 @@ var pruneFaults = []fault{
 		}
 	}},
 	{"Prune/parallel-update", "Prune looks, then deletes", func(f *faulty) {
+		// An Update that takes its time falls between the look and the deletion.
+		f.update = func(ctx context.Context, r session.Record) error {
+			gap()
+			return f.mem.Update(ctx, r)
+		}
 		f.prune = func(ctx context.Context, before time.Time, limit int) (n int, err error) {
 			ids := f.outdatedIDs(before, limit)
+			gap()
 			gap()
 			for _, id := range ids {
 				if f.change(id, func(*session.Record) {}) {
