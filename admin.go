@@ -31,9 +31,10 @@ func (i Info) Document() []byte { return slices.Clone(i.doc) }
 
 // info describes a record, and reports whether it is a session still.
 func (m *Manager) info(r *Record) (i Info, live bool, err error) {
-	d, err := decodeRecord(r)
+	d := stored{rec: *r}
+	err = d.decode()
 	if err == nil {
-		m.cfg.shorten(r, &d)
+		m.cfg.shorten(r, &d.draft)
 	}
 	i = Info{
 		ID: r.ID, Version: r.Version, Owner: r.Owner, Client: r.Client,

@@ -31,8 +31,7 @@ type lines struct {
 	// had loaded an older one would go to the store with it in vain; it begins with
 	// this one. The store compares the version all the same, so this may be old, and
 	// nothing is ever read from here.
-	rec  Record
-	base draft
+	at   *stored
 	slow bool // storing it took so long that it pays to wait for company
 }
 
@@ -46,8 +45,8 @@ const maxKept = 16 << 10
 // keep remembers what a holder has stored together with others. The caller holds
 // the lock.
 func (l *lines) keep(p *patch) {
-	if p.replayed && len(p.rec.Data) <= maxKept {
-		l.rec, l.base, l.slow = p.rec, p.base, p.took > slowStore
+	if p.replayed && len(p.at.rec.Data) <= maxKept {
+		l.at, l.slow = p.at, p.took > slowStore
 	}
 }
 
@@ -55,8 +54,8 @@ func (l *lines) keep(p *patch) {
 func (l *lines) forget(id ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.rec.ID == id {
-		l.rec, l.base = Record{}, draft{}
+	if l.at != nil && l.at.rec.ID == id {
+		l.at = nil
 	}
 }
 
@@ -73,10 +72,9 @@ type patch struct {
 	rotation  rotation // 0: none
 	digest    digest   // of the new token
 	client    Client
-	ends      bool   // a logout: the record is to be left expired and unreachable
-	rec       Record // first as the request loaded it, at last as stored
-	base      draft
-	result    *draft // base with ops applied; nil if that has to be done
+	ends      bool    // a logout: the record is to be left expired and unreachable
+	at        *stored // first as the request loaded it, at last as stored
+	result    *draft  // that of at, with ops applied; nil if that has to be done
 
 	// What came of it. For a patch that waits these belong to the holder, until
 	// it says that it is done.
@@ -94,10 +92,9 @@ type patch struct {
 
 type message struct {
 	kind  byte
-	draft draft          // turn: what to apply the patch to
+	draft *draft         // turn: what to apply the patch to
 	reply chan<- applied // turn; buffered
-	rec   Record         // hold: what the holder before has stored
-	base  draft
+	at    *stored        // hold: what the holder before has stored
 }
 
 type applied struct {
@@ -120,7 +117,7 @@ func (m *Manager) line(id ID) *lines { return &m.lines[id[0]%64] }
 
 // combine commits a patch, alone or with others; the outcome is in the patch.
 func (m *Manager) combine(ctx context.Context, p *patch) {
-	id := p.rec.ID
+	id := p.at.rec.ID
 	sh := m.line(id)
 	sh.mu.Lock()
 	l := sh.bySession[id]
@@ -130,10 +127,10 @@ func (m *Manager) combine(ctx context.Context, p *patch) {
 		}
 		l = &line{}
 		sh.bySession[id] = l
-		if sh.rec.ID == id {
+		if sh.at != nil && sh.at.rec.ID == id {
 			p.crowded = sh.slow
-			if sh.rec.Version > p.rec.Version {
-				p.replace(sh.rec, sh.base)
+			if sh.at.rec.Version > p.at.rec.Version {
+				p.replace(sh.at)
 			}
 		}
 		sh.mu.Unlock()
@@ -158,8 +155,8 @@ func (m *Manager) wait(ctx context.Context, sh *lines, l *line, p *patch) {
 			case yourTurn:
 				panicked = p.turn(msg)
 			case nowHold:
-				if msg.rec.Version >= p.rec.Version {
-					p.replace(msg.rec, msg.base)
+				if msg.at.rec.Version >= p.at.rec.Version {
+					p.replace(msg.at)
 				}
 				p.crowded = true
 				m.hold(ctx, sh, l, p)
@@ -172,7 +169,7 @@ func (m *Manager) wait(ctx context.Context, sh *lines, l *line, p *patch) {
 			}
 		case <-expired:
 			if p.withdraw(sh, l) {
-				p.err = storeError("update", p.rec.ID, ctx.Err())
+				p.err = storeError("update", p.at.rec.ID, ctx.Err())
 				return
 			}
 			expired = nil
@@ -194,19 +191,19 @@ func (p *patch) withdraw(sh *lines, l *line) bool {
 // turn applies the patch to the holder's draft. The holder gets an answer even if
 // a function of the patch panics or ends the goroutine.
 func (p *patch) turn(msg message) (panicked any) {
-	a := applied{draft: msg.draft, err: errFunction}
+	a := applied{draft: *msg.draft, err: errFunction}
 	defer func() { msg.reply <- a }()
 	panicked, a.err = p.try(&a.draft)
 	return panicked
 }
 
 // replace makes a newer record the one that the patch is applied to.
-func (p *patch) replace(rec Record, base draft) {
-	p.replayed = p.replayed || rec.Version != p.rec.Version
-	if rec.Version != p.rec.Version {
+func (p *patch) replace(at *stored) {
+	if at.rec.Version != p.at.rec.Version {
+		p.replayed = true
 		p.result = nil
 	}
-	p.rec, p.base = rec, base
+	p.at = at
 }
 
 // try applies the patch on the goroutine of its own request.
@@ -279,12 +276,12 @@ func (m *Manager) handOver(sh *lines, l *line, p *patch, back []*patch) {
 		l.waiting = append(back, l.waiting...)
 	}
 	if len(l.waiting) == 0 {
-		delete(sh.bySession, p.rec.ID)
+		delete(sh.bySession, p.at.rec.ID)
 		return
 	}
 	next := l.waiting[0]
 	l.waiting = slices.Delete(l.waiting, 0, 1)
-	next.inbox <- message{kind: nowHold, rec: p.rec, base: p.base}
+	next.inbox <- message{kind: nowHold, at: p.at}
 }
 
 // take empties the line up to the first barrier.

@@ -60,7 +60,7 @@ func (m *Manager) pending(s *Session, u usage, now time.Time) bool {
 }
 
 func (m *Manager) rotationDue(s *Session, now time.Time) bool {
-	return m.cfg.RotateEvery > 0 && !s.previous && !s.sealed && now.Sub(time.Unix(0, s.base.rotatedAt)) >= m.cfg.RotateEvery
+	return m.cfg.RotateEvery > 0 && !s.previous && !s.sealed && now.Sub(time.Unix(0, s.at.rotatedAt)) >= m.cfg.RotateEvery
 }
 
 // touchDue reports whether the recorded activity lags too far behind. A session of
@@ -69,11 +69,11 @@ func (m *Manager) rotationDue(s *Session, now time.Time) bool {
 // response has begun, "every request" has had its touch.
 func (m *Manager) touchDue(s *Session, now time.Time) bool {
 	every := m.cfg.TouchEvery
-	if limit := m.cfg.idle(s.base.idle, s.base.absolute) / 20; every < 0 && s.sealed || every > limit && s.base.idle > 0 {
+	if limit := m.cfg.idle(s.at.idle, s.at.absolute) / 20; every < 0 && s.sealed || every > limit && s.at.idle > 0 {
 		every = limit
 	}
-	since := now.Sub(s.rec.LastActivity)
-	return !s.untouchable && since > 0 && since >= every && now.Before(s.rec.ExpiresAt)
+	since := now.Sub(s.at.rec.LastActivity)
+	return !s.untouchable && since > 0 && since >= every && now.Before(s.at.rec.ExpiresAt)
 }
 
 // commitFresh deletes what Invalidate left behind, and creates a record if there
@@ -91,8 +91,8 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (*http.Cookie, er
 		if err := m.logout(ctx, s); err != nil {
 			return nil, err
 		}
-		cookie = m.cfg.cookie("", &s.now, time.Time{}, time.Time{})
-		s.dead, s.rec, s.base, s.shown = false, Record{}, draft{doc: emptyDoc}, nil
+		cookie = m.cfg.cookie("", s.now, time.Time{}, time.Time{})
+		s.dead, s.at, s.shown = false, nothing, nil
 	}
 	switch {
 	case s.err != nil:
@@ -106,7 +106,7 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (*http.Cookie, er
 // replay applies the session's ops to nothing.
 func (s *Session) replay() (draft, error) {
 	if len(s.nows) == 0 && !s.merged {
-		return s.now, nil
+		return *s.now, nil
 	}
 	d := draft{doc: emptyDoc}
 	for i := range s.ops {
@@ -142,7 +142,7 @@ func (m *Manager) create(ctx context.Context, s *Session, d draft) (*http.Cookie
 		switch {
 		case err == nil:
 			m.startSweeper()
-			s.committed(rec, d)
+			s.committed(&stored{rec, d})
 			s.presented, s.token, s.previous = d.digest, newToken(rec.ID, &sec), false
 			m.event(ctx, Event{Kind: EventCreated, ID: rec.ID, Owner: d.owner})
 			return m.cfg.cookie(s.token, &d, rec.CreatedAt, rec.CreatedAt), nil
@@ -160,7 +160,7 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 		id = randomID()
 	}
 	sec, now := randomSecret(), m.cfg.Now().UTC()
-	d.digest, d.rotatedAt = digestOf(m.cfg.cookieName, id, &sec), now.UnixNano()
+	d.digest, d.rotatedAt = m.cfg.digestOf(id, &sec), now.UnixNano()
 	d.ring = nil
 	d.remember(s.commitID())
 	return Record{
@@ -176,8 +176,8 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 // that it admits; what is then left to delete can come back by no means. It is no
 // error if somebody else has deleted the record before.
 func (m *Manager) logout(ctx context.Context, s *Session) error {
-	id := s.rec.ID
-	p := &patch{id: s.commitID(), user: true, ends: true, presented: s.presented, base: s.base, rec: s.rec}
+	id := s.at.rec.ID
+	p := &patch{id: s.commitID(), user: true, ends: true, presented: s.presented, at: s.at}
 	m.combineUnlocked(ctx, s, p)
 	if !p.stored && !errors.Is(p.err, errGone) {
 		return m.updateFailed(ctx, s, p)
@@ -193,7 +193,7 @@ func (m *Manager) logout(ctx context.Context, s *Session) error {
 		}
 	}
 	m.line(id).forget(id)
-	m.event(ctx, Event{Kind: EventLoggedOut, ID: id, Owner: s.base.owner})
+	m.event(ctx, Event{Kind: EventLoggedOut, ID: id, Owner: s.at.owner})
 	return nil
 }
 
@@ -215,21 +215,24 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 	p := &patch{
 		ops: append(slices.Clip(s.ops), used...), id: s.commitID(),
 		user: s.changed(), presented: s.presented, client: s.client(),
-		base: s.base, rec: s.rec, rotation: rotation,
+		at: s.at, rotation: rotation,
 	}
 	var sec secret
 	if rotation != 0 {
 		sec = randomSecret()
-		p.digest = digestOf(m.cfg.cookieName, s.rec.ID, &sec)
+		p.digest = m.cfg.digestOf(s.at.rec.ID, &sec)
 	}
 	if len(s.nows) == 0 && !s.merged {
-		d := s.now
-		for i := range used {
-			_ = d.apply(&used[i], p.id) // a consume, which cannot fail
+		p.result, s.own = s.now, false
+		if len(used) > 0 {
+			d := *s.now
+			for i := range used {
+				_ = d.apply(&used[i], p.id) // a consume, which cannot fail
+			}
+			p.result = &d
 		}
-		p.result = &d
 	}
-	before, epoch, taken := s.base, s.epoch, len(s.ops)
+	before, epoch, taken := s.at, s.epoch, len(s.ops)
 	asked := s.rotating
 	s.rotating = false
 	m.combineUnlocked(ctx, s, p)
@@ -244,24 +247,24 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 	} else {
 		s.merged = true // Rollback went back behind what is stored now
 	}
-	s.committed(p.rec, p.base)
+	s.committed(p.at)
 	s.ops, s.rotating = late, again
 	if len(p.ops) > taken {
 		s.merged = true // the request goes on seeing the messages that it has used up
 	}
 	if p.replayed {
 		s.merged = true
-		m.event(ctx, Event{Kind: EventReplayed, ID: p.rec.ID, Owner: p.rec.Owner})
+		m.event(ctx, Event{Kind: EventReplayed, ID: p.at.rec.ID, Owner: p.at.rec.Owner})
 	}
 	if p.rotated {
-		s.presented, s.token = p.digest, newToken(p.rec.ID, &sec)
-		m.event(ctx, Event{Kind: EventRotated, ID: p.rec.ID, Owner: p.rec.Owner})
+		s.presented, s.token = p.digest, newToken(p.at.rec.ID, &sec)
+		m.event(ctx, Event{Kind: EventRotated, ID: p.at.rec.ID, Owner: p.at.rec.Owner})
 	}
 	// The token in hand is sent again only while it is the current one: another
 	// request may have got its successor meanwhile.
-	lasts := before.persist != s.base.persist || before.absolute != s.base.absolute
-	if p.rotated || lasts && s.base.digest.equal(&s.presented) {
-		return m.cfg.cookie(s.token, &s.base, p.rec.CreatedAt, now), nil
+	lasts := before.persist != s.at.persist || before.absolute != s.at.absolute
+	if p.rotated || lasts && s.at.digest.equal(&s.presented) {
+		return m.cfg.cookie(s.token, &s.at.draft, p.at.rec.CreatedAt, now), nil
 	}
 	return nil, nil
 }
@@ -275,8 +278,8 @@ func (m *Manager) combineUnlocked(ctx context.Context, s *Session, p *patch) {
 }
 
 // committed makes a stored record the state that later changes build on.
-func (s *Session) committed(rec Record, d draft) {
-	s.rec, s.base = rec, d
+func (s *Session) committed(at *stored) {
+	s.at = at
 	s.ops, s.shown, s.read, s.cid, s.rotating, s.newID = nil, nil, nil, 0, false, ID{}
 	if len(s.nows) > 0 {
 		s.merged = true
@@ -295,23 +298,25 @@ func (m *Manager) updateFailed(ctx context.Context, s *Session, p *patch) error 
 	}
 	if !p.user {
 		if kind == EventFailed {
-			m.event(ctx, Event{Kind: kind, ID: s.rec.ID, Owner: s.base.owner, Err: err})
+			m.event(ctx, Event{Kind: kind, ID: s.at.rec.ID, Owner: s.at.owner, Err: err})
 		}
 		return nil
 	}
-	m.event(ctx, Event{Kind: kind, ID: s.rec.ID, Owner: s.base.owner, Err: err})
+	m.event(ctx, Event{Kind: kind, ID: s.at.rec.ID, Owner: s.at.owner, Err: err})
 	return err
 }
 
 // touch prolongs the session. It fails no response.
 func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
-	expires := m.cfg.expires(&s.base, s.rec.CreatedAt, now).UTC()
-	if err := Touch(ctx, m.store, s.rec.ID, now.UTC(), expires); err != nil {
+	at := *s.at
+	expires := m.cfg.expires(&at.draft, at.rec.CreatedAt, now).UTC()
+	if err := Touch(ctx, m.store, at.rec.ID, now.UTC(), expires); err != nil {
 		s.untouchable = true // one attempt a request: the store may be slow to fail
-		_ = m.storeFailed(ctx, "touch", s.rec.ID, err)
+		_ = m.storeFailed(ctx, "touch", at.rec.ID, err)
 		return
 	}
-	s.rec.LastActivity, s.rec.ExpiresAt = now.UTC(), later(s.rec.ExpiresAt, expires)
+	at.rec.LastActivity, at.rec.ExpiresAt = now.UTC(), later(at.rec.ExpiresAt, expires)
+	s.at = &at
 }
 
 func (m *Manager) storeFailed(ctx context.Context, op string, id ID, err error) error {

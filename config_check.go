@@ -19,6 +19,7 @@ const maxAge = 400 * 24 * time.Hour
 type settings struct {
 	Config
 	cookieName string // with prefix
+	namespace  namespace
 	secure     bool
 	origins    *http.CrossOriginProtection
 }
@@ -114,6 +115,7 @@ func (c *checker) cookie(s *settings) {
 		prefix = "__Secure-"
 	}
 	s.cookieName = c.cookieName(k.Name, prefix, k.DangerouslyAllowScript)
+	s.namespace = namespaceOf(s.cookieName)
 
 	free := k.DangerouslyDropHostPrefix || k.DangerouslyAllowHTTP
 	if k.Path != "/" && !free {

@@ -16,11 +16,16 @@ func readCookie(h http.Header, name string) (value string, found, unique bool) {
 		for line != "" {
 			var part string
 			part, line, _ = strings.Cut(line, ";")
-			part = strings.TrimLeft(part, " \t")
+			for part != "" && (part[0] == ' ' || part[0] == '\t') {
+				part = part[1:]
+			}
 			if len(part) <= len(name) || part[len(name)] != '=' || part[:len(name)] != name {
 				continue
 			}
-			v := strings.TrimRight(part[len(name)+1:], " \t")
+			v := part[len(name)+1:]
+			for v != "" && (v[len(v)-1] == ' ' || v[len(v)-1] == '\t') {
+				v = v[:len(v)-1]
+			}
 			if found && v != value {
 				unique = false
 			}

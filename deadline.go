@@ -6,24 +6,31 @@ import (
 	"time"
 )
 
-// A deadlineContext is a context with a deadline whose timer starts only when
-// somebody asks for Done. A store that never blocks never asks, and so a request
-// on it pays for no timer.
+// A deadlineContext is a context with a deadline. The clock is read when somebody
+// asks for the deadline first, and a timer starts when somebody asks for Done: a
+// store that never blocks never asks, and so a request on it pays for neither.
 type deadlineContext struct {
 	context.Context
-	deadline time.Time // zero: none of its own
+	limit time.Duration // negative: none
 
-	mu     sync.Mutex
-	real   context.Context // nil until Done was called
-	cancel context.CancelFunc
+	mu       sync.Mutex
+	deadline time.Time       // zero until it was asked for
+	real     context.Context // nil until Done was called
+	cancel   context.CancelFunc
 }
 
-// init sets the deadline to d from now; a negative d sets none.
-func (c *deadlineContext) init(parent context.Context, d time.Duration) {
-	c.Context = parent
-	if d >= 0 {
-		c.deadline = time.Now().Add(d)
+// init sets the time that a store may take from its first look at the context on;
+// a negative limit sets none.
+func (c *deadlineContext) init(parent context.Context, limit time.Duration) {
+	c.Context, c.limit = parent, limit
+}
+
+// end returns the deadline. The caller holds the lock.
+func (c *deadlineContext) end() time.Time {
+	if c.deadline.IsZero() {
+		c.deadline = time.Now().Add(c.limit)
 	}
+	return c.deadline
 }
 
 // release frees the timer. The context ends with it.
@@ -37,35 +44,39 @@ func (c *deadlineContext) release() {
 
 func (c *deadlineContext) Deadline() (time.Time, bool) {
 	d, ok := c.Context.Deadline()
-	if !c.deadline.IsZero() && (!ok || c.deadline.Before(d)) {
-		return c.deadline, true
+	if c.limit < 0 {
+		return d, ok
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if end := c.end(); !ok || end.Before(d) {
+		return end, true
 	}
 	return d, ok
 }
 
 func (c *deadlineContext) Done() <-chan struct{} {
-	if c.deadline.IsZero() {
+	if c.limit < 0 {
 		return c.Context.Done()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.real == nil {
-		c.real, c.cancel = context.WithDeadline(c.Context, c.deadline)
+		c.real, c.cancel = context.WithDeadline(c.Context, c.end())
 	}
 	return c.real.Done()
 }
 
 func (c *deadlineContext) Err() error {
 	c.mu.Lock()
-	real := c.real
-	c.mu.Unlock()
-	if real != nil {
-		return real.Err()
+	defer c.mu.Unlock()
+	if c.real != nil {
+		return c.real.Err()
 	}
 	if err := c.Context.Err(); err != nil {
 		return err
 	}
-	if !c.deadline.IsZero() && !time.Now().Before(c.deadline) {
+	if c.limit >= 0 && !time.Now().Before(c.end()) {
 		return context.DeadlineExceeded
 	}
 	return nil

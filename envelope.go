@@ -269,7 +269,7 @@ func (e *envelope) remember(id uint64) {
 	if len(old) >= 8*ringSize {
 		old = old[len(old)-8*(ringSize-1):]
 	}
-	ring := make([]byte, 0, 8*ringSize)
+	ring := make([]byte, 0, len(old)+8)
 	e.ring = binary.BigEndian.AppendUint64(append(ring, old...), id)
 }
 

@@ -26,7 +26,8 @@ type exchange struct {
 	asked   bool
 
 	beginning sync.Mutex  // held during the commit, so that nothing overtakes it
-	begun     atomic.Bool // the final header is out, or about to be
+	begun     atomic.Bool // the final header is about to go out
+	committed atomic.Bool // and failed is known
 	failed    error       // of the commit: the error handler has answered
 	uses      usage       // which flash messages the response uses up
 }
@@ -60,10 +61,7 @@ func (x *exchange) session() (*Session, error) {
 		x.m.event(x.Context, Event{Kind: EventBadCookie}) // not x: its session is locked
 		value = ""
 	}
-	var c deadlineContext
-	c.init(x.Context, x.m.cfg.StoreTimeout)
-	defer c.release()
-	if x.s, x.err = x.m.load(&c, Token(value)); x.err == nil {
+	if x.s, x.err = x.m.load(x.Context, Token(value)); x.err == nil {
 		x.s.request = x.came // not x.r: Config.Client is called while the session is locked
 		x.s.sealed = x.begun.Load()
 	}
@@ -80,16 +78,20 @@ func (x *exchange) loaded() (s *Session, asked bool) {
 // begin commits before the response's final header. If that fails, the headers go
 // back to what they were, and the error handler answers in the handler's place.
 func (x *exchange) begin(status int) error {
+	if x.committed.Load() {
+		return x.failed
+	}
 	x.beginning.Lock()
 	defer x.beginning.Unlock()
 	if x.begun.Swap(true) {
 		return x.failed
 	}
+	defer x.committed.Store(true)
 	s, asked := x.loaded()
 	if !asked {
 		return nil
 	}
-	if s == nil {
+	if s == nil || s.settled() {
 		varyOnCookie(x.w.Header())
 		return nil
 	}
@@ -174,8 +176,6 @@ func (x *exchange) hasFailed() bool {
 // begin does so now, and what was changed after the beginning is committed.
 func (x *exchange) finish() {
 	_ = x.begin(http.StatusOK) // has answered by itself
-	x.beginning.Lock()
-	defer x.beginning.Unlock()
 	s, _ := x.loaded()
 	if s == nil {
 		return
@@ -192,6 +192,16 @@ func (x *exchange) finish() {
 		x.m.cfg.Logger.LogAttrs(x, slog.LevelError, "session: changes after the response began were lost; make them before the first write", slog.Any("error", err))
 		x.m.event(x, Event{Kind: EventLate, Err: err})
 	}
+}
+
+// settled seals a session for which the commit before the response has nothing to
+// do, which is most often so.
+func (s *Session) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	settled := !s.due && s.err == nil && !s.changed() && len(s.shown) == 0
+	s.sealed = s.sealed || settled
+	return settled
 }
 
 // seal marks that the client can be told nothing more.

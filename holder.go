@@ -20,7 +20,8 @@ type holder struct {
 
 // save applies the patches and stores the result, again on each newer version.
 func (h *holder) save(ctx context.Context, sh *lines, l *line) {
-	if !h.cfg.Now().Before(h.rec.ExpiresAt) {
+	now := h.cfg.Now()
+	if !now.Before(h.at.rec.ExpiresAt) {
 		// Another request may have prolonged the session since it was loaded.
 		if _, err := h.reload(ctx, ErrConflict, 0); err != nil {
 			h.failAll(err)
@@ -34,12 +35,12 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 			}
 			h.batch = take(sh, l)
 			for _, q := range h.batch { // somebody may know more than the holder
-				if q.rec.Version > h.rec.Version {
-					h.replace(q.rec, q.base)
+				if q.at.rec.Version > h.at.rec.Version {
+					h.replace(q.at)
 				}
 			}
 		}
-		rec, d, some := h.fold(ctx)
+		rec, d, some := h.fold(ctx, now.UTC())
 		if !some {
 			return
 		}
@@ -47,7 +48,7 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 		switch {
 		case err == nil:
 			rec.Version++
-			h.succeed(rec, d)
+			h.succeed(&stored{rec, d})
 			return
 		case errors.Is(err, ErrNotFound):
 			h.failAll(errGone)
@@ -59,9 +60,10 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 			h.failAll(err)
 			return
 		case done:
-			h.succeed(h.rec, h.base)
+			h.succeed(h.at)
 			return
 		}
+		now = h.cfg.Now()
 	}
 }
 
@@ -79,9 +81,8 @@ func (h *holder) update(ctx context.Context, rec Record) error {
 // fold applies the patches one after the other to what is stored, and makes the
 // record of it. One that fails is left out. It reports false if nothing remains
 // to be stored.
-func (h *holder) fold(ctx context.Context) (rec Record, d draft, some bool) {
-	now := h.cfg.Now().UTC()
-	rec, d = h.rec, h.base
+func (h *holder) fold(ctx context.Context, now time.Time) (rec Record, d draft, some bool) {
+	rec, d = h.at.rec, h.at.draft
 	if !now.Before(rec.ExpiresAt) {
 		h.failAll(errGone)
 		return rec, d, false
@@ -143,22 +144,22 @@ func (h *holder) step(ctx context.Context, q *patch, d *draft) (err error) {
 	if !q.calls() {
 		return q.apply(d)
 	}
-	reply := make(chan applied, 1)
-	q.inbox <- message{kind: yourTurn, draft: *d, reply: reply}
+	reply, turn := make(chan applied, 1), *d
+	q.inbox <- message{kind: yourTurn, draft: &turn, reply: reply}
 	select {
 	case a := <-reply:
 		*d, q.out = a.draft, errors.Is(a.err, errFunction)
 		return a.err
 	case <-ctx.Done():
 		q.out = true
-		return storeError("update", q.rec.ID, ctx.Err())
+		return storeError("update", q.at.rec.ID, ctx.Err())
 	}
 }
 
 // reload loads the newer version after a conflict, or what is stored after an
 // error that leaves the outcome open: done if this very commit is among the last.
 func (h *holder) reload(ctx context.Context, cause error, try int) (done bool, err error) {
-	id := h.rec.ID
+	id := h.at.rec.ID
 	conflict := errors.Is(cause, ErrConflict)
 	if !conflict && try >= maxTries {
 		return false, h.storeFailed(ctx, "update", id, cause)
@@ -171,11 +172,11 @@ func (h *holder) reload(ctx context.Context, cause error, try int) (done bool, e
 	}
 	rec, err := h.store.Load(ctx, id)
 	if err == nil {
-		var base draft
-		if base, err = decodeRecord(&rec); err == nil {
-			h.cfg.shorten(&rec, &base)
-			h.replace(rec, base)
-			return base.remembers(h.mark), nil
+		at := &stored{rec: rec}
+		if err = at.decode(); err == nil {
+			h.cfg.shorten(&at.rec, &at.draft)
+			h.replace(at)
+			return at.remembers(h.mark), nil
 		}
 		err = errors.Join(ErrCorrupt, err)
 	}
@@ -190,15 +191,15 @@ func (h *holder) reload(ctx context.Context, cause error, try int) (done bool, e
 }
 
 // succeed hands the stored state to every patch that is part of it.
-func (h *holder) succeed(rec Record, d draft) {
+func (h *holder) succeed(at *stored) {
 	for _, q := range h.batch {
 		if q.err == nil {
-			q.stored, q.replayed, q.rec, q.base = true, true, rec, d
+			q.stored, q.replayed, q.at = true, true, at
 		}
 	}
 	h.replayed = h.replayed || len(h.batch) > 0
 	h.stored = h.err == nil
-	h.rec, h.base = rec, d
+	h.at = at
 }
 
 // failAll gives one outcome to all that have none of their own.

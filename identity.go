@@ -24,7 +24,7 @@ func (s *Session) Login(owner string) {
 		s.fail(fmt.Errorf("session: owner has %d bytes; it must be UTF-8 without NUL, at most %d bytes", len(owner), MaxOwner))
 	default:
 		s.rotateToken()
-		s.do(op{kind: opLogin, owner: owner, at: s.m.cfg.Now().UnixNano()})
+		s.do(op{kind: opLogin, who: &identity{owner: owner, authAt: s.m.cfg.Now().UnixNano()}})
 	}
 }
 
@@ -57,8 +57,8 @@ func (s *Session) Invalidate() {
 	if s.err != nil {
 		return
 	}
-	s.dead = !s.rec.ID.IsZero()
-	s.now = draft{doc: emptyDoc}
+	s.dead = s.at != nothing
+	s.now, s.own = &nothing.draft, false
 	s.ops, s.nows, s.rotating, s.newID, s.merged = nil, nil, false, ID{}, false
 	s.epoch++
 }
@@ -93,7 +93,7 @@ func (s *Session) SetTimeouts(idle, absolute time.Duration) {
 		s.fail(fmt.Errorf("session: timeouts of %v and %v: browsers keep no cookie for more than 400 days; use a negative value for no limit", idle, absolute))
 		return
 	}
-	s.do(op{kind: opTimeouts, idle: idle, absolute: absolute})
+	s.do(op{kind: opTimeouts, who: &identity{idle: idle, absolute: absolute}})
 }
 
 // SetPersistent decides whether the cookie outlives the browser, for "remember
@@ -106,7 +106,7 @@ func (s *Session) SetPersistent(yes bool) {
 	if yes {
 		p = persistent
 	}
-	s.do(op{kind: opPersist, persist: p})
+	s.do(op{kind: opPersist, who: &identity{persist: p}})
 }
 
 // rotate makes next the digest of the draft's token.

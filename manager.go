@@ -18,6 +18,7 @@ import (
 type Manager struct {
 	cfg     *settings
 	store   Store
+	viewer  Viewer // the store, if it is one
 	discard bool
 	lines   [64]lines
 	sweeper sweeper
@@ -36,7 +37,8 @@ func New(store Store, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	d, ok := Capability[discard](store)
-	return &Manager{cfg: s, store: store, discard: ok && d == discard{}}, nil
+	v, _ := store.(Viewer) // not by Capability: a wrapper's own Load must not be passed by
+	return &Manager{cfg: s, store: store, viewer: v, discard: ok && d == discard{}}, nil
 }
 
 // Store returns the store that New was given.
@@ -61,10 +63,7 @@ func (m *Manager) Load(ctx context.Context, t Token) (*Session, error) {
 	if m.closed.Load() {
 		return nil, ErrClosed
 	}
-	var c deadlineContext
-	c.init(ctx, m.cfg.StoreTimeout)
-	defer c.release()
-	return m.load(&c, t)
+	return m.load(ctx, t)
 }
 
 // Commit stores the changes of a session from [Manager.Load], and returns the
@@ -86,69 +85,85 @@ func (m *Manager) Commit(ctx context.Context, s *Session) (*http.Cookie, error) 
 	return m.commit(ctx, s, usesAll)
 }
 
-// load is Load within a context that has its deadline.
-func (m *Manager) load(ctx context.Context, t Token) (*Session, error) {
-	s := newSession(m)
+// A loaded is a session, what is stored of it and the context in which it was
+// loaded, in one allocation.
+type loaded struct {
+	s   Session
+	at  stored
+	ctx deadlineContext
+}
+
+// load is Load of a manager that is open.
+func (m *Manager) load(parent context.Context, t Token) (*Session, error) {
 	if t == "" || m.discard {
-		return s, nil
+		return newSession(m), nil
 	}
 	id, sec, ok := t.split()
 	if !ok {
-		m.event(ctx, Event{Kind: EventBadCookie})
-		return s, nil
+		m.event(parent, Event{Kind: EventBadCookie})
+		return newSession(m), nil
 	}
-	rec, err := m.store.Load(ctx, id)
-	base := &s.now // where it is decoded in place; s.base says whether it counts
+	l := &loaded{}
+	ctx, at := &l.ctx, &l.at
+	ctx.init(parent, m.cfg.StoreTimeout)
+	defer ctx.release()
+	err := m.view(ctx, id, &at.rec)
+	if err == nil {
+		if err = at.decode(); err != nil {
+			err = errors.Join(ErrCorrupt, err)
+		}
+	}
 	switch {
 	case err == nil:
-		if err = base.decode(&rec); err != nil {
-			m.corrupt(ctx, id, err)
-			return newSession(m), nil
-		}
 	case errors.Is(err, ErrNotFound):
 		m.event(ctx, Event{Kind: EventUnknownToken, ID: id})
-		return s, nil
+		return newSession(m), nil
 	case errors.Is(err, ErrCorrupt):
 		m.corrupt(ctx, id, err)
-		return s, nil
+		return newSession(m), nil
 	default:
 		return nil, m.storeFailed(ctx, "load", id, err)
 	}
 
-	m.cfg.shorten(&rec, base)
+	m.cfg.shorten(&at.rec, &at.draft)
 	now := m.cfg.Now()
-	presented := digestOf(m.cfg.cookieName, id, &sec)
-	current := base.digest.equal(&presented)
-	recent := base.prev.kind != 0 && base.prev.digest.equal(&presented) && now.UnixNano() < base.prev.deadline
+	presented := m.cfg.digestOf(id, &sec)
+	current := at.digest.equal(&presented)
+	recent := at.prev.kind != 0 && at.prev.digest.equal(&presented) && now.UnixNano() < at.prev.deadline
 	switch {
 	case !current && !recent:
-		s = newSession(m)
 		m.event(ctx, Event{Kind: EventUnknownToken, ID: id})
-		return s, nil
-	case !now.Before(rec.ExpiresAt):
-		s = newSession(m)
-		m.event(ctx, Event{Kind: EventExpired, ID: id, Owner: rec.Owner})
-		return s, nil
-	case !current && base.prev.kind != periodic:
-		s = newSession(m)
+		return newSession(m), nil
+	case !now.Before(at.rec.ExpiresAt):
+		m.event(ctx, Event{Kind: EventExpired, ID: id, Owner: at.rec.Owner})
+		return newSession(m), nil
+	case !current && at.prev.kind != periodic:
+		m.event(ctx, Event{Kind: EventReplaced, ID: id, Owner: at.rec.Owner})
+		s := newSession(m)
 		s.ended = true
-		m.event(ctx, Event{Kind: EventReplaced, ID: id, Owner: rec.Owner})
 		return s, nil
 	}
-	s.rec, s.base, s.shown = rec, s.now, s.now.flash
+	s := &l.s
+	s.m, s.at, s.now, s.shown = m, at, &at.draft, at.flash
 	s.presented, s.token, s.previous = presented, t, !current
+	s.due = m.touchDue(s, now) || m.rotationDue(s, now)
 	return s, nil
 }
 
-func decodeRecord(r *Record) (d draft, err error) {
-	err = d.decode(r)
-	return d, err
+// view loads a record that is only read, if the store makes a difference.
+func (m *Manager) view(ctx context.Context, id ID, r *Record) (err error) {
+	if m.viewer != nil {
+		*r, err = m.viewer.View(ctx, id)
+	} else {
+		*r, err = m.store.Load(ctx, id)
+	}
+	return err
 }
 
-// decode fills an empty draft. After an error it is of no use.
-func (d *draft) decode(r *Record) (err error) {
-	d.owner = r.Owner
-	d.doc, err = d.envelope.decode(r.Data)
+// decode takes the record apart. After an error the rest is of no use.
+func (at *stored) decode() (err error) {
+	at.owner = at.rec.Owner
+	at.doc, err = at.envelope.decode(at.rec.Data)
 	return err
 }
 

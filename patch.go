@@ -20,6 +20,16 @@ type draft struct {
 
 var emptyDoc = []byte("{}")
 
+// A stored is a record, and what is in it. It is never changed: what a commit
+// stores is another one. So requests may share it.
+type stored struct {
+	rec Record
+	draft
+}
+
+// nothing is what is stored for a visitor without a record.
+var nothing = &stored{draft: draft{doc: emptyDoc}}
+
 // An op is one recorded change. A request's ops are its patch: what is applied
 // to the request's own view at once, and again to the stored document whenever
 // somebody else has committed in between.
@@ -29,9 +39,13 @@ type op struct {
 	raw  []byte // set, flash: the value; append: the values as a list; take: what was taken
 	gen  uint64 // keep, consume: the generation that was seen
 	fn   func(old []byte, ok bool) ([]byte, error)
-	// of the identity ops
+	who  *identity // login, timeouts, persist
+}
+
+// An identity is what the rarer ops change: one or the other part of it.
+type identity struct {
 	owner          string
-	at             int64
+	authAt         int64
 	idle, absolute time.Duration
 	persist        persistence
 }
@@ -99,11 +113,11 @@ func (d *draft) apply(o *op, id uint64) error {
 			}
 		}
 	case opLogin:
-		d.owner, d.authAt = o.owner, o.at
+		d.owner, d.authAt = o.who.owner, o.who.authAt
 	case opTimeouts:
-		d.idle, d.absolute = o.idle, o.absolute
+		d.idle, d.absolute = o.who.idle, o.who.absolute
 	case opPersist:
-		d.persist = o.persist
+		d.persist = o.who.persist
 	}
 	if err != nil {
 		return pathError(o, err)

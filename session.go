@@ -29,41 +29,40 @@ type Session struct {
 	committing sync.Mutex // held during a commit, around mu
 
 	mu    sync.Mutex
-	base  draft  // what is stored, as far as this request knows
-	now   draft  // what the request sees
-	ops   []op   // the changes from base to now, without those of FlashNow
-	err   error  // the first write that failed; it sticks
-	cid   uint64 // id of the coming commit
-	epoch int    // counts what throws changes away: Rollback and Invalidate
+	at    *stored // what is stored, as far as this request knows; nothing while there is no record
+	now   *draft  // what the request sees: that of at, until it changes something
+	ops   []op    // the changes from at to now, without those of FlashNow
+	err   error   // the first write that failed; it sticks
+	cid   uint64  // id of the coming commit
+	epoch int     // counts what throws changes away: Rollback and Invalidate
 
-	shown  []mark   // the flash messages that were loaded, until a commit uses them up
-	read   []bool   // which of them were read
-	nows   []string // where FlashNow values are, canonical
-	merged bool     // a commit mixed in changes of others: now is not base plus ops
+	shown []mark   // the flash messages that were loaded, until a commit uses them up
+	read  []bool   // which of them were read
+	nows  []string // where FlashNow values are, canonical
 
-	rec       Record        // as stored; its ID is zero while there is none
 	newID     ID            // of the record to be created; made on demand
 	presented digest        // of the token that the client holds
 	token     Token         // that token, to send it again with another Max-Age
 	request   *http.Request // whose client it is; nil outside of the middleware
 
+	own         bool // now is a copy of this request's, which may be changed in place
+	merged      bool // a commit mixed in changes of others: now is not at plus ops
 	previous    bool // the client holds the previous token, within its grace
 	ended       bool // the client holds a token that a login replaced: nothing can be stored
 	rotating    bool // a new token is due at the commit
 	dead        bool // Invalidate was called; the record is to be deleted
 	untouchable bool // a touch has failed
+	due         bool // a touch or a periodic rotation was due when the session was loaded
 	over        bool // the request has ended
 	sealed      bool // the response has begun: the client can be told nothing more
 }
 
 func newSession(m *Manager) *Session {
-	s := &Session{m: m}
-	s.base.doc, s.now.doc = emptyDoc, emptyDoc
-	return s
+	return &Session{m: m, at: nothing, now: &nothing.draft}
 }
 
 // fresh reports whether a commit would have to create a record.
-func (s *Session) fresh() bool { return s.dead || s.rec.ID.IsZero() }
+func (s *Session) fresh() bool { return s.dead || s.at == nothing }
 
 // Has reports whether there is a value at the path. A stored null counts.
 func (s *Session) Has(path string) bool {
@@ -190,7 +189,7 @@ func (s *Session) Err() error {
 func (s *Session) Rollback() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.now, s.ops, s.nows, s.err = s.base, nil, nil, nil
+	s.now, s.own, s.ops, s.nows, s.err = &s.at.draft, false, nil, nil, nil
 	s.dead, s.rotating, s.newID = false, false, ID{}
 	s.epoch++
 }
@@ -235,12 +234,14 @@ func (s *Session) do(o op) {
 	if s.err != nil {
 		return
 	}
-	d := s.now
-	if err := d.apply(&o, s.commitID()); err != nil {
+	if !s.own {
+		d := *s.now
+		s.now, s.own = &d, true
+	}
+	if err := s.now.apply(&o, s.commitID()); err != nil {
 		s.fail(err)
 		return
 	}
-	s.now = d
 	if !s.shadowed(&o) {
 		s.ops = append(s.ops, o)
 	}
@@ -281,7 +282,7 @@ func (s *Session) ID() ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.fresh() {
-		return s.rec.ID
+		return s.at.rec.ID
 	}
 	if s.newID.IsZero() {
 		s.newID = randomID()
@@ -312,14 +313,14 @@ func (s *Session) ExpiresAt() time.Time {
 	defer s.mu.Unlock()
 	if s.fresh() || len(s.ops) > 0 {
 		now := s.m.cfg.Now()
-		return s.m.cfg.expires(&s.now, s.created(now), now)
+		return s.m.cfg.expires(s.now, s.created(now), now)
 	}
-	return s.rec.ExpiresAt
+	return s.at.rec.ExpiresAt
 }
 
 func (s *Session) created(now time.Time) time.Time {
 	if s.fresh() {
 		return now
 	}
-	return s.rec.CreatedAt
+	return s.at.rec.CreatedAt
 }

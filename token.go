@@ -80,17 +80,27 @@ type (
 	digest [sha256.Size]byte
 )
 
-// digestOf binds the secret to its record and to the manager's namespace (the
-// cookie's name): a record that is copied under another ID, or read by another
-// application on the same store, does not match.
-func digestOf(namespace string, id ID, sec *secret) digest {
-	var buf [128]byte
-	b := append(buf[:0], "session/1\x00"...)
-	b = append(b, namespace...)
-	b = append(b, 0)
-	b = append(b, id[:]...)
-	b = append(b, sec[:]...)
-	return sha256.Sum256(b)
+// A namespace stands for the cookie's name in a digest. It is only as long as lets
+// all of a digest's input fit into one block of SHA-256: 55 bytes. That is enough,
+// because names are chosen by the application: nobody looks for a second one with
+// the same 56 bits.
+type namespace [7]byte
+
+func namespaceOf(cookieName string) (n namespace) {
+	sum := sha256.Sum256([]byte("session/1\x00" + cookieName))
+	copy(n[:], sum[:])
+	return n
+}
+
+// digestOf binds the secret to its record and to the manager's namespace: a record
+// that is copied under another ID, or read by another application on the same
+// store, does not match.
+func (s *settings) digestOf(id ID, sec *secret) digest {
+	var b [len(s.namespace) + len(id) + len(sec)]byte
+	copy(b[:], s.namespace[:])
+	copy(b[len(s.namespace):], id[:])
+	copy(b[len(s.namespace)+len(id):], sec[:])
+	return sha256.Sum256(b[:])
 }
 
 func (d *digest) equal(e *digest) bool {
@@ -101,7 +111,9 @@ func newToken(id ID, sec *secret) Token {
 	var raw [48]byte
 	copy(raw[:], id[:])
 	copy(raw[len(id):], sec[:])
-	return Token(base64.RawURLEncoding.EncodeToString(raw[:]))
+	var text [tokenLen]byte
+	base64.RawURLEncoding.Encode(text[:], raw[:])
+	return Token(text[:])
 }
 
 // split refuses everything but the one form that newToken writes, so that no

@@ -73,11 +73,11 @@ var mutants = []mutant{
 	},
 	{
 		"the ring of commit ids is not looked at", "holder.go",
-		"base.remembers(h.mark), nil", "false && base.remembers(h.mark), nil", modelOn("memory"),
+		"at.remembers(h.mark), nil", "false && at.remembers(h.mark), nil", modelOn("memory"),
 	},
 	{
 		"what may have been stored is taken for stored", "holder.go",
-		"base.remembers(h.mark), nil", "true || base.remembers(h.mark), nil", check{"soak on memory", "./internal/torture", []string{"soak", "-d", "8s", "-stores", "memory", "-seed", "1"}},
+		"at.remembers(h.mark), nil", "true || at.remembers(h.mark), nil", check{"soak on memory", "./internal/torture", []string{"soak", "-d", "8s", "-stores", "memory", "-seed", "1"}},
 	},
 	{
 		"a request with a replaced token may write", "identity.go",
@@ -85,7 +85,7 @@ var mutants = []mutant{
 	},
 	{
 		"a replaced token still finds the session", "manager.go",
-		"case !current && base.prev.kind != periodic:", "case false && !current && base.prev.kind != periodic:", testOf(".", "TestModel"),
+		"case !current && at.prev.kind != periodic:", "case false && !current && at.prev.kind != periodic:", testOf(".", "TestModel"),
 	},
 	{
 		"a withdrawn commit takes place all the same", "combine.go",
@@ -97,7 +97,7 @@ var mutants = []mutant{
 	},
 	{
 		"a touch revives what has expired", "commit.go",
-		"since >= every && now.Before(s.rec.ExpiresAt)", "since >= every", modelOn("memory"),
+		"since >= every && now.Before(s.at.rec.ExpiresAt)", "since >= every", modelOn("memory"),
 	},
 	{
 		"a commit revives what has expired", "holder.go",
@@ -105,7 +105,7 @@ var mutants = []mutant{
 	},
 	{
 		"a session lives an instant too long", "manager.go",
-		"case !now.Before(rec.ExpiresAt):", "case now.After(rec.ExpiresAt):", testOf(".", "TestModel"),
+		"case !now.Before(at.rec.ExpiresAt):", "case now.After(at.rec.ExpiresAt):", testOf(".", "TestModel"),
 	},
 	{
 		"a flash message is used up unseen", "patch.go",
