@@ -12,8 +12,7 @@ type Power uint8
 
 // The powers.
 const (
-	Views      Power = 1 << iota // [session.Viewer]
-	Touches                      // [session.Toucher]
+	Touches    Power = 1 << iota // [session.Toucher]
 	Prunes                       // [session.Pruner]
 	Lists                        // [session.Lister]
 	ListsOwner                   // [session.OwnerLister]
@@ -24,7 +23,7 @@ const (
 // String names the powers, as in "Toucher and Pruner".
 func (p Power) String() string {
 	var names []string
-	for i, name := range []string{"Viewer", "Toucher", "Pruner", "Lister", "OwnerLister", "a way to reopen", "a second handle"} {
+	for i, name := range []string{"Toucher", "Pruner", "Lister", "OwnerLister", "a way to reopen", "a second handle"} {
 		if p&(1<<i) != 0 {
 			names = append(names, name)
 		}
@@ -34,9 +33,6 @@ func (p Power) String() string {
 
 // Powers returns what the environment is able to do.
 func (e Env) Powers() (p Power) {
-	if _, ok := e.Store.(session.Viewer); ok {
-		p |= Views
-	}
 	if _, ok := session.Capability[session.Toucher](e.Store); ok {
 		p |= Touches
 	}
