@@ -32,6 +32,8 @@ func TestScript(t *testing.T) {
 	t.Cleanup(func() { busy.Close() })
 	testscript.Run(t, params("script", map[string]string{
 		"BUSY_PORT": strconv.Itoa(busy.Addr().(*net.TCPAddr).Port),
+		"DEMO_URL":  demoServer(t),
+		"LOSSY_URL": lossyServer(t),
 	}))
 }
 

@@ -4,12 +4,16 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/expanse-go/session/cmd/beam/internal/race"
 )
 
 // An app is one run of the command line. Everything that a command reads or
@@ -159,6 +163,32 @@ func (a *app) tree() *cli.Command {
 					&cli.BoolFlag{Name: "open", Usage: "open the page in the browser", Local: true},
 				},
 				Action: a.demo,
+			},
+			{
+				Name:                      "race",
+				Usage:                     "count what a web application loses when requests of one session overlap",
+				ArgsUsage:                 "URL",
+				Description:               raceHelp,
+				DisableSliceFlagSeparator: true, // a header may hold commas
+				Flags: []cli.Flag{
+					&cli.StringFlag{Name: "request", Aliases: []string{"X"}, Usage: "the `METHOD` of a write (default: GET, or POST with --data)", Local: true},
+					&cli.StringFlag{Name: "data", Aliases: []string{"d"}, Usage: "the `BODY` of a write, which is a form unless it looks like JSON", Local: true},
+					&cli.StringSliceFlag{Name: "header", Aliases: []string{"H"}, Usage: "a `HEADER` of all requests: 'Name: value'", Local: true},
+					&cli.StringFlag{Name: "read", Usage: "the `REQUEST` that shows what is stored", Local: true},
+					&cli.StringFlag{Name: "login", Usage: "the `REQUEST` that signs in", Local: true},
+					&cli.StringFlag{Name: "login-file", Usage: "a `FILE` with the recorded request that signs in: HTTP, or a curl command", Local: true},
+					&cli.StringFlag{Name: "logout", Usage: "the `REQUEST` that signs out; without it, logouts are not tried", Local: true},
+					&cli.StringFlag{Name: "mark", Usage: "the `TEXT` by which the read shows a write (default: {n})", Local: true},
+					&cli.StringFlag{Name: "count", Usage: "instead of marks: a `REGEXP` that finds the number which a write raises by one", Local: true},
+					&cli.StringFlag{Name: "signed-in", Usage: "a `REGEXP` that matches the read while somebody is signed in", Local: true},
+					&cli.IntFlag{Name: "writes", Aliases: []string{"n"}, Value: 50, Usage: fmt.Sprintf("how many `N` writes in a round, at most %d", race.MaxWrites), Local: true},
+					&cli.IntFlag{Name: "concurrent", Aliases: []string{"c"}, Usage: "how many `N` of them at once (default: all)", HideDefault: true, Local: true},
+					&cli.IntFlag{Name: "rounds", Value: 5, Usage: fmt.Sprintf("how often `N`, at most %d", race.MaxRounds), Local: true},
+					&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "how `LONG` one request may take", Local: true},
+					&cli.BoolFlag{Name: "remote", Usage: "allow an application on another computer, which must be yours", Local: true}, asJSON,
+				},
+				ArgValidator: anyArgs,
+				Action:       a.race,
 			},
 			{Name: "version", Usage: "say which version this is", Flags: []cli.Flag{asJSON}, Action: a.version},
 		},

@@ -141,7 +141,7 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
-	for _, text := range []string{description, initHelp, makeHelp, storeHelp, demoHelp} {
+	for _, text := range []string{description, initHelp, makeHelp, storeHelp, demoHelp, raceHelp} {
 		for line := range strings.SplitSeq(text, "\n") {
 			if len([]rune(line)) > 100 {
 				t.Errorf("%d columns: %s", len([]rune(line)), line)

@@ -38,8 +38,15 @@ func resultOf(s *session.Session) race {
 	}
 }
 
-func (a *app) showRace(w http.ResponseWriter, _ *http.Request, s *session.Session) {
-	a.show(w, s, "race", "Fifty at once", false, resultOf(s))
+// racePage is the last run, and the address for the command line that does the same.
+type racePage struct {
+	race
+
+	Host string
+}
+
+func (a *app) showRace(w http.ResponseWriter, r *http.Request, s *session.Session) {
+	a.show(w, s, "race", "Fifty at once", false, racePage{resultOf(s), r.Host})
 }
 
 // resetRace prepares a run. It writes something, so that a new visitor has a

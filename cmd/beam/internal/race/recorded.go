@@ -1,0 +1,164 @@
+package race
+
+import (
+	"bufio"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+
+	"mvdan.cc/sh/v3/shell"
+)
+
+// Recorded reads a request as a browser's developer tools copy it: a curl command line
+// for a POSIX shell, or the bytes of HTTP/1.x. Nothing is executed. Wherever it was
+// recorded, it is sent to the host of base: a password must not go to another one by
+// mistake. The cookies of the recording begin in the jar of each session.
+func Recorded(base *url.URL, text string) (Request, error) {
+	text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
+	var r Request
+	var err error
+	if rest, ok := strings.CutPrefix(text, "curl "); ok {
+		r, err = fromCurl(rest)
+	} else {
+		r, err = fromHTTP(text)
+	}
+	if err != nil {
+		return r, err
+	}
+	r.Base = base
+	if u, err := url.Parse(r.URL); err == nil && u.Host != "" {
+		r.URL = u.RequestURI()
+	}
+	// The first ones belong to the connection of the recording. Without
+	// Accept-Encoding net/http asks for gzip and unpacks it.
+	for _, name := range []string{"Host", "Connection", "Content-Length", "Transfer-Encoding", "Accept-Encoding", "Te"} {
+		r.Header.Del(name)
+	}
+	for name := range r.Header {
+		if strings.HasPrefix(name, ":") { // Chrome's view of HTTP/2
+			delete(r.Header, name)
+		}
+	}
+	return r, nil
+}
+
+func fromHTTP(text string) (Request, error) {
+	r := textproto.NewReader(bufio.NewReader(strings.NewReader(text + "\n")))
+	line, err := r.ReadLine()
+	fields := strings.Fields(line)
+	if err != nil || len(fields) != 3 || !strings.HasPrefix(fields[2], "HTTP/") {
+		return Request{}, errors.New(`the recording begins neither with "curl " nor with a line such as "POST /login HTTP/1.1"`)
+	}
+	header, err := r.ReadMIMEHeader()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return Request{}, fmt.Errorf("the header of the recording: %w", err)
+	}
+	body, err := io.ReadAll(r.R)
+	if err != nil {
+		return Request{}, err
+	}
+	// The length of the recording is not trusted: editors end a file with a line break.
+	return Request{Method: fields[0], URL: fields[1], Header: http.Header(header), Body: strings.TrimSuffix(string(body), "\n")}, nil
+}
+
+// fromCurl understands the flags that browsers write, and those of a person who signs
+// in with curl; another one is an error, because leaving it out could change what is sent.
+func fromCurl(text string) (Request, error) {
+	r := Request{Header: http.Header{}}
+	words, err := shell.Fields(text, func(string) string { return "" })
+	if err != nil {
+		return r, fmt.Errorf("the recorded curl command: %w", err)
+	}
+	var data []string
+	for len(words) > 0 {
+		flag := words[0]
+		words = words[1:]
+		set, known := curlFlags[flag]
+		switch {
+		case !strings.HasPrefix(flag, "-"):
+			if r.URL != "" {
+				return r, fmt.Errorf("the recorded curl command has two URLs, %s and %s", r.URL, flag)
+			}
+			r.URL = flag
+		case !known:
+			return r, fmt.Errorf("the recorded curl command has the flag %s, which is not understood", flag)
+		case set == nil: // says nothing about the request
+		case len(words) == 0:
+			return r, fmt.Errorf("the recorded curl command ends after %s", flag)
+		default:
+			if err := set(&r, &data, words[0]); err != nil {
+				return r, fmt.Errorf("the recorded curl command: %s: %w", flag, err)
+			}
+			words = words[1:]
+		}
+	}
+	if r.URL == "" {
+		return r, errors.New("the recorded curl command has no URL")
+	}
+	r.Body = strings.Join(data, "&")
+	if data != nil && r.Header.Get("Content-Type") == "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded") // what curl sends, whatever the data
+	}
+	switch {
+	case r.Method != "":
+	case data != nil:
+		r.Method = http.MethodPost
+	default:
+		r.Method = http.MethodGet
+	}
+	return r, nil
+}
+
+type curlFlag func(r *Request, data *[]string, value string) error
+
+var curlFlags = func() map[string]curlFlag {
+	flags := map[string]curlFlag{}
+	add := func(f curlFlag, names ...string) {
+		for _, name := range names {
+			flags[name] = f
+		}
+	}
+	add(nil, "--compressed", "-s", "--silent", "-S", "--show-error", "-i", "--include", "-k", "--insecure",
+		"-L", "--location", "-v", "--verbose", "--http1.1", "--http2")
+	add(func(r *Request, _ *[]string, v string) error { r.Method = v; return nil }, "-X", "--request")
+	add(func(r *Request, _ *[]string, v string) error { r.URL = v; return nil }, "--url")
+	add(func(r *Request, _ *[]string, v string) error { r.Header.Set("User-Agent", v); return nil }, "-A", "--user-agent")
+	add(func(r *Request, _ *[]string, v string) error { r.Header.Set("Referer", v); return nil }, "-e", "--referer")
+	add(func(r *Request, _ *[]string, v string) error { r.Header.Add("Cookie", v); return nil }, "-b", "--cookie")
+	add(func(r *Request, _ *[]string, v string) error {
+		r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(v)))
+		return nil
+	}, "-u", "--user")
+	add(func(r *Request, _ *[]string, v string) error {
+		name, value, ok := strings.Cut(v, ":")
+		if !ok {
+			return fmt.Errorf("%q is no header", v)
+		}
+		r.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+		return nil
+	}, "-H", "--header")
+	add(func(_ *Request, data *[]string, v string) error { *data = append(*data, v); return nil }, "--data-raw")
+	add(func(_ *Request, data *[]string, v string) error {
+		if strings.HasPrefix(v, "@") {
+			return fmt.Errorf("the data are in the file %s; put them into the command", v[1:])
+		}
+		*data = append(*data, v)
+		return nil
+	}, "-d", "--data", "--data-ascii", "--data-binary")
+	add(func(_ *Request, data *[]string, v string) error {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok {
+			name, value = "", v
+		} else {
+			name += "="
+		}
+		*data = append(*data, name+url.QueryEscape(value))
+		return nil
+	}, "--data-urlencode")
+	return flags
+}()
