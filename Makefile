@@ -33,7 +33,7 @@ cover: ## statement coverage by package, from the tests of all modules
 .PHONY: bench
 bench: ## measure beside the peers, on real servers; rewrites benchmarks/
 	$(TOOLS) servers --need postgres,mariadb,redis -- go run ./benchmarks/cmd/bench \
-		-parts matrix,anomalies,latency,payload,curves,scale -write
+		-parts matrix,anomalies,races,latency,payload,curves,scale -write
 
 .PHONY: torture
 torture: ## mutants, model check, kills and faults on every store, within 20 minutes

@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,24 @@ func TestAnomalies(t *testing.T) {
 		if perfect != (p.Name == "session") {
 			t.Errorf("%s: got %+v", p.Name, a)
 		}
+	}
+}
+
+// What readers see is what was measured.
+func TestReadmeIsWritten(t *testing.T) {
+	r, err := bench.ReadResults("results.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(readme) != r.Markdown() {
+		t.Error("README.md is not what results.json makes; run: go run ./benchmarks/cmd/bench -parts none -write")
+	}
+	if len(r.Races) != 4 || !strings.Contains(string(readme), "| session | 500 | 500 | 0 | 0 | stays one in 10 of 10 rounds |") {
+		t.Errorf("races = %+v, want four, and that this library loses nothing", r.Races)
 	}
 }
 

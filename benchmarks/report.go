@@ -21,6 +21,10 @@ func (r Results) Markdown() string {
 		b.WriteString("\n## What is lost when requests overlap\n\n" + anomalyText)
 		r.anomalies(&b)
 	}
+	if len(r.Races) > 0 {
+		b.WriteString("\n## The same over HTTP, by beam race\n\n" + raceText)
+		r.races(&b)
+	}
 	if len(r.Latency) > 0 {
 		b.WriteString("\n## Latency at a fixed rate of arrivals\n\n" + latencyText)
 		r.latency(&b)

@@ -25,6 +25,7 @@ type Results struct {
 	Cells     []*Cell           `json:"cells"`
 	Payload   []*Cell           `json:"payload"`
 	Anomalies []Anomaly         `json:"anomalies"`
+	Races     []Race            `json:"races"`
 	Latency   []Latency         `json:"latency"`
 	Curves    []Curve           `json:"curves"`
 	Scale     []Scale           `json:"scale"`

@@ -1,12 +1,14 @@
 // Command bench runs the benchmarks. Without flags it measures and prints the table
 // of workloads; with -write it updates README.md, the curves and results.json, each
-// part by itself:
+// part by itself. With -parts none it only writes, from results.json:
 //
 //	go run ./internal/tools servers --need postgres,mariadb,redis -- \
 //		go run ./benchmarks/cmd/bench -parts matrix,anomalies -write
+//	go run ./benchmarks/cmd/bench -parts none -write
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -18,6 +20,7 @@ import (
 	"time"
 
 	bench "github.com/expanse-go/session/benchmarks"
+	"github.com/expanse-go/session/benchmarks/race"
 	"github.com/expanse-go/session/benchmarks/stores"
 )
 
@@ -48,6 +51,7 @@ var parts = []struct {
 }{
 	{"matrix", (*job).matrix},
 	{"anomalies", (*job).anomalies},
+	{"races", (*job).races},
 	{"latency", (*job).latency},
 	{"payload", (*job).payload},
 	{"curves", (*job).curves},
@@ -58,7 +62,7 @@ func run() error {
 	names := flag.String("stores", "", "the stores, by parts of their names, separated by commas; default all")
 	workloads := flag.String("workloads", "", "the workloads, such as W1,W5; default all")
 	peers := flag.String("peers", "", "the peers beside raw; default all")
-	wanted := flag.String("parts", "matrix", "what to measure: matrix, anomalies, latency, payload, curves, scale")
+	wanted := flag.String("parts", "matrix", "what to measure: matrix, anomalies, races, latency, payload, curves, scale; or none")
 	passes := flag.Int("passes", 5, "how often each cell is measured")
 	during := flag.Duration("time", 200*time.Millisecond, "how long one peer runs in one cell of one pass")
 	rows := flag.Int("rows", 1_000_000, "the longest table of the part scale")
@@ -92,10 +96,12 @@ func run() error {
 		}
 		defer pprof.StopCPUProfile()
 	}
+	measured := false
 	for _, p := range parts {
 		if !slices.Contains(strings.Split(*wanted, ","), p.name) {
 			continue
 		}
+		measured = measured || p.name != "races" // which counts, and takes no time
 		if err := p.run(j); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
@@ -103,7 +109,9 @@ func run() error {
 	if !*write {
 		return nil
 	}
-	j.results.Machine = stores.Machine(*driver)
+	if measured {
+		j.results.Machine = stores.Machine(*driver)
+	}
 	return publish(home, j.results)
 }
 
@@ -156,6 +164,14 @@ func (j *job) anomalies() error {
 		}
 	}
 	return nil
+}
+
+func (j *job) races() (err error) {
+	j.results.Races, err = race.Run(context.Background(), j.dir)
+	for _, r := range j.results.Races {
+		fmt.Printf("%+v\n", r)
+	}
+	return err
 }
 
 func (j *job) latency() error {

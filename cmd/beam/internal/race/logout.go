@@ -22,8 +22,8 @@ func (l Logout) Stayed() bool { return l.Alone && l.Undone == 0 }
 
 // logouts begins with a logout that nothing overlaps: an application that keeps the
 // session in the cookie itself fails there already, and needs no race for it. Then the
-// logout is sent at another moment of the writes in each round, from their begin on,
-// because only some of the moments may do harm.
+// logout is sent at another moment of the writes in each round, because only some of
+// the moments may do harm.
 func (r *runner) logouts(ctx context.Context) (*Logout, error) {
 	const moments = 4
 	r.say("a logout with nothing under way")
@@ -40,7 +40,7 @@ func (r *runner) logouts(ctx context.Context) (*Logout, error) {
 	}
 	for i := range r.Rounds {
 		r.say("logout %d of %d", i+1, r.Rounds)
-		lives, refused, err := r.logout(ctx, r.took*time.Duration(i%moments)/moments)
+		lives, refused, err := r.logout(ctx, r.took*time.Duration(i%moments+1)/(moments+2))
 		if err != nil {
 			return l, fmt.Errorf("logout %d: %w", i+1, err)
 		}

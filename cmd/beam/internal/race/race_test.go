@@ -288,16 +288,16 @@ func TestSessionInTheCookie(t *testing.T) {
 
 func TestRefusedAndUnanswered(t *testing.T) {
 	for name, c := range map[string]struct {
-		wrong                     http.HandlerFunc
-		kept, refused, unanswered int
-		status                    int
+		wrong               http.HandlerFunc
+		refused, unanswered int
+		status              int
 	}{
-		"busy": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "busy", 503) }, 0, 1, 0, 503},
+		"busy": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "busy", http.StatusServiceUnavailable) }, 1, 0, 503},
 		"to sign in": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
-		}, 0, 1, 0, 303},
-		"hangs":  {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 0, 0, 1, 0},
-		"breaks": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, 0, 1, 0},
+		}, 1, 0, 303},
+		"hangs":  {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 0, 1, 0},
+		"breaks": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newApplication()

@@ -47,7 +47,10 @@ func (r *runner) begin(ctx context.Context) (*visit, error) {
 	if v.lone, err = v.send(ctx, &r.Write, v.mark(0), v.once(v.jar, nil)); err != nil {
 		return nil, err
 	}
-	return v, v.examine(ctx, before)
+	if err := v.examine(ctx, before); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 func (v *visit) signIn(ctx context.Context) error {
