@@ -136,7 +136,7 @@ func (a *app) racePlan(cmd *cli.Command) (race.Plan, error) {
 	return p, nil
 }
 
-// raceMistake adds the flag to what the package says, which knows of none.
+// raceMistake adds what to do about a host that nobody may have meant.
 func raceMistake(cmd *cli.Command, err error) error {
 	text := strings.Join(lines(err), "; ")
 	var remote *race.RemoteError

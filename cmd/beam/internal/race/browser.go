@@ -3,6 +3,7 @@ package race
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -23,36 +24,19 @@ type browser struct {
 }
 
 func (p *Plan) newBrowser() (*browser, error) {
-	inner, err := cookiejar.New(nil)
+	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
-	b := &browser{plan: p, jar: jar{inner}}
+	b := &browser{plan: p, jar: jar}
 	for _, r := range p.requests() {
 		req, err := r.build(context.Background(), mark{}, nil)
 		if err != nil {
 			return nil, err
 		}
-		b.jar.SetCookies(req.URL, cookies(p.Header))
-		b.jar.SetCookies(req.URL, cookies(r.Header))
+		b.jar.SetCookies(req.URL, append(cookies(p.Header), cookies(r.Header)...))
 	}
 	return b, nil
-}
-
-// A jar sends cookies that are marked Secure over plain HTTP to this computer, as
-// browsers do.
-type jar struct{ *cookiejar.Jar }
-
-func (j jar) SetCookies(u *url.URL, c []*http.Cookie) { j.Jar.SetCookies(trusted(u), c) }
-func (j jar) Cookies(u *url.URL) []*http.Cookie       { return j.Jar.Cookies(trusted(u)) }
-
-func trusted(u *url.URL) *url.URL {
-	if !loopback(u.Hostname()) {
-		return u
-	}
-	safe := *u
-	safe.Scheme = "https"
-	return &safe
 }
 
 // A tab is a jar that sends the cookies of a moment, whatever was set since. What it
@@ -140,8 +124,9 @@ func failure(ctx context.Context, r *Request, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", r, context.Cause(ctx))
 	}
-	if e, ok := err.(*url.Error); ok { //nolint:errorlint // it is what Do returns
-		err = e.Err
+	var outer *url.Error
+	if errors.As(err, &outer) {
+		err = outer.Err
 	}
 	return fmt.Errorf("%s: %w", r, err)
 }

@@ -25,9 +25,9 @@ const (
 	MaxRounds = 100
 )
 
-// A Plan is what to send. The texts of its requests, and Mark, may hold {n}, which becomes a
-// text that is unique to the write, and {i}, which becomes its number, from 1 up, with
-// zeros in front.
+// A Plan is what to send. The texts of its requests, and Mark, may hold {n}, which
+// becomes a text that is unique to the write, and {i}, which becomes its number, from 1
+// up, with zeros in front; 0 is that of a write which is sent alone, before the others.
 type Plan struct {
 	Write  Request     // what is sent in parallel
 	Read   Request     // its answer shows what is stored
@@ -80,7 +80,8 @@ func (c *Count) add(d Count) {
 	}
 }
 
-// Check finds all that is wrong with a plan, before anything is sent.
+// Check finds all that is wrong with a plan, before anything is sent. What it says is
+// for the command line, and names its flags.
 func (p *Plan) Check() error {
 	var errs []error
 	wrong := func(is bool, format string, args ...any) {
@@ -97,21 +98,21 @@ func (p *Plan) Check() error {
 		}
 		return strings.Contains(strings.Join(texts, "\n"), placeholder)
 	}
-	wrong(p.Writes < 1 || p.Writes > MaxWrites, "the number of writes must be 1 to %d, got %d", MaxWrites, p.Writes)
-	wrong(p.Concurrent < 1, "at least 1 write must be under way at a time, got %d", p.Concurrent)
-	wrong(p.Rounds < 1 || p.Rounds > MaxRounds, "the number of rounds must be 1 to %d, got %d", MaxRounds, p.Rounds)
-	wrong(p.Timeout <= 0, "the timeout must be above 0, got %v", p.Timeout)
+	wrong(p.Writes < 1 || p.Writes > MaxWrites, "--writes must be 1 to %d, got %d", MaxWrites, p.Writes)
+	wrong(p.Concurrent < 1, "--concurrent must be at least 1, got %d", p.Concurrent)
+	wrong(p.Rounds < 1 || p.Rounds > MaxRounds, "--rounds must be 1 to %d, got %d", MaxRounds, p.Rounds)
+	wrong(p.Timeout <= 0, "--timeout must be above 0, got %v", p.Timeout)
 	if p.Count == nil {
 		unique, number := has("{n}"), has("{i}")
-		wrong(!unique && !number, "the writes are all the same: put {n} where each shall have a value of its own, or count them")
-		wrong(number && !unique && p.Mark == "", "say how a read shows the write {i}: a bare number could be anything")
-		wrong(p.Mark != "" && !strings.Contains(p.Mark, "{n}") && !strings.Contains(p.Mark, "{i}"), "the mark %q has neither {n} nor {i}, so it is the same for all writes", p.Mark)
-		wrong(strings.Contains(p.Mark, "{n}") && !unique, "the mark has {n}, and the writes do not")
+		wrong(!unique && !number, "the writes are all the same: put {n} where each shall have a value of its own, or use --count")
+		wrong(number && !unique && p.Mark == "", "say with --mark how the read shows the write {i}: a bare number could be anything")
+		wrong(p.Mark != "" && !strings.Contains(p.Mark, "{n}") && !strings.Contains(p.Mark, "{i}"), "--mark %q has neither {n} nor {i}, so it is the same for all writes", p.Mark)
+		wrong(strings.Contains(p.Mark, "{n}") && !unique, "--mark has {n}, and the writes do not")
 	} else {
-		wrong(p.Mark != "", "writes are either marked or counted, not both")
-		wrong(p.Logout != nil && p.SignedIn == nil, "to count writes and try logouts, say how a read shows that somebody is signed in")
+		wrong(p.Mark != "", "give --mark or --count, not both")
+		wrong(p.Logout != nil && p.SignedIn == nil, "--count and --logout together need --signed-in: a number alone does not tell one session from another")
 	}
-	wrong(p.Logout != nil && p.Login == nil && p.Header.Get("Cookie") != "", "a logout ends the session of the cookie that was given, and there is no login to begin another one")
+	wrong(p.Logout != nil && p.Login == nil && p.Header.Get("Cookie") != "", "--logout ends the session of the cookie that was given; it needs --login, to begin another one")
 	for _, r := range p.requests() {
 		if err := r.check(p.Remote); err != nil {
 			errs = append(errs, err)

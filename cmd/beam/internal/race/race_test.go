@@ -276,7 +276,9 @@ func TestSessionInTheCookie(t *testing.T) {
 		http.SetCookie(w, &http.Cookie{Name: "id", Value: id(r) + "." + r.FormValue("key"), Path: "/"})
 	})
 	h.HandleFunc("GET /all", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, id(r)) })
-	got := race(t, planFor(t, serve(t, h)))
+	p := planFor(t, serve(t, h))
+	p.Concurrent = 1 // also the later ones are sent with the cookie from the begin
+	got := race(t, p)
 	want(t, got, 2, 0, 0, 2*(writes-1))
 	if len(seen) != 2 {
 		t.Errorf("the writes of two rounds came with %d different cookies, want one a round", len(seen))
@@ -416,7 +418,8 @@ func TestLoginThatRedirects(t *testing.T) {
 	want(t, race(t, p), 2*writes, 0, 0, 0)
 }
 
-// A recorded cookie and one of the plan are in the jar of every session.
+// A recorded cookie and one of the plan are in the jar of every session, until the
+// application sets another one of that name.
 func TestCookiesOfTheRecording(t *testing.T) {
 	a := newApplication()
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -428,10 +431,11 @@ func TestCookiesOfTheRecording(t *testing.T) {
 		}
 		a.ServeHTTP(w, r)
 	})
-	a.HandleFunc("/set", a.set)
+	a.HandleFunc("/deep/set", a.set)
 	p := planFor(t, serve(t, h))
-	p.Login.Header = http.Header{"Cookie": {"csrf=x"}}
-	p.Header = http.Header{"Cookie": {"lang=en"}, "X-From": {"here"}}
+	p.Write.URL = "/deep/set?key={n}"
+	p.Login.Header = http.Header{"Cookie": {"csrf=x; id=stale"}}
+	p.Header = http.Header{"Cookie": {"lang=en; id=stale"}, "X-From": {"here"}}
 	want(t, race(t, p), 2*writes, 0, 0, 0)
 }
 
@@ -448,6 +452,7 @@ func TestNothingToRace(t *testing.T) {
 		"write is not kept": {func(p *Plan) { p.Write.URL = "/ok?{n}" }, "GET /all does not show a single write, sent alone: it has no \"n"},
 		"write redirects":   {func(p *Plan) { p.Write.URL = "/away?{n}" }, "the write was answered by a redirect to http://"},
 		"read fails":        {func(p *Plan) { p.Read.URL = "/nowhere" }, "GET /nowhere was answered by 404 Not Found"},
+		"read leaves":       {func(p *Plan) { p.Read.URL = "/leave" }, "GET /leave was answered by 302 Found to http://192.0.2.1/elsewhere"},
 		"shown before": {func(p *Plan) {
 			p.Write.URL, p.Mark = "/set?key={n}", "see{i}"
 			p.Write.URL += "{i}"
@@ -466,6 +471,9 @@ func TestNothingToRace(t *testing.T) {
 			a.HandleFunc("/set", a.set)
 			a.HandleFunc("/ok", func(http.ResponseWriter, *http.Request) {})
 			a.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/sign-in", http.StatusFound) })
+			a.HandleFunc("/leave", func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "http://192.0.2.1/elsewhere?token=secret", http.StatusFound)
+			})
 			a.HandleFunc("/echo", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "see03") })
 			a.HandleFunc("/hang", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 			a.HandleFunc("/lone", func(w http.ResponseWriter, r *http.Request) {

@@ -39,11 +39,6 @@ func Recorded(base *url.URL, text string) (Request, error) {
 	for _, name := range []string{"Host", "Connection", "Content-Length", "Transfer-Encoding", "Accept-Encoding", "Te"} {
 		r.Header.Del(name)
 	}
-	for name := range r.Header {
-		if strings.HasPrefix(name, ":") { // Chrome's view of HTTP/2
-			delete(r.Header, name)
-		}
-	}
 	return r, nil
 }
 

@@ -41,8 +41,15 @@ func Parse(base *url.URL, method, line string) (Request, error) {
 	return r, nil
 }
 
-// String names the request in messages: without its body, which may hold a password.
-func (r *Request) String() string { return r.Method + " " + r.URL }
+// String names the request in messages: without its body, which may hold a password,
+// and so may a query that is not a pattern.
+func (r *Request) String() string {
+	u := r.URL
+	if path, query, _ := strings.Cut(u, "?"); !strings.Contains(query, "{n}") && !strings.Contains(query, "{i}") {
+		u = path
+	}
+	return r.Method + " " + u
+}
 
 // check finds a URL that cannot be meant, and one that is elsewhere although nobody
 // said so.
@@ -99,6 +106,9 @@ func (r *Request) build(ctx context.Context, m mark, common http.Header) (*http.
 	if r.Base != nil {
 		u = r.Base.ResolveReference(u)
 	}
+	if u.User != nil {
+		return nil, errors.New("a URL with a password would be shown to whoever looks; give -H 'Authorization: Basic …'")
+	}
 	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("%s is not a URL with http:// or https:// and a host", r.URL)
 	}
@@ -129,9 +139,14 @@ func typeOf(body string) string {
 	return "application/x-www-form-urlencoded"
 }
 
-// cookies are those that the header of a request brought along.
+// cookies are those that the header of a request brought along. Their path is that of
+// most session cookies, so that what the application sets replaces them.
 func cookies(h http.Header) []*http.Cookie {
-	return (&http.Request{Header: http.Header{"Cookie": h["Cookie"]}}).Cookies()
+	all := (&http.Request{Header: http.Header{"Cookie": h["Cookie"]}}).Cookies()
+	for _, c := range all {
+		c.Path = "/"
+	}
+	return all
 }
 
 // address is what to dial for a URL.

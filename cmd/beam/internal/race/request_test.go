@@ -55,6 +55,17 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestStringTellsNoPassword(t *testing.T) {
+	for want, r := range map[string]Request{
+		"GET /set?key={n}": {Method: "GET", URL: "/set?key={n}"},
+		"POST /login":      {Method: "POST", URL: "/login?password=x", Body: "password=x"},
+	} {
+		if got := r.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 // No mark is a part of another one, and each begins with a letter.
 func TestMarks(t *testing.T) {
 	prefix := newPrefix()
@@ -162,26 +173,30 @@ func TestCheck(t *testing.T) {
 		t.Errorf("a good plan: %v", err)
 	}
 	for want, change := range map[string]func(p *Plan){
-		"writes must be 1 to 1000, got 1001":      func(p *Plan) { p.Writes = 1001 },
-		"writes must be 1 to 1000, got 0":         func(p *Plan) { p.Writes = 0 },
-		"under way at a time, got 0":              func(p *Plan) { p.Concurrent = 0 },
-		"rounds must be 1 to 100, got 101":        func(p *Plan) { p.Rounds = 101 },
-		"timeout must be above 0, got 0s":         func(p *Plan) { p.Timeout = 0 },
-		"the writes are all the same":             func(p *Plan) { p.Write.URL = "/set" },
-		"how a read shows the write {i}":          func(p *Plan) { p.Write.URL = "/set?{i}" },
-		`mark "x" has neither {n} nor {i}`:        func(p *Plan) { p.Mark = "x" },
-		"the mark has {n}, and the writes do not": func(p *Plan) { p.Mark, p.Write.URL = "{n}", "/{i}" },
-		"either marked or counted":                func(p *Plan) { p.Mark, p.Count = "{n}", regexp.MustCompile("1") },
-		"to count writes and try logouts":         func(p *Plan) { p.Count = regexp.MustCompile("1") },
-		"there is no login to begin another one":  func(p *Plan) { p.Header = http.Header{"Cookie": {"id=x"}} },
-		"x:y is not a URL":                        func(p *Plan) { p.Read.URL = "x:y" },
-		"/%zz is not a URL":                       func(p *Plan) { p.Read.URL = "/%zz" },
-		"example.com is not on this computer":     func(p *Plan) { p.Logout.URL = "http://example.com" },
+		"--writes must be 1 to 1000, got 1001":   func(p *Plan) { p.Writes = 1001 },
+		"--writes must be 1 to 1000, got 0":      func(p *Plan) { p.Writes = 0 },
+		"--concurrent must be at least 1, got 0": func(p *Plan) { p.Concurrent = 0 },
+		"--rounds must be 1 to 100, got 101":     func(p *Plan) { p.Rounds = 101 },
+		"--timeout must be above 0, got 0s":      func(p *Plan) { p.Timeout = 0 },
+		"the writes are all the same":            func(p *Plan) { p.Write.URL = "/set" },
+		"how the read shows the write {i}":       func(p *Plan) { p.Write.URL = "/set?{i}" },
+		`--mark "x" has neither {n} nor {i}`:     func(p *Plan) { p.Mark = "x" },
+		"--mark has {n}, and the writes do not":  func(p *Plan) { p.Mark, p.Write.URL = "{n}", "/{i}" },
+		"--mark or --count, not both":            func(p *Plan) { p.Mark, p.Count = "{n}", regexp.MustCompile("1") },
+		"together need --signed-in":              func(p *Plan) { p.Count = regexp.MustCompile("1") },
+		"it needs --login, to begin another one": func(p *Plan) { p.Header = http.Header{"Cookie": {"id=x"}} },
+		"x:y is not a URL":                       func(p *Plan) { p.Read.URL = "x:y" },
+		"/%zz is not a URL":                      func(p *Plan) { p.Read.URL = "/%zz" },
+		"a URL with a password":                  func(p *Plan) { p.Read.URL = "http://ada:secret@localhost/all" },
+		"example.com is not on this computer":    func(p *Plan) { p.Logout.URL = "http://example.com" },
 	} {
 		p := good()
 		change(&p)
 		if err := p.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("err = %v, want %q in it", err, want)
+		}
+		if err := p.Check(); strings.Contains(err.Error(), "secret") {
+			t.Errorf("err = %v, which tells the password", err)
 		}
 		if _, err := Run(t.Context(), p); err == nil {
 			t.Errorf("Run with %q: no error", want)

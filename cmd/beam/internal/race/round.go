@@ -172,6 +172,8 @@ func (v *visit) judge(done []answer, body string) (Count, error) {
 		if err != nil {
 			return c, err
 		}
+		// One that was refused or not answered may have counted all the same. It then
+		// hides one that is lost; the other way round an innocent would be blamed.
 		c.Kept = max(0, min(n-v.number, accepted))
 	}
 	c.Lost = accepted - c.Kept
@@ -182,7 +184,7 @@ func (v *visit) judge(done []answer, body string) (Count, error) {
 // redirect to where the lone write was sent. One to elsewhere, such as the page to sign
 // in, is a refusal.
 func (v *visit) accepts(a answer) bool {
-	return a.status/100 == 2 || a.status/100 == 3 && a.location == v.lone.location
+	return a.status/100 == 2 || a.location != "" && a.location == v.lone.location
 }
 
 // together sends the writes of a round at once, with the same cookies, as the tabs of
