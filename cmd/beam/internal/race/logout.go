@@ -118,8 +118,13 @@ func orError(err error, format string, args ...any) error {
 // old name.
 func (v *visit) shows(ctx context.Context, cookies http.CookieJar) (bool, error) {
 	a, err := v.page(ctx, &v.Read, v.mark(0), cookies)
-	if err != nil || a.status/100 != 2 {
+	switch {
+	case err != nil:
 		return false, err
+	case a.status >= 500: // which says nothing about the session
+		return false, fmt.Errorf("%s was answered by %s", &v.Read, a)
+	case a.status/100 != 2:
+		return false, nil
 	}
 	if v.SignedIn != nil && v.SignedIn.MatchString(a.body) {
 		return true, nil

@@ -464,6 +464,7 @@ func TestNothingToRace(t *testing.T) {
 		"logout fails":     {func(p *Plan) { p.Logout.URL = "/nowhere" }, "a logout with nothing under way does not work: POST /nowhere was answered by 404"},
 		"shown to all":     {func(p *Plan) { p.Read.URL, p.SignedIn, p.Login.URL = "/echo", regexp.MustCompile("see"), "/login" }, "does not show a single write"},
 		"signed in always": {func(p *Plan) { p.SignedIn = regexp.MustCompile("ada|please") }, "GET /all shows the same without a cookie"},
+		"read breaks":      {func(p *Plan) { p.Read.URL = "/fragile" }, "GET /fragile was answered by 500 Internal Server Error (no session)"},
 		"all refused":      {func(p *Plan) { p.Write.URL = "/lone?key={n}" }, "no write sent in parallel was answered as done"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -473,6 +474,13 @@ func TestNothingToRace(t *testing.T) {
 			a.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/sign-in", http.StatusFound) })
 			a.HandleFunc("/leave", func(w http.ResponseWriter, r *http.Request) {
 				http.Redirect(w, r, "http://192.0.2.1/elsewhere?token=secret", http.StatusFound)
+			})
+			a.HandleFunc("/fragile", func(w http.ResponseWriter, r *http.Request) {
+				if id(r) == "" {
+					http.Error(w, "no session", http.StatusInternalServerError)
+					return
+				}
+				fmt.Fprintf(w, "%q", slices.Collect(maps.Keys(a.load(id(r)))))
 			})
 			a.HandleFunc("/echo", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "see03") })
 			a.HandleFunc("/hang", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })

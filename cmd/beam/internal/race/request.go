@@ -67,6 +67,7 @@ func (r *Request) check(remote bool) error {
 // A RemoteError says that a host is not this computer, and was not allowed.
 type RemoteError struct{ Host string }
 
+// Error names the host.
 func (e *RemoteError) Error() string {
 	return fmt.Sprintf("%s is not on this computer", e.Host)
 }
