@@ -68,6 +68,7 @@ type patch struct {
 	ops       []op
 	id        uint64
 	user      bool     // has changes that the request asked for
+	passive   bool     // is no activity of the visitor
 	presented digest   // the token that let the request in
 	rotation  rotation // 0: none
 	digest    digest   // of the new token

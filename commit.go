@@ -60,7 +60,7 @@ func (m *Manager) pending(s *Session, u usage, now time.Time) bool {
 }
 
 func (m *Manager) rotationDue(s *Session, now time.Time) bool {
-	return m.cfg.RotateEvery > 0 && !s.previous && !s.sealed && now.Sub(time.Unix(0, s.at.rotatedAt)) >= m.cfg.RotateEvery
+	return m.cfg.RotateEvery > 0 && !s.previous && !s.passive && !s.sealed && now.Sub(time.Unix(0, s.at.rotatedAt)) >= m.cfg.RotateEvery
 }
 
 // touchDue reports whether the recorded activity lags too far behind. A session of
@@ -73,7 +73,7 @@ func (m *Manager) touchDue(s *Session, now time.Time) bool {
 		every = limit
 	}
 	since := now.Sub(s.at.rec.LastActivity)
-	return !s.untouchable && since > 0 && since >= every && now.Before(s.at.rec.ExpiresAt)
+	return !s.untouchable && !s.passive && since > 0 && since >= every && now.Before(s.at.rec.ExpiresAt)
 }
 
 // commitFresh deletes what Invalidate left behind, and creates a record if there
@@ -214,7 +214,7 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 	}
 	p := &patch{
 		ops: append(slices.Clip(s.ops), used...), id: s.commitID(),
-		user: s.changed(), presented: s.presented, client: s.client(),
+		user: s.changed(), passive: s.still(), presented: s.presented, client: s.client(),
 		at: s.at, rotation: rotation,
 	}
 	var sec secret

@@ -82,6 +82,10 @@ AbsoluteTimeout, by the manager's clock, at the same instant in every store. A
 request that only reads prolongs it at most once per TouchEvery; no cookie is sent
 for that. A session can have limits of its own: [Session.SetTimeouts].
 
+A page that polls would keep its session alive for as long as its tab is open. Its
+requests ask by [Peek], or their routes are wrapped in [Manager.Passive]: then they
+prolong nothing, even if they store something.
+
 # Flash messages
 
 [Session.Flash] leaves a value for the next request: for the page that is shown

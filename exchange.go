@@ -24,6 +24,7 @@ type exchange struct {
 	s       *Session
 	err     error // of the load
 	asked   bool
+	passive bool // see Peek
 
 	beginning sync.Mutex  // held during the commit, so that nothing overtakes it
 	begun     atomic.Bool // the final header is about to go out
@@ -64,6 +65,7 @@ func (x *exchange) session() (*Session, error) {
 	if x.s, x.err = x.m.load(x.Context, Token(value)); x.err == nil {
 		x.s.request = x.came // not x.r: Config.Client is called while the session is locked
 		x.s.sealed = x.begun.Load()
+		x.s.passive = x.passive
 	}
 	return x.s, x.err
 }
@@ -96,7 +98,7 @@ func (x *exchange) begin(status int) error {
 		return nil
 	}
 	if s.hasShown() {
-		x.uses = usageOf(x.r, status)
+		x.uses = s.uses(usageOf(x.r, status))
 	}
 	cookie, err := x.commit(s)
 	s.seal()

@@ -16,6 +16,7 @@ type holder struct {
 	mark     uint64 // id of the commit that the store is to remember for all
 	panicked any
 	leaving  bool // still true at the end: a function has ended the goroutine
+	still    bool // nothing that is stored is activity of the visitor
 }
 
 // save applies the patches and stores the result, again on each newer version.
@@ -44,7 +45,13 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 		if !some {
 			return
 		}
-		err := h.update(ctx, rec)
+		// A touch leaves the version as it is. Whoever is active moves the time further
+		// than any touch before; a passive commit of a record that was loaded before a
+		// touch would undo it, so it loads first, as after a conflict.
+		err := ErrConflict
+		if try > 0 || !h.still {
+			err = h.update(ctx, rec)
+		}
 		switch {
 		case err == nil:
 			rec.Version++
@@ -87,6 +94,7 @@ func (h *holder) fold(ctx context.Context, now time.Time) (rec Record, d draft, 
 		h.failAll(errGone)
 		return rec, d, false
 	}
+	h.still = true
 	for i := -1; i < len(h.batch); i++ {
 		q := h.patch
 		if i >= 0 {
@@ -110,6 +118,7 @@ func (h *holder) fold(ctx context.Context, now time.Time) (rec Record, d draft, 
 			h.mark = q.id
 		}
 		d, some = next, true
+		h.still = h.still && q.passive
 		if q.client != (Client{}) {
 			rec.Client = q.client
 		}
@@ -118,8 +127,11 @@ func (h *holder) fold(ctx context.Context, now time.Time) (rec Record, d draft, 
 		return rec, d, false
 	}
 	d.remember(h.mark)
-	rec.Owner, rec.LastActivity = d.owner, later(rec.LastActivity, now)
-	rec.ExpiresAt = h.cfg.expires(&d, rec.CreatedAt, rec.LastActivity).UTC()
+	rec.Owner = d.owner
+	if !h.still {
+		rec.LastActivity = later(rec.LastActivity, now)
+		rec.ExpiresAt = h.cfg.expires(&d, rec.CreatedAt, rec.LastActivity).UTC()
+	}
 	if h.ends {
 		d = draft{doc: emptyDoc, envelope: envelope{ring: d.ring, extensions: d.extensions}}
 		rec.Owner, rec.ExpiresAt = "", now

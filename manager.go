@@ -80,7 +80,7 @@ func (m *Manager) Commit(ctx context.Context, s *Session) (*http.Cookie, error) 
 	if s == nil || s.m != m {
 		return nil, errors.New("session: Commit of another manager's session")
 	}
-	return m.commit(ctx, s, usesAll)
+	return m.commit(ctx, s, s.uses(usesAll))
 }
 
 // A loaded is a session, what is stored of it and the context in which it was

@@ -54,6 +54,7 @@ type Session struct {
 	untouchable bool // a touch has failed
 	due         bool // a touch or a periodic rotation was due when the session was loaded
 	over        bool // the request has ended
+	passive     bool // the request is no activity of the visitor
 	sealed      bool // the response has begun: the client can be told nothing more
 }
 
@@ -311,7 +312,7 @@ func (s *Session) Format(f fmt.State, _ rune) {
 func (s *Session) ExpiresAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fresh() || len(s.ops) > 0 {
+	if s.fresh() || len(s.ops) > 0 && !s.still() {
 		now := s.m.cfg.Now()
 		return s.m.cfg.expires(s.now, s.created(now), now)
 	}

@@ -55,6 +55,16 @@ var byName = map[string]kind{
 		effect: path("other"),
 		adds:   func(c *call, doc map[string]any) { doc["other"] = c.name },
 	},
+	"passive write": {
+		says: "`session.Peek(…)`, then `s.Set(\"other\", …)`",
+		do: func(c *call) {
+			_, err := session.Peek(c.ctx)
+			c.check(err)
+			c.s.Set("other", c.name)
+		},
+		effect: path("other"),
+		adds:   func(c *call, doc map[string]any) { doc["other"] = c.name },
+	},
 	"append": {
 		says:  "`s.Append(\"list\", …)`",
 		keeps: true,

@@ -80,8 +80,8 @@ func Markdown() string {
 			}
 		}
 	}
-	b.WriteString("\n## More than two, and more than kinds\n\nEach order is one of many; it is here because something shows in it. Three kinds are new:\n\n")
-	for _, k := range []string{"write elsewhere", "take", "lapse"} {
+	b.WriteString("\n## More than two, and more than kinds\n\nEach order is one of many; it is here because something shows in it. Four kinds are new:\n\n")
+	for _, k := range []string{"write elsewhere", "passive write", "take", "lapse"} {
 		fmt.Fprintf(&b, "- %s: %s\n", k, byName[k].says)
 	}
 	b.WriteString("\n| A, B, C | order | result | |\n| --- | --- | --- | --- |\n")

@@ -61,7 +61,7 @@ var mutants = []mutant{
 	},
 	{
 		"a commit creates again what is gone", "holder.go",
-		"\t\terr := h.update(ctx, rec)\n", "\t\terr := h.update(ctx, rec)\n\t\tif errors.Is(err, ErrNotFound) {\n\t\t\terr = h.store.Create(ctx, rec)\n\t\t}\n", modelOn("memory"),
+		"\t\t\terr = h.update(ctx, rec)\n\t\t}\n", "\t\t\terr = h.update(ctx, rec)\n\t\t}\n\t\tif errors.Is(err, ErrNotFound) {\n\t\t\terr = h.store.Create(ctx, rec)\n\t\t}\n", modelOn("memory"),
 	},
 	{
 		"Create of the memory store overwrites", "memstore/shard.go",
@@ -102,6 +102,10 @@ var mutants = []mutant{
 	{
 		"a commit revives what has expired", "holder.go",
 		"if !now.Before(rec.ExpiresAt) {", "if false {", modelOn("memory"),
+	},
+	{
+		"a commit that is no activity undoes a touch", "holder.go",
+		"if try > 0 || !h.still {", "if true {", testOf(".", "TestPeekUndoesNoTouch"),
 	},
 	{
 		"a session lives an instant too long", "manager.go",
