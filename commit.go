@@ -22,7 +22,7 @@ import (
 //	Invalidate                Delete, then Create if there is data
 //
 // The caller's context gives its values, not its end.
-func (m *Manager) commit(parent context.Context, s *Session, u usage) (*http.Cookie, error) {
+func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *http.Cookie, err error) {
 	s.committing.Lock()
 	defer s.committing.Unlock()
 	s.mu.Lock()
@@ -40,14 +40,20 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (*http.Coo
 	var ctx deadlineContext
 	ctx.init(context.WithoutCancel(parent), m.cfg.StoreTimeout)
 	defer ctx.release()
+	login := m.cfg.MaxPerOwner > 0 && s.logsIn()
 	switch {
 	case s.ended:
 		m.event(&ctx, Event{Kind: EventDropped, Err: ErrEnded})
 		return nil, ErrEnded
 	case s.fresh():
-		return m.commitFresh(&ctx, s)
+		cookie, err = m.commitFresh(&ctx, s)
+	default:
+		cookie, err = m.commitStored(&ctx, s, u, now)
 	}
-	return m.commitStored(&ctx, s, u, now)
+	if login && err == nil {
+		m.limitOwner(&ctx, s)
+	}
+	return cookie, err
 }
 
 // changed reports whether the request asked for a change.

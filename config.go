@@ -50,13 +50,28 @@ type Config struct {
 	// Negative: not at all. Defaults to 30 seconds.
 	Grace time.Duration
 
-	// StoreTimeout bounds the load of a session, and again its commit.
+	// StoreTimeout bounds the load of a session, and again its commit with all that
+	// follows from it.
 	// Negative: unbounded. Defaults to 5 seconds.
 	StoreTimeout time.Duration
 
 	// MaxBytes limits the data of one session, in bytes of its JSON document.
 	// Negative: unlimited. Defaults to 1 MiB.
 	MaxBytes int
+
+	// MaxPerOwner limits the sessions that one owner has at a time; OWASP ASVS 7.1.2
+	// asks to decide on it. Once a [Session.Login] is stored, the owner's sessions
+	// are listed, and of those above the limit the least recently active ones end as
+	// by [Manager.Revoke]. The login that is under way never ends, nor does a session
+	// whose activity is recorded after it; so with logins at once or clocks that differ there may
+	// be more sessions than the limit until the next login. LastActivity may lag by
+	// TouchEvery. What counts is all that is in the store, as in [Manager.List].
+	//
+	// The response waits for it, within StoreTimeout. If the store fails meanwhile, the
+	// login has succeeded all the same, and the log and an [EventFailed] tell. The
+	// store must list sessions; one that is no [OwnerLister] reads all of them at each
+	// login. Negative or zero: no limit.
+	MaxPerOwner int
 
 	// PruneEvery is the pause between sweeps of expired records, which start after
 	// the first session was created and end with [Manager.Close]. The pauses vary

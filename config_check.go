@@ -32,12 +32,13 @@ func (c *checker) refuse(field string, value any, reason string) {
 	c.errs = append(c.errs, &ConfigError{Field: field, Value: value, Reason: reason})
 }
 
-// check fills in the defaults and finds all mistakes.
-func (cfg Config) check() (*settings, error) {
+// check fills in the defaults and finds all mistakes. The store may be nil.
+func (cfg Config) check(store Store) (*settings, error) {
 	s := &settings{Config: cfg, origins: http.NewCrossOriginProtection()}
 	var c checker
 	c.times(s)
 	c.cookie(s)
+	c.limit(s, store)
 	for _, o := range cfg.TrustedOrigins {
 		if err := s.origins.AddTrustedOrigin(o); err != nil {
 			c.refuse("TrustedOrigins", o, "write it as scheme://host[:port], without a path")

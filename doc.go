@@ -69,7 +69,8 @@ sessiontest.Race does the same for your own handlers.
 The cookie holds a [Token]: a public record ID and a secret. The store holds the ID
 and a digest of the secret, so that a copy of the store logs nobody in. A token that
 the server never issued is not adopted. Regenerate and Login replace the token (its
-secret) and keep the ID, which is safe to log, to list and to revoke.
+secret) and keep the ID, which is safe to log, to list and to revoke. How many
+sessions an owner may have at a time is [Config].MaxPerOwner; by default, any number.
 
 The cookie is named __Host-session and is Secure, HttpOnly and SameSite=Lax. What
 weakens it has a name that begins with Dangerously. For development without TLS,

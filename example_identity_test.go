@@ -75,6 +75,25 @@ func ExampleManager_RevokeOwner() {
 	// true
 }
 
+// Who logs in on a third device is logged out on the one that was used least recently.
+func ExampleConfig_maxPerOwner() {
+	clock := time.Now()
+	m, _ := session.New(memstore.New(memstore.Config{}), session.Config{MaxPerOwner: 2, Now: func() time.Time { return clock }})
+	var tokens []session.Token
+	for range 3 {
+		clock = clock.Add(time.Second)
+		s, _ := m.Load(ctx, "")
+		s.Login("ada")
+		cookie, _ := m.Commit(ctx, s)
+		tokens = append(tokens, session.Token(cookie.Value))
+	}
+	for _, t := range tokens {
+		s, _ := m.Load(ctx, t)
+		fmt.Printf("%q ", s.Owner())
+	}
+	// Output: "" "ada" "ada"
+}
+
 // New reports all mistakes at once.
 func ExampleNew() {
 	_, err := session.New(memstore.New(memstore.Config{}), session.Config{

@@ -133,7 +133,7 @@ func (h *holder) fold(ctx context.Context, now time.Time) (rec Record, d draft, 
 		rec.ExpiresAt = h.cfg.expires(&d, rec.CreatedAt, rec.LastActivity).UTC()
 	}
 	if h.ends {
-		d = draft{doc: emptyDoc, envelope: envelope{ring: d.ring, extensions: d.extensions}}
+		d = d.ended()
 		rec.Owner, rec.ExpiresAt = "", now
 	}
 	rec.Data = encodeEnvelope(&d.envelope, d.doc)

@@ -28,7 +28,7 @@ type Manager struct {
 // New returns a manager of the sessions in a store. The error joins all mistakes
 // of the configuration, each a [*ConfigError].
 func New(store Store, cfg Config) (*Manager, error) {
-	s, err := cfg.check()
+	s, err := cfg.check(store)
 	if store == nil {
 		err = errors.Join(err, errors.New("session: New needs a store; session.Discard is the one that keeps nothing"))
 	}

@@ -108,6 +108,10 @@ var mutants = []mutant{
 		"if try > 0 || !h.still {", "if true {", testOf(".", "TestPeekUndoesNoTouch"),
 	},
 	{
+		"two logins at once end each other", "limit.go",
+		".compare(own) > 0:", ".compare(own) > 0 && false:", testOf(".", "TestLimitAndAnotherLoginOfTheOld"),
+	},
+	{
 		"a session lives an instant too long", "manager.go",
 		"case !now.Before(at.rec.ExpiresAt):", "case now.After(at.rec.ExpiresAt):", testOf(".", "TestModel"),
 	},
