@@ -86,6 +86,7 @@ var fields = map[string]string{
 	"Grace":                            "grace",
 	"StoreTimeout":                     "store_timeout",
 	"MaxBytes":                         "max_bytes",
+	"MaxPerOwner":                      "max_per_owner",
 	"PruneEvery":                       "prune_every",
 	"TrustedOrigins":                   "trusted_origins",
 	"Client":                           "client",
@@ -116,6 +117,7 @@ func (c *Config) buildSession(l *loader) {
 		Grace:          s.duration("grace"),
 		StoreTimeout:   s.duration("store_timeout"),
 		MaxBytes:       s.number("max_bytes"),
+		MaxPerOwner:    s.number("max_per_owner"),
 		PruneEvery:     s.duration("prune_every"),
 		TrustedOrigins: s.list("trusted_origins"),
 		Logger:         c.logger,
@@ -133,22 +135,22 @@ func (c *Config) buildSession(l *loader) {
 	if !s.yes("client") {
 		cfg.Client = session.NoClient
 	}
-	c.session = cfg
+	c.session, c.written = cfg, cfg
 	for _, f := range l.configure {
 		f(&c.session)
 	}
 	_, err := session.New(session.Discard, c.session)
-	c.mapMistakes(l, cfg, err)
+	c.mapMistakes(l.add, err)
 }
 
 // mapMistakes turns the manager's report on its fields into one on our keys. A field
 // that Configure changed has no line: the mistake is in the program.
-func (c *Config) mapMistakes(l *loader, before session.Config, err error) {
+func (c *Config) mapMistakes(add func(*Error), err error) {
 	for _, ce := range configErrors(err) {
 		key := keyOfField(ce.Field)
 		switch {
-		case key == "" || changed(before, c.session, ce.Field):
-			l.add(&Error{Key: "Config." + ce.Field, Value: fmt.Sprint(ce.Value), Reason: ce.Reason, Err: ce,
+		case key == "" || changed(c.written, c.session, ce.Field):
+			add(&Error{Key: "Config." + ce.Field, Value: fmt.Sprint(ce.Value), Reason: ce.Reason, Err: ce,
 				Hint: "it was set in code, by sessionconfig.Configure"})
 		case key == "absolute_lifetime" && !c.settings.given(key):
 			// It follows from lifetime, whose mistake this is.
@@ -159,7 +161,7 @@ func (c *Config) mapMistakes(l *loader, before session.Config, err error) {
 				m.File, m.Line, m.Variable = c.placeOf(reason)
 			}
 			m.Err = ce
-			l.add(m)
+			add(m)
 		}
 	}
 }

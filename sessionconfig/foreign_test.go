@@ -128,6 +128,55 @@ config/session.toml:4: stores.cache.tls.ca_file = "missing": no such file`},
 	}
 }
 
+// bareStore has the four methods of a store, and none of its powers.
+type bareStore struct{ session.Store }
+
+func (s bareStore) Close() error { return s.Store.(*cacheStore).Close() }
+
+// What the store in use cannot do is a mistake of the setting that asks for it, found
+// by Check as by Open.
+func TestStoreLacksPower(t *testing.T) {
+	const reason = "the store cannot list sessions; give it session.OwnerLister (or session.Lister, which is slower), or leave the limit out"
+	limit := Configure(func(c *session.Config) { c.MaxPerOwner = 3 })
+	tests := []struct {
+		name, toml string
+		environ    []string
+		opts       []Option
+		want       string
+	}{
+		{"file", "max_per_owner = 2\n", nil, nil, "session: config/session.toml:2: max_per_owner = 2: " + reason},
+		{"variable", "", []string{"SESSION_MAX_PER_OWNER=2"}, nil, `session: SESSION_MAX_PER_OWNER: max_per_owner = "2": ` + reason},
+		{"code", "", nil, []Option{limit}, "session: Config.MaxPerOwner = 3: " + reason + "; it was set in code, by sessionconfig.Configure"},
+		{"no limit", "max_per_owner = \"off\"\n", nil, nil, "<nil>"},
+	}
+	for _, tc := range tests {
+		t.Run(strings.ReplaceAll(tc.name, " ", "-"), func(t *testing.T) {
+			project(t, map[string]string{"config/session.toml": "store = \"bare\"\n" + tc.toml})
+			opened := 0
+			var store *cacheStore
+			with := With("bare", func(context.Context, struct{}) (bareStore, error) {
+				opened++
+				store = &cacheStore{Store: memstore.New(memstore.Config{})}
+				return bareStore{store}, nil
+			})
+			c := load(t, tc.environ, append(tc.opts, with)...)
+			if got := fmt.Sprint(c.Check(t.Context())); got != tc.want {
+				t.Errorf("Check: got\n%s\nwant\n%s", got, tc.want)
+			}
+			m, err := c.Open(t.Context())
+			if got := fmt.Sprint(err); got != tc.want {
+				t.Errorf("Open: got\n%s\nwant\n%s", got, tc.want)
+			}
+			if m != nil {
+				m.Close(t.Context())
+			}
+			if opened != 2 || store.closed != 1 {
+				t.Errorf("opened %d times, the last one closed %d times; want 2 and 1", opened, store.closed)
+			}
+		})
+	}
+}
+
 func TestWithName(t *testing.T) {
 	project(t, map[string]string{"config/session.toml": `store = "memory"`})
 	for _, name := range []string{"memory", "Redis", "", "a.b", "a__b"} {

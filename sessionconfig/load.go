@@ -24,6 +24,7 @@ type Config struct {
 	database    settings               // database.toml without its connections
 	connections map[string]*connection // :: folded name → connection
 	session     session.Config
+	written     session.Config // session before Configure
 
 	err      error // mistakes
 	warnings []*Error

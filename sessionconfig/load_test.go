@@ -89,6 +89,8 @@ func TestKinds(t *testing.T) {
 		{"max_bytes", "65536", "64KiB", `"64KiB"`},
 		{"max_bytes", `"2 MiB"`, "2097152", `"2MiB"`},
 		{"max_bytes", `"off"`, "off", `"off"`},
+		{"max_per_owner", "3", "3", "3"},
+		{"max_per_owner", `"off"`, "off", `"off"`},
 		{"trusted_origins", `["https://a.example", "https://b.example"]`, "https://a.example, https://b.example", `["https://a.example", "https://b.example"]`},
 		{"stores.memory.max_sessions", "7", "7", "7"},
 		{"stores.dict.max_sessions", "7", "7", "7"},
@@ -132,6 +134,7 @@ rotate_every = "1h"
 grace = "10s"
 store_timeout = "1s"
 max_bytes = "off"
+max_per_owner = 3
 prune_every = "1m"
 trusted_origins = ["https://a.example"]
 client = false
@@ -146,11 +149,11 @@ client = false
 	}
 	want := session.Config{
 		IdleTimeout: -1, AbsoluteTimeout: 10 * time.Hour, TouchEvery: -1, RotateEvery: 2 * time.Hour, Grace: 10 * time.Second,
-		StoreTimeout: time.Second, MaxBytes: -1, PruneEvery: time.Minute,
+		StoreTimeout: time.Second, MaxBytes: -1, MaxPerOwner: 3, PruneEvery: time.Minute,
 	}
 	if cfg.IdleTimeout != want.IdleTimeout || cfg.AbsoluteTimeout != want.AbsoluteTimeout || cfg.TouchEvery != want.TouchEvery ||
 		cfg.RotateEvery != want.RotateEvery || cfg.Grace != want.Grace || cfg.StoreTimeout != want.StoreTimeout ||
-		cfg.MaxBytes != want.MaxBytes || cfg.PruneEvery != want.PruneEvery {
+		cfg.MaxBytes != want.MaxBytes || cfg.MaxPerOwner != want.MaxPerOwner || cfg.PruneEvery != want.PruneEvery {
 		t.Errorf("got %+v, want %+v", cfg, want)
 	}
 	k := cfg.Cookie

@@ -54,6 +54,10 @@ func (c *Config) examine(ctx context.Context) (session.Store, error) {
 		store, err = c.openStore(ctx)
 		all = append(all, Mistakes(err)...)
 	}
+	if len(all) == 0 { // what the store cannot do that a setting needs
+		_, err := session.New(store, c.session)
+		c.mapMistakes(func(m *Error) { all = append(all, m) }, err)
+	}
 	if err := join(all); err != nil {
 		closeStore(store)
 		return nil, err

@@ -49,6 +49,7 @@ var sessionSpecs = []spec{
 	{key: "grace", kind: kindDuration, def: `"30s"`, word: "off", effect: "a replaced token is unknown at once"},
 	{key: "store_timeout", kind: kindDuration, def: `"5s"`, word: "off", effect: "a request waits for the store for ever"},
 	{key: "max_bytes", kind: kindBytes, def: `"1MiB"`, word: "off", effect: "a session has no limit"},
+	{key: "max_per_owner", kind: kindCount, def: `"off"`, word: "off", effect: "an account has any number of sessions"},
 	{key: "prune_every", kind: kindDuration, def: `"5m"`, word: "off", effect: "nothing sweeps expired sessions"},
 	{key: "trusted_origins", kind: kindList, def: "[]"},
 	{key: "client", kind: kindBool, def: "true"},
