@@ -63,12 +63,13 @@ type Config struct {
 	// asks to decide on it. Once a [Session.Login] is stored, the owner's sessions
 	// are listed, and of those above the limit the least recently active ones end as
 	// by [Manager.Revoke]. The login that is under way never ends, nor does a session
-	// whose activity is recorded after it; so with logins at once or clocks that differ there may
-	// be more sessions than the limit until the next login. LastActivity may lag by
-	// TouchEvery. What counts is all that is in the store, as in [Manager.List].
+	// whose activity is recorded after it; so with logins at once, or clocks that
+	// differ, there may be more sessions than the limit until the next login.
+	// LastActivity may lag by TouchEvery. What counts is all that is in the store, as
+	// in [Manager.List].
 	//
-	// The response waits for it, within StoreTimeout. If the store fails meanwhile, the
-	// login has succeeded all the same, and the log and an [EventFailed] tell. The
+	// The response waits for it, within StoreTimeout. If the store fails meanwhile,
+	// the login has succeeded all the same, and the log and an [EventFailed] tell. The
 	// store must list sessions; one that is no [OwnerLister] reads all of them at each
 	// login. Negative or zero: no limit.
 	MaxPerOwner int
