@@ -18,6 +18,7 @@ import (
 type Manager struct {
 	cfg     *settings
 	store   Store
+	viewer  Viewer // the store, if it is one
 	discard bool
 	lines   [64]lines
 	sweeper sweeper
@@ -36,7 +37,8 @@ func New(store Store, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	d, ok := Capability[discard](store)
-	return &Manager{cfg: s, store: store, discard: ok && d == discard{}}, nil
+	v, _ := store.(Viewer) // not by Capability: a wrapper's own Load must not be passed by
+	return &Manager{cfg: s, store: store, viewer: v, discard: ok && d == discard{}}, nil
 }
 
 // Store returns the store that New was given.
@@ -105,8 +107,8 @@ func (m *Manager) load(parent context.Context, t Token) (*Session, error) {
 	ctx, at := &l.ctx, &l.at
 	ctx.init(parent, m.cfg.StoreTimeout)
 	defer ctx.release()
-	var err error
-	if at.rec, err = m.store.Load(ctx, id); err == nil {
+	err := m.view(ctx, id, &at.rec)
+	if err == nil {
 		if err = at.decode(); err != nil {
 			err = errors.Join(ErrCorrupt, err)
 		}
@@ -146,6 +148,16 @@ func (m *Manager) load(parent context.Context, t Token) (*Session, error) {
 	s.presented, s.token, s.previous = presented, t, !current
 	s.due = m.touchDue(s, now) || m.rotationDue(s, now)
 	return s, nil
+}
+
+// view loads a record that is only read, if the store makes a difference.
+func (m *Manager) view(ctx context.Context, id ID, r *Record) (err error) {
+	if m.viewer != nil {
+		*r, err = m.viewer.View(ctx, id)
+	} else {
+		*r, err = m.store.Load(ctx, id)
+	}
+	return err
 }
 
 // decode takes the record apart. After an error the rest is of no use.

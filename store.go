@@ -69,7 +69,7 @@ const MaxOwner = 255
 // Errors may be wrapped; callers use [errors.Is].
 //
 // The contract is executable: sessiontest.TestStore checks every sentence of it.
-// Optional powers are [Toucher], [Pruner], [Lister] and [OwnerLister].
+// Optional powers are [Viewer], [Toucher], [Pruner], [Lister] and [OwnerLister].
 type Store interface {
 	// Load returns the record, expired or not. It returns [ErrNotFound] if there
 	// is none. The caller owns the result, Data included, and may change it.
@@ -106,6 +106,15 @@ func Capability[C any](s Store) (C, bool) {
 	}
 	var zero C
 	return zero, false
+}
+
+// A Viewer lends records that are only to be read, which spares a store in memory
+// the copy. The manager loads by it, but only if the store itself is one: it does
+// not look through a wrapper, whose Load it would pass by.
+type Viewer interface {
+	// View is Load, except that the caller must not change Data, and that Data
+	// never changes: what is written later is stored elsewhere.
+	View(ctx context.Context, id ID) (Record, error)
 }
 
 // A Toucher prolongs a session without rewriting it.

@@ -1,10 +1,12 @@
 package memstore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/expanse-go/session"
 )
@@ -90,6 +92,13 @@ func uvarint(s string) (v uint64, rest string) {
 
 // record is a copy of the slot for the caller to own.
 func (s *slot) record() session.Record {
+	r := s.view()
+	r.Data = bytes.Clone(r.Data)
+	return r
+}
+
+// view is record with the body's own data, for a caller that only reads it.
+func (s *slot) view() session.Record {
 	p := unpack(s.body)
 	return session.Record{
 		ID:           s.id,
@@ -99,7 +108,7 @@ func (s *slot) record() session.Record {
 		CreatedAt:    instant(p.created),
 		LastActivity: instant(s.at[byActivity]),
 		ExpiresAt:    instant(s.at[byExpiry]),
-		Data:         []byte(p.data),
+		Data:         unsafe.Slice(unsafe.StringData(p.data), len(p.data)), // see session.Viewer
 	}
 }
 

@@ -23,13 +23,14 @@
 // # Costs
 //
 // A session takes about 100 bytes beside its own (data, owner and client). Load
-// allocates its copy of the data, and nothing else. Every operation locks one of
+// allocates its copy of the data and nothing else, View nothing at all. Every operation locks one of
 // 256 shards for well under a microsecond; creating in a full store and pruning
 // take the records to forget from heaps, so neither ever walks through the
 // sessions that stay. There are no goroutines, and nothing to close.
 package memstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"hash/maphash"
@@ -62,8 +63,8 @@ const (
 	defaultMaxBytes    = 1 << 30
 )
 
-// A Store is a [session.Store] in memory. It is also a [session.Toucher],
-// [session.Pruner], [session.Lister] and [session.OwnerLister]. Its methods may
+// A Store is a [session.Store] in memory. It is also a [session.Viewer],
+// [session.Toucher], [session.Pruner], [session.Lister] and [session.OwnerLister]. Its methods may
 // be called by many goroutines. They never wait for anything but a shard's lock,
 // so only those that walk through many records look at their context.
 type Store struct {
@@ -84,6 +85,7 @@ type Store struct {
 
 var (
 	_ session.Store       = (*Store)(nil)
+	_ session.Viewer      = (*Store)(nil)
 	_ session.Toucher     = (*Store)(nil)
 	_ session.Pruner      = (*Store)(nil)
 	_ session.Lister      = (*Store)(nil)
@@ -121,7 +123,15 @@ func (s *Store) shard(id session.ID) (*shard, uint64) {
 
 // Load returns a copy of the record. Owner and Client share their memory with
 // the store, which never changes it.
-func (s *Store) Load(_ context.Context, id session.ID) (session.Record, error) {
+func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error) {
+	r, err := s.View(ctx, id)
+	r.Data = bytes.Clone(r.Data)
+	return r, err
+}
+
+// View returns the record with the store's own Data, which no write changes in
+// place. It allocates nothing.
+func (s *Store) View(_ context.Context, id session.ID) (session.Record, error) {
 	sh, h := s.shard(id)
 	sh.mu.Lock()
 	_, ref, ok := sh.find(h, id)
@@ -131,9 +141,7 @@ func (s *Store) Load(_ context.Context, id session.ID) (session.Record, error) {
 	}
 	found := *sh.slot(ref)
 	sh.mu.Unlock()
-	// The body is a string that no write changes in place, so it is copied without
-	// the lock.
-	return found.record(), nil
+	return found.view(), nil
 }
 
 // Create stores a new record. Where the store is full, see the package comment.

@@ -26,8 +26,8 @@ type Harness struct {
 
 // TestStore checks that a store keeps every sentence of the contract of
 // [session.Store]. Each clause is a subtest on a store of its own, with a name
-// like "Update/stale-version". The clauses of [session.Toucher],
-// [session.Pruner], [session.Lister] and [session.OwnerLister] run if the store
+// like "Update/stale-version". The clauses of [session.Viewer],
+// [session.Toucher], [session.Pruner], [session.Lister] and [session.OwnerLister] run if the store
 // has that capability, and those about restarts and second processes if the
 // harness can do that.
 //

@@ -23,7 +23,7 @@ type fault struct {
 // such as an Update that inserts, breaks several rules, and TestBroadFaults has
 // those.
 func TestFaults(t *testing.T) {
-	faults := slices.Concat(fieldFaults, verbFaults, raceFaults, touchFaults, pruneFaults, listFaults, outliveFaults)
+	faults := slices.Concat(fieldFaults, verbFaults, raceFaults, viewFaults, touchFaults, pruneFaults, listFaults, outliveFaults)
 	untested := map[string]bool{}
 	for _, c := range Clauses() {
 		untested[c.Name] = true

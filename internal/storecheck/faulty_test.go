@@ -15,6 +15,7 @@ type faulty struct {
 	*mem
 
 	load      func(context.Context, session.ID) (session.Record, error)
+	view      func(context.Context, session.ID) (session.Record, error)
 	create    func(context.Context, session.Record) error
 	update    func(context.Context, session.Record) error
 	remove    func(context.Context, session.ID) error
@@ -64,6 +65,13 @@ func (f *faulty) Load(ctx context.Context, id session.ID) (session.Record, error
 		return f.load(ctx, id)
 	}
 	return f.mem.Load(ctx, id)
+}
+
+func (f *faulty) View(ctx context.Context, id session.ID) (session.Record, error) {
+	if f.view != nil {
+		return f.view(ctx, id)
+	}
+	return f.mem.View(ctx, id)
 }
 
 func (f *faulty) Create(ctx context.Context, r session.Record) error {

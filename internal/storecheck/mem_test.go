@@ -30,6 +30,10 @@ func (m *mem) Load(_ context.Context, id session.ID) (session.Record, error) {
 	return clone(r), nil
 }
 
+func (m *mem) View(ctx context.Context, id session.ID) (session.Record, error) {
+	return m.Load(ctx, id)
+}
+
 func (m *mem) Create(_ context.Context, r session.Record) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -12,7 +12,8 @@ type Power uint8
 
 // The powers.
 const (
-	Touches    Power = 1 << iota // [session.Toucher]
+	Views      Power = 1 << iota // [session.Viewer]
+	Touches                      // [session.Toucher]
 	Prunes                       // [session.Pruner]
 	Lists                        // [session.Lister]
 	ListsOwner                   // [session.OwnerLister]
@@ -23,7 +24,7 @@ const (
 // String names the powers, as in "Toucher and Pruner".
 func (p Power) String() string {
 	var names []string
-	for i, name := range []string{"Toucher", "Pruner", "Lister", "OwnerLister", "a way to reopen", "a second handle"} {
+	for i, name := range []string{"Viewer", "Toucher", "Pruner", "Lister", "OwnerLister", "a way to reopen", "a second handle"} {
 		if p&(1<<i) != 0 {
 			names = append(names, name)
 		}
@@ -33,6 +34,9 @@ func (p Power) String() string {
 
 // Powers returns what the environment is able to do.
 func (e Env) Powers() (p Power) {
+	if _, ok := e.Store.(session.Viewer); ok {
+		p |= Views
+	}
 	if _, ok := session.Capability[session.Toucher](e.Store); ok {
 		p |= Touches
 	}

@@ -68,7 +68,7 @@ var errGaveUp = errors.New("the environment gave up")
 func Clauses() []Clause {
 	return slices.Concat(
 		loadClauses, createClauses, recordClauses, updateClauses, deleteClauses,
-		parallelClauses, contextClauses, touchClauses, pruneClauses,
+		parallelClauses, contextClauses, viewClauses, touchClauses, pruneClauses,
 		listClauses("List", Lists, listAll), listClauses("ListOwner", ListsOwner, listOwner),
 		ownerClauses, reopenClauses, shareClauses,
 	)
