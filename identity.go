@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -127,12 +128,11 @@ func (d *draft) admits(presented *digest) bool {
 
 // expires returns when a session ends that is used now.
 func (s *settings) expires(d *draft, created, now time.Time) time.Time {
-	end := now.Add(maxAge)
-	if idle := s.IdleTimeout; d.idle > 0 {
-		end = now.Add(d.idle)
-	} else if d.idle == 0 && idle > 0 {
-		end = now.Add(idle)
+	idle := cmp.Or(d.idle, s.IdleTimeout)
+	if idle < 0 {
+		idle = maxAge
 	}
+	end := now.Add(idle)
 	if absolute := s.limit(d); absolute > 0 {
 		if last := s.start(d, created).Add(absolute); last.Before(end) {
 			end = last
