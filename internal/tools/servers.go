@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/expanse-go/session/internal/tools/server"
 )
 
 // A service is a program that tests need beside them, and how they learn of it: the
@@ -27,9 +29,9 @@ type service struct {
 
 func services() []service {
 	return []service{
-		{"postgres", "SESSION_TEST_POSTGRES", []string{"postgresql"}, findPostgres, startPostgres},
-		{"mariadb", "SESSION_TEST_MYSQL", []string{"mariadb-server"}, findMariaDB, startMariaDB},
-		{"redis", "SESSION_TEST_REDIS", []string{"redis-server"}, findRedis, startRedis},
+		{"postgres", "SESSION_TEST_POSTGRES", []string{"postgresql"}, server.FindPostgres, started(server.StartPostgres)},
+		{"mariadb", "SESSION_TEST_MYSQL", []string{"mariadb-server"}, server.FindMariaDB, started(server.StartMariaDB)},
+		{"redis", "SESSION_TEST_REDIS", []string{"redis-server"}, server.FindRedis, started(server.StartRedis)},
 		{"chromium", "SESSION_TEST_CHROMIUM", []string{"chromium", "fonts-liberation"}, findChromium, startChromium},
 	}
 }
@@ -75,7 +77,7 @@ func choose(names string) ([]service, error) {
 // and stops everything it started. What is missing has been reported by provision:
 // its tests skip.
 func withServers(ctx context.Context, wanted []service, fast bool, f func(env []string) error) (err error) {
-	dir, err := serverDir()
+	dir, err := server.Dir()
 	if err != nil {
 		return err
 	}
@@ -103,19 +105,15 @@ func withServers(ctx context.Context, wanted []service, fast bool, f func(env []
 	return f(env)
 }
 
-// serverDir makes the folder for data and sockets. The name of a Unix socket ends at
-// 107 bytes, so a long TMPDIR (macOS, build systems) is not used; and other users
-// must be able to walk through, because the servers do not run as root.
-func serverDir() (string, error) {
-	parent := os.TempDir()
-	if len(parent) > 60 {
-		parent = "/tmp"
+// started makes of a server what the table of services wants.
+func started(start func(ctx context.Context, found, dir string, fast bool) (*server.Server, error)) func(context.Context, string, string, bool) (string, func(), error) {
+	return func(ctx context.Context, found, dir string, fast bool) (string, func(), error) {
+		s, err := start(ctx, found, dir, fast)
+		if err != nil {
+			return "", nil, err
+		}
+		return s.Address, s.Stop, nil
 	}
-	dir, err := os.MkdirTemp(parent, "session-servers-")
-	if err != nil {
-		return "", err
-	}
-	return dir, os.Chmod(dir, 0o755)
 }
 
 // foreground runs a command as if we were not there: same terminal, signals handed

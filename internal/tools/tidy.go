@@ -120,8 +120,8 @@ func (r *repo) replaced(m module) (file string, done func(), err error) {
 		return "", nil, err
 	}
 	for _, own := range r.modules {
-		if own.path == m.path || !own.released {
-			continue
+		if own.path == m.path || m.released && !own.released {
+			continue // a released one must not need what strangers cannot get
 		}
 		if err := mod.AddReplace(own.path, r.version, r.folder(own), ""); err != nil {
 			return "", nil, err

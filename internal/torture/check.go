@@ -18,11 +18,22 @@ type trial struct {
 	dir  string // for files
 	seed uint64
 	out  io.Writer
+	did  *deeds
 
 	rounds    int           // of the model check, at most
 	kills     int           // of the crash test
 	each      time.Duration // of the faults: how long each lasts
 	processes int
+}
+
+// Deeds are what a run has done, all stores together.
+type deeds struct {
+	mutants, histories, operations, kills, commits, faults, interleavings int
+}
+
+func (d *deeds) String() string {
+	return fmt.Sprintf("%d mutants caught, %d histories of %d operations, %d kills at %d commits, %d faults, %d interleavings",
+		d.mutants, d.histories, d.operations, d.kills, d.commits, d.faults, d.interleavings)
 }
 
 // model checks histories of several processes (managers, for the store in memory)
@@ -67,6 +78,8 @@ func (t *trial) model(ctx context.Context) (err error) {
 			outcomes[o] += n
 		}
 	}
+	t.did.histories += histories
+	t.did.operations += operations
 	fmt.Fprintf(t.out, "model   %-8s seed %d: %d histories of %d operations in %d visits by %d workers: linearizable (%s) in %.1fs\n",
 		t.kind, t.seed, histories, operations, visits, len(workers), count(outcomes), time.Since(start).Seconds())
 	return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -71,6 +72,8 @@ func (t *trial) crash(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("crash, %s, -seed %d: %w", t.kind, t.seed, err)
 	}
+	t.did.kills += t.kills
+	t.did.commits += c.acked
 	fmt.Fprintf(t.out, "crash   %-8s seed %d: %d kills, %d acknowledged commits, all there and whole%s in %.1fs\n",
 		t.kind, t.seed, t.kills, c.acked, litter, time.Since(start).Seconds())
 	return nil
@@ -94,6 +97,7 @@ func newManager(store session.Store) (*session.Manager, error) {
 	return session.New(store, session.Config{
 		Cookie:     session.CookieConfig{DangerouslyAllowHTTP: true},
 		PruneEvery: -1,
+		Logger:     slog.New(slog.DiscardHandler),
 	})
 }
 

@@ -82,11 +82,11 @@ func (o *options) command(ctx context.Context, name, dir string, out io.Writer) 
 	if name == "all" {
 		names = []string{"mutants", "model", "crash", "faults"}
 	}
-	start := time.Now()
+	start, did := time.Now(), &deeds{}
 	var errs []error
 	for _, name := range names {
 		if name == "mutants" {
-			errs = append(errs, runMutants(ctx, o.only, dir, out))
+			errs = append(errs, runMutants(ctx, o.only, dir, out, did))
 			continue
 		}
 		if experiments[name] == nil {
@@ -100,13 +100,13 @@ func (o *options) command(ctx context.Context, name, dir string, out io.Writer) 
 				fmt.Fprintf(out, "%-7s %-8s skipped: %v\n", name, kind, err)
 				continue
 			}
-			t := &trial{kind: kind, dir: dir, seed: o.seed, out: out, rounds: o.rounds, kills: o.kills, each: o.each, processes: 3}
+			t := &trial{kind: kind, dir: dir, seed: o.seed, out: out, did: did, rounds: o.rounds, kills: o.kills, each: o.each, processes: 3}
 			errs = append(errs, experiments[name](t, ctx))
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 		}
 	}
-	fmt.Fprintf(out, "torture: %s took %v, seed %d\n", name, time.Since(start).Round(time.Second), o.seed)
+	fmt.Fprintf(out, "torture: %s: %v; in %v, seed %d\n", name, did, time.Since(start).Round(time.Second), o.seed)
 	return errors.Join(errs...)
 }

@@ -139,14 +139,13 @@ func (m *mutant) apply(root string) ([]byte, error) {
 }
 
 // runMutants proves that each mutant is caught, and that its check passes without it.
-func runMutants(ctx context.Context, only, dir string, out io.Writer) error {
+func runMutants(ctx context.Context, only, dir string, out io.Writer, did *deeds) error {
 	root, err := repository()
 	if err != nil {
 		return err
 	}
 	var errs []error
 	passed := map[string]bool{}
-	caught := 0
 	for i := range mutants {
 		m := &mutants[i]
 		if !strings.Contains(m.name, only) {
@@ -163,10 +162,10 @@ func runMutants(ctx context.Context, only, dir string, out io.Writer) error {
 			errs = append(errs, err)
 			continue
 		}
-		caught++
+		did.mutants++
 		fmt.Fprintf(out, "mutant  %-46s caught by %s in %.1fs\n", m.name, m.check.name, time.Since(start).Seconds())
 	}
-	fmt.Fprintf(out, "mutants %d of %d caught\n", caught, caught+len(errs))
+	fmt.Fprintf(out, "mutants %d of %d caught\n", did.mutants, did.mutants+len(errs))
 	return errors.Join(errs...)
 }
 

@@ -7,16 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver of PostgreSQL
-	_ "modernc.org/sqlite"             // the driver of SQLite
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib" // the driver of PostgreSQL
+	_ "modernc.org/sqlite"           // the driver of SQLite
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/filestore"
@@ -50,10 +49,15 @@ func available(kind string) error {
 }
 
 // newPlace makes an empty place, in dir if it is one of files.
-func newPlace(ctx context.Context, kind, dir string) (p place, err error) {
+func newPlace(ctx context.Context, kind, dir string) (place, error) {
 	if err := available(kind); err != nil {
 		return place{}, err
 	}
+	return newPlaceAt(ctx, kind, dir, os.Getenv(serverEnv[kind]))
+}
+
+// newPlaceAt makes it on the server of that address, if it is not one of files.
+func newPlaceAt(ctx context.Context, kind, dir, server string) (p place, err error) {
 	p = place{Kind: kind, remove: func() error { return nil }}
 	name := "torture_" + strings.ToLower(rand.Text()[:12])
 	switch kind {
@@ -65,14 +69,14 @@ func newPlace(ctx context.Context, kind, dir string) (p place, err error) {
 	case "sqlite":
 		p.DSN = "file:" + filepath.Join(dir, name+".db") + "?_pragma=busy_timeout(100)"
 	case "postgres":
-		p.DSN, p.Schema = os.Getenv(serverEnv[kind]), name
+		p.DSN, p.Schema = server, name
 		err = p.make(ctx, p.DSN, `CREATE SCHEMA "`+name+`"`, `DROP SCHEMA "`+name+`" CASCADE`)
 		if err == nil {
 			err = p.option("application_name", name) // for hangUp
 		}
 	case "mariadb":
 		var cfg *mysql.Config
-		if cfg, err = mysql.ParseDSN(os.Getenv(serverEnv[kind])); err == nil {
+		if cfg, err = mysql.ParseDSN(server); err == nil {
 			admin := cfg.FormatDSN()
 			cfg.DBName = name
 			p.DSN = cfg.FormatDSN()
@@ -140,7 +144,8 @@ func (p *place) migrate(ctx context.Context) error {
 type opened struct {
 	session.Store
 
-	db *sql.DB // nil for those without
+	db      *sql.DB   // nil for those without
+	refused *refusals // what the server said no to; PostgreSQL only
 }
 
 // maxConns is how many connections one process makes to a database.
@@ -157,7 +162,7 @@ func (p *place) open(ctx context.Context) (opened, error) {
 	if p.Kind == "mariadb" {
 		_ = mysql.SetLogger(&mysql.NopLogger{}) // it tells of every connection that breaks
 	}
-	db, err := sql.Open(p.driver(), p.DSN)
+	db, refused, err := p.connect()
 	if err != nil {
 		return opened{}, err
 	}
@@ -170,7 +175,21 @@ func (p *place) open(ctx context.Context) (opened, error) {
 	if err != nil {
 		return opened{}, errors.Join(err, db.Close())
 	}
-	return opened{Store: s, db: db}, nil
+	return opened{s, db, refused}, nil
+}
+
+func (p *place) connect() (*sql.DB, *refusals, error) {
+	if p.Kind != "postgres" {
+		db, err := sql.Open(p.driver(), p.DSN)
+		return db, nil, err
+	}
+	cfg, err := pgx.ParseConfig(p.DSN)
+	if err != nil {
+		return nil, nil, err
+	}
+	seen := &refusals{}
+	cfg.Tracer = seen
+	return stdlib.OpenDB(*cfg), seen, nil
 }
 
 func (o opened) close() error {
@@ -182,94 +201,6 @@ func (o opened) close() error {
 		errs = append(errs, o.db.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// address is where the server of a place listens.
-func (p *place) address() (string, error) {
-	if p.Kind == "mariadb" {
-		cfg, err := mysql.ParseDSN(p.DSN)
-		if err != nil {
-			return "", err
-		}
-		return cfg.Addr, nil
-	}
-	u, err := url.Parse(p.DSN)
-	if err != nil {
-		return "", err
-	}
-	if u.Port() == "" {
-		return net.JoinHostPort(u.Hostname(), "5432"), nil
-	}
-	return u.Host, nil
-}
-
-// via is the same place behind another address.
-func (p place) via(address string) (place, error) {
-	if p.Kind == "mariadb" {
-		cfg, err := mysql.ParseDSN(p.DSN)
-		if err != nil {
-			return p, err
-		}
-		cfg.Net, cfg.Addr = "tcp", address
-		p.DSN = cfg.FormatDSN()
-		return p, nil
-	}
-	u, err := url.Parse(p.DSN)
-	if err != nil {
-		return p, err
-	}
-	u.Host = address
-	p.DSN = u.String()
-	return p, nil
-}
-
-// option sets a variable of the server for each connection.
-func (p *place) option(name, value string) error {
-	if p.Kind == "mariadb" {
-		cfg, err := mysql.ParseDSN(p.DSN)
-		if err != nil {
-			return err
-		}
-		cfg.Params = map[string]string{name: "'" + value + "'"}
-		p.DSN = cfg.FormatDSN()
-		return nil
-	}
-	u, err := url.Parse(p.DSN)
-	if err != nil {
-		return err
-	}
-	q := u.Query()
-	q.Set(name, value)
-	u.RawQuery = q.Encode()
-	p.DSN = u.String()
-	return nil
-}
-
-// hangUp lets the server end the connections to this place, and to no other one.
-func (p *place) hangUp(ctx context.Context) error {
-	db, err := sql.Open(p.driver(), p.DSN)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	if p.Kind == "postgres" {
-		_, err := db.ExecContext(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()", p.Schema)
-		return err
-	}
-	rows, err := db.QueryContext(ctx, "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()")
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		// On another connection, and it may have ended meanwhile.
-		_, _ = db.ExecContext(ctx, fmt.Sprintf("KILL %d", id))
-	}
-	return rows.Err()
 }
 
 // wait lets some time pass, which here is part of the experiment and never a way to

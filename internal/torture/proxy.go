@@ -33,10 +33,11 @@ const (
 	lost     weather = "lost answers"      // some answers do not come, and the connection ends
 	hole     weather = "black hole"        // nothing arrives any more, in either direction
 	halfOpen weather = "half-open"         // the server has gone, and nobody says so
+	reset    weather = "reset"             // some connections fall silent in both directions, and are reset later
 	refused  weather = "refused"           // the server is down
 )
 
-var storms = []weather{slow, cut, lost, hole, halfOpen, refused}
+var storms = []weather{slow, cut, lost, hole, halfOpen, reset, refused}
 
 func newProxy(server string) (*proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -150,6 +151,11 @@ func (p *proxy) carry(to, from net.Conn, answers bool) {
 			continue
 		case w == slow && answers:
 			<-time.After(20*time.Millisecond + rand.N(40*time.Millisecond))
+		case w == reset && struck:
+			<-time.After(rand.N(300 * time.Millisecond))
+			cutOff(from)
+			cutOff(to)
+			return
 		case w == lost && struck:
 			from.Close()
 			return
@@ -163,4 +169,13 @@ func (p *proxy) carry(to, from net.Conn, answers bool) {
 			return
 		}
 	}
+}
+
+// cutOff ends a connection by a reset: what the other end sends, or waits for, is an
+// error to it.
+func cutOff(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // fails if it has ended
+	}
+	c.Close()
 }

@@ -102,7 +102,10 @@ func (t *trial) soaked(ctx context.Context, p place, rnd *rand.Rand) (l *load, w
 			}
 			s.proxy.set(w)
 		}
-		return s.load, s.witness, change, s.close, nil
+		if l, err = newLoad(s.store.Store, time.Now); err != nil {
+			return nil, nil, nil, nil, errors.Join(err, s.close())
+		}
+		return l, s.witness, change, s.close, nil
 	}
 	store, err := p.open(ctx)
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"bytes"
@@ -101,6 +101,22 @@ func freePort() (string, error) {
 	}
 	defer l.Close()
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+}
+
+// Dir makes a folder for the data and the sockets of servers, each in a folder of its
+// own below it. The name of a Unix socket ends at 107 bytes, so a long TMPDIR (macOS,
+// build systems) is not used; and other users must be able to walk through, because the
+// servers do not run as root.
+func Dir() (string, error) {
+	parent := os.TempDir()
+	if len(parent) > 60 {
+		parent = "/tmp"
+	}
+	dir, err := os.MkdirTemp(parent, "session-servers-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755)
 }
 
 // prepare makes dir and runs the program that fills it with an empty database. If we

@@ -1,0 +1,35 @@
+package server
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+)
+
+// FindRedis returns the program, "" if it is missing.
+func FindRedis() string {
+	found, err := exec.LookPath("redis-server")
+	if err != nil {
+		return ""
+	}
+	return found
+}
+
+// StartRedis starts a server with the defaults of Redis but for the port, the folder,
+// and saving: its data ends with it. Its address is a URL. There is no faster one.
+func StartRedis(ctx context.Context, redis, dir string, _ bool) (*Server, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	launch := func(ctx context.Context, port string) (*daemon, error) {
+		d, err := launch(nil, dir, redis, "--port", port, "--bind", "127.0.0.1", "--dir", dir,
+			"--pidfile", filepath.Join(dir, "pid"), "--save", "", "--appendonly", "no")
+		if err != nil {
+			return nil, err
+		}
+		return d, d.await(ctx, func() bool { return d.log.contains("Ready to accept connections") })
+	}
+	return begin(ctx, "redis://127.0.0.1:%s", syscall.SIGTERM, launch)
+}
