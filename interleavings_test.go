@@ -40,6 +40,7 @@ func TestInterleavings(t *testing.T) {
 			c.Check(t, store, store) // two managers
 		})
 	}
+	t.Logf("%d interleavings", 2*(len(pairs)+len(others)))
 }
 
 // TestInterleavingsOfThree checks what holds in every order of three requests.
@@ -56,6 +57,7 @@ func TestInterleavingsOfThree(t *testing.T) {
 	if want := 120 * 90; n != want {
 		t.Errorf("%d orders were run, want %d", n, want)
 	}
+	t.Logf("%d interleavings", n)
 }
 
 // TestInterleavingsInFiles plays them as two processes on one folder would have them.
@@ -70,9 +72,11 @@ func TestInterleavingsInFiles(t *testing.T) {
 		t.Cleanup(func() { store.Close() })
 		stores = append(stores, store)
 	}
-	for _, c := range append(interleavings.Pairs(true), interleavings.Others()...) {
+	cases := append(interleavings.Pairs(true), interleavings.Others()...)
+	for _, c := range cases {
 		t.Run(c.Name(), func(t *testing.T) { c.Check(t, stores...) })
 	}
+	t.Logf("%d interleavings", len(cases))
 }
 
 // TestInterleavingsCanFail: a table that said something else would be found out.

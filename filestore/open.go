@@ -111,6 +111,9 @@ func makeAll(dir string) error {
 	return nil
 }
 
+// writable is the file in locks by which that is proven.
+const writable = "writable"
+
 // build makes the tree under the folder, and proves that it can be locked and
 // written to.
 func (s *Store) build(root *os.Root) error {
@@ -129,7 +132,7 @@ func (s *Store) build(root *os.Root) error {
 	if err := atomicfile.SyncFolder(root, "."); err != nil {
 		return err
 	}
-	return atomicfile.Write(s.locks, "writable", nil, atomicfile.Volatile)
+	return atomicfile.Write(s.locks, writable, nil, atomicfile.Volatile)
 }
 
 // inFolder calls write, which makes a file in a folder of records or owners, and

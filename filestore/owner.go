@@ -5,9 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io/fs"
 	"iter"
-	"os"
 	"strings"
 
 	"github.com/expanse-go/session"
@@ -19,7 +17,8 @@ import (
 // owner is, and goes after the record, both under the record's lock. So there may
 // be a mark too many after a crash, never one too few; and as the record itself
 // says whose it is, a mark too many is only a look in vain, and is then removed.
-// Records that change without changing hands leave their marks alone.
+// Records that change without changing hands leave their marks alone. Prune takes marks
+// without a record.
 
 // ownerKey is the hash of an owner in 32 hexadecimal digits: any text becomes a
 // safe name of one length.
@@ -31,36 +30,31 @@ func ownerKey(owner string) string {
 // markName is the path of a mark under owners.
 func markName(key string, id session.ID) string { return key[:2] + "/" + key + "." + id.String() }
 
+// markedID reads the base name of a mark. It takes nothing but what markName writes.
+func markedID(base string) (session.ID, bool) {
+	key, rest, ok := strings.Cut(base, ".")
+	id, valid := recordID(rest)
+	return id, ok && valid && len(key) == 32
+}
+
 // mark notes that the record of the ID is about to belong to owner.
 func (s *Store) mark(owner string, id session.ID) error {
 	if owner == "" {
 		return nil
 	}
 	key := ownerKey(owner)
-	err := inFolder(s.owners, key[:2], func() error { return s.makeMark(key, id) })
+	err := inFolder(s.owners, key[:2], func() error { return atomicfile.Create(s.owners, markName(key, id)) })
 	if err == nil && s.full == atomicfile.Durable {
 		err = atomicfile.SyncFolder(s.owners, key[:2])
 	}
 	return err
 }
 
-// makeMark makes the file. One that is there is as good.
-func (s *Store) makeMark(key string, id session.ID) error {
-	f, err := s.owners.OpenFile(markName(key, id), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Chmod(0o600), f.Close())
-}
-
 // unmark removes a mark whose record has gone or changed hands. That may fail:
 // then the next listing of the owner does it.
 func (s *Store) unmark(owner string, id session.ID) {
 	if owner != "" {
-		_ = s.owners.Remove(markName(ownerKey(owner), id))
+		_ = atomicfile.Remove(s.owners, markName(ownerKey(owner), id))
 	}
 }
 

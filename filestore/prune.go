@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -53,8 +54,15 @@ type sweep struct {
 	first   error
 }
 
-// folder sweeps one folder. It returns the context's error alone.
+// folder sweeps one folder of records and the one of owners with its name, and the
+// locks with the first of them. It returns the context's error alone.
 func (w *sweep) folder(ctx context.Context, folder byte) error {
+	if folder == 0 {
+		w.locks()
+	}
+	if err := w.marks(ctx, folder); err != nil {
+		return err
+	}
 	all, err := names(w.store.records, folderName(folder))
 	w.note(err)
 	for _, name := range all {
@@ -96,7 +104,7 @@ func (w *sweep) record(ctx context.Context, id session.ID) {
 func (w *sweep) over(id session.ID) bool {
 	h, err := w.store.head(id)
 	if errors.Is(err, session.ErrCorrupt) {
-		return w.older(path(id), hopeless)
+		return w.older(w.store.records, path(id), hopeless)
 	}
 	if !errors.Is(err, session.ErrNotFound) {
 		w.note(err)
@@ -106,18 +114,65 @@ func (w *sweep) over(id session.ID) bool {
 
 // temp removes the temporary file of a writer that died.
 func (w *sweep) temp(folder byte, name, target string) {
-	if _, ok := recordID(target); !ok {
-		return // not ours
-	}
-	name = folderName(folder) + "/" + name
-	if w.older(name, session.PruneSlack) {
-		w.note(w.store.records.Remove(name))
+	if _, ok := recordID(target); ok { // else it is not ours
+		w.litter(w.store.records, folderName(folder)+"/"+name)
 	}
 }
 
+// locks removes the temporary files of programs that died while they opened the store.
+func (w *sweep) locks() {
+	all, err := names(w.store.locks, ".")
+	w.note(err)
+	for _, name := range all {
+		if target, ok := atomicfile.Target(name); ok && target == writable {
+			w.litter(w.store.locks, name)
+		}
+	}
+}
+
+func (w *sweep) litter(root *os.Root, name string) {
+	if w.older(root, name, session.PruneSlack) {
+		w.note(atomicfile.Remove(root, name))
+	}
+}
+
+// marks removes the marks in a folder of owners that have no record. A look at the name
+// is enough, and the lock is taken for those only that seem to have none: a writer
+// makes the mark first, and then the record.
+func (w *sweep) marks(ctx context.Context, folder byte) error {
+	all, err := names(w.store.owners, folderName(folder))
+	w.note(err)
+	for _, name := range all {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		id, ok := markedID(name)
+		if !ok || w.recorded(id) {
+			continue
+		}
+		w.note(w.store.locked(ctx, id, func() error {
+			if w.recorded(id) {
+				return nil
+			}
+			return atomicfile.Remove(w.store.owners, folderName(folder)+"/"+name)
+		}))
+	}
+	return nil
+}
+
+// recorded is false if there is no record of the ID.
+func (w *sweep) recorded(id session.ID) bool {
+	err := w.store.onShelf(id, func(shelf *os.Root) error {
+		_, err := shelf.Lstat(id.String())
+		return err
+	})
+	w.note(err)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // older reports whether a file was last written longer ago than that.
-func (w *sweep) older(name string, than time.Duration) bool {
-	info, err := w.store.records.Lstat(name)
+func (w *sweep) older(root *os.Root, name string, than time.Duration) bool {
+	info, err := root.Lstat(name)
 	w.note(err)
 	return err == nil && w.now.Sub(info.ModTime()) > than
 }

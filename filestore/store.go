@@ -196,7 +196,7 @@ func (s *Store) write(id session.ID, content []byte, d atomicfile.Durability) er
 // lock.
 func (s *Store) remove(id session.ID, d atomicfile.Durability) error {
 	old, corrupt := s.head(id) // a corrupt one leaves its mark, which then misleads nobody
-	err := s.records.Remove(path(id))
+	err := atomicfile.Remove(s.records, path(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

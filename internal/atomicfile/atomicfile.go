@@ -59,16 +59,20 @@ func Write(root *os.Root, name string, content []byte, d Durability) (err error)
 	if err != nil {
 		return err
 	}
+	took(Created, root, temp)
 	defer func() {
 		if err != nil {
-			_ = root.Remove(temp) // fails, as it should, once the rename has taken place
+			_ = Remove(root, temp) // fails, as it should, once the rename has taken place
 		}
 	}()
-	if err := fill(f, content, d); err != nil {
+	if err := fill(root, temp, f, content, d); err != nil {
 		return err
 	}
 	if err := root.Rename(temp, name); err != nil {
 		return err
+	}
+	if w := watcher.Load(); w != nil {
+		(*w)(Step{Do: Renamed, Root: root, Name: temp, To: name})
 	}
 	if d == Durable {
 		return SyncFolder(root, path.Dir(name))
@@ -77,13 +81,17 @@ func Write(root *os.Root, name string, content []byte, d Durability) (err error)
 }
 
 // fill writes and closes the file. A full disk may show as late as in Close.
-func fill(f *os.File, content []byte, d Durability) error {
+func fill(root *os.Root, name string, f *os.File, content []byte, d Durability) error {
 	err := f.Chmod(fileMode)
 	if err == nil {
 		_, err = f.Write(content)
 	}
+	if w := watcher.Load(); w != nil && err == nil {
+		(*w)(Step{Do: Filled, Root: root, Name: name, Content: content})
+	}
 	if err == nil && d != Volatile {
 		err = f.Sync()
+		took(Synced, root, name)
 	}
 	return errors.Join(err, f.Close())
 }
@@ -95,7 +103,9 @@ func SyncFolder(root *os.Root, name string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	err = f.Sync()
+	took(SyncedFolder, root, name)
+	return errors.Join(err, f.Close())
 }
 
 // MakeFolder makes a folder with mode 0700 whatever the umask. One that is there
@@ -107,7 +117,32 @@ func MakeFolder(root *os.Root, name string) error {
 	case err != nil:
 		return err
 	}
+	took(MadeFolder, root, name)
 	return root.Chmod(name, folderMode)
+}
+
+// Create makes an empty file with mode 0600 whatever the umask. One that is there
+// is as good. The name is on the disk after the next [SyncFolder].
+func Create(root *os.Root, name string) error {
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	took(Created, root, name)
+	return errors.Join(f.Chmod(fileMode), f.Close())
+}
+
+// Remove removes a file. The name is gone from the disk after the next
+// [SyncFolder].
+func Remove(root *os.Root, name string) error {
+	err := root.Remove(name)
+	if err == nil {
+		took(Removed, root, name)
+	}
+	return err
 }
 
 const tempSuffix = ".tmp"

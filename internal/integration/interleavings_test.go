@@ -18,11 +18,13 @@ func TestInterleavings(t *testing.T) {
 		if p.conns != 1 {
 			other = open(t, p.connect(t), d.dialect, cfg)
 		}
-		for _, c := range append(interleavings.Pairs(true), interleavings.Others()...) {
+		cases := append(interleavings.Pairs(true), interleavings.Others()...)
+		for _, c := range cases {
 			t.Run(c.Name(), func(t *testing.T) {
 				c.Check(t, one)
 				c.Check(t, one, other)
 			})
 		}
+		t.Logf("%d interleavings", 2*len(cases))
 	})
 }

@@ -178,6 +178,7 @@ func padding(n int) string { return strings.Repeat(string(rune('a'+n%26)), n*37%
 func creator(ctx context.Context, m *session.Manager) error {
 	for n := 0; ; n++ {
 		token, err := write(ctx, m, "", func(s *session.Session) {
+			s.Login("somebody") // so that a file store has marks of owners
 			s.Set("a", 1)
 			s.Set("pad", padding(50))
 			s.Set("b", 1)
@@ -308,21 +309,7 @@ func (c *crashTest) litter(ctx context.Context) (string, error) {
 	default:
 		return "", nil
 	}
-	old := time.Now().Add(-2 * session.PruneSlack)
-	count := func() (n int, err error) {
-		err = filepath.WalkDir(c.Place.DSN, func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			if _, temp := atomicfile.Target(d.Name()); temp {
-				n++
-				return os.Chtimes(path, old, old)
-			}
-			return nil
-		})
-		return n, err
-	}
-	before, err := count()
+	before, err := c.left()
 	if err != nil {
 		return "", err
 	}
@@ -333,10 +320,32 @@ func (c *crashTest) litter(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if after, err := count(); err != nil || after > 0 {
-		return "", errors.Join(err, fmt.Errorf("%d of %d temporary files are left after Prune", after, before))
+	if after, err := c.left(); err != nil || len(after) > 0 {
+		return "", errors.Join(err, fmt.Errorf("%d of %d files that belong to nobody are left after Prune: %v", len(after), len(before), after))
 	}
-	return fmt.Sprintf(", %d temporary files pruned", before), nil
+	return fmt.Sprintf(", %d temporary files and marks without a record pruned", len(before)), nil
+}
+
+// left lists the files in the folder that belong to nobody, as old ones.
+func (c *crashTest) left() (names []string, err error) {
+	old := time.Now().Add(-2 * session.PruneSlack)
+	root := c.Place.DSN
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		_, temp := atomicfile.Target(d.Name())
+		orphan := false
+		if owner, id, ok := strings.Cut(d.Name(), "."); !temp && ok && len(owner) == 32 {
+			_, err := os.Stat(filepath.Join(root, "records", id[:2], id))
+			orphan = errors.Is(err, fs.ErrNotExist)
+		}
+		if temp || orphan {
+			names = append(names, path)
+		}
+		return os.Chtimes(path, old, old)
+	})
+	return names, err
 }
 
 // sound lets SQLite look for damage.

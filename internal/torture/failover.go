@@ -74,6 +74,9 @@ func (two pair) dsn(options string) (string, error) {
 // without a restart; and who was connected to the replica all the time, and was refused
 // every write, may write.
 func (t *trial) failover(ctx context.Context) (told string, err error) {
+	if missing := t.cannotStart(); missing != nil {
+		return skipped(missing)
+	}
 	dir, err := server.Dir()
 	if err != nil {
 		return "", err

@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f.DurationVar(&o.duration, "d", time.Minute, "how long the soak lasts")
 	f.StringVar(&o.only, "only", "", "the mutants whose names contain this")
 	f.Usage = func() {
-		fmt.Fprintln(f.Output(), "usage: go run ./internal/torture all|model|mutants|crash|faults|soak [flags]")
+		fmt.Fprintln(f.Output(), "usage: go run ./internal/torture all|model|mutants|interleavings|crash|faults|soak [flags]")
 		f.PrintDefaults()
 	}
 	if len(args) == 0 {
@@ -75,12 +75,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 // others from saying what they find.
 func (o *options) command(ctx context.Context, name, dir string, out io.Writer) error {
 	experiments := map[string]func(*trial, context.Context) error{
-		"model": (*trial).model, "crash": (*trial).crash, "faults": (*trial).faults,
+		"model": (*trial).model, "interleavings": (*trial).interleavings, "crash": (*trial).crash, "faults": (*trial).faults,
 		"soak": func(t *trial, ctx context.Context) error { return t.soak(ctx, o.duration) },
 	}
 	names := []string{name}
 	if name == "all" {
-		names = []string{"mutants", "model", "crash", "faults"}
+		names = []string{"mutants", "model", "interleavings", "crash", "faults"}
 	}
 	start, did := time.Now(), &deeds{}
 	var errs []error

@@ -38,6 +38,8 @@ func testOf(pkg, test string) check {
 	return check{test + " of " + pkg, pkg, []string{"-test.run", "^" + test + "$", "-test.timeout", "2m"}}
 }
 
+var powerLoss = testOf("./filestore", "TestPowerLoss")
+
 var mutants = []mutant{
 	{
 		"the memory store compares no versions", "memstore/shard.go",
@@ -122,6 +124,30 @@ var mutants = []mutant{
 	{
 		"two requests take the same", "patch.go",
 		"return errTaken", "return nil", modelOn("memory"),
+	},
+	{
+		"a file is renamed before it is synced", "internal/atomicfile/atomicfile.go",
+		"if err == nil && d != Volatile {", "if false {", powerLoss,
+	},
+	{
+		"a folder is not synced after a rename", "internal/atomicfile/atomicfile.go",
+		"if d == Durable {", "if false {", powerLoss,
+	},
+	{
+		"a folder is not synced after a deletion", "filestore/store.go",
+		"if err == nil && d == atomicfile.Durable {", "if false {", powerLoss,
+	},
+	{
+		"a new folder is not synced into its parent", "filestore/open.go",
+		"return atomicfile.SyncFolder(root, \".\")", "return nil", powerLoss,
+	},
+	{
+		"an owner's mark is not synced before the record", "filestore/owner.go",
+		"if err == nil && s.full == atomicfile.Durable {", "if false {", powerLoss,
+	},
+	{
+		"Prune leaves the marks of lost records", "filestore/prune.go",
+		"if err := w.marks(ctx, folder); err != nil {", "if err := ctx.Err(); err != nil {", powerLoss,
 	},
 }
 
