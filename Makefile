@@ -36,7 +36,7 @@ bench: ## measure beside the peers, on real servers; rewrites benchmarks/
 		-parts matrix,anomalies,races,latency,payload,curves,scale -write
 
 .PHONY: torture
-torture: ## mutants, model check, kills and faults on every store, within 20 minutes
+torture: ## mutants, histories, interleavings, kills and faults on every store, within 20 minutes
 	$(TOOLS) servers --fast --need postgres,mariadb -- go run ./internal/torture all
 
 .PHONY: soak

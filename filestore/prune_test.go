@@ -105,6 +105,34 @@ func TestPruneLitter(t *testing.T) {
 	}
 }
 
+// TestPruneLitterOfOpenAndOwners takes what a program leaves that dies while it opens
+// the store, and the marks of a writer that died beside its record.
+func TestPruneLitterOfOpenAndOwners(t *testing.T) {
+	s, dir := open(t)
+	r := numbered(1, "ada")
+	create(t, s, r)
+	old := filepath.Join(dir, "locks", writable+".0123456789abcdef.tmp")
+	young := filepath.Join(dir, "locks", writable+".fedcba9876543210.tmp")
+	lost := filepath.Join(dir, "owners", markName(ownerKey("ada"), numbered(2, "").ID))
+	kept := filepath.Join(dir, "owners", markName(ownerKey("ada"), r.ID))
+	notes := filepath.Join(dir, "owners", ownerKey("ada")[:2], "notes."+r.ID.String())
+	for _, name := range []string{old, young, lost, notes} {
+		write(t, name, "")
+	}
+	age(t, old, session.PruneSlack+time.Minute)
+	if n, err := s.Prune(t.Context(), time.Unix(0, 0), 10); n != 0 || err != nil {
+		t.Errorf("Prune = %d, %v; litter does not count", n, err)
+	}
+	for name, want := range map[string]bool{
+		old: false, lost: false,
+		young: true, kept: true, notes: true, filepath.Join(dir, "locks", writable): true,
+	} {
+		if got := exists(t, name); got != want {
+			t.Errorf("%s is there: %t, want %t", name, got, want)
+		}
+	}
+}
+
 func TestPruneTakesHopelessFiles(t *testing.T) {
 	s, dir := open(t)
 	name := place(dir, sample().ID)

@@ -38,6 +38,11 @@ func TestDSN(t *testing.T) {
 			want:     `connect_timeout='5' dbname='app' host='/run/postgresql' port='5433' sslmode='disable'`,
 		},
 		{
+			name:     "postgres with replicas",
+			database: "driver = \"postgres\"\ndatabase = \"app\"\nhost = \"db1,db2\"\n[connections.main.options]\ntarget_session_attrs = \"read-write\"",
+			want:     `connect_timeout='5' dbname='app' host='db1,db2' port='5432' target_session_attrs='read-write'`,
+		},
+		{
 			name:     "mysql",
 			database: "driver = \"mysql\"\ndatabase = \"a/b\"\nuser = \"app\"\npassword = \"p:@/w\"\nhost = \"::1\"",
 			environ:  []string{"DB_CONNECTIONS__MAIN__OPTIONS__READTIMEOUT=3s", "DB_CONNECTIONS__MAIN__OPTIONS__TLS=skip-verify"},

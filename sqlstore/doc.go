@@ -50,6 +50,24 @@
 // synchronous=NORMAL may lose the last commits when the power fails, but not when
 // the program crashes; that is a fair choice for sessions.
 //
+// # Failover
+//
+// After a failover of PostgreSQL the store goes on by itself, once new connections
+// reach the new primary: name all servers, and ask for the one that takes writes.
+//
+//	host=db1,db2 dbname=app target_session_attrs=read-write connect_timeout=5
+//
+// With go-sql-driver/mysql, rejectReadOnly=true ends connections to a server that has
+// become a replica. Until a writable server is reached, writes fail as they do when there
+// is none, by a [session.StoreError]. The old primary must be down for good (fenced)
+// before a replica is promoted.
+//
+// What is promoted counts: an asynchronous replica lacks the last commits, so that
+// sessions may be gone or as they were before; and those whose logout or revocation is
+// among what is lost are alive again. A synchronous one (synchronous_standby_names, with
+// synchronous_commit at on or remote_apply) has everything that was acknowledged. The
+// same holds for a backup that is restored.
+//
 // # Many writers at once
 //
 // On SQLite and PostgreSQL, writers of different sessions that wait at the same time

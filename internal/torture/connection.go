@@ -139,7 +139,8 @@ func (p *place) connections(ctx context.Context) (n int, err error) {
 		return 0, err
 	}
 	defer db.Close()
-	return n, db.QueryRowContext(ctx, query, args...).Scan(&n)
+	err = db.QueryRowContext(ctx, query, args...).Scan(&n)
+	return n, err
 }
 
 // openFiles asks the kernel. One that cannot be asked has none.

@@ -49,7 +49,8 @@ func StartMariaDB(ctx context.Context, mariadbd, dir string, fast bool) (*Server
 			return nil, err
 		}
 		// The line comes after the port is bound and the init file is done.
-		return d, d.await(ctx, func() bool { return d.log.contains("ready for connections") })
+		err = d.await(ctx, func() bool { return d.log.contains("ready for connections") })
+		return d, err
 	}
 	return begin(ctx, "root@tcp(127.0.0.1:%s)/session", syscall.SIGTERM, launch)
 }

@@ -79,7 +79,8 @@ func beginPostgres(ctx context.Context, bin, dir string, as *syscall.Credential,
 		if err != nil {
 			return nil, err
 		}
-		return d, d.await(ctx, func() bool { return postmasterReady(data, d.cmd.Process.Pid) })
+		err = d.await(ctx, func() bool { return postmasterReady(data, d.cmd.Process.Pid) })
+		return d, err
 	}
 	return begin(ctx, "postgres://postgres@127.0.0.1:%s/postgres?sslmode=disable", syscall.SIGINT, launch) // SIGINT: do not wait for clients
 }

@@ -29,7 +29,8 @@ func StartRedis(ctx context.Context, redis, dir string, _ bool) (*Server, error)
 		if err != nil {
 			return nil, err
 		}
-		return d, d.await(ctx, func() bool { return d.log.contains("Ready to accept connections") })
+		err = d.await(ctx, func() bool { return d.log.contains("Ready to accept connections") })
+		return d, err
 	}
 	return begin(ctx, "redis://127.0.0.1:%s", syscall.SIGTERM, launch)
 }
