@@ -90,8 +90,9 @@ func fill(root *os.Root, name string, f *os.File, content []byte, d Durability) 
 		(*w)(Step{Do: Filled, Root: root, Name: name, Content: content})
 	}
 	if err == nil && d != Volatile {
-		err = f.Sync()
-		took(Synced, root, name)
+		if err = f.Sync(); err == nil {
+			took(Synced, root, name)
+		}
 	}
 	return errors.Join(err, f.Close())
 }
@@ -103,8 +104,9 @@ func SyncFolder(root *os.Root, name string) error {
 	if err != nil {
 		return err
 	}
-	err = f.Sync()
-	took(SyncedFolder, root, name)
+	if err = f.Sync(); err == nil {
+		took(SyncedFolder, root, name)
+	}
 	return errors.Join(err, f.Close())
 }
 
