@@ -84,6 +84,7 @@ type patch struct {
 	rotated  bool
 	replayed bool // applied on top of changes of others
 	out      bool // not to be tried again
+	early    bool // err was met on top of changes of others that are not stored yet
 
 	crowded bool          // others commit the same session
 	took    time.Duration // of the Update, if it is crowded

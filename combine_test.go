@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,13 +38,24 @@ func (g *rig) outcome(b *browser, h handler) (o outcome) {
 // crowd runs requests of one session at once: the first one's Update is stopped in
 // the store until all others wait for it. It is called in a bubble.
 func (g *rig) crowd(b *browser, first handler, others ...handler) []outcome {
+	return g.crowdOn(func(string) error { return nil }, b, first, others...)
+}
+
+// crowdOn does that on a store of which, once the first one has been stored, the others
+// find out what it does.
+func (g *rig) crowdOn(store func(op string) error, b *browser, first handler, others ...handler) []outcome {
 	gate := newGate()
 	var once sync.Once
+	var after atomic.Bool
 	g.spy.hook(func(op string, _ session.ID) error {
+		passed := after.Load()
 		if op == "update" {
-			once.Do(gate.pass)
+			once.Do(func() { gate.pass(); after.Store(true) })
 		}
-		return nil
+		if !passed {
+			return nil
+		}
+		return store(op)
 	}, nil)
 	token := g.token(b)
 	outcomes := make([]outcome, 1+len(others))
@@ -257,6 +269,22 @@ func TestFailedPatchIsNotTakenForStored(t *testing.T) {
 
 // TestBarrier: requests in line before a login are stored, those behind it came with
 // a token that is dead.
+// TestNobodyTakesInVain lets a commit fail in the store, on top of which another one has
+// found nothing to take: it was not taken, and the store has failed for both.
+func TestNobodyTakesInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		b := g.signedUp(t, "")
+		down := func(string) error { return errors.New("down") }
+		issue := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("ticket", "one") }
+		other := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("ticket", "another") }
+		take := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { session.Take(s, "ticket", "") }
+		g.visit(b, issue)
+		equal(t, "answers", codes(g.crowdOn(down, b, add, other, take)), "200 503 503")
+		equal(t, "answers", codes(g.crowd(b, add, other, take)), "200 200 409")
+	})
+}
+
 func TestBarrier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t)

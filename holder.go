@@ -107,6 +107,7 @@ func (h *holder) fold(ctx context.Context, now time.Time) (rec Record, d draft, 
 		if q.err = h.step(ctx, q, &next); q.err == nil {
 			q.err = h.checkSize(&next, d.doc)
 		}
+		q.early = q.err != nil && some && !q.out
 		if q.err != nil {
 			continue
 		}
@@ -214,13 +215,15 @@ func (h *holder) succeed(at *stored) {
 	h.at = at
 }
 
-// failAll gives one outcome to all that have none of their own.
+// failAll gives one outcome to all that have none of their own. An error that a patch
+// met on top of changes that are then not stored is none: nobody has taken what was
+// taken there.
 func (h *holder) failAll(err error) {
 	if h.err == nil {
 		h.err = err
 	}
 	for _, q := range h.batch {
-		if q.err == nil {
+		if q.err == nil || q.early {
 			q.err = err
 		}
 	}

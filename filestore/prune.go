@@ -19,8 +19,9 @@ const hopeless = 400 * 24 * time.Hour
 // Prune removes expired records. It goes on in the folder where the call before
 // ended at its limit, and ends after one round at the latest. It reads the head of
 // each record (a few microseconds) without a lock, and takes the lock of a record
-// only to remove it. A round also removes temporary files that were left by
-// writers that died more than [session.PruneSlack] ago, which do not count.
+// only to remove it. A round also removes what writers left that died, which does not
+// count: temporary files, once they are older than [session.PruneSlack], and the marks
+// of owners without a record, for which it looks for the record of each mark.
 //
 // A file that cannot be read or removed does not keep Prune from the others; the
 // first such error is returned at the end.
