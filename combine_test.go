@@ -267,8 +267,6 @@ func TestFailedPatchIsNotTakenForStored(t *testing.T) {
 	})
 }
 
-// TestBarrier: requests in line before a login are stored, those behind it came with
-// a token that is dead.
 // TestNobodyTakesInVain lets a commit fail in the store, on top of which another one has
 // found nothing to take: it was not taken, and the store has failed for both.
 func TestNobodyTakesInVain(t *testing.T) {
@@ -285,6 +283,8 @@ func TestNobodyTakesInVain(t *testing.T) {
 	})
 }
 
+// TestBarrier: requests in line before a login are stored, those behind it came with
+// a token that is dead.
 func TestBarrier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t)
