@@ -126,6 +126,10 @@ var mutants = []mutant{
 		"return errTaken", "return nil", modelOn("memory"),
 	},
 	{
+		"what was found on an unstored commit counts", "holder.go",
+		"if q.err == nil || q.early {", "if q.err == nil {", testOf(".", "TestNobodyTakesInVain"),
+	},
+	{
 		"a file is renamed before it is synced", "internal/atomicfile/atomicfile.go",
 		"if err == nil && d != Volatile {", "if false {", powerLoss,
 	},
