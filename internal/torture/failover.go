@@ -20,7 +20,10 @@ import (
 
 // A pair is a PostgreSQL server and its synchronous replica: what the one has
 // acknowledged, the other one has.
-type pair struct{ primary, standby *server.Server }
+type pair struct {
+	primary, standby *server.Server
+	killed           bool // the primary, for good
+}
 
 func startPair(ctx context.Context, t *trial, dir string) (two pair, err error) {
 	if two.primary, err = t.startServer(ctx, filepath.Join(dir, "primary")); err != nil {
@@ -44,12 +47,20 @@ func startPair(ctx context.Context, t *trial, dir string) (two pair, err error) 
 	return two, err
 }
 
-func (two pair) stop() {
-	for _, s := range []*server.Server{two.primary, two.standby} {
-		if s != nil {
-			s.Stop()
-		}
+// stop ends both. A primary that was killed is started once more, when nobody can take it
+// for one: that gives back the shared memory which it could not.
+func (two pair) stop(ctx context.Context) (err error) {
+	if two.standby != nil {
+		two.standby.Stop()
 	}
+	if two.primary == nil {
+		return nil
+	}
+	if two.killed {
+		err = two.primary.Start(context.WithoutCancel(ctx))
+	}
+	two.primary.Stop()
+	return err
 }
 
 // dsn leads to whichever of the two takes writes, as applications are advised to.
@@ -83,7 +94,7 @@ func (t *trial) failover(ctx context.Context) (told string, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	two, err := startPair(ctx, t, dir)
-	defer two.stop()
+	defer func() { err = errors.Join(err, two.stop(ctx)) }()
 	if err != nil {
 		return "", err
 	}
@@ -104,6 +115,7 @@ func (t *trial) failover(ctx context.Context) (told string, err error) {
 		defer func() { err = errors.Join(err, reader.close()) }()
 		start := time.Now()
 		two.primary.End(syscall.SIGKILL) // for good: it must not come back beside the new one
+		two.killed = true
 		wait(ctx, t.each/6)
 		if err := reader.promote(ctx); err != nil {
 			return err
