@@ -217,16 +217,15 @@ func (s *Store) loadMany(ctx context.Context, ids []session.ID) (map[session.ID]
 	defer found.Close()
 	recs := make(map[session.ID]session.Record, len(ids))
 	for found.Next() {
-		var id []byte
-		var r session.Record
-		if err := scanRecord(found.Scan, &r, &id); err != nil {
+		var r row
+		if err := found.Scan(r.destWithID()...); err != nil {
 			return nil, err
 		}
-		if len(id) != len(r.ID) {
+		if len(r.id) != len(session.ID{}) {
 			continue // not one of ours, and not asked for
 		}
-		r.ID = session.ID(id)
-		recs[r.ID] = r
+		id := session.ID(r.id)
+		recs[id] = r.record(id)
 	}
 	return recs, found.Err()
 }

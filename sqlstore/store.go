@@ -105,25 +105,45 @@ func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error)
 }
 
 func (s *Store) loadOne(ctx context.Context, id session.ID) (session.Record, error) {
-	r := session.Record{ID: id}
-	err := s.retry(ctx, func() error {
-		stmt, err := s.prepared(ctx, s.text.load)
-		if err != nil {
+	r, err := s.loadOnce(ctx, id)
+	if err != nil && s.names.dialect.transient(err) {
+		err = s.retry(ctx, func() (err error) {
+			r, err = s.loadOnce(ctx, id)
 			return err
-		}
-		if s.names.dialect.inProcess {
-			c := &calm{Context: ctx, id: id[:]}
-			return scanRecord(stmt.QueryRowContext(c, c.arg()).Scan, &r)
-		}
-		return scanRecord(stmt.QueryRowContext(ctx, id[:]).Scan, &r)
-	})
+		})
+	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return session.Record{}, session.ErrNotFound
+		err = session.ErrNotFound
+	}
+	return r, err
+}
+
+func (s *Store) loadOnce(ctx context.Context, id session.ID) (session.Record, error) {
+	stmt, err := s.prepared(ctx, s.text.load)
+	if err != nil {
+		return session.Record{}, err
+	}
+	// One allocation holds what the statement takes and what it gives.
+	var call struct {
+		calm calm
+		row  row
+		dest [8]any
+	}
+	c := &call
+	c.dest = c.row.dest()
+	if s.names.dialect.inProcess {
+		if err := ctx.Err(); err != nil {
+			return session.Record{}, err
+		}
+		c.calm.Context, c.calm.id = ctx, id
+		err = stmt.QueryRowContext(&c.calm, calmID{&c.calm}).Scan(c.dest[:]...)
+	} else {
+		err = stmt.QueryRowContext(ctx, id[:]).Scan(c.dest[:]...)
 	}
 	if err != nil {
 		return session.Record{}, err
 	}
-	return r, nil
+	return c.row.record(id), nil
 }
 
 // Create implements [session.Store] by one INSERT.
