@@ -36,7 +36,10 @@
 // and PostgreSQL must support prepared statements (PgBouncer does since 1.21).
 //
 // An update names the version that it replaces. If it finds no row, a second
-// statement tells [session.ErrConflict] from [session.ErrNotFound].
+// statement tells [session.ErrConflict] from [session.ErrNotFound]. On SQLite, where
+// there are no round trips but each index costs a page, the first form of an update
+// writes no index, and one that changes the owner or shortens the session takes a
+// second statement.
 //
 // # Isolation and durability
 //

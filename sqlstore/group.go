@@ -283,8 +283,10 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 	committing := false
 	err := s.retry(ctx, func() error {
 		committing = false
-		if _, err := s.prepared(ctx, s.text.exists); err != nil {
-			return err
+		for _, text := range []string{s.text.exists, s.text.update, s.text.postpone} {
+			if _, err := s.prepared(ctx, text); err != nil {
+				return err
+			}
 		}
 		for _, w := range batch {
 			text, _ := s.statement(w)

@@ -90,6 +90,6 @@ func instant(n int64) time.Time {
 	return time.Unix(0, n).UTC()
 }
 
-// hour is what the generated column expires_hour holds for an expiry of n; both
-// round towards zero.
+// hour is what the column expires_hour holds for an expiry of n, where the database
+// computes it and where it is postponed; all round towards zero.
 func hour(n int64) int64 { return n / int64(time.Hour) }

@@ -152,7 +152,8 @@ func (s *Store) Create(ctx context.Context, r session.Record) error {
 }
 
 // Update implements [session.Store] by one UPDATE that names ID and version. Only if
-// it finds no row, a SELECT tells a conflict from absence.
+// it finds no row, a SELECT tells a conflict from absence; on SQLite, a second UPDATE
+// comes before that, which also changes owner and hour of expiry.
 func (s *Store) Update(ctx context.Context, r session.Record) error {
 	return s.write(ctx, &write{op: opUpdate, rec: r})
 }
