@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"runtime"
 	"slices"
@@ -299,13 +300,13 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 			return err
 		}
 		defer tx.Rollback() // does nothing after Commit
-		within, calmed := ctx, context.WithoutCancel(ctx)
+		in := &transaction{tx: tx, stmts: make(map[string]*sql.Stmt)}
+		calmed := context.WithoutCancel(ctx) // as a calm one
 		for _, w := range batch {
-			w.result = s.exec(within, tx, w)
+			w.result = s.exec(calmed, in, w)
 			if !answered(w.result) {
 				return w.result
 			}
-			within = calmed // the lock is ours: the others wait for nothing
 		}
 		committing = true
 		return tx.Commit()

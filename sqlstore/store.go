@@ -135,8 +135,8 @@ func (s *Store) loadOnce(ctx context.Context, id session.ID) (session.Record, er
 		if err := ctx.Err(); err != nil {
 			return session.Record{}, err
 		}
-		c.calm.Context, c.calm.id = ctx, id
-		err = stmt.QueryRowContext(&c.calm, calmID{&c.calm}).Scan(c.dest[:]...)
+		c.calm.Context = ctx
+		err = stmt.QueryRowContext(&c.calm, calmArg{&c.calm, id[:]}).Scan(c.dest[:]...)
 	} else {
 		err = stmt.QueryRowContext(ctx, id[:]).Scan(c.dest[:]...)
 	}

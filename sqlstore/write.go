@@ -83,22 +83,22 @@ func (s *Store) statement(w *write) (string, []any) {
 	}
 }
 
-// exec runs a write by its statement, in tx unless that is nil. In a transaction,
+// exec runs a write by its statement, in the transaction unless that is nil. In a transaction,
 // all statements that it can need must have been prepared before.
-func (s *Store) exec(ctx context.Context, tx *sql.Tx, w *write) error {
+func (s *Store) exec(ctx context.Context, in *transaction, w *write) error {
 	if w.op == opPrune && s.text.postpone != "" {
 		// First, so that a second try counts anew what it deletes.
-		n, err := s.execText(ctx, tx, s.text.postpone, s.pruneArgs(w))
+		n, err := s.execText(ctx, in, s.text.postpone, s.pruneArgs(w))
 		if err != nil {
 			return err
 		}
 		w.postponed = n
 	}
 	text, args := s.statement(w)
-	n, err := s.execText(ctx, tx, text, args)
+	n, err := s.execText(ctx, in, text, args)
 	if err == nil && n == 0 && w.op == opUpdate && s.text.inPlace != "" {
 		r := &w.rec
-		n, err = s.execText(ctx, tx, s.text.update, recordArgs(r, hour(nanos(r.ExpiresAt)), r.ID[:], int64(r.Version)))
+		n, err = s.execText(ctx, in, s.text.update, recordArgs(r, hour(nanos(r.ExpiresAt)), r.ID[:], int64(r.Version)))
 	}
 	if err != nil {
 		if duplicate := s.names.dialect.duplicate; w.op == opCreate && duplicate != nil && duplicate(err) {
@@ -110,7 +110,7 @@ func (s *Store) exec(ctx context.Context, tx *sql.Tx, w *write) error {
 	case w.op == opCreate && n == 0:
 		return session.ErrConflict
 	case w.op == opUpdate && n == 0:
-		return s.whyNot(ctx, tx, w.rec.ID)
+		return s.whyNot(ctx, in, w.rec.ID)
 	case w.op == opPrune:
 		w.pruned = n
 	}
@@ -118,10 +118,17 @@ func (s *Store) exec(ctx context.Context, tx *sql.Tx, w *write) error {
 }
 
 // execText returns how many rows the statement changed.
-func (s *Store) execText(ctx context.Context, tx *sql.Tx, text string, args []any) (int, error) {
-	stmt, err := s.preparedIn(ctx, tx, text)
+func (s *Store) execText(ctx context.Context, in *transaction, text string, args []any) (int, error) {
+	stmt, err := s.preparedIn(ctx, in, text)
 	if err != nil {
 		return 0, err
+	}
+	if s.names.dialect.inProcess && in == nil {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		c := &calm{Context: ctx}
+		ctx, args[0] = c, calmArg{c, args[0]}
 	}
 	result, err := stmt.ExecContext(ctx, args...)
 	if err != nil {
@@ -133,8 +140,8 @@ func (s *Store) execText(ctx context.Context, tx *sql.Tx, text string, args []an
 
 // whyNot tells why an update found no row. It must not run in a transaction of MySQL,
 // whose REPEATABLE READ would answer from before.
-func (s *Store) whyNot(ctx context.Context, tx *sql.Tx, id session.ID) error {
-	stmt, err := s.preparedIn(ctx, tx, s.text.exists)
+func (s *Store) whyNot(ctx context.Context, in *transaction, id session.ID) error {
+	stmt, err := s.preparedIn(ctx, in, s.text.exists)
 	if err != nil {
 		return err
 	}
@@ -149,10 +156,23 @@ func (s *Store) whyNot(ctx context.Context, tx *sql.Tx, id session.ID) error {
 	return session.ErrConflict
 }
 
-func (s *Store) preparedIn(ctx context.Context, tx *sql.Tx, text string) (*sql.Stmt, error) {
+// A transaction has its own copy of each statement, made at the first use.
+type transaction struct {
+	tx    *sql.Tx
+	stmts map[string]*sql.Stmt // by text
+}
+
+func (s *Store) preparedIn(ctx context.Context, in *transaction, text string) (*sql.Stmt, error) {
+	if in == nil {
+		return s.prepared(ctx, text)
+	}
+	if stmt := in.stmts[text]; stmt != nil {
+		return stmt, nil
+	}
 	stmt, err := s.prepared(ctx, text)
-	if err == nil && tx != nil {
-		stmt = tx.StmtContext(ctx, stmt)
+	if err == nil {
+		stmt = in.tx.StmtContext(ctx, stmt)
+		in.stmts[text] = stmt
 	}
 	return stmt, err
 }
