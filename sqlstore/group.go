@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"runtime"
 	"slices"
@@ -364,12 +365,23 @@ func (s *Store) updateMany(ctx context.Context, batch []*write) (map[session.ID]
 		args = append(args, recordArgs(&w.rec)...)
 	}
 	args = args[:rows*updateColumns] // the rest is NULL, which is no ID
-	stmt, err := s.prepared(ctx, s.text.updates[rows])
+	text := s.text.updates[rows]
+	stored := make(map[session.ID]bool, len(batch))
+	err := s.queryDirect(ctx, text, args, func(values []driver.Value) error {
+		var id session.ID
+		raw, _ := values[0].([]byte)
+		copy(id[:], raw)
+		stored[id] = true
+		return nil
+	})
+	if err != errIndirect {
+		return stored, err
+	}
+	stmt, err := s.prepared(ctx, text)
 	if err != nil {
 		return nil, err
 	}
 	ids, err := scanIDs(stmt.QueryContext(ctx, args...))
-	stored := make(map[session.ID]bool, len(ids))
 	for _, id := range ids {
 		stored[id] = true
 	}

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"database/sql/driver"
 	"runtime"
 	"slices"
 	"strings"
@@ -206,7 +207,24 @@ func (s *Store) loadMany(ctx context.Context, ids []session.ID) (map[session.ID]
 	for i := range ids {
 		args[i] = ids[i][:]
 	}
-	stmt, err := s.prepared(ctx, s.text.loadMany[rows])
+	recs := make(map[session.ID]session.Record, len(ids))
+	add := func(id []byte, r *row) {
+		if len(id) == len(session.ID{}) { // else it is not one of ours, and not asked for
+			recs[session.ID(id)] = r.record(session.ID(id))
+		}
+	}
+	text := s.text.loadMany[rows]
+	err := s.queryDirect(ctx, text, args, func(values []driver.Value) error {
+		var r row
+		id, _ := values[0].([]byte)
+		err := r.take(values[1:])
+		add(id, &r)
+		return err
+	})
+	if err != errIndirect {
+		return recs, err
+	}
+	stmt, err := s.prepared(ctx, text)
 	if err != nil {
 		return nil, err
 	}
@@ -215,17 +233,12 @@ func (s *Store) loadMany(ctx context.Context, ids []session.ID) (map[session.ID]
 		return nil, err
 	}
 	defer found.Close()
-	recs := make(map[session.ID]session.Record, len(ids))
 	for found.Next() {
 		var r row
 		if err := found.Scan(r.destWithID()...); err != nil {
 			return nil, err
 		}
-		if len(r.id) != len(session.ID{}) {
-			continue // not one of ours, and not asked for
-		}
-		id := session.ID(r.id)
-		recs[id] = r.record(id)
+		add(r.id, &r)
 	}
 	return recs, found.Err()
 }

@@ -74,6 +74,12 @@ func (n names) text(s string) string {
 	}
 }
 
+func (s *Store) isClosed() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.closed
+}
+
 // prepared returns the statement, preparing it at its first use. A statement that is
 // not prepared costs a second round trip each time. It needs a free connection the
 // first time, so it must not be called while holding one: the pool may have no other.

@@ -3,9 +3,11 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -44,6 +46,8 @@ type Store struct {
 	group *group // nil: every write goes straight to the database
 	reads *reads // nil: every load does
 
+	direct atomic.Bool // whether queryDirect may be tried
+
 	mu     sync.RWMutex
 	stmts  map[string]*sql.Stmt // :: text → statement, prepared at first use
 	closed bool
@@ -73,6 +77,7 @@ func New(db *sql.DB, d Dialect, cfg Config) (*Store, error) {
 	}
 	s := &Store{db: db, names: n, text: newTexts(n), stmts: make(map[string]*sql.Stmt)}
 	s.group, s.reads = newGroup(s), newReads(s)
+	s.direct.Store(d == PostgreSQL)
 	return s, nil
 }
 
@@ -119,6 +124,12 @@ func (s *Store) loadOne(ctx context.Context, id session.ID) (session.Record, err
 }
 
 func (s *Store) loadOnce(ctx context.Context, id session.ID) (session.Record, error) {
+	if s.direct.Load() {
+		r, err := s.loadDirect(ctx, id)
+		if err != errIndirect {
+			return r, err
+		}
+	}
 	stmt, err := s.prepared(ctx, s.text.load)
 	if err != nil {
 		return session.Record{}, err
@@ -144,6 +155,22 @@ func (s *Store) loadOnce(ctx context.Context, id session.ID) (session.Record, er
 		return session.Record{}, err
 	}
 	return c.row.record(id), nil
+}
+
+func (s *Store) loadDirect(ctx context.Context, id session.ID) (r session.Record, err error) {
+	found := false
+	err = s.queryDirect(ctx, s.text.load, []any{id[:]}, func(values []driver.Value) error {
+		var row row
+		if err := row.take(values); err != nil {
+			return err
+		}
+		r, found = row.record(id), true
+		return nil
+	})
+	if err == nil && !found {
+		err = sql.ErrNoRows
+	}
+	return r, err
 }
 
 // Create implements [session.Store] by one INSERT.
