@@ -390,15 +390,18 @@ func (s *Store) updateMany(ctx context.Context, batch []*write) (map[session.ID]
 
 const updateColumns = 9
 
+// updateText finds and locks the rows by ID, and changes them at the places where they
+// are. To look for them by ID again took half as long again, measured.
 func (n names) updateText(rows int) string {
 	const (
 		first = "(?::bytea, ?::bigint, ?::text, ?::text, ?::text, ?::bigint, ?::bigint, ?::bigint, ?::bytea)"
 		other = ", (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	)
-	return n.text("WITH new (id, version, owner, address, user_agent, created_at, last_activity, expires_at, data) AS (" +
-		"VALUES " + first + strings.Repeat(other, rows-1) + "), mine AS (" +
-		"SELECT t.id FROM {table} t JOIN new ON t.id = new.id AND t.version = new.version FOR UPDATE OF t SKIP LOCKED) " +
-		"UPDATE {table} t SET version = t.version + 1, owner = new.owner, address = new.address, user_agent = new.user_agent, " +
-		"created_at = new.created_at, last_activity = new.last_activity, expires_at = new.expires_at, data = new.data " +
-		"FROM new JOIN mine ON mine.id = new.id WHERE t.id = new.id AND t.version = new.version RETURNING t.id")
+	return n.text("WITH mine AS (SELECT t.ctid AS place, new.* FROM {table} t JOIN (" +
+		"VALUES " + first + strings.Repeat(other, rows-1) + ") " +
+		"new (id, version, owner, address, user_agent, created_at, last_activity, expires_at, data) " +
+		"ON t.id = new.id AND t.version = new.version FOR UPDATE OF t SKIP LOCKED) " +
+		"UPDATE {table} t SET version = t.version + 1, owner = mine.owner, address = mine.address, user_agent = mine.user_agent, " +
+		"created_at = mine.created_at, last_activity = mine.last_activity, expires_at = mine.expires_at, data = mine.data " +
+		"FROM mine WHERE t.ctid = mine.place AND t.id = mine.id RETURNING t.id")
 }
