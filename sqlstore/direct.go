@@ -20,9 +20,8 @@ var errIndirect = errors.New("session: no direct query")
 // It is for pgx only, of which two things are known: it watches the context itself
 // until the rows are closed, and to prepare again what is prepared on a connection
 // costs nothing; so nobody has to remember what is, and it stays until the connection
-// is closed. Everybody else, a driver that wraps
-// pgx included, gets errIndirect, and so does who got a broken connection: database/sql
-// knows how to find another one.
+// is closed. Everybody else, a driver that wraps pgx included, gets errIndirect, and so
+// does who got a broken connection: database/sql knows how to find another one.
 func (s *Store) queryDirect(ctx context.Context, text string, args []any, take func([]driver.Value) error) error {
 	if !s.direct.Load() {
 		return errIndirect

@@ -84,8 +84,9 @@
 // waited for until the context ends, or about ten seconds if it does not. The
 // connection's busy_timeout is not needed for that, and within it the end of the
 // context is not noticed, so that a write may outlast its context by as much; but
-// other code that uses the same file probably wants one: add _pragma=busy_timeout(5000) to the name that modernc.org/sqlite
-// opens. (The default of mattn/go-sqlite3 is five seconds.)
+// other code that uses the same file probably wants one: add
+// _pragma=busy_timeout(5000) to the name that modernc.org/sqlite opens. (The default
+// of mattn/go-sqlite3 is five seconds.)
 //
 // A database in memory belongs to one connection: call SetMaxOpenConns(1), or each
 // connection has an empty database of its own; Check reports that. One connection is

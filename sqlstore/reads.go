@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql/driver"
+	"errors"
 	"runtime"
 	"slices"
 	"strings"
@@ -221,7 +222,7 @@ func (s *Store) loadMany(ctx context.Context, ids []session.ID) (map[session.ID]
 		add(id, &r)
 		return err
 	})
-	if err != errIndirect {
+	if !errors.Is(err, errIndirect) {
 		return recs, err
 	}
 	stmt, err := s.prepared(ctx, text)

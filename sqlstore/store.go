@@ -81,8 +81,9 @@ func New(db *sql.DB, d Dialect, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// Close releases the prepared statements. It waits for no call and does not close
-// the database. Closing again does nothing.
+// Close releases the prepared statements; pgx keeps some until their connections are
+// closed. It waits for no call and does not close the database. Closing again does
+// nothing.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	stmts := s.stmts
@@ -126,7 +127,7 @@ func (s *Store) loadOne(ctx context.Context, id session.ID) (session.Record, err
 func (s *Store) loadOnce(ctx context.Context, id session.ID) (session.Record, error) {
 	if s.direct.Load() {
 		r, err := s.loadDirect(ctx, id)
-		if err != errIndirect {
+		if !errors.Is(err, errIndirect) {
 			return r, err
 		}
 	}
