@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/atomicfile"
 )
 
 // locked calls f while no other writer of any process works in the folder of the
@@ -83,13 +84,13 @@ func (s *Store) lockFile(ctx context.Context, name string) (*os.File, error) {
 // openLock opens a lock file, for writing because flock on NFS asks for that, and
 // makes it once, with its mode whatever the umask.
 func (s *Store) openLock(name string) (*os.File, error) {
-	f, err := s.locks.OpenFile(name, os.O_RDWR, 0)
+	f, err := s.locks.OpenFile(name, os.O_RDWR|atomicfile.NoPoll, 0)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
-	f, err = s.locks.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err = s.locks.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|atomicfile.NoPoll, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return s.locks.OpenFile(name, os.O_RDWR, 0) // another process was faster
+		return s.locks.OpenFile(name, os.O_RDWR|atomicfile.NoPoll, 0) // another process was faster
 	}
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/atomicfile"
 )
 
 const (
@@ -99,7 +100,7 @@ func (s *Store) open(id session.ID) (*file, error) {
 			return check(id, nil, damage("it is not a regular file"))
 		}
 		f.size = info.Size()
-		f.File, err = shelf.Open(name)
+		f.File, err = shelf.OpenFile(name, os.O_RDONLY|atomicfile.NoPoll, 0)
 		return err
 	})
 	if errors.Is(err, fs.ErrNotExist) {

@@ -48,6 +48,13 @@ type dialect struct {
 	// key in the same transaction.
 	prune, expired string
 
+	// postpone is for databases that write an index entry anew even if its columns
+	// get the values they have. There the store keeps expires_hour itself, no later
+	// than the hour of the expiry; updates leave it alone if they can, and the owner
+	// too (see inPlace); postpone makes it exact where prune finds it too early. It
+	// takes what prune takes: the instant, the hour, the instant and a limit.
+	postpone string
+
 	together grouping
 
 	// inProcess: there is no server, so that no read waits for one (see calm).

@@ -11,14 +11,20 @@ import (
 //go:embed migrations/sqlite.sql
 var sqliteMigration string
 
+// sqliteDue finds what pruning has to look at: what has expired, and what has not
+// although its hour has come.
+const sqliteDue = `SELECT id FROM {table}
+	WHERE expires_hour <= ? AND (expires_at < ? OR expires_at / 3600000000000 > expires_hour)
+	ORDER BY expires_hour, rowid LIMIT ?`
+
 var sqlite = dialect{
-	quote:     `"`,
-	greatest:  "max",
-	ifAbsent:  " ON CONFLICT (id) DO NOTHING",
-	transient: sqliteBusy,
-	tries:     200, // about ten seconds, if the context does not end earlier
-	prune: `DELETE FROM {table} WHERE id IN (
-		SELECT id FROM {table} WHERE expires_hour <= ? AND expires_at < ? ORDER BY expires_hour LIMIT ?)`,
+	quote:         `"`,
+	greatest:      "max",
+	ifAbsent:      " ON CONFLICT (id) DO NOTHING",
+	transient:     sqliteBusy,
+	tries:         200, // about ten seconds, if the context does not end earlier
+	prune:         `DELETE FROM {table} WHERE expires_at < ? AND id IN (` + sqliteDue + `)`,
+	postpone:      `UPDATE {table} SET expires_hour = expires_at / 3600000000000 WHERE expires_at >= ? AND id IN (` + sqliteDue + `)`,
 	together:      inTransaction,
 	inProcess:     true,
 	migration:     sqliteMigration,

@@ -36,7 +36,10 @@
 // and PostgreSQL must support prepared statements (PgBouncer does since 1.21).
 //
 // An update names the version that it replaces. If it finds no row, a second
-// statement tells [session.ErrConflict] from [session.ErrNotFound].
+// statement tells [session.ErrConflict] from [session.ErrNotFound]. On SQLite, where
+// there are no round trips but each index costs a page, the first form of an update
+// writes no index, and one that changes the owner or shortens the session takes a
+// second statement.
 //
 // # Isolation and durability
 //
@@ -79,10 +82,11 @@
 // Check puts the file into write-ahead logging, which needs a local disk. Within a
 // process the store is its own queue of writers; a lock held by another process is
 // waited for until the context ends, or about ten seconds if it does not. The
-// connection's busy_timeout is not needed for that, and within it the drivers do not
-// notice the end of the context; but other code that uses the same file probably
-// wants one: add _pragma=busy_timeout(5000) to the name that modernc.org/sqlite
-// opens. (The default of mattn/go-sqlite3 is five seconds.)
+// connection's busy_timeout is not needed for that, and within it the end of the
+// context is not noticed, so that a write may outlast its context by as much; but
+// other code that uses the same file probably wants one: add
+// _pragma=busy_timeout(5000) to the name that modernc.org/sqlite opens. (The default
+// of mattn/go-sqlite3 is five seconds.)
 //
 // A database in memory belongs to one connection: call SetMaxOpenConns(1), or each
 // connection has an empty database of its own; Check reports that. One connection is

@@ -2,14 +2,12 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/expanse-go/session"
 )
 
 // A group lets writers of different sessions that wait at the same time commit
@@ -283,8 +281,10 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 	committing := false
 	err := s.retry(ctx, func() error {
 		committing = false
-		if _, err := s.prepared(ctx, s.text.exists); err != nil {
-			return err
+		for _, text := range []string{s.text.exists, s.text.update, s.text.postpone} {
+			if _, err := s.prepared(ctx, text); err != nil {
+				return err
+			}
 		}
 		for _, w := range batch {
 			text, _ := s.statement(w)
@@ -297,13 +297,13 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 			return err
 		}
 		defer tx.Rollback() // does nothing after Commit
-		within, calmed := ctx, context.WithoutCancel(ctx)
+		in := &transaction{tx: tx, stmts: make(map[string]*sql.Stmt)}
+		calmed := context.WithoutCancel(ctx) // as a calm one
 		for _, w := range batch {
-			w.result = s.exec(within, tx, w)
+			w.result = s.exec(calmed, in, w)
 			if !answered(w.result) {
 				return w.result
 			}
-			within = calmed // the lock is ours: the others wait for nothing
 		}
 		committing = true
 		return tx.Commit()
@@ -317,73 +317,4 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 	for _, w := range batch {
 		w.result = err
 	}
-}
-
-// otherIDs keeps a batch to one write for each session: a statement changes a row
-// only once.
-func otherIDs(batch []*write, w *write) bool {
-	return !slices.ContainsFunc(batch, func(b *write) bool { return b.rec.ID == w.rec.ID })
-}
-
-// writeInStatement updates many records by one statement, which skips those that
-// another transaction has locked: a lock that is held for long must not hold up the
-// others, and batches of two processes cannot deadlock. Whom it left out, for that
-// or another reason, writes alone.
-func (s *Store) writeInStatement(ctx context.Context, batch []*write) {
-	stored, err := s.updateMany(ctx, batch)
-	for _, w := range batch {
-		switch {
-		case err == nil && stored[w.rec.ID]:
-			w.result = nil
-		case err == nil, refused(err):
-			w.result = errAlone
-		default:
-			w.result = err // nobody knows what is stored
-		}
-	}
-}
-
-// refused is true if the server itself reports that the statement failed, and does
-// not end the connection with it (classes 08 and 57P).
-func refused(err error) bool {
-	state := sqlState(err)
-	return state != "" && !strings.HasPrefix(state, "08") && !strings.HasPrefix(state, "57P")
-}
-
-func (s *Store) updateMany(ctx context.Context, batch []*write) (map[session.ID]bool, error) {
-	rows := 2
-	for rows < len(batch) {
-		rows *= 2 // few lengths, so that few statements are prepared
-	}
-	args := make([]any, 0, rows*updateColumns)
-	for _, w := range batch {
-		args = append(args, w.rec.ID[:], int64(w.rec.Version))
-		args = append(args, recordArgs(&w.rec)...)
-	}
-	args = args[:rows*updateColumns] // the rest is NULL, which is no ID
-	stmt, err := s.prepared(ctx, s.text.updates[rows])
-	if err != nil {
-		return nil, err
-	}
-	ids, err := scanIDs(stmt.QueryContext(ctx, args...))
-	stored := make(map[session.ID]bool, len(ids))
-	for _, id := range ids {
-		stored[id] = true
-	}
-	return stored, err
-}
-
-const updateColumns = 9
-
-func (n names) updateText(rows int) string {
-	const (
-		first = "(?::bytea, ?::bigint, ?::text, ?::text, ?::text, ?::bigint, ?::bigint, ?::bigint, ?::bytea)"
-		other = ", (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	)
-	return n.text("WITH new (id, version, owner, address, user_agent, created_at, last_activity, expires_at, data) AS (" +
-		"VALUES " + first + strings.Repeat(other, rows-1) + "), mine AS (" +
-		"SELECT t.id FROM {table} t JOIN new ON t.id = new.id AND t.version = new.version FOR UPDATE OF t SKIP LOCKED) " +
-		"UPDATE {table} t SET version = t.version + 1, owner = new.owner, address = new.address, user_agent = new.user_agent, " +
-		"created_at = new.created_at, last_activity = new.last_activity, expires_at = new.expires_at, data = new.data " +
-		"FROM new JOIN mine ON mine.id = new.id WHERE t.id = new.id AND t.version = new.version RETURNING t.id")
 }

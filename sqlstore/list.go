@@ -78,15 +78,14 @@ func (s *Store) page(ctx context.Context, text string, args []any) (page []sessi
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var r session.Record
-			var id []byte
-			if err := scanRecord(rows.Scan, &r, &id); err != nil {
+			var r row
+			if err := rows.Scan(r.destWithID()...); err != nil {
 				return err
 			}
-			if copy(r.ID[:], id) != len(r.ID) || len(id) != len(r.ID) {
+			if len(r.id) != len(session.ID{}) {
 				return session.ErrCorrupt
 			}
-			page = append(page, r)
+			page = append(page, r.record(session.ID(r.id)))
 		}
 		return rows.Err()
 	})

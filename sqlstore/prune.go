@@ -24,7 +24,7 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 			return total, err
 		}
 		total += w.pruned
-		if w.pruned < w.limit {
+		if w.pruned+w.postponed < w.limit {
 			break
 		}
 	}
@@ -32,9 +32,13 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 }
 
 // pruneArgs narrow the search by the indexed hour, and then to the very instant.
-func (w *write) pruneArgs() []any {
+func (s *Store) pruneArgs(w *write) []any {
 	before := nanos(w.rec.ExpiresAt)
-	return []any{hour(before), before, w.limit}
+	args := []any{hour(before), before, w.limit}
+	if s.text.postpone != "" {
+		args = append([]any{before}, args...) // which of those found
+	}
+	return args
 }
 
 // pruneLocked is for databases whose DELETE cannot choose its rows by the same table:
@@ -57,7 +61,7 @@ func (s *Store) pruneLocked(ctx context.Context, w *write) error {
 		return err
 	}
 	defer tx.Rollback() // does nothing after Commit
-	ids, err := scanIDs(tx.StmtContext(ctx, expired).QueryContext(ctx, w.pruneArgs()...))
+	ids, err := scanIDs(tx.StmtContext(ctx, expired).QueryContext(ctx, s.pruneArgs(w)...))
 	if err != nil {
 		return err
 	}

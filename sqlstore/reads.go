@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"database/sql/driver"
+	"errors"
 	"runtime"
 	"slices"
 	"strings"
@@ -206,7 +208,24 @@ func (s *Store) loadMany(ctx context.Context, ids []session.ID) (map[session.ID]
 	for i := range ids {
 		args[i] = ids[i][:]
 	}
-	stmt, err := s.prepared(ctx, s.text.loadMany[rows])
+	recs := make(map[session.ID]session.Record, len(ids))
+	add := func(id []byte, r *row) {
+		if len(id) == len(session.ID{}) { // else it is not one of ours, and not asked for
+			recs[session.ID(id)] = r.record(session.ID(id))
+		}
+	}
+	text := s.text.loadMany[rows]
+	err := s.queryDirect(ctx, text, args, func(values []driver.Value) error {
+		var r row
+		id, _ := values[0].([]byte)
+		err := r.take(values[1:])
+		add(id, &r)
+		return err
+	})
+	if !errors.Is(err, errIndirect) {
+		return recs, err
+	}
+	stmt, err := s.prepared(ctx, text)
 	if err != nil {
 		return nil, err
 	}
@@ -215,18 +234,12 @@ func (s *Store) loadMany(ctx context.Context, ids []session.ID) (map[session.ID]
 		return nil, err
 	}
 	defer found.Close()
-	recs := make(map[session.ID]session.Record, len(ids))
 	for found.Next() {
-		var id []byte
-		var r session.Record
-		if err := scanRecord(found.Scan, &r, &id); err != nil {
+		var r row
+		if err := found.Scan(r.destWithID()...); err != nil {
 			return nil, err
 		}
-		if len(id) != len(r.ID) {
-			continue // not one of ours, and not asked for
-		}
-		r.ID = session.ID(id)
-		recs[r.ID] = r
+		add(r.id, &r)
 	}
 	return recs, found.Err()
 }

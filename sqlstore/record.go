@@ -1,6 +1,11 @@
 package sqlstore
 
 import (
+	"bytes"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -8,20 +13,77 @@ import (
 )
 
 // recordColumns are the columns of a record but for its ID, in the order in which
-// scanRecord reads them; written by recordArgs without the version.
+// a row reads them; written by recordArgs without the version.
 const recordColumns = "version, owner, address, user_agent, created_at, last_activity, expires_at, data"
 
-// scanRecord reads recordColumns by the Scan of a row, after what goes into first.
-func scanRecord(scan func(...any) error, r *session.Record, first ...any) error {
-	var row struct{ version, created, active, expires int64 }
-	err := scan(append(first, &row.version, &r.Owner, &r.Client.Address, &r.Client.UserAgent,
-		&row.created, &row.active, &row.expires, &r.Data)...)
-	if err != nil {
-		return err
+// A row is what one statement reads of a record: the destinations of recordColumns.
+type row struct {
+	id                                []byte // only if asked for
+	version, created, active, expires number
+	owner, address, agent             string
+	data                              []byte
+}
+
+// dest are the pointers for Scan.
+func (r *row) dest() [8]any {
+	return [...]any{&r.version, &r.owner, &r.address, &r.agent, &r.created, &r.active, &r.expires, &r.data}
+}
+
+// destWithID is dest for statements that select the ID before recordColumns.
+func (r *row) destWithID() []any {
+	d := r.dest()
+	return append([]any{&r.id}, d[:]...)
+}
+
+// take is Scan for the values of a driver, for recordColumns.
+func (r *row) take(values []driver.Value) error {
+	for i, dest := range r.dest() {
+		ok := true
+		switch d := dest.(type) {
+		case *number:
+			if err := d.Scan(values[i]); err != nil {
+				return err
+			}
+		case *string:
+			*d, ok = values[i].(string)
+		case *[]byte:
+			var b []byte
+			b, ok = values[i].([]byte)
+			*d = bytes.Clone(b)
+		}
+		if !ok {
+			return fmt.Errorf("session: column %d of a record is a %T", i, values[i])
+		}
 	}
-	r.Version = uint64(row.version)
-	r.CreatedAt, r.LastActivity, r.ExpiresAt = instant(row.created), instant(row.active), instant(row.expires)
 	return nil
+}
+
+func (r *row) record(id session.ID) session.Record {
+	return session.Record{
+		ID: id, Version: uint64(r.version), Owner: r.owner,
+		Client:    session.Client{Address: r.address, UserAgent: r.agent},
+		CreatedAt: instant(int64(r.created)), LastActivity: instant(int64(r.active)), ExpiresAt: instant(int64(r.expires)),
+		Data: r.data,
+	}
+}
+
+// A number takes an integer as drivers give it. Into an int64, database/sql would
+// write it out in decimal and parse that.
+type number int64
+
+// Scan implements [sql.Scanner].
+func (n *number) Scan(value any) error {
+	if v, ok := value.(int64); ok {
+		*n = number(v)
+		return nil
+	}
+	var other sql.Null[int64]
+	err := other.Scan(value)
+	if err == nil && !other.Valid {
+		err = errors.New("session: NULL in a column of numbers")
+	}
+	*n = number(other.V)
+	return err
 }
 
 func recordArgs(r *session.Record, last ...any) []any {
@@ -54,6 +116,6 @@ func instant(n int64) time.Time {
 	return time.Unix(0, n).UTC()
 }
 
-// hour is what the generated column expires_hour holds for an expiry of n; both
-// round towards zero.
+// hour is what the column expires_hour holds for an expiry of n, where the database
+// computes it and where it is postponed; all round towards zero.
 func hour(n int64) int64 { return n / int64(time.Hour) }

@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
+	"database/sql/driver"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,6 +34,42 @@ func TestHourIsMonotonic(t *testing.T) {
 	for i := 1; i < len(ns); i++ {
 		if hour(ns[i-1]) > hour(ns[i]) {
 			t.Errorf("hour(%d) = %d is after hour(%d) = %d", ns[i-1], hour(ns[i-1]), ns[i], hour(ns[i]))
+		}
+	}
+}
+
+// Drivers give integers as such, or in decimal; anything else is an error, not a zero.
+func TestNumbers(t *testing.T) {
+	for _, c := range []struct {
+		value any
+		want  number
+		ok    bool
+	}{
+		{int64(-7), -7, true}, {[]byte("12"), 12, true}, {"12", 12, true},
+		{nil, 0, false}, {"x", 0, false},
+	} {
+		var got number
+		if err := got.Scan(c.value); got != c.want || (err == nil) != c.ok {
+			t.Errorf("%#v: got %d, %v, want %d", c.value, got, err, c.want)
+		}
+	}
+}
+
+func TestValuesOfOtherTypes(t *testing.T) {
+	right := []driver.Value{int64(3), "ada", "", "", int64(1), int64(1), int64(1), []byte("x")}
+	var r row
+	if err := r.take(right); err != nil || r.owner != "ada" || string(r.data) != "x" {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	right[7].([]byte)[0] = 'y'
+	if string(r.data) != "x" {
+		t.Error("the data is the driver's")
+	}
+	for i := range right {
+		wrong := slices.Clone(right)
+		wrong[i] = nil
+		if err := r.take(wrong); err == nil {
+			t.Errorf("column %d: NULL was taken", i)
 		}
 	}
 }

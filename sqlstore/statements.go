@@ -11,12 +11,15 @@ import (
 type texts struct {
 	load, exists                   string
 	create, update, delete, touch  string
-	prune, expired                 string
+	inPlace                        string // an update that writes no index, or none
+	prune, expired, postpone       string
 	list, listOwner, listAnonymous string
 
 	// :: how many records → statement, for powers of two
 	updates, loadMany map[int]string
 }
+
+const thisVersion = " WHERE id = ? AND version = ?"
 
 func newTexts(n names) texts {
 	d := n.dialect
@@ -25,19 +28,27 @@ func newTexts(n names) texts {
 	for rows := 2; d.together == inStatement && rows <= maxBatch; rows *= 2 {
 		updates[rows] = n.updateText(rows)
 	}
+	createHour, createValue, updateHour, inPlace := "", "", "", ""
+	if d.postpone != "" {
+		createHour, createValue, updateHour = ", expires_hour", ", ?", ", expires_hour = ?"
+		inPlace = n.text("UPDATE {table} SET version = version + 1, address = ?, user_agent = ?, " +
+			"created_at = ?, last_activity = ?, expires_at = ?, data = ?" + thisVersion + " AND owner = ? AND expires_hour <= ?")
+	}
 	return texts{
+		inPlace: inPlace,
 		updates: updates, loadMany: n.loadTexts(),
 		load:   n.text("SELECT " + recordColumns + " FROM {table} WHERE id = ?"),
 		exists: n.text("SELECT 1 FROM {table} WHERE id = ?"),
-		create: n.text("INSERT INTO {table} (owner, address, user_agent, created_at, last_activity, expires_at, data, id, version) " +
-			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)" + d.ifAbsent),
+		create: n.text("INSERT INTO {table} (owner, address, user_agent, created_at, last_activity, expires_at, data, id, version" + createHour + ") " +
+			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1" + createValue + ")" + d.ifAbsent),
 		update: n.text("UPDATE {table} SET version = version + 1, owner = ?, address = ?, user_agent = ?, " +
-			"created_at = ?, last_activity = ?, expires_at = ?, data = ? WHERE id = ? AND version = ?"),
+			"created_at = ?, last_activity = ?, expires_at = ?, data = ?" + updateHour + thisVersion),
 		delete: n.text("DELETE FROM {table} WHERE id = ?"),
 		touch: n.text("UPDATE {table} SET last_activity = {greatest}(last_activity, ?), expires_at = {greatest}(expires_at, ?) " +
 			"WHERE id = ? AND (last_activity < ? OR expires_at < ?)"),
 		prune:         n.text(d.prune),
 		expired:       n.text(d.expired),
+		postpone:      n.text(d.postpone),
 		list:          n.text(page + " ORDER BY id LIMIT ?"),
 		listOwner:     n.text(page + " AND owner = ? AND owner <> '' ORDER BY id LIMIT ?"),
 		listAnonymous: n.text(page + " AND owner = '' ORDER BY id LIMIT ?"),
@@ -61,6 +72,12 @@ func (n names) text(s string) string {
 		b.WriteString("$" + strconv.Itoa(i))
 		s = after
 	}
+}
+
+func (s *Store) isClosed() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.closed
 }
 
 // prepared returns the statement, preparing it at its first use. A statement that is

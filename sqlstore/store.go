@@ -3,9 +3,11 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -44,6 +46,8 @@ type Store struct {
 	group *group // nil: every write goes straight to the database
 	reads *reads // nil: every load does
 
+	direct atomic.Bool // whether queryDirect may be tried
+
 	mu     sync.RWMutex
 	stmts  map[string]*sql.Stmt // :: text → statement, prepared at first use
 	closed bool
@@ -73,11 +77,13 @@ func New(db *sql.DB, d Dialect, cfg Config) (*Store, error) {
 	}
 	s := &Store{db: db, names: n, text: newTexts(n), stmts: make(map[string]*sql.Stmt)}
 	s.group, s.reads = newGroup(s), newReads(s)
+	s.direct.Store(d == PostgreSQL)
 	return s, nil
 }
 
-// Close releases the prepared statements. It waits for no call and does not close
-// the database. Closing again does nothing.
+// Close releases the prepared statements; pgx keeps some until their connections are
+// closed. It waits for no call and does not close the database. Closing again does
+// nothing.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	stmts := s.stmts
@@ -105,25 +111,67 @@ func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error)
 }
 
 func (s *Store) loadOne(ctx context.Context, id session.ID) (session.Record, error) {
-	r := session.Record{ID: id}
-	err := s.retry(ctx, func() error {
-		stmt, err := s.prepared(ctx, s.text.load)
-		if err != nil {
+	r, err := s.loadOnce(ctx, id)
+	if err != nil && s.names.dialect.transient(err) {
+		err = s.retry(ctx, func() (err error) {
+			r, err = s.loadOnce(ctx, id)
 			return err
-		}
-		if s.names.dialect.inProcess {
-			c := &calm{Context: ctx, id: id[:]}
-			return scanRecord(stmt.QueryRowContext(c, c.arg()).Scan, &r)
-		}
-		return scanRecord(stmt.QueryRowContext(ctx, id[:]).Scan, &r)
-	})
+		})
+	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return session.Record{}, session.ErrNotFound
+		err = session.ErrNotFound
+	}
+	return r, err
+}
+
+func (s *Store) loadOnce(ctx context.Context, id session.ID) (session.Record, error) {
+	if s.direct.Load() {
+		r, err := s.loadDirect(ctx, id)
+		if !errors.Is(err, errIndirect) {
+			return r, err
+		}
+	}
+	stmt, err := s.prepared(ctx, s.text.load)
+	if err != nil {
+		return session.Record{}, err
+	}
+	// One allocation holds what the statement takes and what it gives.
+	var call struct {
+		calm calm
+		row  row
+		dest [8]any
+	}
+	c := &call
+	c.dest = c.row.dest()
+	if s.names.dialect.inProcess {
+		if err := ctx.Err(); err != nil {
+			return session.Record{}, err
+		}
+		c.calm.Context = ctx
+		err = stmt.QueryRowContext(&c.calm, calmArg{&c.calm, id[:]}).Scan(c.dest[:]...)
+	} else {
+		err = stmt.QueryRowContext(ctx, id[:]).Scan(c.dest[:]...)
 	}
 	if err != nil {
 		return session.Record{}, err
 	}
-	return r, nil
+	return c.row.record(id), nil
+}
+
+func (s *Store) loadDirect(ctx context.Context, id session.ID) (r session.Record, err error) {
+	found := false
+	err = s.queryDirect(ctx, s.text.load, []any{id[:]}, func(values []driver.Value) error {
+		var row row
+		if err := row.take(values); err != nil {
+			return err
+		}
+		r, found = row.record(id), true
+		return nil
+	})
+	if err == nil && !found {
+		err = sql.ErrNoRows
+	}
+	return r, err
 }
 
 // Create implements [session.Store] by one INSERT.
@@ -132,7 +180,8 @@ func (s *Store) Create(ctx context.Context, r session.Record) error {
 }
 
 // Update implements [session.Store] by one UPDATE that names ID and version. Only if
-// it finds no row, a SELECT tells a conflict from absence.
+// it finds no row, a SELECT tells a conflict from absence; on SQLite, a second UPDATE
+// comes before that, which also changes owner and hour of expiry.
 func (s *Store) Update(ctx context.Context, r session.Record) error {
 	return s.write(ctx, &write{op: opUpdate, rec: r})
 }

@@ -55,7 +55,7 @@ const (
 // cannot know then which one a power loss would leave.
 func Write(root *os.Root, name string, content []byte, d Durability) (err error) {
 	temp := tempName(name)
-	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|NoPoll, fileMode)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func fill(root *os.Root, name string, f *os.File, content []byte, d Durability) 
 // SyncFolder brings the names in a folder to the disk: what was created, renamed
 // and removed in it.
 func SyncFolder(root *os.Root, name string) error {
-	f, err := root.Open(name)
+	f, err := root.OpenFile(name, os.O_RDONLY|NoPoll, 0)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func MakeFolder(root *os.Root, name string) error {
 // Create makes an empty file with mode 0600 whatever the umask. One that is there
 // is as good. The name is on the disk after the next [SyncFolder].
 func Create(root *os.Root, name string) error {
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|NoPoll, fileMode)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}

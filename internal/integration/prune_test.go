@@ -130,3 +130,54 @@ func TestClosedStore(t *testing.T) {
 		}
 	})
 }
+
+// SQLite's index holds an hour that may be too early, never one that is too late:
+// what lives longer than it says is not pruned, holds up nothing that has expired,
+// and is looked at once; what expires earlier than it did is found.
+func TestPruneFollowsTheExpiry(t *testing.T) {
+	each(t, all, func(t *testing.T, d database) {
+		p := d.place(t)
+		db := p.connect(t)
+		cfg := p.table(t, db, d.dialect)
+		s := open(t, db, d.dialect, cfg)
+		now := time.Now()
+		const many = 250 // more than two batches
+		for i := range many {
+			r := session.Record{ID: session.ID{1, byte(i)}, Owner: "ada", ExpiresAt: now.Add(-5 * time.Hour), LastActivity: now.Add(-6 * time.Hour)}
+			mustCreate(t, s, r)
+			var err error
+			if i%2 == 0 {
+				err = s.Touch(t.Context(), r.ID, now, now.Add(time.Hour))
+			} else {
+				r.Version, r.ExpiresAt = 1, now.Add(time.Hour)
+				err = s.Update(t.Context(), r)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 30 {
+			r := session.Record{ID: session.ID{2, byte(i)}, Owner: "ada", ExpiresAt: now.Add(5 * time.Hour)}
+			mustCreate(t, s, r)
+			r.Version, r.ExpiresAt = 1, now.Add(-time.Minute)
+			if err := s.Update(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, want := range []int{20, 10, 0} {
+			if got, err := s.Prune(t.Context(), now, 20); err != nil || got != want {
+				t.Errorf("pruned %d, %v, want %d", got, err, want)
+			}
+		}
+		var early int
+		row := db.QueryRow("SELECT count(*) FROM " + quoted(d.dialect, cfg) + " WHERE expires_hour <> expires_at / 3600000000000")
+		if d.dialect != sqlstore.MySQL { // where / is not a division of integers
+			if err := row.Scan(&early); err != nil || early != 0 {
+				t.Errorf("%d records are looked at again by the next prune (%v)", early, err)
+			}
+		}
+		if got, err := s.Prune(t.Context(), now.Add(2*time.Hour), 1000); err != nil || got != many {
+			t.Errorf("afterwards pruned %d, %v, want %d", got, err, many)
+		}
+	})
+}

@@ -55,7 +55,7 @@ var mutants = []mutant{
 	},
 	{
 		"the SQL stores compare no versions", "sqlstore/statements.go",
-		"data = ? WHERE id = ? AND version = ?", "data = ? WHERE id = ? AND version <> 0 * ?", modelOn("sqlite"),
+		`thisVersion = " WHERE id = ? AND version = ?"`, `thisVersion = " WHERE id = ? AND version <> 0 * ?"`, modelOn("sqlite"),
 	},
 	{
 		"Update of the memory store is an upsert", "memstore/shard.go",

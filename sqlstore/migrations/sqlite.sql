@@ -4,8 +4,9 @@
 -- Times are nanoseconds since 1970, in UTC. Show an ID with hex(id).
 --
 -- The expiry moves with nearly every write, so an index on it would be written with
--- every write too. What is indexed is the hour of the expiry, which rarely changes:
--- in SQLite that halves the cost of an update. The index on the owner holds only the
+-- every write too. What is indexed is an hour before which the session does not
+-- expire: pruning moves it on when it has come, or else nobody does. So an update
+-- writes one page instead of two or three. The index on the owner holds only the
 -- sessions that have one.
 
 -- +goose Up
@@ -18,7 +19,7 @@ CREATE TABLE {{table}} (
 	created_at    INTEGER NOT NULL,
 	last_activity INTEGER NOT NULL,
 	expires_at    INTEGER NOT NULL,
-	expires_hour  INTEGER NOT NULL GENERATED ALWAYS AS (expires_at / 3600000000000) VIRTUAL,
+	expires_hour  INTEGER NOT NULL DEFAULT 0,
 	data          BLOB    NOT NULL
 ) STRICT;
 
