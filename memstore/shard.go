@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"encoding/binary"
 	"errors"
 	"hash/maphash"
 	"math"
@@ -13,15 +14,15 @@ import (
 const (
 	shardBits  = 8
 	shardCount = 1 << shardBits
-	chunkSize  = 63 // slots: with the allocator's 8 bytes they just fit into 4 KiB
+	chunkSize  = 73 // slots: as many as fit into 4 KiB
 )
 
 // errNoRoom asks the caller to evict something, without a lock, and to try again.
 var errNoRoom = errors.New("session: memory store needs room")
 
 // A shard holds the records of a 256th of all IDs. Slots are addressed by number
-// instead of by pointer, which halves the indexes and keeps them out of the
-// collector's sight. Chunks never move, so growing copies no records; they are
+// instead of by pointer, which halves the indexes and keeps them and the slots out
+// of the collector's sight. Chunks never move, so growing copies no records; they are
 // kept for later records when sessions go.
 type shard struct {
 	store  *Store
@@ -32,6 +33,9 @@ type shard struct {
 	chunks []*[chunkSize]slot
 	used   uint32 // slots that were ever in use
 	free   uint32 // the first of the chain of free slots among them
+
+	piles []pile     // of bodies; see class
+	long  []longBody // those too long for a pile
 
 	ids    table             // ID → slot
 	orders [orders]order     // expiry of all; activity of the anonymous
@@ -63,22 +67,22 @@ func (s *shard) slot(ref uint32) *slot {
 }
 
 // create stores r, whose body is packed already, under version 1.
-func (s *shard) create(h uint64, r *session.Record, body string) error {
+func (s *shard) create(h uint64, r *session.Record, body []byte) error {
 	s.mu.Lock()
 	defer s.unlock()
 	if _, _, ok := s.find(h, r.ID); ok {
 		return session.ErrConflict
 	}
-	if !s.store.quota.take(1, cost(body)) {
+	if !s.store.quota.take(1, cost(len(body))) {
 		return errNoRoom
 	}
 	ref := s.alloc()
 	*s.slot(ref) = slot{
-		id:   r.ID,
-		at:   [orders]int64{byExpiry: nanos(r.ExpiresAt), byActivity: nanos(r.LastActivity)},
-		pos:  [orders]uint32{none, none},
-		body: body,
+		id:  r.ID,
+		at:  [orders]int64{byExpiry: nanos(r.ExpiresAt), byActivity: nanos(r.LastActivity)},
+		pos: [orders]uint32{none, none},
 	}
+	s.keep(ref, body)
 	s.insert(h, ref)
 	s.push(byExpiry, ref)
 	s.enrol(ref, r.Owner)
@@ -87,7 +91,7 @@ func (s *shard) create(h uint64, r *session.Record, body string) error {
 
 // update replaces the record of r.ID and r.Version. With errNoRoom it also says
 // how many bytes must fit beside the owned records: what eviction cannot take.
-func (s *shard) update(h uint64, r *session.Record, body string) (stays int64, err error) {
+func (s *shard) update(h uint64, r *session.Record, body []byte) (stays int64, err error) {
 	s.mu.Lock()
 	defer s.unlock()
 	_, ref, ok := s.find(h, r.ID)
@@ -95,23 +99,30 @@ func (s *shard) update(h uint64, r *session.Record, body string) (stays int64, e
 		return 0, session.ErrNotFound
 	}
 	rec := s.slot(ref)
-	old := unpack(rec.body)
-	if old.version != r.Version {
+	if s.version(rec) != r.Version {
 		return 0, session.ErrConflict
 	}
-	growth := cost(body) - cost(rec.body)
+	growth := cost(len(body)) - cost(int(rec.size))
 	if !s.store.quota.take(0, growth) {
-		if old.owner == "" {
-			return cost(body), errNoRoom
+		if rec.anonymous() {
+			return cost(len(body)), errNoRoom
 		}
 		return growth, errNoRoom
 	}
-	s.dismiss(ref, old.owner)
+	s.dismiss(ref)
 	rec.at = [orders]int64{byExpiry: nanos(r.ExpiresAt), byActivity: nanos(r.LastActivity)}
-	rec.body = body
+	s.replace(ref, body)
 	s.fix(byExpiry, ref)
 	s.enrol(ref, r.Owner)
 	return 0, nil
+}
+
+// version reads a version, which the body begins with.
+func (s *shard) version(rec *slot) uint64 {
+	var head [binary.MaxVarintLen64]byte
+	s.head(rec, head[:])
+	v, _ := binary.Uvarint(head[:])
+	return v
 }
 
 // touch moves the instants of a record forward.
@@ -133,8 +144,9 @@ func (s *shard) touch(ref uint32, lastActivity, expires int64) {
 // remove forgets a record, which the table has at the given place.
 func (s *shard) remove(at int, ref uint32) {
 	rec := s.slot(ref)
-	s.store.quota.take(-1, -cost(rec.body))
-	s.dismiss(ref, unpack(rec.body).owner)
+	s.store.quota.take(-1, -cost(int(rec.size)))
+	s.dismiss(ref)
+	s.lose(ref)
 	s.pull(byExpiry, ref)
 	s.erase(at)
 	*rec = slot{next: s.free}
@@ -151,7 +163,7 @@ func (s *shard) enrol(ref uint32, owner string) {
 		s.push(byActivity, ref)
 		return
 	}
-	s.store.quota.owned.Add(cost(rec.body))
+	s.store.quota.owned.Add(cost(int(rec.size)))
 	if s.owners == nil {
 		s.owners = make(map[uint64]uint32)
 	}
@@ -164,22 +176,28 @@ func (s *shard) enrol(ref uint32, owner string) {
 	s.owners[h] = ref
 }
 
-func (s *shard) dismiss(ref uint32, owner string) {
+func (s *shard) dismiss(ref uint32) {
 	rec := s.slot(ref)
-	if owner == "" {
+	if rec.anonymous() {
 		s.pull(byActivity, ref)
 		return
 	}
-	s.store.quota.owned.Add(-cost(rec.body))
+	s.store.quota.owned.Add(-cost(int(rec.size)))
 	if rec.next != none {
 		s.slot(rec.next).prev = rec.prev
 	}
-	switch h := maphash.String(s.store.seed, owner); {
-	case rec.prev != none:
+	if rec.prev != none {
 		s.slot(rec.prev).next = rec.next
-	case rec.next != none:
+		return
+	}
+	// The first of a chain is what the owner leads to.
+	b := buffers.Get().(*buffer)
+	defer buffers.Put(b)
+	old := unpack(s.body(rec, b))
+	h := maphash.Bytes(s.store.seed, old.owner())
+	if rec.next != none {
 		s.owners[h] = rec.next
-	default:
+	} else {
 		delete(s.owners, h)
 	}
 }
