@@ -2,7 +2,9 @@ package bench_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,5 +97,15 @@ func TestReplace(t *testing.T) {
 	got := bench.Replace(old, []*bench.Cell{{Store: "b", Peer: "new"}})
 	if len(got) != 2 || got[0].Store != "a" || got[1].Peer != "new" {
 		t.Errorf("got %v, want the old a and the new b", got)
+	}
+}
+
+func TestMerge(t *testing.T) {
+	old := []bench.Scale{{Store: "a", Rows: 1, Load: 1}, {Store: "a", Rows: 2, Load: 2}}
+	fresh := []bench.Scale{{Store: "b", Rows: 1, Load: 3}, {Store: "a", Rows: 1, Load: 4}}
+	got := bench.Merge(old, fresh, func(s bench.Scale) string { return fmt.Sprint(s.Store, s.Rows) })
+	want := []bench.Scale{{Store: "a", Rows: 1, Load: 4}, {Store: "a", Rows: 2, Load: 2}, {Store: "b", Rows: 1, Load: 3}}
+	if !slices.Equal(got, want) || old[0].Load != 1 {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
