@@ -32,7 +32,10 @@ func TestMeasure(t *testing.T) {
 			t.Errorf("%s %s: raw is %v to %v times raw", c.Store, c.Workload, low, high)
 		}
 	}
-	r := bench.Results{Cells: cells}
+	r := bench.Results{Cells: cells, Anomalies: []bench.Anomaly{{Store: "memory", Peer: "scs", Keys: 2, Counter: 1, Revived: true}}}
+	if !strings.Contains(r.Markdown(), " | 1, revives |\n") {
+		t.Error("the speed of a peer stands there without what it loses")
+	}
 	for _, s := range []string{"memory", "SQLite FULL"} {
 		if !strings.Contains(r.Markdown(), "| **"+s+"** | raw |") || !strings.Contains(r.Summary(), "| "+s+" | **") {
 			t.Errorf("no row for %s", s)

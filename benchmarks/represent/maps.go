@@ -2,7 +2,7 @@ package represent
 
 import (
 	"bytes"
-	"encoding/gob"
+	"encoding/gob" //nolint:depguard // what others store, to compare with
 	"encoding/json"
 
 	"github.com/fxamacker/cbor/v2"

@@ -5,9 +5,9 @@ package represent
 import (
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	bench "github.com/expanse-go/session/benchmarks"
@@ -134,10 +134,8 @@ func measure(c codec, s sample, during time.Duration, do operation) (nanos, allo
 		return 0, 0, err
 	}
 	keys := s.ten()
-	allocs = testing.AllocsPerRun(20, func() { err = do(c, stored, keys) })
-	if err != nil {
-		return 0, 0, err
-	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	n, began := 0, time.Now()
 	for time.Since(began) < during {
 		for range 10 {
@@ -147,7 +145,9 @@ func measure(c codec, s sample, during time.Duration, do operation) (nanos, allo
 		}
 		n += 10
 	}
-	return float64(time.Since(began).Nanoseconds()) / float64(n), allocs, nil
+	nanos = float64(time.Since(began).Nanoseconds()) / float64(n)
+	runtime.ReadMemStats(&after)
+	return nanos, float64(after.Mallocs-before.Mallocs) / float64(n), nil
 }
 
 func readOne(c codec, stored []byte, _ []string) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +30,7 @@ func Processes(kind, dir, driver, postgres string, counts []int, during time.Dur
 	if err := newBulk(1000, false).into(p); err != nil {
 		return nil, c, err
 	}
-	c = bench.Curve{Name: "processes-" + kind, X: counts, Label: "processes, 4 clients each",
+	c = bench.Curve{Name: "processes-" + strings.ToLower(strings.Fields(p.title())[0]), X: counts, Label: "processes, 4 clients each",
 		Title: "Read a key and add to a counter, several processes, " + p.title()}
 	for _, one := range []bool{false, true} {
 		line := bench.CurveLine{Peer: "own sessions"}

@@ -48,12 +48,12 @@ func (j *job) processes() error {
 }
 
 func (j *job) representations() error {
-	all, err := represent.Measure(j.passes, j.time/4, os.Stderr)
+	all, err := represent.Measure(3*j.passes, j.time/10, os.Stderr)
 	if err != nil {
 		return err
 	}
 	for _, r := range all {
-		fmt.Printf("%+v\n", r)
+		fmt.Printf("%s, %s: read one %.2f, ten %.2f, write %.2f\n", r.Session, r.Name, r.ReadOne.Ratio(), r.ReadTen.Ratio(), r.Write.Ratio())
 	}
 	j.results.Representations = all
 	return nil
