@@ -169,7 +169,7 @@ func fillOurs(rows, expired int) (memoryPeer, error) {
 
 // scsSweep is when scs sweeps: its store begins to count when it is made, and says
 // nothing when it is done. It must be filled and read for a while before.
-const scsSweep = 15 * time.Second
+const scsSweep = 20 * time.Second
 
 func fillSCS(rows, expired int) (memoryPeer, error) {
 	began := time.Now()
