@@ -2,169 +2,197 @@ package memstore
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 	"sync"
+
+	"github.com/expanse-go/session"
 )
 
-// The bodies of a shard lie end to end in pages without pointers, so that the
+// The bodies of a shard are entries of a log: of pages without pointers, so that the
 // garbage collector marks a page of them instead of each. Keeping each body as a
 // string of its own is the obvious way; with a million sessions it makes every
-// collection three times as long.
+// collection several times as long.
 //
-// A pile holds the bodies of about one length in blocks of one size. It has no
-// holes: when a block is given up, the last one moves into its place. So pages fall
-// free as sessions go, and nothing is left to be compacted later. A block begins
-// with the number of its slot, which tells whose reference moves with it, and may lie
-// across the border of two pages: no page then has a rest that fits nothing.
-type pile struct {
-	pages []*[pageSize]byte
-	n     int // blocks in use: the first n
+// An entry is never changed, as View lends it. A body that changes gets a new entry,
+// and the old one is dead. While more than a quarter of the log is dead, each write
+// moves a few living entries from the oldest page to the newest one (see tidy), and
+// an emptied page is left to the collector, which keeps it as long as somebody reads
+// what was lent from it.
+type bodies struct {
+	pages []page
+	first uint16 // the number of pages[0]; the next has the next one, and 0 follows the last
+	open  int    // the number of the page that takes entries, or closed
+	swept int    // how far the oldest page has been tidied
+
+	written, live int // bytes of all entries, and of those that are somebody's body
+	held          int // pages that have not been given up
+}
+
+// A page holds entries end to end, each with the number of its slot (4 bytes), its
+// length (2 bytes), and the body. One that is longer than maxEntry has a page for
+// itself, and states no length.
+type page struct {
+	data []byte // nil: given up
+	live int
 }
 
 const (
-	pageSize = 2 << 10
-	refSize  = 4
+	entryHead = 6
+	maxEntry  = 4 << 10
+	minPage   = 2 << 10
+	maxPage   = 32 << 10
 
-	// maxBlock bounds what is copied under a lock. A longer body is an allocation of
-	// its own, which costs the collector little for its length.
-	maxBlock = 4 << 10
-	maxSmall = maxBlock - refSize
+	// Where less is dead, pages mostly die by themselves before it is worth tidying.
+	tidyFrom = 16 << 10
 
-	fineStep, coarseStep = 8, 64 // between the sizes up to fineBlock, and above
-	fineBlock            = 1 << 10
-	fineClasses          = fineBlock / fineStep
+	// mostPages leaves numbers for what tidying moves.
+	mostPages = 1<<16 - 1<<8
+
+	closed = -1
 )
 
-// class returns the pile for bodies of a length, and the size of its blocks.
-func class(length int) (pile, block int) {
-	n := length + refSize
-	if n <= fineBlock {
-		pile = (n - 1) / fineStep
-		return pile, (pile + 1) * fineStep
+var little = binary.LittleEndian
+
+// keep stores an entry, whose head is yet to be filled in, as the body of a slot. A
+// long one belongs to the store from then on.
+func (s *shard) keep(ref uint32, entry []byte) {
+	little.PutUint32(entry, ref)
+	little.PutUint16(entry[4:], 0)
+	if len(entry) <= maxEntry {
+		little.PutUint16(entry[4:], uint16(len(entry)))
 	}
-	i := (n - fineBlock - 1) / coarseStep
-	return fineClasses + i, fineBlock + (i+1)*coarseStep
+	s.write(ref, entry)
 }
 
-// A longBody is one that is too long for a pile. It is never changed in place.
-type longBody struct {
-	body []byte
-	ref  uint32
+func (s *shard) write(ref uint32, entry []byte) {
+	l, rec, n := &s.log, s.slot(ref), len(entry)
+	if n > maxEntry {
+		rec.put(l.add(entry[:n:n]), 0)
+	} else {
+		if l.open == closed || l.page(uint16(l.open)).room() < n {
+			l.open = int(l.add(make([]byte, 0, l.pageSize(n))))
+		}
+		p := l.page(uint16(l.open))
+		rec.put(uint16(l.open), len(p.data))
+		p.data = append(p.data, entry...)
+	}
+	l.page(rec.page()).live += n
+	l.live += n
+	l.written += n
 }
 
-// keep stores a body for a slot. A long one belongs to the store from then on.
-func (s *shard) keep(ref uint32, body []byte) {
-	rec := s.slot(ref)
-	rec.size = uint32(len(body))
-	if len(body) > maxSmall {
-		rec.block = uint32(len(s.long))
-		s.long = append(s.long, longBody{body, ref})
-		return
-	}
-	i, block := class(len(body))
-	for len(s.piles) <= i {
-		s.piles = append(s.piles, pile{})
-	}
-	p := &s.piles[i]
-	rec.block = uint32(p.n)
-	p.n++
-	for p.n*block > len(p.pages)*pageSize {
-		p.pages = append(p.pages, new([pageSize]byte))
-	}
-	at := int(rec.block) * block
-	var owner [refSize]byte
-	binary.LittleEndian.PutUint32(owner[:], ref)
-	p.write(at, owner[:])
-	p.write(at+refSize, body)
+func (l *bodies) page(number uint16) *page { return &l.pages[number-l.first] }
+
+func (p *page) room() int { return cap(p.data) - len(p.data) }
+
+// add appends a page and returns its number.
+func (l *bodies) add(data []byte) uint16 {
+	l.pages = append(l.pages, page{data: data})
+	l.held++
+	return l.first + uint16(len(l.pages)-1)
 }
 
-// replace stores another body for a slot, in the same place if it fits there.
-func (s *shard) replace(ref uint32, body []byte) {
-	rec := s.slot(ref)
-	if rec.size <= maxSmall && len(body) <= maxSmall {
-		before, _ := class(int(rec.size))
-		if i, block := class(len(body)); i == before {
-			rec.size = uint32(len(body))
-			s.piles[i].write(int(rec.block)*block+refSize, body)
+// full tells that there are no numbers left for pages: after half a terabyte, or some
+// million bodies of more than a page entry.
+func (l *bodies) full() error {
+	if len(l.pages) < mostPages {
+		return nil
+	}
+	return fmt.Errorf("%w: the memory store has no room for more sessions of this size, whatever MaxBytes is", session.ErrFull)
+}
+
+// pageSize is small while there is little to hold: a store has 256 logs.
+func (l *bodies) pageSize(n int) int {
+	size := max(minPage, 4*n, l.live/8)
+	return min(1<<bits.Len(uint(size-1)), maxPage)
+}
+
+// lose gives up the body of a slot.
+func (s *shard) lose(ref uint32) {
+	l, rec := &s.log, s.slot(ref)
+	n := entryHead + s.size(rec)
+	number := rec.page()
+	rec.where |= none &^ ownedBit // nowhere
+	l.forget(number, n)
+	s.tidy(5 * n)
+}
+
+// forget counts an entry as dead, and gives up its page if that was the last one.
+func (l *bodies) forget(number uint16, n int) {
+	p := l.page(number)
+	p.live -= n
+	l.live -= n
+	if p.live == 0 && int(number) != l.open {
+		l.written -= len(p.data)
+		l.held--
+		p.data = nil
+	}
+}
+
+// tidy moves on through the oldest pages by so many bytes, if more than a quarter of
+// the log is dead. Five times as many as have just died are enough, because a fifth
+// of what it moves through is dead on average. A single old entry would otherwise
+// keep the numbers of all pages since.
+func (s *shard) tidy(budget int) {
+	l := &s.log
+	for len(l.pages) > 0 {
+		p := &l.pages[0]
+		if p.data != nil && (budget <= 0 || !l.untidy()) {
 			return
 		}
-	}
-	s.lose(ref)
-	s.keep(ref, body)
-}
-
-// lose gives up the body of a slot. The last one of its pile takes its place.
-func (s *shard) lose(ref uint32) {
-	rec := s.slot(ref)
-	if rec.size > maxSmall {
-		last := len(s.long) - 1
-		s.long[rec.block] = s.long[last]
-		s.slot(s.long[last].ref).block = rec.block
-		s.long[last] = longBody{}
-		s.long = s.long[:last]
-		return
-	}
-	i, block := class(int(rec.size))
-	p := &s.piles[i]
-	p.n--
-	if from := p.n * block; int(rec.block) != p.n {
-		var owner [refSize]byte
-		p.read(owner[:], from)
-		p.move(int(rec.block)*block, from, block)
-		s.slot(binary.LittleEndian.Uint32(owner[:])).block = rec.block
-	}
-	// One page stays in reserve, for sessions that come and go at the border.
-	for spare := len(p.pages) - 1; spare*pageSize >= p.n*block+pageSize; spare-- {
-		p.pages[spare] = nil
-		p.pages = p.pages[:spare]
+		if l.open == int(l.first) {
+			l.open = closed
+		}
+		if p.data == nil || l.swept == len(p.data) {
+			if p.data != nil {
+				l.written -= len(p.data)
+				l.held--
+			}
+			*p = page{}
+			l.pages, l.first, l.swept = l.pages[1:], l.first+1, 0
+			continue
+		}
+		at := l.swept
+		entry := p.data[at:]
+		ref, n := little.Uint32(entry), int(little.Uint16(entry[4:]))
+		if n == 0 {
+			n = len(entry)
+		}
+		l.swept += n
+		budget -= n
+		if rec := s.slot(ref); rec.where != none && rec.page() == l.first && rec.offset() == at {
+			p.live -= n
+			l.live -= n
+			s.write(ref, entry[:n])
+		}
 	}
 }
 
-// body returns the body of a slot: a copy in to, or a long one itself.
-func (s *shard) body(rec *slot, to *buffer) []byte {
-	if rec.size > maxSmall {
-		return s.long[rec.block].body
-	}
-	body := to[:rec.size]
-	s.head(rec, body)
-	return body
+func (l *bodies) untidy() bool {
+	dead := l.written - l.live
+	return dead > tidyFrom && 4*dead > l.written || len(l.pages) > 2*l.held+16
 }
 
-// head copies the first bytes of a body.
-func (s *shard) head(rec *slot, to []byte) {
-	if rec.size > maxSmall {
-		copy(to, s.long[rec.block].body)
-		return
-	}
-	i, block := class(int(rec.size))
-	s.piles[i].read(to, int(rec.block)*block+refSize)
+// body returns the body of a slot. It never changes.
+func (s *shard) body(rec *slot) []byte {
+	data := s.log.page(rec.page()).data
+	from := rec.offset() + entryHead
+	to := from + s.size(rec)
+	return data[from:to:to]
 }
 
-func (p *pile) read(to []byte, at int) {
-	for len(to) > 0 {
-		n := copy(to, p.pages[at/pageSize][at%pageSize:])
-		to, at = to[n:], at+n
+// size is the length of the body of a slot.
+func (s *shard) size(rec *slot) int {
+	entry := s.log.page(rec.page()).data[rec.offset():]
+	if n := int(little.Uint16(entry[4:])); n != 0 {
+		return n - entryHead
 	}
+	return len(entry) - entryHead
 }
 
-func (p *pile) write(at int, from []byte) {
-	for len(from) > 0 {
-		n := copy(p.pages[at/pageSize][at%pageSize:], from)
-		from, at = from[n:], at+n
-	}
-}
-
-func (p *pile) move(to, from, n int) {
-	for n > 0 {
-		in := p.pages[to/pageSize][to%pageSize:]
-		out := p.pages[from/pageSize][from%pageSize:]
-		k := copy(in[:min(n, len(in))], out)
-		to, from, n = to+k, from+k, n-k
-	}
-}
-
-// A buffer is where a body is put together or taken apart, without a lock.
-type buffer [maxSmall]byte
+// A buffer is where an entry is put together without a lock.
+type buffer [maxEntry]byte
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 

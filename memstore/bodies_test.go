@@ -8,28 +8,6 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// TestClasses has every length fit its block, and no block be longer than it must.
-func TestClasses(t *testing.T) {
-	seen := map[int]int{}
-	for length := 1; length <= maxSmall; length++ {
-		pile, block := class(length)
-		step := fineStep
-		if block > fineBlock {
-			step = coarseStep
-		}
-		if slack := block - refSize - length; slack < 0 || slack >= step {
-			t.Fatalf("a body of %d bytes got a block of %d", length, block)
-		}
-		if was, ok := seen[pile]; ok && was != block {
-			t.Fatalf("pile %d has blocks of %d and of %d bytes", pile, was, block)
-		}
-		seen[pile] = block
-	}
-	if _, block := class(maxSmall); block > maxBlock {
-		t.Errorf("the longest block has %d bytes, want at most %d", block, maxBlock)
-	}
-}
-
 // TestBodies creates, changes and deletes records of all lengths in a few shards,
 // and compares each with what was written.
 func TestBodies(t *testing.T) {
@@ -39,7 +17,7 @@ func TestBodies(t *testing.T) {
 	data := func() []byte {
 		n := rng.IntN(700)
 		if rng.IntN(4) == 0 {
-			n = rng.IntN(3 * maxBlock)
+			n = rng.IntN(3 * maxEntry)
 		}
 		return bytes.Repeat([]byte{byte(rng.IntN(256))}, n)
 	}
@@ -72,6 +50,8 @@ func TestBodies(t *testing.T) {
 		}
 		if step%1000 == 0 {
 			compareBodies(t, s, want)
+			checkLog(t, &s.shards[0])
+			checkLog(t, &s.shards[1])
 		}
 	}
 	for _, id := range ids {
@@ -80,13 +60,8 @@ func TestBodies(t *testing.T) {
 		}
 	}
 	for i := range s.shards {
-		for j, p := range s.shards[i].piles {
-			if p.n != 0 || len(p.pages) > 1 {
-				t.Errorf("an empty pile %d keeps %d blocks in %d pages, want one page in reserve", j, p.n, len(p.pages))
-			}
-		}
-		if n := len(s.shards[i].long); n != 0 {
-			t.Errorf("an empty shard keeps %d long bodies", n)
+		if l := &s.shards[i].log; l.live != 0 || l.written > 2*tidyFrom {
+			t.Errorf("an empty log has %d of %d bytes alive, in %d pages", l.live, l.written, len(l.pages))
 		}
 	}
 }
@@ -102,10 +77,28 @@ func compareBodies(t *testing.T, s *Store, want map[session.ID]session.Record) {
 	}
 }
 
+// checkLog adds up what a log counts, and checks that little of it is dead.
+func checkLog(t *testing.T, s *shard) {
+	t.Helper()
+	live, written, held := 0, 0, 0
+	for _, p := range s.log.pages {
+		live, written = live+p.live, written+len(p.data)
+		if p.data != nil {
+			held++
+		}
+	}
+	if l := &s.log; l.live != live || l.written != written || l.held != held {
+		t.Errorf("counted %d of %d bytes in %d pages; there are %d of %d in %d", l.live, l.written, l.held, live, written, held)
+	}
+	if dead, most := written-live, max(written/4, tidyFrom)+5*maxEntry; dead > most {
+		t.Errorf("%d bytes of %d are dead, want at most %d", dead, written, most)
+	}
+}
+
 // TestPagesFollowTheSessions has nine tenths of the sessions go, in no order, and
-// their memory with them.
+// their memory with them; the others are then written again and again.
 func TestPagesFollowTheSessions(t *testing.T) {
-	const n, size = 20 * shardCount, 1000
+	const n, size = 100 * shardCount, 1000
 	s := New(Config{})
 	fill(t, s, n, size)
 	for i := range n {
@@ -115,13 +108,69 @@ func TestPagesFollowTheSessions(t *testing.T) {
 			}
 		}
 	}
-	pages := 0
-	for i := range s.shards {
-		for _, p := range s.shards[i].piles {
-			pages += len(p.pages)
+	for round := range uint64(20) {
+		for i := 0; i < n; i += 20 {
+			r := session.Record{ID: numbered(i), Version: round + 1, Data: make([]byte, size), ExpiresAt: at(1)}
+			if err := s.Update(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range s.shards {
+			checkLog(t, &s.shards[i])
 		}
 	}
-	if most := n/10*size/pageSize + 2*shardCount; pages > most {
-		t.Errorf("%d sessions keep %d pages, want at most %d", n/10, pages, most)
+}
+
+// TestOneOldEntry has a record stay in the oldest page while all others come and go.
+func TestOneOldEntry(t *testing.T) {
+	s := New(Config{})
+	create(t, s, rec('a', "", 1))
+	home, _ := s.shard(session.ID{'a'})
+	for i, met := 0, 0; met < 2000; i++ {
+		if sh, _ := s.shard(numbered(i)); sh != home {
+			continue
+		}
+		met++
+		r := sized(rec('b', "", 1), 3000)
+		r.ID = numbered(i)
+		create(t, s, r)
+		if err := s.Delete(t.Context(), r.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(home.log.pages); n > 20 {
+		t.Errorf("two records take %d pages", n)
+	}
+	if got := names(t, s); got != "a" {
+		t.Errorf("%q are there, want a", got)
+	}
+}
+
+// TestLentBytes keeps what View has lent while its session and all others change.
+func TestLentBytes(t *testing.T) {
+	s := New(Config{})
+	fill(t, s, 1000, 500)
+	r := sized(rec('a', "ada", 1), 500)
+	for i := range r.Data {
+		r.Data[i] = byte(i)
+	}
+	create(t, s, r)
+	lent, err := s.View(t.Context(), r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := range uint64(30) {
+		for i := range 1000 {
+			u := session.Record{ID: numbered(i), Version: round + 1, Data: bytes.Repeat([]byte{0xFF}, 500), ExpiresAt: at(1)}
+			if err := s.Update(t.Context(), u); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Update(t.Context(), session.Record{ID: r.ID, Version: round + 1, Data: []byte("x"), ExpiresAt: at(1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(lent.Data, r.Data) || lent.Owner != "ada" {
+		t.Errorf("what was lent has become %q of %q", lent.Data, lent.Owner)
 	}
 }

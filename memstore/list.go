@@ -62,7 +62,7 @@ func (s *shard) page(to []session.ID, from uint32) (found []session.ID, more boo
 	defer s.mu.Unlock()
 	end := min(from+batch, s.used)
 	for ref := from; ref < end; ref++ {
-		if rec := s.slot(ref); rec.size != 0 {
+		if rec := s.slot(ref); rec.where != none {
 			to = append(to, rec.id)
 		}
 	}

@@ -4,28 +4,42 @@ import (
 	"encoding/binary"
 	"math"
 	"time"
+	"unsafe"
 
 	"github.com/expanse-go/session"
 )
 
-// A slot is one record in 56 bytes, without pointers. What is written together with
+// A slot is one record in 48 bytes, without pointers. What is written together with
 // Data is in the body; what changes without it, or is compared, is here.
 type slot struct {
-	id  session.ID
-	at  [orders]int64  // the instants that the orders sort by
-	pos [orders]uint32 // where the slot stands in each order; none: not in it
+	id session.ID
+	at [orders]int64 // the instants that the orders sort by
+
+	// Where the slot stands in each order. An owned record is not in the order of
+	// activity, and has the one before it in the chain of its owner there; see prev.
+	pos [orders]uint32
 
 	// An owned record is linked to the others of its owner in the shard. An
 	// anonymous one keeps the number of its last write in next instead. A free slot
 	// links to the next free one.
-	next, prev uint32
+	next uint32
 
-	block uint32 // where the body is; see pile
-	size  uint32 // of the body; 0 marks a free slot
+	// The body's page in the log (16 bits), whether somebody owns the record (1), and
+	// where in the page the body is (15). None marks a free slot.
+	where uint32
 }
 
-// anonymous reports whether the record belongs to nobody.
-func (s *slot) anonymous() bool { return s.pos[byActivity] != none }
+const ownedBit = 1 << 15
+
+func (s *slot) page() uint16    { return uint16(s.where >> 16) }
+func (s *slot) offset() int     { return int(s.where & (ownedBit - 1)) }
+func (s *slot) anonymous() bool { return s.where&ownedBit == 0 }
+func (s *slot) prev() *uint32   { return &s.pos[byActivity] }
+
+// put notes where the body is.
+func (s *slot) put(page uint16, offset int) {
+	s.where = uint32(page)<<16 | s.where&ownedBit | uint32(offset)
+}
 
 // none is the slot number that does not exist.
 const none = math.MaxUint32
@@ -37,15 +51,15 @@ const none = math.MaxUint32
 //	uvarint  length of Owner, of Client.Address, of Client.UserAgent
 //	         Owner, Client.Address, Client.UserAgent, Data to the end
 //
-// The integers of a usual record take 12 bytes. A body that fits is put into the
-// buffer; a long one is an allocation of its own.
-func pack(to *buffer, r *session.Record, version uint64) []byte {
+// The integers of a usual record take 12 bytes. The result is an entry for the log,
+// with room for its head: in the buffer if it fits, else an allocation of its own.
+func pack(to *buffer, r *session.Record, version uint64) (entry []byte) {
 	owner, address, agent := uint64(len(r.Owner)), uint64(len(r.Client.Address)), uint64(len(r.Client.UserAgent))
-	size := uvarintLen(version) + 8 + uvarintLen(owner) + uvarintLen(address) + uvarintLen(agent) +
+	size := entryHead + uvarintLen(version) + 8 + uvarintLen(owner) + uvarintLen(address) + uvarintLen(agent) +
 		len(r.Owner) + len(r.Client.Address) + len(r.Client.UserAgent) + len(r.Data)
-	b := to[:0]
-	if size > maxSmall {
-		b = make([]byte, 0, size)
+	b := to[:entryHead]
+	if size > maxEntry {
+		b = make([]byte, entryHead, size)
 	}
 	b = binary.AppendUvarint(b, version)
 	b = binary.BigEndian.AppendUint64(b, uint64(nanos(r.CreatedAt)))
@@ -85,12 +99,10 @@ func unpack(body []byte) (p packed) {
 
 func (p *packed) owner() []byte { return p.text[:p.ends[0]] }
 
-// record is a copy for the caller to own. Body may be overwritten afterwards.
+// record shares its texts and Data with the body, which never changes.
 func (s *slot) record(body []byte) session.Record {
 	p := unpack(body)
-	text := string(p.text) // once for all three
-	data := make([]byte, len(p.data))
-	copy(data, p.data)
+	text := unsafe.String(unsafe.SliceData(p.text), len(p.text))
 	return session.Record{
 		ID:           s.id,
 		Version:      p.version,
@@ -99,7 +111,7 @@ func (s *slot) record(body []byte) session.Record {
 		CreatedAt:    instant(p.created),
 		LastActivity: instant(s.at[byActivity]),
 		ExpiresAt:    instant(s.at[byExpiry]),
-		Data:         data,
+		Data:         p.data,
 	}
 }
 
