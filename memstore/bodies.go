@@ -41,7 +41,7 @@ const (
 	entryHead = 6
 	maxEntry  = 4 << 10
 	minPage   = 2 << 10
-	maxPage   = 32 << 10
+	maxPage   = 24 << 10 // what a reader who keeps lent bytes keeps alive
 
 	// Where less is dead, pages mostly die by themselves before it is worth tidying.
 	tidyFrom = 16 << 10
@@ -93,7 +93,7 @@ func (l *bodies) add(data []byte) uint16 {
 	return l.first + uint16(len(l.pages)-1)
 }
 
-// full tells that there are no numbers left for pages: after half a terabyte, or some
+// full tells that there are no numbers left for pages: after a third of a terabyte, or some
 // million bodies of more than a page entry.
 func (l *bodies) full() error {
 	if len(l.pages) < mostPages {
