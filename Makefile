@@ -31,9 +31,14 @@ cover: ## statement coverage by package, from the tests of all modules
 	$(TOOLS) cover
 
 .PHONY: bench
-bench: ## measure beside the peers, on real servers; rewrites benchmarks/
-	$(TOOLS) servers --need postgres,mariadb,redis -- go run ./benchmarks/cmd/bench \
-		-parts matrix,anomalies,races,latency,payload,curves,scale -write
+bench: PARTS ?= matrix,anomalies,races,latency,payload,curves,scale,representations,processes
+bench: ## measure beside the peers, on real servers; rewrites benchmarks/: make bench PARTS=matrix
+	$(TOOLS) servers --need postgres,mariadb,redis -- go run ./benchmarks/cmd/bench -parts $(PARTS) -write
+
+.PHONY: benchbig
+benchbig: ## what takes long: gc, prune (1 million sessions), scale10m (25 GB of disk)
+	$(MAKE) bench PARTS=gc,prune
+	$(MAKE) bench PARTS=scale10m
 
 .PHONY: torture
 torture: ## mutants, histories, interleavings, kills and faults on every store, within 20 minutes

@@ -156,6 +156,9 @@ func (m *Manager) RevokeOwner(ctx context.Context, owner string, keep ...ID) (in
 // no request waits long for it.
 const pruneBatch = 500
 
+// leastPause is between two batches.
+const leastPause = 8 * time.Millisecond
+
 // Prune removes the records that expired more than [PruneSlack] ago, in small
 // batches, and returns how many it removed. The manager does so by itself; see
 // [Config].PruneEvery. Several processes may prune at once.
@@ -165,7 +168,9 @@ func (m *Manager) Prune(ctx context.Context) (int, error) {
 	}
 	before, total := m.cfg.Now().Add(-PruneSlack), 0
 	for {
+		began := time.Now()
 		n, err := Prune(ctx, m.store, before, pruneBatch)
+		took := time.Since(began)
 		total += n
 		if err != nil {
 			return total, storeError("prune", ID{}, err)
@@ -173,7 +178,9 @@ func (m *Manager) Prune(ctx context.Context) (int, error) {
 		if n < pruneBatch {
 			return total, nil
 		}
-		if !pause(ctx, 3) {
+		// Requests want the same locks, disk and processors. A replica leaves them as
+		// much time as it took, so the longer the others make it wait, the more.
+		if !wait(ctx, jitter(max(took, leastPause), leastPause/2)) {
 			return total, ctx.Err()
 		}
 	}

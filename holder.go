@@ -234,7 +234,12 @@ func (h *holder) failAll(err error) {
 // false if ctx ends before.
 func pause(ctx context.Context, try int) bool {
 	d := time.Millisecond << min(try, 5)
-	t := time.NewTimer(jitter(d, d/2))
+	return wait(ctx, jitter(d, d/2))
+}
+
+// wait lets d pass. It returns false if ctx ends before.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:

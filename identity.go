@@ -68,7 +68,7 @@ func (s *Session) Invalidate() {
 func (s *Session) Owner() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.now.owner
+	return strings.Clone(s.now.owner) // callers keep it for long, and a store may have lent it
 }
 
 // AuthenticatedAt returns the instant of the last [Session.Login], or the zero

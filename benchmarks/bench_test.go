@@ -2,7 +2,9 @@ package bench_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +32,10 @@ func TestMeasure(t *testing.T) {
 			t.Errorf("%s %s: raw is %v to %v times raw", c.Store, c.Workload, low, high)
 		}
 	}
-	r := bench.Results{Cells: cells}
+	r := bench.Results{Cells: cells, Anomalies: []bench.Anomaly{{Store: "memory", Peer: "scs", Keys: 2, Counter: 1, Revived: true}}}
+	if !strings.Contains(r.Markdown(), " | 1, revives |\n") {
+		t.Error("the speed of a peer stands there without what it loses")
+	}
 	for _, s := range []string{"memory", "SQLite FULL"} {
 		if !strings.Contains(r.Markdown(), "| **"+s+"** | raw |") || !strings.Contains(r.Summary(), "| "+s+" | **") {
 			t.Errorf("no row for %s", s)
@@ -95,5 +100,15 @@ func TestReplace(t *testing.T) {
 	got := bench.Replace(old, []*bench.Cell{{Store: "b", Peer: "new"}})
 	if len(got) != 2 || got[0].Store != "a" || got[1].Peer != "new" {
 		t.Errorf("got %v, want the old a and the new b", got)
+	}
+}
+
+func TestMerge(t *testing.T) {
+	old := []bench.Scale{{Store: "a", Rows: 1, Load: 1}, {Store: "a", Rows: 2, Load: 2}}
+	fresh := []bench.Scale{{Store: "b", Rows: 1, Load: 3}, {Store: "a", Rows: 1, Load: 4}}
+	got := bench.Merge(old, fresh, func(s bench.Scale) string { return fmt.Sprint(s.Store, s.Rows) })
+	want := []bench.Scale{{Store: "a", Rows: 1, Load: 4}, {Store: "a", Rows: 2, Load: 2}, {Store: "b", Rows: 1, Load: 3}}
+	if !slices.Equal(got, want) || old[0].Load != 1 {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -35,12 +35,13 @@ func (c Curve) SVG() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", chartWidth, chartHeight)
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="white"/><text x="%d" y="22" font-size="15">%s</text>`+"\n", left, c.Title)
-	for v := lowY; v <= highY*1.001; v *= 10 {
+	fmt.Fprintf(&b, `<text transform="translate(16 %d) rotate(-90)" text-anchor="middle">time of a request</text>`+"\n", (top+chartHeight-bottom)/2)
+	for _, v := range ticks(lowY, highY) {
 		fmt.Fprintf(&b, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#dddddd"/><text x="%d" y="%.1f" text-anchor="end">%v</text>`+"\n",
 			left, chartWidth-right, y(v), y(v), left-6, y(v)+4, time.Duration(math.Round(v)))
 	}
 	for _, v := range c.X {
-		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%d</text>`+"\n", x(float64(v)), chartHeight-bottom+18, v)
+		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n", x(float64(v)), chartHeight-bottom+18, count(v))
 	}
 	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">%s</text>`+"\n", (left+chartWidth-right)/2, chartHeight-10, c.Label)
 	last := math.Inf(1)
@@ -57,9 +58,39 @@ func (c Curve) SVG() string {
 		last = end
 		fmt.Fprintf(&b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/><text x="%d" y="%.1f" fill="%s">%s</text>`+"\n",
 			strings.Join(points, " "), colour, chartWidth-right+6, end, colour, l.Peer)
+		for _, p := range points {
+			cx, cy, _ := strings.Cut(p, ",")
+			fmt.Fprintf(&b, `<circle cx="%s" cy="%s" r="3" fill="%s"/>`, cx, cy, colour)
+		}
+		b.WriteString("\n")
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
+}
+
+// ticks are the decades; of two at most, the lines between them too.
+func ticks(low, high float64) (all []float64) {
+	steps := []float64{1}
+	if high/low < 101 {
+		steps = []float64{1, 2, 5}
+	}
+	for v := low; v <= high*1.001; v *= 10 {
+		for _, step := range steps {
+			if v*step <= high*1.001 {
+				all = append(all, v*step)
+			}
+		}
+	}
+	return all
+}
+
+// count writes a number with a space before each three digits, from 10,000 on.
+func count(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; n >= 10_000 && i > 0; i -= 3 {
+		text = text[:i] + "\u202f" + text[i:]
+	}
+	return text
 }
 
 // ranked returns the lines from the lowest end to the highest.

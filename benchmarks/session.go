@@ -21,6 +21,7 @@ const (
 	Count                   // answers the counter
 	Logout                  // ends the session
 	Fill                    // sets a payload: the argument is keys x bytes
+	Increment               // adds one to the counter at once; of this library alone
 	Actions
 )
 
@@ -51,8 +52,20 @@ var document = []struct {
 	{"cart", "sku-20418:2,sku-77120:1,sku-31007:4,sku-90551:1,sku-48213:2,sku-66109:1,sku-12400:3"},
 	{"return_to", "/account/orders/2026-11?page=3&sort=date&filter=shipped"},
 	{"notice", "Your order was received; we send it within two working days at the latest."},
-	{"visits", 41},
+	{"visits", SeedVisits},
 }
+
+// Usual yields the keys and values of the session of the workloads.
+func Usual(yield func(key string, value any) bool) {
+	for _, e := range document {
+		if !yield(e.key, e.value) {
+			return
+		}
+	}
+}
+
+// SeedVisits is what the counter of a new session says.
+const SeedVisits = 41
 
 // Handle performs an action. The status is for the response, and the body follows.
 func Handle(a Action, s Session, arg string) (status int, body string) {

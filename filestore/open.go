@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 
@@ -35,6 +36,9 @@ func Open(dir string, cfg Config) (*Store, error) {
 	} else {
 		s.full, s.whole = atomicfile.Durable, atomicfile.Whole
 	}
+	// Replicas that are started together, and so prune together, begin in different
+	// folders.
+	s.cursor.Store(rand.Uint32())
 	for i := range s.turns {
 		s.turns[i] = make(chan struct{}, 1)
 	}

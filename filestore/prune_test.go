@@ -58,6 +58,7 @@ func TestPruneInSteps(t *testing.T) {
 
 func TestPruneGoesOnWhereItEnded(t *testing.T) {
 	s, dir := open(t)
+	s.cursor.Store(0)
 	last := numbered(255, "")
 	create(t, s, numbered(1, ""))
 	create(t, s, numbered(2, ""))

@@ -33,7 +33,7 @@ func limit(n, def int64) int64 {
 // table and the orders, and what the allocator rounds up.
 const frame = 88
 
-func cost(body string) int64 { return frame + int64(len(body)) }
+func cost(size int) int64 { return frame + int64(size) }
 
 // take counts sessions and bytes in, unless that exceeds a limit. Negative
 // amounts are given back.

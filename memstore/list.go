@@ -37,16 +37,16 @@ func (s *shard) prune(end int64, limit int) (n int) {
 	return n
 }
 
-// List yields all records. It copies a batch of them under the lock of one shard
-// and yields them without it.
+// List yields all records. It notes the IDs of a batch of them under the lock of one
+// shard, and then loads each.
 func (s *Store) List(ctx context.Context) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
-		found := make([]slot, 0, batch)
+		found := make([]session.ID, 0, batch)
 		for i := range s.shards {
 			sh := &s.shards[i]
 			for from, more := uint32(0), true; more; from += batch {
 				found, more = sh.page(found[:0], from)
-				if !yieldAll(ctx, found, yield) {
+				if !s.yieldAll(ctx, found, anybody, yield) {
 					return
 				}
 			}
@@ -54,15 +54,16 @@ func (s *Store) List(ctx context.Context) iter.Seq2[session.Record, error] {
 	}
 }
 
-// page appends the records in the slots from the given one on. A record stays in
-// its slot as long as it lives, so that no other write can hide or repeat it.
-func (s *shard) page(to []slot, from uint32) (found []slot, more bool) {
+// page appends the IDs of the records in the slots from the given one on. A record
+// stays in its slot as long as it lives, so that no other write can hide or repeat
+// it.
+func (s *shard) page(to []session.ID, from uint32) (found []session.ID, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	end := min(from+batch, s.used)
 	for ref := from; ref < end; ref++ {
-		if rec := s.slot(ref); rec.body != "" {
-			to = append(to, *rec)
+		if rec := s.slot(ref); rec.where != none {
+			to = append(to, rec.id)
 		}
 	}
 	return to, end < s.used
@@ -77,10 +78,10 @@ func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[session.R
 			return
 		}
 		h := maphash.String(s.seed, owner)
-		var found []slot
+		var found []session.ID
 		for i := range s.shards {
-			found = s.shards[i].owned(found[:0], h, owner)
-			if !yieldAll(ctx, found, yield) {
+			found = s.shards[i].owned(found[:0], h)
+			if !s.yieldAll(ctx, found, func(of string) bool { return of == owner }, yield) {
 				return
 			}
 		}
@@ -98,8 +99,9 @@ func (s *Store) listAnonymous(ctx context.Context, yield func(session.Record, er
 	}
 }
 
-// owned appends the records of an owner. Owners whose hashes agree share a chain.
-func (s *shard) owned(to []slot, h uint64, owner string) []slot {
+// owned appends the IDs of an owner's records. Owners whose hashes agree share a
+// chain: who they are is seen when they are loaded.
+func (s *shard) owned(to []session.ID, h uint64) []session.ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ref, ok := s.owners[h]
@@ -107,20 +109,23 @@ func (s *shard) owned(to []slot, h uint64, owner string) []slot {
 		return to
 	}
 	for ; ref != none; ref = s.slot(ref).next {
-		if rec := s.slot(ref); unpack(rec.body).owner == owner {
-			to = append(to, *rec)
-		}
+		to = append(to, s.slot(ref).id)
 	}
 	return to
 }
 
-func yieldAll(ctx context.Context, found []slot, yield func(session.Record, error) bool) bool {
-	for i := range found {
+func anybody(string) bool { return true }
+
+// yieldAll yields the records of those IDs that are still there, and somebody's who
+// is wanted.
+func (s *Store) yieldAll(ctx context.Context, ids []session.ID, wanted func(owner string) bool, yield func(session.Record, error) bool) bool {
+	for _, id := range ids {
 		if err := ctx.Err(); err != nil {
 			yield(session.Record{}, err)
 			return false
 		}
-		if !yield(found[i].record(), nil) {
+		r, err := s.Load(ctx, id)
+		if err == nil && wanted(r.Owner) && !yield(r, nil) {
 			return false
 		}
 	}

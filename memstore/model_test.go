@@ -180,8 +180,8 @@ func TestShardStructures(t *testing.T) {
 		live = slices.Delete(live, i, i+1)
 		checkShard(t, sh, live)
 	}
-	if len(sh.chunks) != 4 {
-		t.Errorf("200 records took %d chunks, want 4", len(sh.chunks))
+	if len(sh.chunks) != 3 {
+		t.Errorf("200 records took %d chunks, want 3", len(sh.chunks))
 	}
 }
 

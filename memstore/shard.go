@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"encoding/binary"
 	"errors"
 	"hash/maphash"
 	"math"
@@ -13,15 +14,15 @@ import (
 const (
 	shardBits  = 8
 	shardCount = 1 << shardBits
-	chunkSize  = 63 // slots: with the allocator's 8 bytes they just fit into 4 KiB
+	chunkSize  = 85 // slots: as many as fit into 4 KiB
 )
 
 // errNoRoom asks the caller to evict something, without a lock, and to try again.
 var errNoRoom = errors.New("session: memory store needs room")
 
 // A shard holds the records of a 256th of all IDs. Slots are addressed by number
-// instead of by pointer, which halves the indexes and keeps them out of the
-// collector's sight. Chunks never move, so growing copies no records; they are
+// instead of by pointer, which halves the indexes and keeps them and the slots out
+// of the collector's sight. Chunks never move, so growing copies no records; they are
 // kept for later records when sessions go.
 type shard struct {
 	store  *Store
@@ -33,6 +34,8 @@ type shard struct {
 	used   uint32 // slots that were ever in use
 	free   uint32 // the first of the chain of free slots among them
 
+	log bodies
+
 	ids    table             // ID → slot
 	orders [orders]order     // expiry of all; activity of the anonymous
 	owners map[uint64]uint32 // hash of the owner → first slot of the chain
@@ -41,6 +44,7 @@ type shard struct {
 func (s *shard) init(store *Store, i int) {
 	s.store = store
 	s.free = none
+	s.log.open = closed
 	for by := range s.fronts {
 		s.fronts[by] = &store.fronts[by][i]
 		s.fronts[by].Store(math.MaxInt64)
@@ -63,22 +67,25 @@ func (s *shard) slot(ref uint32) *slot {
 }
 
 // create stores r, whose body is packed already, under version 1.
-func (s *shard) create(h uint64, r *session.Record, body string) error {
+func (s *shard) create(h uint64, r *session.Record, entry []byte) error {
 	s.mu.Lock()
 	defer s.unlock()
 	if _, _, ok := s.find(h, r.ID); ok {
 		return session.ErrConflict
 	}
-	if !s.store.quota.take(1, cost(body)) {
+	if err := s.log.full(); err != nil {
+		return err
+	}
+	if !s.store.quota.take(1, cost(len(entry)-entryHead)) {
 		return errNoRoom
 	}
 	ref := s.alloc()
 	*s.slot(ref) = slot{
-		id:   r.ID,
-		at:   [orders]int64{byExpiry: nanos(r.ExpiresAt), byActivity: nanos(r.LastActivity)},
-		pos:  [orders]uint32{none, none},
-		body: body,
+		id:  r.ID,
+		at:  [orders]int64{byExpiry: nanos(r.ExpiresAt), byActivity: nanos(r.LastActivity)},
+		pos: [orders]uint32{none, none},
 	}
+	s.keep(ref, entry)
 	s.insert(h, ref)
 	s.push(byExpiry, ref)
 	s.enrol(ref, r.Owner)
@@ -87,7 +94,7 @@ func (s *shard) create(h uint64, r *session.Record, body string) error {
 
 // update replaces the record of r.ID and r.Version. With errNoRoom it also says
 // how many bytes must fit beside the owned records: what eviction cannot take.
-func (s *shard) update(h uint64, r *session.Record, body string) (stays int64, err error) {
+func (s *shard) update(h uint64, r *session.Record, entry []byte) (stays int64, err error) {
 	s.mu.Lock()
 	defer s.unlock()
 	_, ref, ok := s.find(h, r.ID)
@@ -95,20 +102,24 @@ func (s *shard) update(h uint64, r *session.Record, body string) (stays int64, e
 		return 0, session.ErrNotFound
 	}
 	rec := s.slot(ref)
-	old := unpack(rec.body)
-	if old.version != r.Version {
+	if version, _ := binary.Uvarint(s.body(rec)); version != r.Version {
 		return 0, session.ErrConflict
 	}
-	growth := cost(body) - cost(rec.body)
+	if err := s.log.full(); err != nil {
+		return 0, err
+	}
+	needs := cost(len(entry) - entryHead)
+	growth := needs - cost(s.size(rec))
 	if !s.store.quota.take(0, growth) {
-		if old.owner == "" {
-			return cost(body), errNoRoom
+		if rec.anonymous() {
+			return needs, errNoRoom
 		}
 		return growth, errNoRoom
 	}
-	s.dismiss(ref, old.owner)
+	s.dismiss(ref)
 	rec.at = [orders]int64{byExpiry: nanos(r.ExpiresAt), byActivity: nanos(r.LastActivity)}
-	rec.body = body
+	s.lose(ref)
+	s.keep(ref, entry)
 	s.fix(byExpiry, ref)
 	s.enrol(ref, r.Owner)
 	return 0, nil
@@ -123,7 +134,7 @@ func (s *shard) touch(ref uint32, lastActivity, expires int64) {
 	}
 	if lastActivity > rec.at[byActivity] {
 		rec.at[byActivity] = lastActivity
-		if rec.pos[byActivity] != none {
+		if rec.anonymous() {
 			rec.next = s.store.writes.Add(1)
 			s.fix(byActivity, ref)
 		}
@@ -133,11 +144,12 @@ func (s *shard) touch(ref uint32, lastActivity, expires int64) {
 // remove forgets a record, which the table has at the given place.
 func (s *shard) remove(at int, ref uint32) {
 	rec := s.slot(ref)
-	s.store.quota.take(-1, -cost(rec.body))
-	s.dismiss(ref, unpack(rec.body).owner)
+	s.store.quota.take(-1, -cost(s.size(rec)))
+	s.dismiss(ref)
+	s.lose(ref)
 	s.pull(byExpiry, ref)
 	s.erase(at)
-	*rec = slot{next: s.free}
+	*rec = slot{next: s.free, where: none}
 	s.free = ref
 }
 
@@ -151,35 +163,43 @@ func (s *shard) enrol(ref uint32, owner string) {
 		s.push(byActivity, ref)
 		return
 	}
-	s.store.quota.owned.Add(cost(rec.body))
+	s.store.quota.owned.Add(cost(s.size(rec)))
 	if s.owners == nil {
 		s.owners = make(map[uint64]uint32)
 	}
 	h := maphash.String(s.store.seed, owner)
-	rec.next, rec.prev = none, none
+	rec.where |= ownedBit
+	rec.next, *rec.prev() = none, none
 	if first, ok := s.owners[h]; ok {
 		rec.next = first
-		s.slot(first).prev = ref
+		*s.slot(first).prev() = ref
 	}
 	s.owners[h] = ref
 }
 
-func (s *shard) dismiss(ref uint32, owner string) {
+func (s *shard) dismiss(ref uint32) {
 	rec := s.slot(ref)
-	if owner == "" {
+	if rec.anonymous() {
 		s.pull(byActivity, ref)
 		return
 	}
-	s.store.quota.owned.Add(-cost(rec.body))
+	s.store.quota.owned.Add(-cost(s.size(rec)))
+	rec.where &^= ownedBit
+	prev := *rec.prev()
+	*rec.prev() = none
 	if rec.next != none {
-		s.slot(rec.next).prev = rec.prev
+		*s.slot(rec.next).prev() = prev
 	}
-	switch h := maphash.String(s.store.seed, owner); {
-	case rec.prev != none:
-		s.slot(rec.prev).next = rec.next
-	case rec.next != none:
+	if prev != none {
+		s.slot(prev).next = rec.next
+		return
+	}
+	// The first of a chain is what the owner leads to.
+	old := unpack(s.body(rec))
+	h := maphash.Bytes(s.store.seed, old.owner())
+	if rec.next != none {
 		s.owners[h] = rec.next
-	default:
+	} else {
 		delete(s.owners, h)
 	}
 }

@@ -1,32 +1,44 @@
 package memstore
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math"
-	"strings"
 	"time"
 	"unsafe"
 
 	"github.com/expanse-go/session"
 )
 
-// A slot is one record in 64 bytes, a cache line. What is written together with
+// A slot is one record in 48 bytes, without pointers. What is written together with
 // Data is in the body; what changes without it, or is compared, is here.
-//
-// Sharing one string instead of holding five values is what keeps the price of a
-// record low: one allocation, one pointer for the collector to follow.
 type slot struct {
-	id  session.ID
-	at  [orders]int64  // the instants that the orders sort by
-	pos [orders]uint32 // where the slot stands in each order; none: not in it
+	id session.ID
+	at [orders]int64 // the instants that the orders sort by
+
+	// Where the slot stands in each order. An owned record is not in the order of
+	// activity, and has the one before it in the chain of its owner there; see prev.
+	pos [orders]uint32
 
 	// An owned record is linked to the others of its owner in the shard. An
 	// anonymous one keeps the number of its last write in next instead. A free slot
 	// links to the next free one.
-	next, prev uint32
+	next uint32
 
-	body string // see pack; "" marks a free slot
+	// The body's page in the log (16 bits), whether somebody owns the record (1), and
+	// where in the page the body is (15). None marks a free slot.
+	where uint32
+}
+
+const ownedBit = 1 << 15
+
+func (s *slot) page() uint16    { return uint16(s.where >> 16) }
+func (s *slot) offset() int     { return int(s.where & (ownedBit - 1)) }
+func (s *slot) anonymous() bool { return s.where&ownedBit == 0 }
+func (s *slot) prev() *uint32   { return &s.pos[byActivity] }
+
+// put notes where the body is.
+func (s *slot) put(page uint16, offset int) {
+	s.where = uint32(page)<<16 | s.where&ownedBit | uint32(offset)
 }
 
 // none is the slot number that does not exist.
@@ -34,81 +46,72 @@ const none = math.MaxUint32
 
 // pack lays out the body of a record:
 //
-//	8 bytes  CreatedAt, nanoseconds since 1970, big-endian
 //	uvarint  Version
+//	8 bytes  CreatedAt, nanoseconds since 1970, big-endian
 //	uvarint  length of Owner, of Client.Address, of Client.UserAgent
 //	         Owner, Client.Address, Client.UserAgent, Data to the end
 //
-// The integers of a usual record take 12 bytes.
-func pack(r *session.Record, version uint64) string {
-	var head [8 + 4*binary.MaxVarintLen64]byte
-	h := binary.BigEndian.AppendUint64(head[:0], uint64(nanos(r.CreatedAt)))
-	h = binary.AppendUvarint(h, version)
-	h = binary.AppendUvarint(h, uint64(len(r.Owner)))
-	h = binary.AppendUvarint(h, uint64(len(r.Client.Address)))
-	h = binary.AppendUvarint(h, uint64(len(r.Client.UserAgent)))
-
-	var b strings.Builder
-	b.Grow(len(h) + len(r.Owner) + len(r.Client.Address) + len(r.Client.UserAgent) + len(r.Data))
-	b.Write(h)
-	b.WriteString(r.Owner)
-	b.WriteString(r.Client.Address)
-	b.WriteString(r.Client.UserAgent)
-	b.Write(r.Data)
-	return b.String()
+// The integers of a usual record take 12 bytes. The result is an entry for the log,
+// with room for its head: in the buffer if it fits, else an allocation of its own.
+func pack(to *buffer, r *session.Record, version uint64) (entry []byte) {
+	owner, address, agent := uint64(len(r.Owner)), uint64(len(r.Client.Address)), uint64(len(r.Client.UserAgent))
+	size := entryHead + uvarintLen(version) + 8 + uvarintLen(owner) + uvarintLen(address) + uvarintLen(agent) +
+		len(r.Owner) + len(r.Client.Address) + len(r.Client.UserAgent) + len(r.Data)
+	b := to[:entryHead]
+	if size > maxEntry {
+		b = make([]byte, entryHead, size)
+	}
+	b = binary.AppendUvarint(b, version)
+	b = binary.BigEndian.AppendUint64(b, uint64(nanos(r.CreatedAt)))
+	b = binary.AppendUvarint(b, owner)
+	b = binary.AppendUvarint(b, address)
+	b = binary.AppendUvarint(b, agent)
+	b = append(b, r.Owner...)
+	b = append(b, r.Client.Address...)
+	b = append(b, r.Client.UserAgent...)
+	return append(b, r.Data...)
 }
 
-// A packed is a body taken apart. Its strings are parts of the body.
+// A packed is a body taken apart, of which its slices are parts.
 type packed struct {
-	created                         int64
-	version                         uint64
-	owner, address, userAgent, data string
+	version uint64
+	created int64
+	text    []byte // Owner, Client.Address, Client.UserAgent
+	ends    [3]int // of each, in text
+	data    []byte
 }
 
-func unpack(body string) (p packed) {
-	for i := range 8 {
-		p.created = p.created<<8 | int64(body[i])
+func unpack(body []byte) (p packed) {
+	version, n := binary.Uvarint(body)
+	p.version = version
+	p.created = int64(binary.BigEndian.Uint64(body[n:]))
+	body = body[n+8:]
+	end := 0
+	for i := range p.ends {
+		length, n := binary.Uvarint(body)
+		body = body[n:]
+		end += int(length)
+		p.ends[i] = end
 	}
-	var lengths [3]uint64
-	p.version, body = uvarint(body[8:])
-	for i := range lengths {
-		lengths[i], body = uvarint(body)
-	}
-	p.owner, body = body[:lengths[0]], body[lengths[0]:]
-	p.address, body = body[:lengths[1]], body[lengths[1]:]
-	p.userAgent, p.data = body[:lengths[2]], body[lengths[2]:]
+	p.text, p.data = body[:end], body[end:]
 	return p
 }
 
-// uvarint is [binary.Uvarint] on a string, which pack has written.
-func uvarint(s string) (v uint64, rest string) {
-	for i, shift := 0, 0; ; i, shift = i+1, shift+7 {
-		v |= uint64(s[i]&0x7f) << shift
-		if s[i] < 0x80 {
-			return v, s[i+1:]
-		}
-	}
-}
+func (p *packed) owner() []byte { return p.text[:p.ends[0]] }
 
-// record is a copy of the slot for the caller to own.
-func (s *slot) record() session.Record {
-	r := s.view()
-	r.Data = bytes.Clone(r.Data)
-	return r
-}
-
-// view is record with the body's own data, for a caller that only reads it.
-func (s *slot) view() session.Record {
-	p := unpack(s.body)
+// record shares its texts and Data with the body, which never changes.
+func (s *slot) record(body []byte) session.Record {
+	p := unpack(body)
+	text := unsafe.String(unsafe.SliceData(p.text), len(p.text))
 	return session.Record{
 		ID:           s.id,
 		Version:      p.version,
-		Owner:        p.owner,
-		Client:       session.Client{Address: p.address, UserAgent: p.userAgent},
+		Owner:        text[:p.ends[0]],
+		Client:       session.Client{Address: text[p.ends[0]:p.ends[1]], UserAgent: text[p.ends[1]:]},
 		CreatedAt:    instant(p.created),
 		LastActivity: instant(s.at[byActivity]),
 		ExpiresAt:    instant(s.at[byExpiry]),
-		Data:         unsafe.Slice(unsafe.StringData(p.data), len(p.data)), // see session.Viewer
+		Data:         p.data,
 	}
 }
 

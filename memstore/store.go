@@ -22,11 +22,13 @@
 //
 // # Costs
 //
-// A session takes about 100 bytes beside its own (data, owner and client). Load
-// allocates its copy of the data and nothing else, View nothing at all. Every operation locks one of
-// 256 shards for well under a microsecond; creating in a full store and pruning
-// take the records to forget from heaps, so neither ever walks through the
-// sessions that stay. There are no goroutines, and nothing to close.
+// A session takes about 95 bytes beside its own (data, owner and client), and
+// when many have changed, up to a third more of all for what they were before. Load
+// allocates its copies and nothing else, View nothing at all. Every operation locks
+// one of 256 shards for about a microsecond; creating in a full store and pruning take
+// the records to forget from heaps, so neither ever walks through the sessions that
+// stay. The garbage collector has pages to mark instead of sessions. There are no
+// goroutines, and nothing to close.
 package memstore
 
 import (
@@ -34,6 +36,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -121,16 +124,17 @@ func (s *Store) shard(id session.ID) (*shard, uint64) {
 	return &s.shards[h>>(64-shardBits)], h
 }
 
-// Load returns a copy of the record. Owner and Client share their memory with
-// the store, which never changes it.
+// Load returns a copy of the record.
 func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error) {
 	r, err := s.View(ctx, id)
 	r.Data = bytes.Clone(r.Data)
+	r.Owner = strings.Clone(r.Owner)
+	r.Client = session.Client{Address: strings.Clone(r.Client.Address), UserAgent: strings.Clone(r.Client.UserAgent)}
 	return r, err
 }
 
-// View returns the record with the store's own Data, which no write changes in
-// place. It allocates nothing.
+// View returns the record with the store's own Data and texts, which no write changes
+// in place. It allocates nothing. Who keeps the record keeps 24 KiB alive with it.
 func (s *Store) View(_ context.Context, id session.ID) (session.Record, error) {
 	sh, h := s.shard(id)
 	sh.mu.Lock()
@@ -140,20 +144,23 @@ func (s *Store) View(_ context.Context, id session.ID) (session.Record, error) {
 		return session.Record{}, session.ErrNotFound
 	}
 	found := *sh.slot(ref)
+	body := sh.body(&found)
 	sh.mu.Unlock()
-	return found.view(), nil
+	return found.record(body), nil
 }
 
 // Create stores a new record. Where the store is full, see the package comment.
 func (s *Store) Create(_ context.Context, r session.Record) error {
 	sh, h := s.shard(r.ID)
-	body := pack(&r, 1)
+	b := buffers.Get().(*buffer)
+	defer buffers.Put(b)
+	entry := pack(b, &r, 1)
 	for {
-		err := sh.create(h, &r, body)
+		err := sh.create(h, &r, entry)
 		if !errors.Is(err, errNoRoom) {
 			return err
 		}
-		if err := s.evict(cost(body), nil); err != nil {
+		if err := s.evict(cost(len(entry)-entryHead), nil); err != nil {
 			return err
 		}
 	}
@@ -163,9 +170,11 @@ func (s *Store) Create(_ context.Context, r session.Record) error {
 // never makes room by forgetting itself.
 func (s *Store) Update(_ context.Context, r session.Record) error {
 	sh, h := s.shard(r.ID)
-	body := pack(&r, r.Version+1)
+	b := buffers.Get().(*buffer)
+	defer buffers.Put(b)
+	entry := pack(b, &r, r.Version+1)
 	for {
-		stays, err := sh.update(h, &r, body)
+		stays, err := sh.update(h, &r, entry)
 		if !errors.Is(err, errNoRoom) {
 			return err
 		}

@@ -85,3 +85,14 @@ func servers() string {
 	}
 	return strings.Join(found, ", ")
 }
+
+// Load is the load average of the last minute; 0 where the system does not tell.
+func Load() float64 {
+	data, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(data), " ")
+	load, _ := strconv.ParseFloat(first, 64)
+	return load
+}

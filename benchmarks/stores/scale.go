@@ -2,10 +2,8 @@ package stores
 
 import (
 	"context"
-	"crypto/rand"
-	"database/sql"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -13,64 +11,47 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// Scale measures the calls of sqlstore on tables of growing length: SQLite (FULL)
-// and, if there is a server, PostgreSQL.
+// Scale measures the calls of sqlstore on tables of these lengths: SQLite (FULL)
+// and, if there is a server, PostgreSQL. One table is there at a time.
 func Scale(dir, driver, postgres string, rows []int, progress func(string)) (all []bench.Scale, err error) {
 	for _, n := range rows {
-		progress(fmt.Sprintf("SQLite, %d rows…", n))
-		db, _, err := openSQLite(dir, driver, "FULL")
-		if err != nil {
-			return all, err
+		for _, kind := range []string{"sqlite", "postgres"} {
+			if kind == "postgres" && postgres == "" {
+				continue
+			}
+			progress(fmt.Sprintf("%s, %d rows…", kind, n))
+			s, err := scale(kind, dir, driver, postgres, n)
+			if err != nil {
+				return all, err
+			}
+			all = append(all, s)
 		}
-		s, err := scale(db, sqlstore.SQLite, "SQLite FULL", n)
-		if err != nil {
-			return all, err
-		}
-		all = append(all, s)
-		if postgres == "" {
-			continue
-		}
-		progress(fmt.Sprintf("PostgreSQL, %d rows…", n))
-		dsn, err := postgresSchema(postgres, "scale")
-		if err != nil {
-			return all, err
-		}
-		if db, err = sql.Open("pgx", dsn); err != nil {
-			return all, err
-		}
-		pool(db)
-		if s, err = scale(db, sqlstore.PostgreSQL, "PostgreSQL", n); err != nil {
-			return all, err
-		}
-		all = append(all, s)
 	}
 	return all, nil
 }
 
-func scale(db *sql.DB, d sqlstore.Dialect, name string, rows int) (bench.Scale, error) {
-	s := bench.Scale{Store: name, Rows: rows}
-	defer db.Close()
-	if err := migrate(db, d, sqlstore.Config{}); err != nil {
-		return s, err
-	}
-	if err := insertMany(db, d, rows); err != nil {
-		return s, err
-	}
-	if d == sqlstore.PostgreSQL {
-		if _, err := db.Exec("ANALYZE sessions"); err != nil {
-			return s, err
-		}
-	}
-	store, err := sqlstore.New(db, d, sqlstore.Config{})
+func scale(kind, dir, driver, postgres string, rows int) (s bench.Scale, err error) {
+	p, err := newPlace(kind, dir, driver, postgres)
 	if err != nil {
 		return s, err
 	}
-	defer store.Close()
-	err = measureScale(store, &s)
+	defer func() { err = errors.Join(err, p.remove()) }()
+	s = bench.Scale{Store: p.title(), Rows: rows}
+	b, began := newBulk(rows, false), time.Now()
+	if err := b.into(p); err != nil {
+		return s, err
+	}
+	s.Fill = time.Since(began)
+	store, done, err := p.open()
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, store.(*sqlstore.Store).Close(), done()) }()
+	err = measureScale(store.(*sqlstore.Store), b, &s)
 	return s, err
 }
 
-func measureScale(store *sqlstore.Store, s *bench.Scale) error {
+func measureScale(store *sqlstore.Store, b bulk, s *bench.Scale) error {
 	ctx, now := context.Background(), time.Now()
 	for _, m := range []struct {
 		into  *time.Duration
@@ -78,11 +59,11 @@ func measureScale(store *sqlstore.Store, s *bench.Scale) error {
 		f     func(i int) error
 	}{
 		{&s.Load, 2000, func(i int) error {
-			_, err := store.Load(ctx, scaleID(i*7919%s.Rows))
+			_, err := store.Load(ctx, b.id(i*7919%s.Rows))
 			return err
 		}},
 		{&s.Commit, 500, func(i int) error {
-			r, err := store.Load(ctx, scaleID(i*104729%s.Rows))
+			r, err := store.Load(ctx, b.id(i*104729%s.Rows))
 			if err != nil {
 				return err
 			}
@@ -91,7 +72,7 @@ func measureScale(store *sqlstore.Store, s *bench.Scale) error {
 		}},
 		{&s.ListOwner, 200, func(i int) error {
 			found := 0
-			for _, err := range session.ListOwner(ctx, store, fmt.Sprint("user", i*31%(s.Rows/2))) {
+			for _, err := range session.ListOwner(ctx, store, b.owner(i*31*7919%s.Rows)) {
 				if err != nil {
 					return err
 				}
@@ -133,60 +114,4 @@ func each(n int, f func(i int) error) (time.Duration, error) {
 		}
 	}
 	return time.Since(began) / time.Duration(n), nil
-}
-
-// scaleID spreads the IDs over the table, as random ones are.
-func scaleID(i int) (id session.ID) {
-	x := uint64(i+1) * 0x9e3779b97f4a7c15
-	for j := range id {
-		id[j] = byte(x >> (8 * (j % 8)))
-		if j == 7 {
-			x *= 0xbf58476d1ce4e5b9
-		}
-	}
-	return id
-}
-
-func insertMany(db *sql.DB, d sqlstore.Dialect, rows int) error {
-	const batch = 500
-	row, text := "(?, 1, ?, '192.0.2.1', 'Mozilla/5.0', ?, ?, ?, ?)", new(strings.Builder)
-	text.WriteString("INSERT INTO sessions (id, version, owner, address, user_agent, created_at, last_activity, expires_at, data) VALUES ")
-	n := 0
-	for i := range batch {
-		if i > 0 {
-			text.WriteString(", ")
-		}
-		for part := range strings.SplitAfterSeq(row, "?") {
-			if d == sqlstore.PostgreSQL && strings.HasSuffix(part, "?") {
-				n++
-				part = part[:len(part)-1] + fmt.Sprint("$", n)
-			}
-			text.WriteString(part)
-		}
-	}
-	data := make([]byte, 640)
-	rand.Read(data)
-	now := time.Now().UnixNano()
-	tx, err := db.Begin()
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // does nothing after Commit
-	stmt, err := tx.Prepare(text.String())
-	if err != nil {
-		return err
-	}
-	defer stmt.Close()
-	for from := 0; from < rows; from += batch {
-		args := make([]any, 0, 6*batch)
-		for i := from; i < from+batch; i++ {
-			id := scaleID(i)
-			expires := now + int64(time.Hour) + int64(i%1440)*int64(time.Minute)
-			args = append(args, id[:], fmt.Sprint("user", i/2), now, now, expires, data)
-		}
-		if _, err := stmt.Exec(args...); err != nil {
-			return err
-		}
-	}
-	return tx.Commit()
 }

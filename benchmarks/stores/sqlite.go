@@ -79,18 +79,20 @@ func openSQLite(dir, driver, synchronous string) (*sql.DB, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	dsn := "file:" + filepath.Join(folder, "bench.db")
-	if driver == "mattn" {
-		dsn += "?_journal_mode=WAL&_busy_timeout=10000&_synchronous=" + synchronous
-	} else {
-		dsn += "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)&_pragma=synchronous(" + synchronous + ")"
-	}
+	dsn := sqliteDSN(filepath.Join(folder, "bench.db"), driver, synchronous)
 	db, err := sql.Open(sqliteDriver(driver), dsn)
 	if err != nil {
 		return nil, "", err
 	}
 	pool(db)
 	return db, dsn, nil
+}
+
+func sqliteDSN(file, driver, synchronous string) string {
+	if driver == "mattn" {
+		return "file:" + file + "?_journal_mode=WAL&_busy_timeout=10000&_synchronous=" + synchronous
+	}
+	return "file:" + file + "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)&_pragma=synchronous(" + synchronous + ")"
 }
 
 // pool allows a connection for each of the clients.

@@ -1,6 +1,7 @@
 // Command bench runs the benchmarks. Without flags it measures and prints the table
 // of workloads; with -write it updates README.md, the curves and results.json, each
-// part by itself. With -parts none it only writes, from results.json:
+// part by itself, and leaves what other runs have measured. With -parts none it only
+// writes, from results.json:
 //
 //	go run ./internal/tools servers --need postgres,mariadb,redis -- \
 //		go run ./benchmarks/cmd/bench -parts matrix,anomalies -write
@@ -8,8 +9,6 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -20,11 +19,13 @@ import (
 	"time"
 
 	bench "github.com/expanse-go/session/benchmarks"
-	"github.com/expanse-go/session/benchmarks/race"
 	"github.com/expanse-go/session/benchmarks/stores"
 )
 
 func main() {
+	if code, is := stores.Child(); is {
+		os.Exit(code)
+	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -37,18 +38,22 @@ type job struct {
 	workloads []bench.Workload
 	passes    int
 	time      time.Duration
-	rows      int
-	dir       string // for files of the stores
+	rows      int      // of the parts with many sessions
+	kinds     []string // of stores in the part prune
+	dir       string   // for files of the stores
 	driver    string
 	json      bool
 	results   bench.Results
 }
 
-// parts are what -parts can name, in the order in which they run.
-var parts = []struct {
+// A part is something to measure by itself.
+type part struct {
 	name string
 	run  func(*job) error
-}{
+}
+
+// parts are what -parts can name, in the order in which they run.
+var parts = []part{
 	{"matrix", (*job).matrix},
 	{"anomalies", (*job).anomalies},
 	{"races", (*job).races},
@@ -56,16 +61,22 @@ var parts = []struct {
 	{"payload", (*job).payload},
 	{"curves", (*job).curves},
 	{"scale", (*job).scale},
+	{"scale10m", (*job).scale10m},
+	{"gc", (*job).gc},
+	{"prune", (*job).prune},
+	{"processes", (*job).processes},
+	{"representations", (*job).representations},
 }
 
 func run() error {
 	names := flag.String("stores", "", "the stores, by parts of their names, separated by commas; default all")
 	workloads := flag.String("workloads", "", "the workloads, such as W1,W5; default all")
 	peers := flag.String("peers", "", "the peers beside raw; default all")
-	wanted := flag.String("parts", "matrix", "what to measure: matrix, anomalies, races, latency, payload, curves, scale; or none")
+	wanted := flag.String("parts", "matrix", "what to measure: "+partNames()+"; or none")
+	kinds := flag.String("kinds", "", "the stores of the part prune: memory,file,sqlite,postgres; default all")
 	passes := flag.Int("passes", 5, "how often each cell is measured")
 	during := flag.Duration("time", 200*time.Millisecond, "how long one peer runs in one cell of one pass")
-	rows := flag.Int("rows", 1_000_000, "the longest table of the part scale")
+	rows := flag.Int("rows", 1_000_000, "how many sessions there are in the parts gc and prune")
 	asJSON := flag.Bool("json", false, "print the cells of the matrix as JSON")
 	write := flag.Bool("write", false, "update the README, the curves and results.json of the benchmarks")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the whole run")
@@ -78,6 +89,9 @@ func run() error {
 	}
 	defer os.RemoveAll(dir)
 	j := &job{passes: *passes, time: *during, rows: *rows, dir: dir, driver: *driver, json: *asJSON}
+	if *kinds != "" {
+		j.kinds = strings.Split(*kinds, ",")
+	}
 	j.choose(*names, *workloads, *peers)
 	home := "benchmarks"
 	if *write {
@@ -96,15 +110,9 @@ func run() error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	measured := false
-	for _, p := range parts {
-		if !slices.Contains(strings.Split(*wanted, ","), p.name) {
-			continue
-		}
-		measured = measured || p.name != "races" // which counts, and takes no time
-		if err := p.run(j); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
+	measured, err := j.run(strings.Split(*wanted, ","))
+	if err != nil {
+		return err
 	}
 	if !*write {
 		return nil
@@ -113,6 +121,37 @@ func run() error {
 		j.results.Machine = stores.Machine(*driver)
 	}
 	return publish(home, j.results)
+}
+
+// run runs the parts of these names, and tells whether they measured times.
+func (j *job) run(names []string) (measured bool, err error) {
+	for _, name := range names {
+		if name != "none" && !slices.Contains(strings.Split(partNames(), ", "), name) {
+			return false, fmt.Errorf("there is no part %q; know %s", name, partNames())
+		}
+	}
+	for _, p := range parts {
+		if !slices.Contains(names, p.name) {
+			continue
+		}
+		load := stores.Load()
+		measured = measured || p.name != "races" // which counts, and takes no time
+		if err := p.run(j); err != nil {
+			return measured, fmt.Errorf("%s: %w", p.name, err)
+		}
+		j.results.Runs = bench.Merge(j.results.Runs, []bench.Run{{
+			Part: p.name, Date: time.Now().UTC().Format(time.DateOnly), Load: load,
+		}}, func(r bench.Run) string { return r.Part })
+	}
+	return measured, nil
+}
+
+func partNames() string {
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (j *job) choose(names, workloads, peers string) {
@@ -134,132 +173,6 @@ func (j *job) choose(names, workloads, peers string) {
 			j.workloads = append(j.workloads, w)
 		}
 	}
-}
-
-func (j *job) matrix() error {
-	cells, err := bench.Measure(bench.Plan{Stores: j.stores, Workloads: j.workloads, Passes: j.passes, Time: j.time, Progress: os.Stderr})
-	if err != nil {
-		return err
-	}
-	j.results.Cells = bench.Replace(j.results.Cells, cells)
-	if j.json {
-		return json.NewEncoder(os.Stdout).Encode(cells)
-	}
-	return bench.WriteTable(os.Stdout, cells)
-}
-
-func (j *job) anomalies() error {
-	j.results.Anomalies = nil
-	for _, s := range j.stores {
-		for _, p := range s.Peers {
-			if p.Name == "raw" {
-				continue
-			}
-			a, err := bench.Anomalies(s.Name, p)
-			if err != nil {
-				return fmt.Errorf("%s, %s: %w", s.Name, p.Name, err)
-			}
-			fmt.Printf("%s, %s: %d of 50 keys, counter %d of 50, back after the logout: %t\n", a.Store, a.Peer, a.Keys, a.Counter, a.Revived)
-			j.results.Anomalies = append(j.results.Anomalies, a)
-		}
-	}
-	return nil
-}
-
-func (j *job) races() (err error) {
-	j.results.Races, err = race.Run(context.Background(), j.dir)
-	for _, r := range j.results.Races {
-		fmt.Printf("%+v\n", r)
-	}
-	return err
-}
-
-func (j *job) latency() error {
-	j.results.Latency = nil
-	for _, s := range j.some("memory", "SQLite FULL", "PostgreSQL") {
-		for _, p := range s.Peers {
-			if p.Name == "fiber" || p.Name == "gin" {
-				continue
-			}
-			l, err := bench.MeasureLatency(s.Name, p, 1000, 5*time.Second)
-			if err != nil {
-				return fmt.Errorf("%s, %s: %w", s.Name, p.Name, err)
-			}
-			fmt.Printf("%s, %s: median %v, 99 %% %v, longest %v, failed %d\n", l.Store, l.Peer, l.Median, l.P99, l.Max, l.Failed)
-			j.results.Latency = append(j.results.Latency, l)
-		}
-	}
-	return nil
-}
-
-// some returns the stores of these names, if they can run here, in the order given.
-func (j *job) some(names ...string) []bench.Store {
-	var some []bench.Store
-	for _, n := range names {
-		for _, s := range j.stores {
-			if s.Name == n {
-				some = append(some, s)
-			}
-		}
-	}
-	return some
-}
-
-func (j *job) payload() error {
-	j.results.Payload = nil
-	for _, payload := range []string{"1x50000", "200x50"} {
-		cells, err := bench.Measure(bench.Plan{
-			Stores: j.some("memory", "SQLite FULL", "PostgreSQL"), Workloads: bench.Workloads[1:3], Payload: payload,
-			Passes: j.passes, Time: j.time, Progress: os.Stderr,
-		})
-		if err != nil {
-			return err
-		}
-		if err := bench.WriteTable(os.Stdout, cells); err != nil {
-			return err
-		}
-		j.results.Payload = append(j.results.Payload, cells...)
-	}
-	return nil
-}
-
-func (j *job) curves() error {
-	j.results.Curves = nil
-	for _, s := range j.some("memory") {
-		keys, err := bench.Grow("keys", "Read and set a key, in memory", "keys of 30 bytes", s, []int{1, 10, 100, 1000},
-			func(x int) string { return fmt.Sprintf("%dx30", x) }, j.time, os.Stderr)
-		if err != nil {
-			return err
-		}
-		size, err := bench.Grow("payload", "Read and set a key beside a large one, in memory", "bytes of the large value", s, []int{100, 1000, 10_000, 100_000, 500_000},
-			func(x int) string { return fmt.Sprintf("1x%d", x) }, j.time, os.Stderr)
-		if err != nil {
-			return err
-		}
-		j.results.Curves = append(j.results.Curves, keys, size)
-	}
-	for _, s := range j.some("SQLite FULL", "PostgreSQL") {
-		name := "clients-" + strings.ToLower(strings.Fields(s.Name)[0])
-		c, err := bench.Crowd(name, "Read and set a key, many clients, "+s.Name, s, []int{1, 2, 4, 8, 16, 32, 64}, j.time, os.Stderr)
-		if err != nil {
-			return err
-		}
-		j.results.Curves = append(j.results.Curves, c)
-	}
-	return nil
-}
-
-func (j *job) scale() error {
-	var rows []int
-	for n := 10_000; n <= j.rows; n *= 100 {
-		rows = append(rows, n)
-	}
-	var err error
-	j.results.Scale, err = stores.Scale(j.dir, j.driver, os.Getenv("SESSION_TEST_POSTGRES"), rows, func(what string) { fmt.Fprintln(os.Stderr, what) })
-	for _, s := range j.results.Scale {
-		fmt.Printf("%+v\n", s)
-	}
-	return err
 }
 
 const (

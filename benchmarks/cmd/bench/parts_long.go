@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	bench "github.com/expanse-go/session/benchmarks"
+	"github.com/expanse-go/session/benchmarks/represent"
+	"github.com/expanse-go/session/benchmarks/stores"
+)
+
+// gc compares the memory store with the one of scs.
+func (j *job) gc() error {
+	all, err := stores.GC(j.rows, 3, progress)
+	for _, g := range all {
+		fmt.Printf("%+v\n", g)
+	}
+	j.results.GC = bench.Merge(j.results.GC, all, func(g bench.GC) string { return g.Peer })
+	return err
+}
+
+func (j *job) prune() error {
+	all, err := stores.Prune(j.dir, j.driver, j.postgres(), j.kinds, j.rows, 10*time.Second, progress)
+	for _, p := range all {
+		fmt.Printf("%+v\n", p)
+	}
+	j.results.Prune = bench.Merge(j.results.Prune, all, func(p bench.Prune) string { return p.Store })
+	return err
+}
+
+func (j *job) processes() error {
+	for _, kind := range []string{"sqlite", "postgres"} {
+		if kind == "postgres" && j.postgres() == "" {
+			continue
+		}
+		all, curve, err := stores.Processes(kind, j.dir, j.driver, j.postgres(), []int{1, 2, 4, 8}, max(j.time*10, 2*time.Second), progress)
+		if err != nil {
+			return err
+		}
+		for _, p := range all {
+			fmt.Printf("%+v\n", p)
+		}
+		j.results.Processes = bench.Merge(j.results.Processes, all, bench.Processes.Key)
+		j.draw(curve)
+	}
+	return nil
+}
+
+func (j *job) representations() error {
+	all, err := represent.Measure(3*j.passes, j.time/10, os.Stderr)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		fmt.Printf("%s, %s: read one %.2f, ten %.2f, write %.2f\n", r.Session, r.Name, r.ReadOne.Ratio(), r.ReadTen.Ratio(), r.Write.Ratio())
+	}
+	j.results.Representations = all
+	return nil
+}

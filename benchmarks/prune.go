@@ -1,0 +1,58 @@
+package bench
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// A Prune is what requests take while several replicas remove the expired half of a
+// store.
+type Prune struct {
+	Store    string        `json:"store"`
+	Rows     int           `json:"rows"`
+	Replicas int           `json:"replicas"`
+	Rate     int           `json:"rate"` // requests per second
+	Took     time.Duration `json:"took"`
+	Removed  []int         `json:"removed"` // by each replica
+
+	Before PruneLatency `json:"before"` // what requests take while nobody prunes
+	During PruneLatency `json:"during"`
+}
+
+// A PruneLatency is of requests at a fixed rate over real HTTP.
+type PruneLatency struct {
+	Median, P99, Max time.Duration
+	Requests, Failed int
+}
+
+// MeasurePrune serves requests at p.Rate, for a while and then during a prune, which
+// returns what each replica has removed.
+func MeasurePrune(p Prune, server Server, before time.Duration, prune func() ([]int, error)) (Prune, error) {
+	if _, ok := server.(http.Handler); !ok {
+		return p, fmt.Errorf("%s is not served by net/http", p.Store)
+	}
+	site, err := NewSite(Peer{Open: func() (Server, error) { return server, nil }}, Sessions, Seed, "")
+	if err != nil {
+		return p, err
+	}
+	v, err := site.visitors(p.Rate)
+	if err != nil {
+		return p, err
+	}
+	defer v.close()
+	p.Before = v.arrive(time.After(before)).prune()
+	began := time.Now()
+	over := make(chan time.Time, 1)
+	go func() {
+		p.Removed, err = prune()
+		p.Took = time.Since(began)
+		over <- time.Time{}
+	}()
+	p.During = v.arrive(over).prune()
+	return p, err
+}
+
+func (a *arrivals) prune() PruneLatency {
+	return PruneLatency{Median: a.at(50), P99: a.at(99), Max: a.at(100), Requests: len(a.took), Failed: a.failed}
+}

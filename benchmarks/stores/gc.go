@@ -1,0 +1,214 @@
+package stores
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"time"
+
+	"github.com/alexedwards/scs/v2/memstore"
+
+	"github.com/expanse-go/session"
+	bench "github.com/expanse-go/session/benchmarks"
+	ours "github.com/expanse-go/session/memstore"
+)
+
+// A memoryPeer is a store in memory with its sessions, to be read and swept.
+type memoryPeer struct {
+	store any // kept alive
+	read  func(i int) error
+	// sweep removes the expired ones, and returns what that took, 0 if it cannot tell.
+	sweep func() (time.Duration, error)
+}
+
+var memoryPeers = []struct {
+	name string
+	fill func(rows, expired int) (memoryPeer, error)
+}{
+	{"session", fillOurs},
+	{"scs", fillSCS},
+}
+
+// nobodySweeps stands for the percent of the expired: none are, and none will be
+// looked for.
+const nobodySweeps = -1
+
+// GC measures, for this library's store in memory and for that of scs, what that many
+// sessions cost the garbage collector, peer by peer in each pass, and then what a
+// sweep costs those who read.
+func GC(rows, passes int, progress func(string)) ([]bench.GC, error) {
+	all := make([]bench.GC, len(memoryPeers))
+	for pass := range passes {
+		for i, p := range memoryPeers {
+			progress(fmt.Sprintf("gc, %s, pass %d…", p.name, pass+1))
+			g := &all[i]
+			g.Peer, g.Sessions, g.Payload = p.name, rows, bulkBytes
+			if err := collect(p.fill, g); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, expired := range []int{0, 50, 90} {
+		for i, p := range memoryPeers {
+			progress(fmt.Sprintf("gc, %s, sweep of %d %%…", p.name, expired))
+			s, err := sweepMemory(p.fill, rows, expired)
+			if err != nil {
+				return nil, err
+			}
+			all[i].Sweeps = append(all[i].Sweeps, s)
+		}
+	}
+	return all, nil
+}
+
+func collect(fill func(rows, expired int) (memoryPeer, error), g *bench.GC) error {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what a finalizer of the first has let go
+	runtime.ReadMemStats(&before)
+	p, err := fill(g.Sessions, nobodySweeps)
+	if err != nil {
+		return err
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	g.Heap = float64(after.HeapAlloc-before.HeapAlloc) / float64(g.Sessions)
+	for range 5 {
+		began := time.Now()
+		runtime.GC()
+		g.Collect = append(g.Collect, time.Since(began))
+	}
+	runtime.KeepAlive(p.store)
+	return nil
+}
+
+func sweepMemory(fill func(rows, expired int) (memoryPeer, error), rows, expired int) (bench.Sweep, error) {
+	s := bench.Sweep{Expired: expired}
+	p, err := fill(rows, expired)
+	if err != nil {
+		return s, err
+	}
+	runtime.GC()
+	r := readers{read: p.read, rows: rows}
+	over := make(chan struct{})
+	go func() { time.Sleep(quietReads); close(over) }()
+	if s.Quiet, err = r.longest(over); err != nil {
+		return s, err
+	}
+	over = make(chan struct{})
+	var failed error
+	go func() {
+		s.Took, failed = p.sweep()
+		close(over)
+	}()
+	if s.Longest, err = r.longest(over); err == nil {
+		err = failed
+	}
+	return s, err
+}
+
+const quietReads = time.Second
+
+// Readers read sessions that have not expired, now and then, so that a wait shows and
+// a heap of garbage does not.
+type readers struct {
+	read func(i int) error
+	rows int
+}
+
+func (r readers) longest(over <-chan struct{}) (longest time.Duration, err error) {
+	for {
+		select {
+		case <-over:
+			return longest, nil
+		default:
+		}
+		i := rand.IntN(r.rows/100)*100 + 99 // lives whatever the share of the expired
+		began := time.Now()
+		if err := r.read(i); err != nil {
+			return longest, err
+		}
+		longest = max(longest, time.Since(began))
+		time.Sleep(20 * time.Microsecond)
+	}
+}
+
+func fillOurs(rows, expired int) (memoryPeer, error) {
+	s := ours.New(ours.Config{MaxSessions: -1, MaxBytes: -1})
+	b := newBulk(rows, false)
+	r := session.Record{CreatedAt: b.now, LastActivity: b.now, Data: b.data}
+	for i := range rows {
+		r.ID, r.ExpiresAt = b.id(i), b.now.Add(time.Hour)
+		if i%100 < expired {
+			r.ExpiresAt = b.now.Add(-2 * session.PruneSlack)
+		}
+		if err := s.Create(context.Background(), r); err != nil {
+			return memoryPeer{}, err
+		}
+	}
+	m, err := session.New(s, session.Config{PruneEvery: -1})
+	return memoryPeer{
+		store: s,
+		read: func(i int) error {
+			_, err := s.Load(context.Background(), b.id(i))
+			return err
+		},
+		sweep: func() (time.Duration, error) {
+			began := time.Now()
+			n, err := m.Prune(context.Background())
+			if err == nil && n != rows/100*expired {
+				err = fmt.Errorf("pruned %d, want %d", n, rows/100*expired)
+			}
+			return time.Since(began), err
+		},
+	}, err
+}
+
+// scsSweep is when scs sweeps: its store begins to count when it is made, and says
+// nothing when it is done. It must be filled and read for a while before.
+const scsSweep = 20 * time.Second
+
+func fillSCS(rows, expired int) (memoryPeer, error) {
+	began := time.Now()
+	interval := time.Duration(0)
+	if expired != nobodySweeps {
+		interval = scsSweep
+	}
+	s := memstore.NewWithCleanupInterval(interval)
+	b := newBulk(rows, false)
+	token := func(i int) string {
+		id := b.id(i)
+		return hex.EncodeToString(id[:]) + "0123456789a" // 43 bytes, as scs makes them
+	}
+	for i := range rows {
+		expires := b.now.Add(time.Hour)
+		if i%100 < expired {
+			expires = b.now
+		}
+		data := make([]byte, len(b.data))
+		copy(data, b.data)
+		if err := s.Commit(token(i), data, expires); err != nil {
+			return memoryPeer{}, err
+		}
+	}
+	return memoryPeer{
+		store: s,
+		read: func(i int) error {
+			if _, found, err := s.Find(token(i)); err != nil || !found {
+				return errors.Join(err, errors.New("scs has lost a session"))
+			}
+			return nil
+		},
+		sweep: func() (time.Duration, error) {
+			if time.Since(began) > scsSweep {
+				return 0, fmt.Errorf("the sweep of scs was due before its store was full")
+			}
+			time.Sleep(time.Until(began.Add(scsSweep + 2*time.Second)))
+			s.StopCleanup()
+			return 0, nil
+		},
+	}, nil
+}

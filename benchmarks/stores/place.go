@@ -1,0 +1,108 @@
+package stores
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/filestore"
+	"github.com/expanse-go/session/sqlstore"
+)
+
+// A place is where several processes can have one store.
+type place struct {
+	Kind string // "file", "sqlite", "postgres"
+	Name string // of a folder, or what the driver is to open
+	// Driver is SQLite's, as the flag names it.
+	Driver string
+}
+
+// newPlace makes a place of a kind, empty: a folder, a file, or a schema.
+func newPlace(kind, dir, driver, server string) (place, error) {
+	p := place{Kind: kind, Driver: driver}
+	switch kind {
+	case "postgres":
+		dsn, err := postgresSchema(server, "place")
+		p.Name = dsn
+		return p, err
+	case "sqlite":
+		folder, err := os.MkdirTemp(dir, "sqlite-")
+		p.Name = filepath.Join(folder, "bench.db")
+		return p, err
+	default:
+		folder, err := os.MkdirTemp(dir, "file-")
+		p.Name = filepath.Join(folder, "sessions")
+		return p, err
+	}
+}
+
+// title is what the tables call it.
+func (p place) title() string {
+	return map[string]string{"file": "file", "sqlite": "SQLite FULL", "postgres": "PostgreSQL"}[p.Kind]
+}
+
+func (p place) dialect() sqlstore.Dialect {
+	if p.Kind == "sqlite" {
+		return sqlstore.SQLite
+	}
+	return sqlstore.PostgreSQL
+}
+
+// open opens the store, which must have its table; done closes what belongs to it.
+func (p place) open() (store session.Store, done func() error, err error) {
+	if p.Kind == "file" {
+		s, err := filestore.Open(p.Name, filestore.Config{})
+		return s, func() error { return nil }, err // the manager closes the store
+	}
+	db, err := p.connect()
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := sqlstore.New(db, p.dialect(), sqlstore.Config{})
+	if err == nil {
+		err = s.Check(context.Background())
+	}
+	if err != nil {
+		db.Close()
+		return nil, nil, err
+	}
+	return s, db.Close, nil
+}
+
+func (p place) connect() (*sql.DB, error) {
+	if p.Kind == "sqlite" {
+		db, err := sql.Open(sqliteDriver(p.Driver), sqliteDSN(p.Name, p.Driver, "FULL"))
+		if err == nil {
+			pool(db)
+		}
+		return db, err
+	}
+	db, err := sql.Open("pgx", p.Name)
+	if err == nil {
+		pool(db)
+	}
+	return db, err
+}
+
+// remove gives the disk back: the next place needs it.
+func (p place) remove() error {
+	if p.Kind != "postgres" {
+		return os.RemoveAll(filepath.Dir(p.Name))
+	}
+	db, err := p.connect()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := db.Exec("DROP TABLE sessions"); err != nil {
+		return err
+	}
+	// The write-ahead log of millions of rows goes with the next checkpoint.
+	if _, err = db.Exec("CHECKPOINT"); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}

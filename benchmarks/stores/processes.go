@@ -1,0 +1,227 @@
+package stores
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/expanse-go/session"
+	bench "github.com/expanse-go/session/benchmarks"
+	"github.com/expanse-go/session/benchmarks/peers"
+)
+
+// writersEach is how many clients each process serves.
+const writersEach = 4
+
+// Processes measures more and more processes that write to one database, each to
+// sessions of its own, and all to one. Each request adds one to a counter.
+func Processes(kind, dir, driver, postgres string, counts []int, during time.Duration, progress func(string)) (all []bench.Processes, c bench.Curve, err error) {
+	p, err := newPlace(kind, dir, driver, postgres)
+	if err != nil {
+		return nil, c, err
+	}
+	defer func() { err = errors.Join(err, p.remove()) }()
+	if err := newBulk(1000, false).into(p); err != nil {
+		return nil, c, err
+	}
+	c = bench.Curve{Name: "processes-" + strings.ToLower(strings.Fields(p.title())[0]), X: counts, Label: "processes, 4 clients each",
+		Title: "Read a key and add to a counter, several processes, " + p.title()}
+	for _, one := range []bool{false, true} {
+		line := bench.CurveLine{Peer: "own sessions"}
+		if one {
+			line.Peer = "one session"
+		}
+		for _, n := range counts {
+			progress(fmt.Sprintf("%s, %d processes, %s…", kind, n, line.Peer))
+			r, err := processes(p, n, one, during)
+			if err != nil {
+				return nil, c, err
+			}
+			all = append(all, r)
+			line.Nanos = append(line.Nanos, r.Nanos)
+		}
+		c.Lines = append(c.Lines, line)
+	}
+	return all, c, nil
+}
+
+func processes(p place, n int, one bool, during time.Duration) (r bench.Processes, err error) {
+	r = bench.Processes{Store: p.title(), Processes: n, OneSession: one}
+	desk, err := newDesk(p)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, desk.server.Close()) }()
+	task := writerTask{Place: p, During: during}
+	if one {
+		if task.Cookie, err = desk.seed(); err != nil {
+			return r, err
+		}
+	}
+	crew, err := hire(n, "writer", task)
+	if err != nil {
+		return r, err
+	}
+	reports, err := work[writerReport](crew)
+	if err != nil {
+		return r, err
+	}
+	updates, conflicts, counted := 0, 0, 0
+	for _, w := range reports {
+		r.Requests, r.Refused = r.Requests+w.Requests, r.Refused+w.Refused
+		updates, conflicts, counted = updates+w.Updates, conflicts+w.Conflicts, counted+w.Counted
+		r.Nanos += 1 / w.Nanos // rates add up
+	}
+	r.Nanos = 1 / r.Nanos
+	if one {
+		if counted, err = desk.count(task.Cookie); err != nil {
+			return r, err
+		}
+	}
+	r.Updates = float64(updates) / float64(r.Requests)
+	r.Conflicts = float64(conflicts) / float64(updates)
+	if r.Lost = r.Requests - counted; r.Lost != 0 {
+		err = fmt.Errorf("%d processes on %s: %d requests succeeded, and the counters say %d", n, p.title(), r.Requests, counted)
+	}
+	return r, err
+}
+
+// A desk serves one process.
+type desk struct {
+	store  *counted
+	server bench.Server
+}
+
+func newDesk(p place) (*desk, error) {
+	store, done, err := p.open()
+	if err != nil {
+		return nil, err
+	}
+	d := &desk{store: &counted{Store: store}}
+	d.server, err = peers.Ours(d.store, done)
+	return d, err
+}
+
+func (d *desk) seed() (cookie string, err error) {
+	status, body, cookie := d.server.Client().Call(bench.Seed, "", "")
+	if status != 200 || cookie == "" {
+		err = fmt.Errorf("seeding: status %d: %s", status, body)
+	}
+	return cookie, err
+}
+
+// count is what has been added since the seed.
+func (d *desk) count(cookie string) (int, error) {
+	status, body, _ := d.server.Client().Call(bench.Count, cookie, "")
+	n, err := strconv.Atoi(body)
+	if status != 200 || err != nil {
+		return 0, fmt.Errorf("counting: status %d: %s", status, body)
+	}
+	return n - bench.SeedVisits, nil
+}
+
+// A counted store counts updates and those that met another one.
+type counted struct {
+	session.Store
+	updates, conflicts atomic.Int64
+}
+
+func (c *counted) Unwrap() session.Store { return c.Store }
+
+func (c *counted) Update(ctx context.Context, r session.Record) error {
+	err := c.Store.Update(ctx, r)
+	c.updates.Add(1)
+	if errors.Is(err, session.ErrConflict) {
+		c.conflicts.Add(1)
+	}
+	return err
+}
+
+// A writerTask is what a writer gets, a writerReport what it tells.
+type writerTask struct {
+	Place  place
+	Cookie string // "": four sessions for each client
+	During time.Duration
+}
+
+type writerReport struct {
+	Requests, Refused, Updates, Conflicts int
+	Counted                               int // in sessions of its own
+	Nanos                                 float64
+}
+
+func writerChild(args []byte, ready func() error) (any, error) {
+	var task writerTask
+	if err := json.Unmarshal(args, &task); err != nil {
+		return nil, err
+	}
+	d, err := newDesk(task.Place)
+	if err != nil {
+		return nil, err
+	}
+	cookies := [writersEach][]string{}
+	var own []string
+	for i := range cookies {
+		cookies[i] = []string{task.Cookie}
+		if task.Cookie != "" {
+			continue
+		}
+		cookies[i] = nil
+		for range 4 {
+			cookie, err := d.seed()
+			if err != nil {
+				return nil, err
+			}
+			cookies[i] = append(cookies[i], cookie)
+		}
+		own = append(own, cookies[i]...)
+	}
+	if err := ready(); err != nil {
+		return nil, err
+	}
+	r, err := d.write(cookies[:], task.During)
+	for _, cookie := range own {
+		n, e := d.count(cookie)
+		r.Counted, err = r.Counted+n, errors.Join(err, e)
+	}
+	return r, errors.Join(err, d.server.Close())
+}
+
+// write makes requests by one client for each list of cookies.
+func (d *desk) write(clients [][]string, during time.Duration) (r writerReport, err error) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	began := time.Now()
+	for _, cookies := range clients {
+		wg.Go(func() {
+			c := d.server.Client()
+			done, refused, other := 0, 0, 0
+			for i := 0; time.Since(began) < during; i++ {
+				switch status := c.Do(bench.Increment, cookies[i%len(cookies)]); status {
+				case 200:
+					done++
+				case 503:
+					refused++
+				default:
+					other = status
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			r.Requests, r.Refused = r.Requests+done, r.Refused+refused
+			if other != 0 {
+				err = fmt.Errorf("a request was answered with status %d", other)
+			}
+		})
+	}
+	wg.Wait()
+	r.Nanos = float64(time.Since(began).Nanoseconds()) / float64(r.Requests)
+	r.Updates, r.Conflicts = int(d.store.updates.Load()), int(d.store.conflicts.Load())
+	return r, err
+}

@@ -1,0 +1,164 @@
+package stores
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/expanse-go/session"
+	bench "github.com/expanse-go/session/benchmarks"
+	"github.com/expanse-go/session/benchmarks/peers"
+	ours "github.com/expanse-go/session/memstore"
+)
+
+// pruners is how many replicas prune at once: the one that serves the requests, and
+// the others beside it. pruneRate is how many requests come in a second.
+const (
+	pruners   = 3
+	pruneRate = 200
+)
+
+// Prune measures requests while several replicas remove the expired half of that
+// many sessions, beside what they take for a while before, and checks that it is that
+// half which has gone. In memory, the replicas are
+// managers of one process; elsewhere, all but one are other processes.
+func Prune(dir, driver, postgres string, kinds []string, rows int, before time.Duration, progress func(string)) (all []bench.Prune, err error) {
+	for _, kind := range []string{"memory", "file", "sqlite", "postgres"} {
+		if len(kinds) > 0 && !slices.Contains(kinds, kind) || kind == "postgres" && postgres == "" {
+			continue
+		}
+		progress(fmt.Sprintf("prune, %s, %d sessions…", kind, rows))
+		var p bench.Prune
+		if kind == "memory" {
+			p, err = pruneMemory(rows, before)
+		} else {
+			p, err = prunePlace(kind, dir, driver, postgres, rows, before, progress)
+		}
+		if err != nil {
+			return all, fmt.Errorf("%s: %w", kind, err)
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func pruneMemory(rows int, before time.Duration) (bench.Prune, error) {
+	store := ours.New(ours.Config{MaxSessions: -1, MaxBytes: -1})
+	if err := newBulk(rows, true).create(store); err != nil {
+		return bench.Prune{}, err
+	}
+	return prune("memory", store, func() error { return nil }, rows, before, nil)
+}
+
+func prunePlace(kind, dir, driver, postgres string, rows int, before time.Duration, progress func(string)) (result bench.Prune, err error) {
+	p, err := newPlace(kind, dir, driver, postgres)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, p.remove()) }()
+	began := time.Now()
+	if err := newBulk(rows, true).into(p); err != nil {
+		return result, err
+	}
+	progress(fmt.Sprintf("filled in %v", time.Since(began).Round(time.Second)))
+	store, done, err := p.open()
+	if err != nil {
+		return result, err
+	}
+	return prune(p.title(), store, done, rows, before, &p)
+}
+
+// prune runs the replicas: those beside the first in processes if there is a place
+// for them. It closes the store.
+func prune(title string, store session.Store, done func() error, rows int, before time.Duration, p *place) (result bench.Prune, err error) {
+	server, err := peers.Ours(store, done)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	m, err := session.New(store, session.Config{PruneEvery: -1})
+	if err != nil {
+		return result, err
+	}
+	crew := crew{}
+	if p != nil {
+		if crew, err = hire(pruners-1, "pruner", *p); err != nil {
+			return result, err
+		}
+	}
+	result = bench.Prune{Store: title, Rows: rows, Replicas: pruners, Rate: pruneRate}
+	result, err = bench.MeasurePrune(result, server, before, func() ([]int, error) {
+		removed := make([]int, pruners)
+		errs := make([]error, pruners+1)
+		over := make(chan int)
+		for i := range pruners {
+			if i > 0 && p != nil {
+				break
+			}
+			go func() {
+				removed[i], errs[i] = m.Prune(context.Background())
+				over <- i
+			}()
+		}
+		if p != nil {
+			others, err := work[int](crew)
+			copy(removed[1:], others)
+			errs[pruners] = err
+		} else {
+			<-over
+			<-over
+		}
+		<-over
+		return removed, errors.Join(errs...)
+	})
+	if err != nil {
+		return result, err
+	}
+	return result, leftovers(store, result)
+}
+
+// leftovers checks that the expired sessions have gone, all of them and no other.
+func leftovers(store session.Store, p bench.Prune) error {
+	gone := 0
+	for _, n := range p.Removed {
+		gone += n
+	}
+	left, now := 0, time.Now()
+	for r, err := range session.List(context.Background(), store) {
+		if err != nil {
+			return err
+		}
+		if r.ExpiresAt.Before(now) {
+			return fmt.Errorf("%s has expired and is still there", r.ID)
+		}
+		left++
+	}
+	if gone != p.Rows/2 || left != p.Rows/2+bench.Sessions {
+		return fmt.Errorf("%d were removed and %d are left of %d, of which half had expired, and %d of the visitors", gone, left, p.Rows, bench.Sessions)
+	}
+	return nil
+}
+
+// prunerChild is a replica.
+func prunerChild(args []byte, ready func() error) (any, error) {
+	var p place
+	if err := json.Unmarshal(args, &p); err != nil {
+		return nil, err
+	}
+	store, done, err := p.open()
+	if err != nil {
+		return nil, err
+	}
+	m, err := session.New(store, session.Config{PruneEvery: -1})
+	if err != nil {
+		return nil, err
+	}
+	if err := ready(); err != nil {
+		return nil, err
+	}
+	n, err := m.Prune(context.Background())
+	return n, errors.Join(err, m.Close(context.Background()), done())
+}
