@@ -14,9 +14,10 @@ var (
 	// In WAL mode readers and the writer do not wait for each other. Together with
 	// it, NORMAL keeps the file sound through a crash; a power cut may take the last
 	// moments. Transactions take the write lock at once: one that starts as a reader
-	// cannot wait for it, and fails.
+	// cannot wait for it, and fails. Within the busy timeout the end of a request's time
+	// is not noticed, so it is short; the store itself goes on waiting after it.
 	sqliteOptions = map[string]string{
-		"busy_timeout": "5000", "foreign_keys": "on", "journal_mode": "WAL", "synchronous": "NORMAL", "txlock": "immediate",
+		"busy_timeout": "1000", "foreign_keys": "on", "journal_mode": "WAL", "synchronous": "NORMAL", "txlock": "immediate",
 	}
 	postgresOptions = map[string]string{"connect_timeout": "5"}
 

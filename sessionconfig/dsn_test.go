@@ -16,7 +16,7 @@ func TestDSN(t *testing.T) {
 		{
 			name:     "sqlite",
 			database: "driver = \"sqlite\"\ndatabase = \"/data/a b%?#.db\"",
-			want: "file:/data/a b%25%3f%23.db?_pragma=busy_timeout(5000)&_busy_timeout=5000&_pragma=foreign_keys(on)&_foreign_keys=on" +
+			want: "file:/data/a b%25%3f%23.db?_pragma=busy_timeout(1000)&_busy_timeout=1000&_pragma=foreign_keys(on)&_foreign_keys=on" +
 				"&_pragma=journal_mode(WAL)&_journal_mode=WAL&_pragma=synchronous(NORMAL)&_synchronous=NORMAL&_txlock=immediate",
 		},
 		{

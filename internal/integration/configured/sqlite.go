@@ -66,7 +66,7 @@ func sqliteOptions(t *testing.T) {
 		environ []string
 		want    map[string]string
 	}{
-		{nil, map[string]string{"journal_mode": "wal", "busy_timeout": "5000", "foreign_keys": "1", "synchronous": "1"}},
+		{nil, map[string]string{"journal_mode": "wal", "busy_timeout": "1000", "foreign_keys": "1", "synchronous": "1"}},
 		{
 			[]string{
 				"DB_CONNECTIONS__MAIN__OPTIONS__SYNCHRONOUS=FULL", "DB_CONNECTIONS__MAIN__OPTIONS__BUSY_TIMEOUT=250",
