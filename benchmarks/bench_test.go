@@ -3,6 +3,7 @@ package bench_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -39,6 +40,22 @@ func TestMeasure(t *testing.T) {
 	for _, s := range []string{"memory", "SQLite FULL"} {
 		if !strings.Contains(r.Markdown(), "| **"+s+"** | raw |") || !strings.Contains(r.Summary(), "| "+s+" | **") {
 			t.Errorf("no row for %s", s)
+		}
+	}
+}
+
+// Both drivers of SQLite run, and stand in a table.
+func TestDrivers(t *testing.T) {
+	cells, err := bench.Measure(bench.Plan{
+		Stores: stores.Drivers(t.TempDir()), Workloads: bench.Workloads[1:], Passes: 1, Time: time.Millisecond, Progress: io.Discard,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := bench.Results{Drivers: cells}.Markdown()
+	for _, row := range []string{"| SQLite NORMAL | raw |", "| SQLite NORMAL | session, modernc |", "| SQLite FULL | raw, mattn |", "| SQLite FULL | session, mattn |"} {
+		if !strings.Contains(text, row) {
+			t.Errorf("no row %q", row)
 		}
 	}
 }

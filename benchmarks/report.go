@@ -48,6 +48,7 @@ func (r Results) Markdown() string {
 		title, text string
 		table       func(*strings.Builder)
 	}{
+		{len(r.Drivers) > 0, "Drivers of SQLite", driversText, r.drivers},
 		{len(r.Processes) > 0, "Several processes", processesText, r.processes},
 		{len(r.Scale) > 0, "Many sessions in a database", scaleText, r.scale},
 		{len(r.GC) > 0, "Many sessions in memory", gcText, r.gc},
@@ -256,6 +257,19 @@ func (r Results) payload(b *strings.Builder) {
 		_, bytes := w2.Allocs()
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %.0f |\n", c.Store, names[c.Payload], c.Peer,
 			cellText([]*Cell{c}, "W1"), cellText([]*Cell{w2}, "W2"), bytes)
+	}
+}
+
+func (r Results) drivers(b *strings.Builder) {
+	b.WriteString("| store | | W1 | W2 | W3 | W4 | W5 | W6 |\n|---|---|---:|---:|---:|---:|---:|---:|\n")
+	order, by := rows(r.Drivers)
+	for _, key := range order {
+		store, peer, _ := strings.Cut(key, "\x00")
+		fmt.Fprintf(b, "| %s | %s |", store, peer)
+		for _, w := range Workloads[1:] {
+			b.WriteString(" " + cellText(by[key], w.Name) + " |")
+		}
+		b.WriteString("\n")
 	}
 }
 

@@ -34,6 +34,7 @@ type Results struct {
 	Machine   map[string]string `json:"machine"`
 	Cells     []*Cell           `json:"cells"`
 	Payload   []*Cell           `json:"payload"`
+	Drivers   []*Cell           `json:"drivers"`
 	Anomalies []Anomaly         `json:"anomalies"`
 	Races     []Race            `json:"races"`
 	Latency   []Latency         `json:"latency"`

@@ -66,6 +66,14 @@ prune. Each run checks that the expired have gone, each once, and no other.
 
 `
 
+const driversText = `The drivers modernc (SQLite in Go) and mattn (SQLite in C, by cgo), as multiples of raw
+on modernc. The store asks nothing of a driver but database/sql, so the application
+chooses. What reads and does not wait for the disk is faster by cgo; where the disk is
+waited for, or writers share a commit, there is little between them. The default is
+modernc: it cross-compiles and needs no C compiler.
+
+`
+
 const processesText = `Requests read a key and add one to a counter: each process has 4 clients, with sessions
 of their own, or all clients of all processes with the same one. Then requests of one
 process are stored together (fewer updates than requests), and those of different

@@ -57,6 +57,7 @@ var parts = []part{
 	{"matrix", (*job).matrix},
 	{"anomalies", (*job).anomalies},
 	{"races", (*job).races},
+	{"drivers", (*job).drivers},
 	{"latency", (*job).latency},
 	{"payload", (*job).payload},
 	{"curves", (*job).curves},

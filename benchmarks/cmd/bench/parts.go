@@ -50,6 +50,18 @@ func (j *job) races() (err error) {
 	return err
 }
 
+// drivers compares those of SQLite.
+func (j *job) drivers() error {
+	cells, err := bench.Measure(bench.Plan{
+		Stores: stores.Drivers(j.dir), Workloads: bench.Workloads[1:], Passes: j.passes, Time: j.time, Progress: os.Stderr,
+	})
+	if err != nil {
+		return err
+	}
+	j.results.Drivers = cells
+	return bench.WriteTable(os.Stdout, cells)
+}
+
 func (j *job) latency() error {
 	for _, s := range j.some("memory", "SQLite FULL", "PostgreSQL") {
 		for _, p := range s.Peers {

@@ -1,0 +1,27 @@
+package stores
+
+import bench "github.com/expanse-go/session/benchmarks"
+
+// drivers are those of SQLite that can be in one program: that of ncruces takes the
+// same name as mattn's.
+var drivers = []string{"modernc", "mattn"}
+
+// Drivers compares drivers of SQLite: raw on the first one, which is the default of
+// sessionconfig and of the other parts, is raw for all.
+func Drivers(dir string) []bench.Store {
+	var all []bench.Store
+	for _, synchronous := range []string{"NORMAL", "FULL"} {
+		s := bench.Store{Name: "SQLite " + synchronous}
+		for i, driver := range drivers {
+			peers := SQLite(dir, driver, synchronous).Peers
+			raw, ours := peers[0], peers[1]
+			if i > 0 {
+				raw.Name += ", " + driver
+			}
+			ours.Name += ", " + driver
+			s.Peers = append(s.Peers, raw, ours)
+		}
+		all = append(all, s)
+	}
+	return all
+}
