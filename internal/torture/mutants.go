@@ -43,7 +43,7 @@ var powerLoss = testOf("./filestore", "TestPowerLoss")
 var mutants = []mutant{
 	{
 		"the memory store compares no versions", "memstore/shard.go",
-		"if old.version != r.Version {", "if false {", modelOn("memory"),
+		"if version, _ := binary.Uvarint(s.body(rec)); version != r.Version {", "if version, _ := binary.Uvarint(s.body(rec)); version == 0 {", modelOn("memory"),
 	},
 	{
 		"the file store compares no versions", "filestore/store.go",
@@ -59,7 +59,7 @@ var mutants = []mutant{
 	},
 	{
 		"Update of the memory store is an upsert", "memstore/shard.go",
-		"\t\treturn 0, session.ErrNotFound", "\t\ts.unlock()\n\t\tdefer s.mu.Lock()\n\t\treturn 0, s.create(h, r, body)", modelOn("memory"),
+		"\t\treturn 0, session.ErrNotFound", "\t\ts.unlock()\n\t\tdefer s.mu.Lock()\n\t\treturn 0, s.create(h, r, entry)", modelOn("memory"),
 	},
 	{
 		"a commit creates again what is gone", "holder.go",
@@ -68,6 +68,10 @@ var mutants = []mutant{
 	{
 		"Create of the memory store overwrites", "memstore/shard.go",
 		"if _, _, ok := s.find(h, r.ID); ok {\n\t\treturn session.ErrConflict\n", "if at, ref, ok := s.find(h, r.ID); ok {\n\t\ts.remove(at, ref)\n", testOf("./memstore", "TestContract"),
+	},
+	{
+		"a dead body of the memory store comes back", "memstore/bodies.go",
+		"rec.page() == l.first && rec.offset() == at {", "rec.page() == l.first && rec.offset() < at {", testOf("./memstore", "TestBodies"),
 	},
 	{
 		"no replay: the last write wins", "combine.go",
