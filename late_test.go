@@ -1,8 +1,13 @@
 package session_test
 
 import (
+	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,4 +79,104 @@ func TestPersistenceDoesNotBringBackAToken(t *testing.T) {
 	if c != nil && c.Value == first.Value {
 		t.Error("the replaced token was sent again")
 	}
+}
+
+// TestWriteDuringALogout: what another goroutine writes while the commit ends the old
+// session belongs to the new one, like all that is written after Invalidate.
+func TestWriteDuringALogout(t *testing.T) {
+	store := newSpyStore()
+	m, err := session.New(store, session.Config{PruneEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		meanwhile func(*session.Session)
+		want      string
+	}{
+		"a write":                {func(s *session.Session) { s.Set("late", 1) }, `{"early":1,"late":1}`},
+		"Rollback":               {(*session.Session).Rollback, `{}`},
+		"Rollback, then a write": {func(s *session.Session) { s.Rollback(); s.Set("late", 1) }, `{"late":1}`},
+		"Invalidate":             {(*session.Session).Invalidate, `{}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			old := stored(t, m, func(s *session.Session) { s.Login("ada"); s.Set("old", 1) })
+			s := load(t, m, old)
+			s.Invalidate()
+			s.Set("early", 1)
+			store.mu.Lock()
+			store.before = func(op string, _ session.ID) error {
+				if op == "update" { // of the old record, to an ended one
+					store.mu.Lock()
+					store.before = nil
+					store.mu.Unlock()
+					c.meanwhile(s)
+				}
+				return nil
+			}
+			store.mu.Unlock()
+			var token session.Token
+			for range 2 { // the second one is that at the end of a request
+				cookie, err := m.Commit(ctx, s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if cookie != nil {
+					token = session.Token(cookie.Value)
+				}
+			}
+			if after := load(t, m, old); !after.IsNew() {
+				t.Error("the session that was logged out is there")
+			}
+			after := load(t, m, token)
+			if got, _ := json.Marshal(after.All()); string(got) != c.want || after.Owner() != "" {
+				t.Errorf("stored: %s of owner %q, want %s of nobody", got, after.Owner(), c.want)
+			}
+		})
+	}
+}
+
+// TestUpdateMayReadANewSession: an Update function that runs in the commit reads the
+// session, also if there is none stored yet.
+func TestUpdateMayReadANewSession(t *testing.T) {
+	m := newManager()
+	token := stored(t, m, func(s *session.Session) {
+		s.FlashNow("notice", "hello") // so that the commit runs the function again
+		s.Set("step", 2)
+		session.Update(s, "n", func(n int) int { return n + session.Get(s, "step", 0) })
+	})
+	if n := session.Get(load(t, m, token), "n", 0); n != 2 {
+		t.Errorf("n = %d, want 2", n)
+	}
+}
+
+// TestMismatchDuringACommit: the report of a value of another type reads what a commit
+// on another goroutine replaces. It is the race detector that finds fault.
+func TestMismatchDuringACommit(t *testing.T) {
+	m, err := session.New(memstore.New(memstore.Config{}), session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := load(t, m, stored(t, m, func(s *session.Session) { s.Set("n", "no number") }))
+	var commits atomic.Int64
+	var updated atomic.Bool
+	var all sync.WaitGroup
+	all.Go(func() {
+		for i := 0; !updated.Load(); i++ {
+			s.Set("i", i)
+			if _, err := m.Commit(ctx, s); err != nil {
+				t.Error(err)
+			}
+			commits.Add(1)
+		}
+	})
+	all.Go(func() {
+		defer updated.Store(true)
+		session.Update(s, "n", func(int) int {
+			for before := commits.Load(); commits.Load() < before+2; { // an atomic that the commits do not wait for
+				runtime.Gosched()
+			}
+			return 1
+		})
+	})
+	all.Wait()
 }
