@@ -257,7 +257,7 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 	s.rotating = false
 	m.combineUnlocked(ctx, s, p)
 	if !p.stored {
-		s.rotating = s.rotating || asked
+		s.rotating = s.rotating || asked && epoch == s.epoch // not what Rollback has dropped
 		return nil, m.updateFailed(ctx, s, p)
 	}
 	again := s.rotating // asked for meanwhile, as late is

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -179,4 +180,30 @@ func TestMismatchDuringACommit(t *testing.T) {
 		})
 	})
 	all.Wait()
+}
+
+// TestRollbackDuringAFailedCommit: a new token that Rollback has dropped is not made by
+// the next commit.
+func TestRollbackDuringAFailedCommit(t *testing.T) {
+	store := newSpyStore()
+	m, err := session.New(store, session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := load(t, m, stored(t, m, func(s *session.Session) { s.Set("a", 1) }))
+	s.Regenerate()
+	store.before = func(op string, _ session.ID) error {
+		if op != "update" {
+			return nil
+		}
+		s.Rollback()
+		return session.ErrNotFound
+	}
+	if _, err := m.Commit(ctx, s); !errors.Is(err, session.ErrEnded) {
+		t.Fatalf("Commit = %v, want ErrEnded", err)
+	}
+	store.before = nil
+	if c, err := m.Commit(ctx, s); c != nil || err != nil {
+		t.Errorf("Commit after Rollback = %v, %v; want nothing to do", c, err)
+	}
 }
