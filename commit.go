@@ -50,7 +50,7 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 	default:
 		cookie, err = m.commitStored(&ctx, s, u, now)
 	}
-	if login && err == nil {
+	if login && err == nil && s.at != nothing {
 		m.limitOwner(&ctx, s)
 	}
 	return cookie, err
@@ -87,6 +87,7 @@ func (m *Manager) touchDue(s *Session, now time.Time) bool {
 func (m *Manager) commitFresh(ctx context.Context, s *Session) (*http.Cookie, error) {
 	// Other goroutines of the request may write while the lock is let go of.
 	ops, epoch, dead := slices.Clip(s.ops), s.epoch, s.dead
+	s.rotating = false // a new record has a new token in any case
 	next, err := s.replay(ops)
 	if err == nil {
 		err = m.checkSize(&next, nil)
@@ -111,10 +112,10 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (*http.Cookie, er
 	case len(next.doc) == len(emptyDoc) && next.owner == "":
 		return cookie, nil
 	}
-	late := slices.Clone(s.ops[len(ops):])
+	late, again := slices.Clone(s.ops[len(ops):]), s.rotating
 	cookie, err = m.create(ctx, s, next)
 	if err == nil {
-		s.ops = late
+		s.ops, s.rotating = late, again
 	}
 	return cookie, err
 }

@@ -98,6 +98,7 @@ func TestWriteDuringALogout(t *testing.T) {
 		"Rollback":               {(*session.Session).Rollback, `{}`},
 		"Rollback, then a write": {func(s *session.Session) { s.Rollback(); s.Set("late", 1) }, `{"late":1}`},
 		"Invalidate":             {(*session.Session).Invalidate, `{}`},
+		"Invalidate, a write":    {func(s *session.Session) { s.Invalidate(); s.Set("late", 1) }, `{"late":1}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			old := stored(t, m, func(s *session.Session) { s.Login("ada"); s.Set("old", 1) })
@@ -133,6 +134,42 @@ func TestWriteDuringALogout(t *testing.T) {
 				t.Errorf("stored: %s of owner %q, want %s of nobody", got, after.Owner(), c.want)
 			}
 		})
+	}
+}
+
+// TestLoginDuringALogout: a login that comes while the commit before it is under way gets
+// a token of its own, as it does at any other time.
+func TestLoginDuringALogout(t *testing.T) {
+	store := newSpyStore()
+	m, err := session.New(store, session.Config{PruneEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := load(t, m, stored(t, m, func(s *session.Session) { s.Set("old", 1) }))
+	s.Invalidate()
+	s.Set("early", 1)
+	store.before = func(op string, _ session.ID) error {
+		if op == "update" {
+			store.mu.Lock()
+			store.before = nil
+			store.mu.Unlock()
+			s.Login("ada")
+		}
+		return nil
+	}
+	first, err := m.Commit(ctx, s)
+	if err != nil || first == nil {
+		t.Fatalf("Commit = %v, %v; want a cookie", first, err)
+	}
+	second, err := m.Commit(ctx, s)
+	if err != nil || second == nil || second.Value == first.Value {
+		t.Fatalf("Commit of the login = %v, %v; want another token", second, err)
+	}
+	if got := load(t, m, session.Token(first.Value)).Owner(); got != "" {
+		t.Errorf("the token from before the login reaches the session of %q", got)
+	}
+	if got := load(t, m, session.Token(second.Value)).Owner(); got != "ada" {
+		t.Errorf("owner %q, want ada", got)
 	}
 }
 
