@@ -244,3 +244,37 @@ func TestRollbackDuringAFailedCommit(t *testing.T) {
 		t.Errorf("Commit after Rollback = %v, %v; want nothing to do", c, err)
 	}
 }
+
+// TestLogoutStaysWithoutTheNewSession: a logout is stored before the session that the
+// request begins after it, which may be tried again.
+func TestLogoutStaysWithoutTheNewSession(t *testing.T) {
+	store := newSpyStore()
+	m, err := session.New(store, session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := stored(t, m, func(s *session.Session) { s.Login("ada") })
+	s := load(t, m, old)
+	s.Invalidate()
+	s.Set("a", 1)
+	store.before = func(op string, _ session.ID) error {
+		if op == "create" {
+			return session.ErrFull
+		}
+		return nil
+	}
+	if c, err := m.Commit(ctx, s); !errors.Is(err, session.ErrFull) || c != nil {
+		t.Fatalf("Commit = %v, %v; want ErrFull", c, err)
+	}
+	if !load(t, m, old).IsNew() {
+		t.Error("the session that was logged out is there")
+	}
+	store.before = nil
+	c, err := m.Commit(ctx, s)
+	if err != nil || c == nil {
+		t.Fatalf("Commit = %v, %v; want a cookie", c, err)
+	}
+	if after := load(t, m, session.Token(c.Value)); session.Get(after, "a", 0) != 1 || after.Owner() != "" {
+		t.Errorf("stored: %v of %q", after.All(), after.Owner())
+	}
+}
