@@ -50,7 +50,7 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 	default:
 		cookie, err = m.commitStored(&ctx, s, u, now)
 	}
-	if login && err == nil {
+	if login && err == nil && s.at != nothing {
 		m.limitOwner(&ctx, s)
 	}
 	return cookie, err
@@ -85,7 +85,10 @@ func (m *Manager) touchDue(s *Session, now time.Time) bool {
 // commitFresh deletes what Invalidate left behind, and creates a record if there
 // is something to keep.
 func (m *Manager) commitFresh(ctx context.Context, s *Session) (*http.Cookie, error) {
-	next, err := s.replay()
+	// Other goroutines of the request may write while the lock is let go of.
+	ops, epoch, dead := slices.Clip(s.ops), s.epoch, s.dead
+	s.rotating = false // a new record has a new token in any case
+	next, err := s.replay(ops)
 	if err == nil {
 		err = m.checkSize(&next, nil)
 	}
@@ -93,7 +96,7 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (*http.Cookie, er
 		return nil, err
 	}
 	var cookie *http.Cookie
-	if s.dead {
+	if dead {
 		if err := m.logout(ctx, s); err != nil {
 			return nil, err
 		}
@@ -101,22 +104,34 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (*http.Cookie, er
 		s.dead, s.at, s.shown = false, nothing, nil
 	}
 	switch {
+	case epoch != s.epoch: // Rollback or Invalidate: nobody wants next any more
+		s.merged = true // now may be what has just ended
+		return cookie, s.err
 	case s.err != nil:
 		return cookie, s.err
-	case len(next.doc) > len(emptyDoc) || next.owner != "":
-		return m.create(ctx, s, next)
+	case len(next.doc) == len(emptyDoc) && next.owner == "":
+		return cookie, nil
 	}
-	return cookie, nil
+	late, again := slices.Clone(s.ops[len(ops):]), s.rotating
+	cookie, err = m.create(ctx, s, next)
+	if err == nil {
+		s.ops, s.rotating = late, again
+	}
+	return cookie, err
 }
 
-// replay applies the session's ops to nothing.
-func (s *Session) replay() (draft, error) {
+// replay applies ops to nothing. It lets go of the session, because an Update
+// function may read it.
+func (s *Session) replay(ops []op) (draft, error) {
 	if len(s.nows) == 0 && !s.merged {
 		return *s.now, nil
 	}
+	id := s.commitID()
+	s.mu.Unlock()
+	defer s.mu.Lock()
 	d := draft{doc: emptyDoc}
-	for i := range s.ops {
-		if err := d.apply(&s.ops[i], s.commitID()); err != nil {
+	for i := range ops {
+		if err := d.apply(&ops[i], id); err != nil {
 			return d, err
 		}
 	}
@@ -243,7 +258,7 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 	s.rotating = false
 	m.combineUnlocked(ctx, s, p)
 	if !p.stored {
-		s.rotating = s.rotating || asked
+		s.rotating = s.rotating || asked && epoch == s.epoch // not what Rollback has dropped
 		return nil, m.updateFailed(ctx, s, p)
 	}
 	again := s.rotating // asked for meanwhile, as late is

@@ -51,7 +51,8 @@ type Config struct {
 	Grace time.Duration
 
 	// StoreTimeout bounds the load of a session, and again its commit with all that
-	// follows from it.
+	// follows from it. A commit that another request of the session has begun to store
+	// along with its own ends with that one, which has a StoreTimeout of its own.
 	// Negative: unbounded. Defaults to 5 seconds.
 	StoreTimeout time.Duration
 

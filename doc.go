@@ -47,7 +47,9 @@ What a request may rely on, whatever other requests of the same session do, in t
 process or another one:
 
   - It sees one snapshot, taken by the first From, plus its own changes.
-  - Its changes are stored all together or not at all.
+  - Its changes are stored all together or not at all. Only [Session.Invalidate] and
+    what is written after it are two sessions: the old one has ended even if the new
+    one cannot be stored.
   - Changes at different paths are all kept. At the same path, the later commit wins.
   - [Session.Append] and [Update] are exact: of 50 concurrent increments by Update
     all 50 count, once each. That holds if an answer of the store is lost, too,

@@ -153,8 +153,11 @@ func Update[T any](s *Session, path string, f func(T) T) {
 
 // mismatch reports a value that an Update is about to replace.
 func (s *Session) mismatch(err *TypeError) {
+	s.mu.Lock()
+	at := s.at
+	s.mu.Unlock()
 	s.m.cfg.Logger.Warn("session: value replaced, because it is not of the type that Update needs", "error", err)
-	s.m.event(context.Background(), Event{Kind: EventCorrupt, ID: s.at.rec.ID, Owner: s.at.rec.Owner, Err: err})
+	s.m.event(context.Background(), Event{Kind: EventCorrupt, ID: at.rec.ID, Owner: at.rec.Owner, Err: err})
 }
 
 // maxUpdates bounds the attempts of an Update against other goroutines of the same

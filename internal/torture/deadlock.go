@@ -55,13 +55,18 @@ func (t *trial) deadlocks(ctx context.Context, s *server.Server) (told string, e
 	}
 	victims := 0
 	told, err = t.onPlace(ctx, p, time.Now, func(l *load, store opened) error {
+		before, err := t.victims(ctx, db, store)
+		if err != nil {
+			return err
+		}
 		for i := range 5 {
 			wait(ctx, t.each/10)
 			if err := t.deadlock(ctx, db, p, l, i); err != nil {
 				return err
 			}
 		}
-		if victims, err = t.victims(ctx, db, store); err == nil && victims == 0 {
+		victims, err = t.victims(ctx, db, store)
+		if victims -= before; err == nil && victims == 0 {
 			err = errors.New("there was no deadlock")
 		}
 		return err
@@ -109,7 +114,7 @@ func (t *trial) deadlock(ctx context.Context, db *sql.DB, p place, l *load, i in
 	return err
 }
 
-// victims counts the deadlocks that struck the store.
+// victims counts the deadlocks that struck the store, or MariaDB since it was started.
 func (t *trial) victims(ctx context.Context, db *sql.DB, store opened) (n int, err error) {
 	if store.refused != nil {
 		return store.refused.count("40P01"), nil

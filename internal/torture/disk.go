@@ -23,7 +23,7 @@ func (t *trial) diskFull(ctx context.Context) (told string, err error) {
 		return "", err
 	}
 	if err := mountSmall(disk); err != nil {
-		return "skipped: this user may not mount a small disk (" + err.Error() + ")", nil
+		return skipped(fmt.Errorf("this user may not mount a small disk: %w", err))
 	}
 	defer func() { err = errors.Join(err, unmount(disk)) }()
 	p, err := newPlace(ctx, t.kind, disk)

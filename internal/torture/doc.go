@@ -12,7 +12,7 @@
 // PostgreSQL and MariaDB take part if SESSION_TEST_POSTGRES and SESSION_TEST_MYSQL
 // lead to them; "make torture" starts both. Faults that no other user of a server would
 // forgive happen to servers that are started for them, from programs that must be
-// installed here. Every run prints its seed; -seed makes the
+// installed here; a full disk needs root on Linux. Every run prints its seed; -seed makes the
 // same choices again, though not the same interleaving. The program is for Linux
 // and the BSDs, macOS among them: it needs kill -9 and a clock that processes share.
 //
