@@ -73,6 +73,7 @@ type patch struct {
 	rotation  rotation // 0: none
 	digest    digest   // of the new token
 	client    Client
+	again     uint64  // may be stored already, under its id or this one; 0: is new
 	ends      bool    // a logout: the record is to be left expired and unreachable
 	at        *stored // first as the request loaded it, at last as stored
 	result    *draft  // that of at, with ops applied; nil if that has to be done
@@ -82,9 +83,10 @@ type patch struct {
 	stored   bool
 	err      error
 	rotated  bool
-	replayed bool // applied on top of changes of others
-	out      bool // not to be tried again
-	early    bool // err was met on top of changes of others that are not stored yet
+	under    uint64 // the id by which the store is to remember it
+	replayed bool   // applied on top of changes of others
+	out      bool   // not to be tried again
+	early    bool   // err was met on top of changes of others that are not stored yet
 
 	crowded bool          // others commit the same session
 	took    time.Duration // of the Update, if it is crowded
@@ -243,9 +245,10 @@ func (p *patch) calls() bool {
 	return slices.ContainsFunc(p.ops, func(o op) bool { return o.kind == opUpdate })
 }
 
-// barrier reports whether a patch changes what lets requests in, after which the
-// others must be looked at anew.
-func (p *patch) barrier() bool { return p.rotation != 0 || p.ends }
+// barrier reports whether a patch is stored alone: it changes what lets requests in,
+// after which the others must be looked at anew; or its id may be there already, and
+// would be taken for that of them all.
+func (p *patch) barrier() bool { return p.rotation != 0 || p.ends || p.again != 0 }
 
 // hold commits the holder's patch and those in line. Whatever happens, they are
 // answered, and the next one gets to hold.

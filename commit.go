@@ -82,115 +82,6 @@ func (m *Manager) touchDue(s *Session, now time.Time) bool {
 	return !s.untouchable && !s.passive && since > 0 && since >= every && now.Before(s.at.rec.ExpiresAt)
 }
 
-// commitFresh deletes what Invalidate left behind, and creates a record if there
-// is something to keep.
-func (m *Manager) commitFresh(ctx context.Context, s *Session) (*http.Cookie, error) {
-	// Other goroutines of the request may write while the lock is let go of.
-	ops, epoch, dead := slices.Clip(s.ops), s.epoch, s.dead
-	s.rotating = false // a new record has a new token in any case
-	next, err := s.replay(ops)
-	if err == nil {
-		err = m.checkSize(&next, nil)
-	}
-	if err != nil {
-		return nil, err
-	}
-	var cookie *http.Cookie
-	if dead {
-		if err := m.logout(ctx, s); err != nil {
-			return nil, err
-		}
-		cookie = m.cfg.cookie("", s.now, time.Time{}, time.Time{})
-		s.dead, s.at, s.shown = false, nothing, nil
-	}
-	switch {
-	case epoch != s.epoch: // Rollback or Invalidate: nobody wants next any more
-		s.merged = true // now may be what has just ended
-		return cookie, s.err
-	case s.err != nil:
-		return cookie, s.err
-	case len(next.doc) == len(emptyDoc) && next.owner == "":
-		return cookie, nil
-	}
-	late, again := slices.Clone(s.ops[len(ops):]), s.rotating
-	cookie, err = m.create(ctx, s, next)
-	if err == nil {
-		s.ops, s.rotating = late, again
-	}
-	return cookie, err
-}
-
-// replay applies ops to nothing. It lets go of the session, because an Update
-// function may read it.
-func (s *Session) replay(ops []op) (draft, error) {
-	if len(s.nows) == 0 && !s.merged {
-		return *s.now, nil
-	}
-	id := s.commitID()
-	s.mu.Unlock()
-	defer s.mu.Lock()
-	d := draft{doc: emptyDoc}
-	for i := range ops {
-		if err := d.apply(&ops[i], id); err != nil {
-			return d, err
-		}
-	}
-	return d, nil
-}
-
-// create stores a new record. If one of its ID is there, it was made by this very
-// commit, whose answer got lost, or it is a collision, and another ID is taken.
-// After an error the same record is tried again, so that no second one is left
-// behind.
-func (m *Manager) create(ctx context.Context, s *Session, d draft) (*http.Cookie, error) {
-	if s.sealed {
-		return nil, ErrCommitted
-	}
-	rec, sec := m.newRecord(s, &d, s.newID)
-	s.newID = rec.ID // for another commit, should this one fail
-	for try := 0; ; try++ {
-		err := m.store.Create(ctx, rec)
-		collision := false
-		if err != nil {
-			stored, lerr := m.store.Load(ctx, rec.ID)
-			switch {
-			case lerr == nil && string(stored.Data) == string(rec.Data):
-				err = nil
-			case lerr == nil:
-				collision = true
-			}
-		}
-		switch {
-		case err == nil:
-			m.startSweeper()
-			s.committed(&stored{rec, d})
-			s.presented, s.token, s.previous = d.digest, newToken(rec.ID, &sec), false
-			m.event(ctx, Event{Kind: EventCreated, ID: rec.ID, Owner: d.owner})
-			return m.cfg.cookie(s.token, &d, rec.CreatedAt, rec.CreatedAt), nil
-		case errors.Is(err, ErrFull), try >= maxTries, !collision && !pause(ctx, try):
-			return nil, m.storeFailed(ctx, "create", rec.ID, err)
-		case collision:
-			rec, sec = m.newRecord(s, &d, randomID())
-		}
-	}
-}
-
-// newRecord makes the record of a draft, and the secret of its token.
-func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
-	if id.IsZero() {
-		id = randomID()
-	}
-	sec, now := randomSecret(), m.cfg.Now().UTC()
-	d.digest, d.rotatedAt = m.cfg.digestOf(id, &sec), now.UnixNano()
-	d.ring = nil
-	d.remember(s.commitID())
-	return Record{
-		ID: id, Version: 1, Owner: d.owner, Client: s.client(),
-		CreatedAt: now, LastActivity: now, ExpiresAt: m.cfg.expires(d, now, now).UTC(),
-		Data: encodeEnvelope(&d.envelope, d.doc),
-	}, sec
-}
-
 // logout ends a stored session. A bare Delete would let a request that was under
 // way with an old token end the session of the login that has replaced it. So the
 // record is first updated to an ended one, under its version and only by a token
@@ -218,59 +109,45 @@ func (m *Manager) logout(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// commitStored updates a record, or touches it.
-func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now time.Time) (*http.Cookie, error) {
-	used, rotation := s.usedUp(u), rotation(0)
+// commitPatch updates a record, or touches it.
+func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time.Time) (*http.Cookie, error) {
+	a, used := attempt{ops: len(s.ops)}, s.usedUp(u)
+	before, epoch, tried, asked := s.at, s.epoch, s.tried, s.rotating
 	switch {
+	case tried != nil:
+		a = *tried
 	case s.rotating && s.sealed: // asked for while the commit before was under way
 		return nil, ErrCommitted
 	case s.rotating:
-		rotation = privilege
+		a.rotation, a.sec = privilege, randomSecret()
 	case m.rotationDue(s, now):
-		rotation = periodic
+		a.rotation, a.sec = periodic, randomSecret()
 	}
-	if len(s.ops)+len(used) == 0 && rotation == 0 {
+	if a.ops+len(used) == 0 && a.rotation == 0 {
 		m.touch(ctx, s, now)
 		return nil, nil
 	}
-	p := &patch{
-		ops: append(slices.Clip(s.ops), used...), id: s.commitID(),
-		user: s.changed(), passive: s.still(), presented: s.presented, client: s.client(),
-		at: s.at, rotation: rotation,
-	}
-	var sec secret
-	if rotation != 0 {
-		sec = randomSecret()
-		p.digest = m.cfg.digestOf(s.at.rec.ID, &sec)
-	}
-	if len(s.nows) == 0 && !s.merged {
-		p.result, s.own = s.now, false
-		if len(used) > 0 {
-			d := *s.now
-			for i := range used {
-				_ = d.apply(&used[i], p.id) // a consume, which cannot fail
-			}
-			p.result = &d
-		}
-	}
-	before, epoch, taken := s.at, s.epoch, len(s.ops)
-	asked := s.rotating
+	p := m.newPatch(s, &a, used)
 	s.rotating = false
 	m.combineUnlocked(ctx, s, p)
 	if !p.stored {
-		s.rotating = s.rotating || asked && epoch == s.epoch // not what Rollback has dropped
+		if epoch == s.epoch { // else Rollback has dropped all
+			s.rotating = s.rotating || asked
+			s.tried = a.open(p)
+		}
 		return nil, m.updateFailed(ctx, s, p)
 	}
 	again := s.rotating // asked for meanwhile, as late is
 	late := s.ops       // what other goroutines of the request wrote meanwhile
 	if epoch == s.epoch {
-		late = slices.Clone(late[taken:])
+		late = slices.Clone(late[a.ops:])
+		again = again || tried != nil && asked && (a.rotation != privilege || slices.ContainsFunc(late, isLogin))
 	} else {
 		s.merged = true // Rollback went back behind what is stored now
 	}
 	s.committed(p.at)
 	s.ops, s.rotating = late, again
-	if len(p.ops) > taken {
+	if len(p.ops) > a.ops {
 		s.merged = true // the request goes on seeing the messages that it has used up
 	}
 	if p.replayed {
@@ -278,7 +155,7 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 		m.event(ctx, Event{Kind: EventReplayed, ID: p.at.rec.ID, Owner: p.at.rec.Owner})
 	}
 	if p.rotated {
-		s.presented, s.token = p.digest, newToken(p.at.rec.ID, &sec)
+		s.presented, s.token = p.digest, newToken(p.at.rec.ID, &a.sec)
 		m.event(ctx, Event{Kind: EventRotated, ID: p.at.rec.ID, Owner: p.at.rec.Owner})
 	}
 	// The token in hand is sent again only while it is the current one: another
@@ -288,6 +165,30 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 		return m.cfg.cookie(s.token, &s.at.draft, p.at.rec.CreatedAt, now), nil
 	}
 	return nil, nil
+}
+
+// newPatch makes the patch of an attempt, and of the flash messages that are used up.
+func (m *Manager) newPatch(s *Session, a *attempt, used []op) *patch {
+	p := &patch{
+		ops: append(slices.Clip(s.ops[:a.ops]), used...), id: s.commitID(), again: a.under,
+		user: s.changed(), passive: s.still(), presented: s.presented, client: s.client(),
+		at: s.at, rotation: a.rotation,
+	}
+	if p.rotation != 0 {
+		p.digest = m.cfg.digestOf(s.at.rec.ID, &a.sec)
+	}
+	if len(s.nows) > 0 || s.merged || a.ops < len(s.ops) {
+		return p
+	}
+	p.result, s.own = s.now, false
+	if len(used) > 0 {
+		d := *s.now
+		for i := range used {
+			_ = d.apply(&used[i], p.id) // a consume, which cannot fail
+		}
+		p.result = &d
+	}
+	return p
 }
 
 // combineUnlocked lets go of the session, because an Update function may read it,
@@ -302,6 +203,7 @@ func (m *Manager) combineUnlocked(ctx context.Context, s *Session, p *patch) {
 func (s *Session) committed(at *stored) {
 	s.at = at
 	s.ops, s.shown, s.read, s.cid, s.rotating, s.newID = nil, nil, nil, 0, false, ID{}
+	s.tried = nil
 	if len(s.nows) > 0 {
 		s.merged = true
 	}

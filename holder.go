@@ -103,6 +103,11 @@ func (h *holder) fold(ctx context.Context, now time.Time) (rec Record, d draft, 
 		if q.out {
 			continue
 		}
+		if q.again != 0 && (d.remembers(q.id) || d.remembers(q.again)) { // it is alone
+			q.stored, q.replayed = true, true
+			q.rotated = q.rotation != 0 && d.digest.equal(&q.digest)
+			return rec, d, false
+		}
 		next := d
 		if q.err = h.step(ctx, q, &next); q.err == nil {
 			q.err = h.checkSize(&next, d.doc)
@@ -222,7 +227,9 @@ func (h *holder) failAll(err error) {
 	if h.err == nil {
 		h.err = err
 	}
+	h.under = h.mark
 	for _, q := range h.batch {
+		q.under = h.mark
 		if q.err == nil || q.early {
 			q.err = err
 		}

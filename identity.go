@@ -61,6 +61,7 @@ func (s *Session) Invalidate() {
 	s.dead = s.at != nothing
 	s.now, s.own = &nothing.draft, false
 	s.ops, s.nows, s.rotating, s.newID, s.merged = nil, nil, false, ID{}, false
+	s.cid, s.tried = 0, nil
 	s.epoch++
 }
 

@@ -38,8 +38,10 @@ func (c *checker) limit(s *settings, store Store) {
 
 // logsIn reports whether the pending changes hold a login.
 func (s *Session) logsIn() bool {
-	return slices.ContainsFunc(s.ops, func(o op) bool { return o.kind == opLogin })
+	return slices.ContainsFunc(s.ops, isLogin)
 }
+
+func isLogin(o op) bool { return o.kind == opLogin }
 
 // limitOwner holds the owner of a session that has just logged in to the limit. The
 // login is stored, so nothing that fails here fails the response: the next login

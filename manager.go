@@ -74,8 +74,9 @@ func (m *Manager) Load(ctx context.Context, t Token) (*Session, error) {
 // It does not end with ctx: a client that goes away loses nothing. The time it may
 // take is [Config].StoreTimeout. Among its errors are [ErrEnded], [ErrConflict],
 // [ErrTooLarge] and [*StoreError]; then nothing was stored, unless the store's
-// answer was lost for good, and the changes are still pending. A logout stays one if
-// only the new session after it could not be stored.
+// answer was lost for good, and the changes are still pending: another Commit finds
+// out, and stores nothing twice. A logout stays one if only the new session after it
+// could not be stored.
 func (m *Manager) Commit(ctx context.Context, s *Session) (*http.Cookie, error) {
 	if m.closed.Load() {
 		return nil, ErrClosed

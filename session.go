@@ -36,6 +36,8 @@ type Session struct {
 	cid   uint64  // id of the coming commit
 	epoch int     // counts what throws changes away: Rollback and Invalidate
 
+	tried *attempt // that may be stored under cid; nil: there is none
+
 	shown []mark   // the flash messages that were loaded, until a commit uses them up
 	read  []bool   // which of them were read
 	nows  []string // where FlashNow values are, canonical
@@ -192,6 +194,7 @@ func (s *Session) Rollback() {
 	defer s.mu.Unlock()
 	s.now, s.own, s.ops, s.nows, s.err = &s.at.draft, false, nil, nil, nil
 	s.dead, s.rotating, s.newID = false, false, ID{}
+	s.cid, s.tried = 0, nil
 	s.epoch++
 }
 

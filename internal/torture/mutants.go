@@ -82,6 +82,10 @@ var mutants = []mutant{
 		"at.remembers(h.mark), nil", "false && at.remembers(h.mark), nil", modelOn("memory"),
 	},
 	{
+		"a commit that is made again is stored twice", "holder.go",
+		"if q.again != 0 && (", "if false && (", testOf(".", "TestCommitAgain"),
+	},
+	{
 		"what may have been stored is taken for stored", "holder.go",
 		"at.remembers(h.mark), nil", "true || at.remembers(h.mark), nil", check{"soak on memory", "./internal/torture", []string{"soak", "-d", "8s", "-stores", "memory", "-seed", "1"}},
 	},
