@@ -107,6 +107,9 @@ func (o *options) command(ctx context.Context, name, dir string, out io.Writer) 
 			}
 		}
 	}
-	fmt.Fprintf(out, "torture: %s: %v; in %v, seed %d\n", name, did, time.Since(start).Round(time.Second), o.seed)
+	if name == "all" {
+		fmt.Fprintf(out, "torture: %v\n", did)
+	}
+	fmt.Fprintf(out, "torture: %s took %v, seed %d\n", name, time.Since(start).Round(time.Second), o.seed)
 	return errors.Join(errs...)
 }
