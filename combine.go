@@ -46,7 +46,8 @@ const maxKept = 16 << 10
 // the lock.
 func (l *lines) keep(p *patch) {
 	if p.replayed && len(p.at.rec.Data) <= maxKept {
-		l.at, l.slow = p.at, p.took > slowStore
+		at := *p.at // which is part of a patch
+		l.at, l.slow = &at, p.took > slowStore
 	}
 }
 
@@ -92,6 +93,11 @@ type patch struct {
 	took    time.Duration // of the Update, if it is crowded
 
 	inbox chan message // nil for one that never had to wait
+
+	// For the one that holds: in the patch they need no allocation of their own.
+	began time.Time // when it began to commit or to hold
+	line  line      // of the session, if it is the first in it
+	next  stored    // what it stores
 }
 
 type message struct {
@@ -129,7 +135,7 @@ func (m *Manager) combine(ctx context.Context, p *patch) {
 		if sh.bySession == nil {
 			sh.bySession = map[ID]*line{}
 		}
-		l = &line{}
+		l = &p.line
 		sh.bySession[id] = l
 		if sh.at != nil && sh.at.rec.ID == id {
 			p.crowded = sh.slow
@@ -162,7 +168,7 @@ func (m *Manager) wait(ctx context.Context, sh *lines, l *line, p *patch) {
 				if msg.at.rec.Version >= p.at.rec.Version {
 					p.replace(msg.at)
 				}
-				p.crowded = true
+				p.crowded, p.began = true, m.cfg.Now()
 				m.hold(ctx, sh, l, p)
 				return
 			case isDone:

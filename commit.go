@@ -38,7 +38,8 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 		return nil, nil
 	}
 	var ctx deadlineContext
-	ctx.init(context.WithoutCancel(parent), m.cfg.StoreTimeout)
+	ctx.init(parent, m.cfg.StoreTimeout)
+	ctx.detached = true
 	defer ctx.release()
 	login := m.cfg.MaxPerOwner > 0 && s.logsIn()
 	switch {
@@ -89,7 +90,7 @@ func (m *Manager) touchDue(s *Session, now time.Time) bool {
 // error if somebody else has deleted the record before.
 func (m *Manager) logout(ctx context.Context, s *Session) error {
 	id := s.at.rec.ID
-	p := &patch{id: s.commitID(), user: true, ends: true, presented: s.presented, at: s.at}
+	p := &patch{id: s.commitID(), user: true, ends: true, presented: s.presented, at: s.at, began: m.cfg.Now()}
 	m.combineUnlocked(ctx, s, p)
 	if !p.stored && !errors.Is(p.err, errGone) {
 		return m.updateFailed(ctx, s, p)
@@ -128,6 +129,7 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 		return nil, nil
 	}
 	p := m.newPatch(s, &a, used)
+	p.began = now
 	s.rotating = false
 	m.combineUnlocked(ctx, s, p)
 	if !p.stored {

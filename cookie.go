@@ -119,7 +119,11 @@ func remoteClient(r *http.Request) Client {
 	if err != nil {
 		host = r.RemoteAddr
 	}
-	return Client{Address: host, UserAgent: r.UserAgent()}
+	c := Client{Address: host}
+	if agent := r.Header["User-Agent"]; len(agent) > 0 {
+		c.UserAgent = agent[0]
+	}
+	return c
 }
 
 // client tells who made the request. It is asked for by commits only: most requests
@@ -128,7 +132,11 @@ func (s *Session) client() Client {
 	if s.request == nil {
 		return Client{}
 	}
-	return s.m.cfg.Client(s.request).clean()
+	c := s.m.cfg.Client(s.request)
+	if c == s.at.rec.Client { // cleaned before
+		return c
+	}
+	return c.clean()
 }
 
 // clean cuts and repairs what came from outside, so that every store can keep it.

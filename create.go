@@ -120,10 +120,9 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 	sec, now := randomSecret(), m.cfg.Now().UTC()
 	d.digest, d.rotatedAt = m.cfg.digestOf(id, &sec), now.UnixNano()
 	d.ring = nil
-	d.remember(s.commitID())
 	return Record{
 		ID: id, Version: 1, Owner: d.owner, Client: s.client(),
 		CreatedAt: now, LastActivity: now, ExpiresAt: m.cfg.expires(d, now, now).UTC(),
-		Data: encodeEnvelope(&d.envelope, d.doc),
+		Data: d.encode(d.doc, s.commitID()),
 	}, sec
 }

@@ -11,7 +11,8 @@ import (
 // store that never blocks never asks, and so a request on it pays for neither.
 type deadlineContext struct {
 	context.Context
-	limit time.Duration // negative: none
+	limit    time.Duration // negative: none
+	detached bool          // has the values of the context above, but does not end with it
 
 	mu       sync.Mutex
 	deadline time.Time       // zero until it was asked for
@@ -42,8 +43,16 @@ func (c *deadlineContext) release() {
 	}
 }
 
+// above is the context that this one ends with.
+func (c *deadlineContext) above() context.Context {
+	if c.detached {
+		return context.WithoutCancel(c.Context)
+	}
+	return c.Context
+}
+
 func (c *deadlineContext) Deadline() (time.Time, bool) {
-	d, ok := c.Context.Deadline()
+	d, ok := c.above().Deadline()
 	if c.limit < 0 {
 		return d, ok
 	}
@@ -57,12 +66,12 @@ func (c *deadlineContext) Deadline() (time.Time, bool) {
 
 func (c *deadlineContext) Done() <-chan struct{} {
 	if c.limit < 0 {
-		return c.Context.Done()
+		return c.above().Done()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.real == nil {
-		c.real, c.cancel = context.WithDeadline(c.Context, c.end())
+		c.real, c.cancel = context.WithDeadline(c.above(), c.end())
 	}
 	return c.real.Done()
 }
@@ -73,7 +82,7 @@ func (c *deadlineContext) Err() error {
 	if c.real != nil {
 		return c.real.Err()
 	}
-	if err := c.Context.Err(); err != nil {
+	if err := c.above().Err(); err != nil {
 		return err
 	}
 	if c.limit >= 0 && !time.Now().Before(c.end()) {
@@ -97,5 +106,5 @@ func (c *deadlineContext) Value(key any) any {
 	if real != nil {
 		return real.Value(key)
 	}
-	return c.Context.Value(key)
+	return c.above().Value(key)
 }

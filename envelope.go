@@ -96,8 +96,11 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encodeEnvelope writes the envelope with the document.
-func encodeEnvelope(e *envelope, doc []byte) []byte {
+// encode writes the envelope with the document. The id of the commit goes into the
+// ring, where the oldest of 16 makes room for it: a commit whose answer was lost finds
+// its id there and knows that it is done. Zero adds none. The ring is part of the
+// result from then on.
+func (e *envelope) encode(doc []byte, id uint64) []byte {
 	b := make([]byte, envelopeHead, e.size()+len(doc))
 	b[0], b[1] = envelopeMagic, envelopeVersion
 	b = append(append(b, tagDigest, byte(len(e.digest))), e.digest[:]...)
@@ -127,15 +130,29 @@ func encodeEnvelope(e *envelope, doc []byte) []byte {
 			b = append(binary.AppendUvarint(b, uint64(len(m.path))), m.path...)
 		}
 	}
-	b = append(binary.AppendUvarint(append(b, tagRing), uint64(len(e.ring))), e.ring...)
+	b = e.appendRing(b, id)
 	b = append(append(append(b, e.extensions...), tagEnd), doc...)
 	binary.BigEndian.PutUint32(b[2:], crc32.Checksum(b[envelopeHead:], castagnoli))
 	return b
 }
 
+func (e *envelope) appendRing(b []byte, id uint64) []byte {
+	ring, n := e.ring, len(e.ring)
+	if id != 0 {
+		ring = ring[max(0, n-8*(ringSize-1)):]
+		n = len(ring) + 8
+	}
+	b = append(binary.AppendUvarint(append(b, tagRing), uint64(n)), ring...)
+	if id != 0 {
+		b = binary.BigEndian.AppendUint64(b, id)
+	}
+	e.ring = b[len(b)-n : len(b) : len(b)]
+	return b
+}
+
 // size is the encoded length without the document, or a little more.
 func (e *envelope) size() int {
-	n := envelopeHead + 2 + len(e.digest) + 10 + 10 + 18 + 3 + 3 + len(e.ring) + len(e.extensions) + 1
+	n := envelopeHead + 2 + len(e.digest) + 10 + 10 + 18 + 3 + 3 + len(e.ring) + 8 + len(e.extensions) + 1
 	if e.prev.kind != 0 {
 		n += 2 + len(e.digest) + 9
 	}
@@ -161,7 +178,7 @@ var (
 	errChecksum    = errors.New("session: envelope is damaged")
 )
 
-// decodeEnvelope reads what encodeEnvelope wrote. The results share memory with b.
+// decodeEnvelope reads what encode wrote. The results share memory with b.
 func decodeEnvelope(b []byte) (e envelope, doc []byte, err error) {
 	doc, err = e.decode(b)
 	return e, doc, err
@@ -260,17 +277,6 @@ func (e *envelope) marks(f []byte) bool {
 		f = f[n:]
 	}
 	return true
-}
-
-// remember puts a commit id into the ring; the oldest of 16 makes room. A commit
-// whose answer was lost finds its id there and knows that it is done.
-func (e *envelope) remember(id uint64) {
-	old := e.ring
-	if len(old) >= 8*ringSize {
-		old = old[len(old)-8*(ringSize-1):]
-	}
-	ring := make([]byte, 0, len(old)+8)
-	e.ring = binary.BigEndian.AppendUint64(append(ring, old...), id)
 }
 
 func (e *envelope) remembers(id uint64) bool {

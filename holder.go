@@ -21,7 +21,7 @@ type holder struct {
 
 // save applies the patches and stores the result, again on each newer version.
 func (h *holder) save(ctx context.Context, sh *lines, l *line) {
-	now := h.cfg.Now()
+	now := h.began
 	if !now.Before(h.at.rec.ExpiresAt) {
 		// Another request may have prolonged the session since it was loaded.
 		if _, err := h.reload(ctx, ErrConflict, 0); err != nil {
@@ -41,8 +41,11 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 				}
 			}
 		}
-		rec, d, some := h.fold(ctx, now.UTC())
-		if !some {
+		next := &h.next
+		if try > 0 {
+			next = new(stored)
+		}
+		if !h.fold(ctx, now.UTC(), next) {
 			return
 		}
 		// A touch leaves the version as it is. Whoever is active moves the time further
@@ -50,12 +53,12 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 		// touch would undo it, so it loads first, as after a conflict.
 		err := ErrConflict
 		if try > 0 || !h.still {
-			err = h.update(ctx, rec)
+			err = h.update(ctx, &next.rec)
 		}
 		switch {
 		case err == nil:
-			rec.Version++
-			h.succeed(&stored{rec, d})
+			next.rec.Version++
+			h.succeed(next)
 			return
 		case errors.Is(err, ErrNotFound):
 			h.failAll(errGone)
@@ -75,24 +78,25 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 }
 
 // update stores the record, and in company measures how long that takes.
-func (h *holder) update(ctx context.Context, rec Record) error {
+func (h *holder) update(ctx context.Context, rec *Record) error {
 	if !h.crowded && len(h.batch) == 0 {
-		return h.store.Update(ctx, rec)
+		return h.store.Update(ctx, *rec)
 	}
 	began := time.Now()
-	err := h.store.Update(ctx, rec)
+	err := h.store.Update(ctx, *rec)
 	h.took = time.Since(began)
 	return err
 }
 
-// fold applies the patches one after the other to what is stored, and makes the
-// record of it. One that fails is left out. It reports false if nothing remains
+// fold applies the patches one after the other to what is stored, and makes what is
+// to be stored of it. One that fails is left out. It reports false if nothing remains
 // to be stored.
-func (h *holder) fold(ctx context.Context, now time.Time) (rec Record, d draft, some bool) {
-	rec, d = h.at.rec, h.at.draft
+func (h *holder) fold(ctx context.Context, now time.Time, to *stored) (some bool) {
+	*to = *h.at
+	rec, d := &to.rec, &to.draft
 	if !now.Before(rec.ExpiresAt) {
 		h.failAll(errGone)
-		return rec, d, false
+		return false
 	}
 	h.still = true
 	for i := -1; i < len(h.batch); i++ {
@@ -106,9 +110,9 @@ func (h *holder) fold(ctx context.Context, now time.Time) (rec Record, d draft, 
 		if q.again != 0 && (d.remembers(q.id) || d.remembers(q.again)) { // it is alone
 			q.stored, q.replayed = true, true
 			q.rotated = q.rotation != 0 && d.digest.equal(&q.digest)
-			return rec, d, false
+			return false
 		}
-		next := d
+		next := *d
 		if q.err = h.step(ctx, q, &next); q.err == nil {
 			q.err = h.checkSize(&next, d.doc)
 		}
@@ -123,27 +127,26 @@ func (h *holder) fold(ctx context.Context, now time.Time) (rec Record, d draft, 
 		if !some {
 			h.mark = q.id
 		}
-		d, some = next, true
+		*d, some = next, true
 		h.still = h.still && q.passive
 		if q.client != (Client{}) {
 			rec.Client = q.client
 		}
 	}
 	if !some {
-		return rec, d, false
+		return false
 	}
-	d.remember(h.mark)
 	rec.Owner = d.owner
 	if !h.still {
 		rec.LastActivity = later(rec.LastActivity, now)
-		rec.ExpiresAt = h.cfg.expires(&d, rec.CreatedAt, rec.LastActivity).UTC()
+		rec.ExpiresAt = h.cfg.expires(d, rec.CreatedAt, rec.LastActivity).UTC()
 	}
 	if h.ends {
-		d = d.ended()
+		*d = d.ended()
 		rec.Owner, rec.ExpiresAt = "", now
 	}
-	rec.Data = encodeEnvelope(&d.envelope, d.doc)
-	return rec, d, true
+	rec.Data = d.encode(d.doc, h.mark)
+	return true
 }
 
 // step applies one patch: by its ready result, here, or on its own goroutine.

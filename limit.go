@@ -95,8 +95,7 @@ func (m *Manager) endOlder(ctx context.Context, id ID, owner string, own place) 
 				return false, nil
 			default:
 				d = d.ended()
-				d.remember(mark)
-				r.Owner, r.ExpiresAt, r.Data = "", m.cfg.Now().UTC(), encodeEnvelope(&d.envelope, d.doc)
+				r.Owner, r.ExpiresAt, r.Data = "", m.cfg.Now().UTC(), d.encode(d.doc, mark)
 				err = m.store.Update(ctx, r)
 			}
 		}

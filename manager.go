@@ -87,12 +87,10 @@ func (m *Manager) Commit(ctx context.Context, s *Session) (*http.Cookie, error) 
 	return m.commit(ctx, s, s.uses(usesAll))
 }
 
-// A loaded is a session, what is stored of it and the context in which it was
-// loaded, in one allocation.
+// A loaded is a session and what is stored of it, in one allocation.
 type loaded struct {
-	s   Session
-	at  stored
-	ctx deadlineContext
+	s  Session
+	at stored
 }
 
 // load is Load of a manager that is open.
@@ -105,10 +103,15 @@ func (m *Manager) load(parent context.Context, t Token) (*Session, error) {
 		m.event(parent, Event{Kind: EventBadCookie})
 		return newSession(m), nil
 	}
+	ctx := parent
+	if m.viewer == nil {
+		limited := &deadlineContext{}
+		limited.init(parent, m.cfg.StoreTimeout)
+		defer limited.release()
+		ctx = limited
+	}
 	l := &loaded{}
-	ctx, at := &l.ctx, &l.at
-	ctx.init(parent, m.cfg.StoreTimeout)
-	defer ctx.release()
+	at := &l.at
 	err := m.view(ctx, id, &at.rec)
 	if err == nil {
 		if err = at.decode(); err != nil {

@@ -60,6 +60,13 @@ type Session struct {
 	sealed      bool // the response has begun: the client can be told nothing more
 }
 
+// An edit is what the first change of a request needs: a draft of its own, and room
+// for its ops, which are mostly one or two.
+type edit struct {
+	draft
+	ops [2]op
+}
+
 func newSession(m *Manager) *Session {
 	return &Session{m: m, at: nothing, now: &nothing.draft}
 }
@@ -239,8 +246,11 @@ func (s *Session) do(o op) {
 		return
 	}
 	if !s.own {
-		d := *s.now
-		s.now, s.own = &d, true
+		e := &edit{draft: *s.now}
+		s.now, s.own = &e.draft, true
+		if s.ops == nil {
+			s.ops = e.ops[:0]
+		}
 	}
 	if err := s.now.apply(&o, s.commitID()); err != nil {
 		s.fail(err)

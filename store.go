@@ -113,7 +113,8 @@ func Capability[C any](s Store) (C, bool) {
 // not look through a wrapper, whose Load it would pass by.
 type Viewer interface {
 	// View is Load, except that the caller must not change Data, and that Data
-	// never changes: what is written later is stored elsewhere.
+	// never changes: what is written later is stored elsewhere. As it waits for
+	// nothing, [Config].StoreTimeout does not end its context.
 	View(ctx context.Context, id ID) (Record, error)
 }
 

@@ -235,6 +235,38 @@ func check(t *testing.T, seed uint64, doc []byte, m model, segs []string) {
 	}
 }
 
+// TestSkipString compares the end of a string with where a walk byte by byte finds it,
+// for texts of all lengths that the eyes of skipString meet, ended or not.
+func TestSkipString(t *testing.T) {
+	walk := func(b []byte) int {
+		for i := 1; i < len(b); i++ {
+			switch b[i] {
+			case '"':
+				return i + 1
+			case '\\':
+				i++
+			}
+		}
+		return -1
+	}
+	const bytes = "a\"\\#!]\xa2\xdc\x01" // neighbours of the two that count, and those with another highest bit
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200_000 {
+		b := []byte{'"'}
+		for range r.IntN(90) {
+			c := byte('x')
+			if r.IntN(20) == 0 {
+				c = bytes[r.IntN(len(bytes))]
+			}
+			b = append(b, c)
+		}
+		b = append(b, `"`[:r.IntN(2)]...)
+		if got, want := skipString(b, 0), walk(b); got != want {
+			t.Fatalf("skipString(%q) = %d, want %d", b, got, want)
+		}
+	}
+}
+
 // FuzzAnything shows that text which is no JSON at all, and any path, give an
 // answer and not a panic.
 func FuzzAnything(f *testing.F) {

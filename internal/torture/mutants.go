@@ -63,7 +63,7 @@ var mutants = []mutant{
 	},
 	{
 		"a commit creates again what is gone", "holder.go",
-		"\t\t\terr = h.update(ctx, rec)\n\t\t}\n", "\t\t\terr = h.update(ctx, rec)\n\t\t}\n\t\tif errors.Is(err, ErrNotFound) {\n\t\t\terr = h.store.Create(ctx, rec)\n\t\t}\n", modelOn("memory"),
+		"\t\t\terr = h.update(ctx, &next.rec)\n\t\t}\n", "\t\t\terr = h.update(ctx, &next.rec)\n\t\t}\n\t\tif errors.Is(err, ErrNotFound) {\n\t\t\terr = h.store.Create(ctx, next.rec)\n\t\t}\n", modelOn("memory"),
 	},
 	{
 		"Create of the memory store overwrites", "memstore/shard.go",
