@@ -4,16 +4,23 @@ import (
 	"context"
 	"encoding/binary"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/expanse-go/session"
 )
 
-// BenchmarkFootprint reports what a session takes over its 500 bytes of data, and
-// how long one collection of a heap of them is.
+// BenchmarkFootprint reports what a session takes over its data, and how long one
+// collection of a heap of them is.
 func BenchmarkFootprint(b *testing.B) {
-	const n, size = 1_000_000, 500
+	for _, size := range []int{100, 500, 600, 1000} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) { footprint(b, size) })
+	}
+}
+
+func footprint(b *testing.B, size int) {
+	const n = 1_000_000
 	for b.Loop() {
 		runtime.GC()
 		var before, after runtime.MemStats
@@ -22,7 +29,7 @@ func BenchmarkFootprint(b *testing.B) {
 		fill(b, s, n, size)
 		runtime.GC()
 		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n-size, "B/session-over")
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n-float64(size), "B/session-over")
 		start := time.Now()
 		runtime.GC()
 		b.ReportMetric(float64(time.Since(start).Milliseconds()), "ms/GC")

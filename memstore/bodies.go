@@ -41,7 +41,7 @@ const (
 	entryHead = 6
 	maxEntry  = 4 << 10
 	minPage   = 2 << 10
-	maxPage   = 24 << 10 // what a reader who keeps lent bytes keeps alive
+	maxPage   = 28 << 10 // what a reader who keeps lent bytes keeps alive
 
 	// Where less is dead, pages mostly die by themselves before it is worth tidying.
 	tidyFrom = 16 << 10
@@ -102,10 +102,24 @@ func (l *bodies) full() error {
 	return fmt.Errorf("%w: the memory store has no room for more sessions of this size, whatever MaxBytes is", session.ErrFull)
 }
 
-// pageSize is small while there is little to hold: a store has 256 logs.
+// fullPages are sizes in which the allocator hands out memory.
+var fullPages = [...]int{18 << 10, 20 << 10, 21760, 24 << 10, 27264, maxPage}
+
+// pageSize is small while there is little to hold: a store has 256 logs. Sessions are
+// often of one size, so a full page is one of the sizes that leave little behind the
+// last entry if all are like this one; else every session may pay some ten bytes more.
 func (l *bodies) pageSize(n int) int {
-	size := max(minPage, 4*n, l.live/8)
-	return min(1<<bits.Len(uint(size-1)), maxPage)
+	size := 1 << bits.Len(uint(max(minPage, 4*n, l.live/8)-1))
+	if size < fullPages[0] {
+		return size
+	}
+	best := fullPages[0]
+	for _, size := range fullPages {
+		if size%n*(best/n) < best%n*(size/n) {
+			best = size
+		}
+	}
+	return best
 }
 
 // lose gives up the body of a slot.
