@@ -9,13 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-)
 
-// childEnv makes the program a child: its value is what to be, and childArgs what it
-// needs for it, as JSON.
-const (
-	childEnv  = "SESSION_BENCH_CHILD"
-	childArgs = "SESSION_BENCH_ARGS"
+	"github.com/expanse-go/session/internal/respawn"
 )
 
 // children get ready, call their argument, which returns when all are, do their
@@ -27,12 +22,13 @@ var children = map[string]func(args []byte, ready func() error) (any, error){
 
 // Child runs the program as a child if it was started as one.
 func Child() (code int, is bool) {
-	run := children[os.Getenv(childEnv)]
+	job, args := respawn.Job()
+	run := children[job]
 	if run == nil {
 		return 0, false
 	}
 	answers := json.NewEncoder(os.Stdout)
-	result, err := run([]byte(os.Getenv(childArgs)), func() error {
+	result, err := run(args, func() error {
 		if err := answers.Encode("ready"); err != nil {
 			return err
 		}
@@ -43,7 +39,7 @@ func Child() (code int, is bool) {
 		err = answers.Encode(result)
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "bench: %s: %v\n", os.Getenv(childEnv), err)
+		fmt.Fprintf(os.Stderr, "bench: %s: %v\n", job, err)
 		return 1, true
 	}
 	return 0, true
@@ -60,28 +56,12 @@ type member struct {
 
 // hire starts children and waits until they are ready.
 func hire(n int, kind string, args any) (c crew, err error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(args)
-	if err != nil {
-		return nil, err
-	}
 	for range n {
-		m := &member{process: exec.Command(program)}
-		m.process.Env = append(os.Environ(), childEnv+"="+kind, childArgs+"="+string(text))
-		m.process.Stderr = os.Stderr
-		in, err1 := m.process.StdinPipe()
-		out, err2 := m.process.StdoutPipe()
-		if err := errors.Join(err1, err2); err != nil {
+		process, in, out, err := respawn.Start(kind, args)
+		if err != nil {
 			return c, errors.Join(err, c.dismiss())
 		}
-		m.in, m.out = in, json.NewDecoder(out)
-		if err := m.process.Start(); err != nil {
-			return c, errors.Join(err, c.dismiss())
-		}
-		c = append(c, m)
+		c = append(c, &member{process, in, json.NewDecoder(out)})
 	}
 	for _, m := range c {
 		var ready string

@@ -16,6 +16,7 @@ import (
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/internal/atomicfile"
+	"github.com/expanse-go/session/internal/respawn"
 )
 
 const (
@@ -200,7 +201,7 @@ func creator(ctx context.Context, m *session.Manager) error {
 // kill lets the process write for a while and kills it. What it has said by then is
 // in the pipe, and counts.
 func (c *crashTest) kill() error {
-	cmd, in, out, err := spawn("writer", c.orders)
+	cmd, in, out, err := respawn.Start("writer", c.orders)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/expanse-go/session/internal/respawn"
 	"golang.org/x/sys/unix"
 )
 
@@ -67,7 +68,7 @@ func (t *trial) locked(ctx context.Context) (string, error) {
 	return t.onPlace(ctx, p, time.Now, func(*load, opened) error {
 		for _, hold := range []time.Duration{storeTimeout / 2, 2 * storeTimeout} { // one can be waited for
 			wait(ctx, t.each/6)
-			cmd, in, out, err := spawn("locker", p)
+			cmd, in, out, err := respawn.Start("locker", p)
 			if err != nil {
 				return err
 			}

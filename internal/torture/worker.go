@@ -10,13 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-)
 
-// childEnv makes the program a child: its value is what to be, and childArgs what it
-// needs for it, as JSON.
-const (
-	childEnv  = "SESSION_TORTURE_CHILD"
-	childArgs = "SESSION_TORTURE_ARGS"
+	"github.com/expanse-go/session/internal/respawn"
 )
 
 // children are the programs that this one can be. They end when stdin does.
@@ -28,39 +23,16 @@ var children = map[string]func(context.Context, []byte) error{
 
 // child runs the program as a child if it was started as one.
 func child() (code int, is bool) {
-	run := children[os.Getenv(childEnv)]
+	job, args := respawn.Job()
+	run := children[job]
 	if run == nil {
 		return 0, false
 	}
-	if err := run(context.Background(), []byte(os.Getenv(childArgs))); err != nil {
-		fmt.Fprintf(os.Stderr, "torture: %s: %v\n", os.Getenv(childEnv), err)
+	if err := run(context.Background(), args); err != nil {
+		fmt.Fprintf(os.Stderr, "torture: %s: %v\n", job, err)
 		return 1, true
 	}
 	return 0, true
-}
-
-// spawn starts this program again as a child.
-func spawn(kind string, args any) (*exec.Cmd, io.WriteCloser, io.Reader, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	text, err := json.Marshal(args)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	c := exec.Command(program)
-	c.Env = append(os.Environ(), childEnv+"="+kind, childArgs+"="+string(text))
-	c.Stderr = os.Stderr
-	in, err1 := c.StdinPipe()
-	out, err2 := c.StdoutPipe()
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, nil, nil, err
-	}
-	if err := c.Start(); err != nil {
-		return nil, nil, nil, err
-	}
-	return c, in, out, nil
 }
 
 // A local is a worker in this process.
@@ -126,7 +98,7 @@ type remote struct {
 }
 
 func newRemote(at workplace) (*remote, error) {
-	cmd, in, out, err := spawn("worker", at)
+	cmd, in, out, err := respawn.Start("worker", at)
 	if err != nil {
 		return nil, err
 	}
