@@ -57,8 +57,11 @@ type dialect struct {
 
 	together grouping
 
-	// inProcess: there is no server, so that no read waits for one (see calm).
+	// inProcess: there is no server, so that no read waits for one (see calm and pins).
 	inProcess bool
+
+	// pinned are recordColumns in the form that costs a pin the least.
+	pinned string
 
 	// migration is the template of the goose file that makes the table.
 	// indexInSchema: its indexes are named with the schema, their tables without.

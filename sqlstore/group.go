@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"runtime"
 	"slices"
@@ -279,34 +280,34 @@ func newGroup(s *Store) *group {
 // a write, and takes the lock before it has read anything that could grow stale.
 func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 	committing := false
-	err := s.retry(ctx, func() error {
-		committing = false
-		for _, text := range []string{s.text.exists, s.text.update, s.text.postpone} {
-			if _, err := s.prepared(ctx, text); err != nil {
-				return err
-			}
-		}
+	commit := func(ctx context.Context, on runner, tx driver.Tx) error {
 		for _, w := range batch {
-			text, _ := s.statement(w)
-			if _, err := s.prepared(ctx, text); err != nil {
-				return err
-			}
-		}
-		tx, err := s.db.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		defer tx.Rollback() // does nothing after Commit
-		in := &transaction{tx: tx, stmts: make(map[string]*sql.Stmt)}
-		calmed := context.WithoutCancel(ctx) // as a calm one
-		for _, w := range batch {
-			w.result = s.exec(calmed, in, w)
+			w.result = s.exec(ctx, on, w)
 			if !answered(w.result) {
 				return w.result
 			}
 		}
 		committing = true
 		return tx.Commit()
+	}
+	err := s.retry(ctx, func() error {
+		committing = false
+		err := s.pins.do(ctx, func(ctx context.Context, p *pin) error {
+			tx, err := p.begin(ctx)
+			if err != nil {
+				return err
+			}
+			defer func() {
+				if !committing {
+					_ = tx.Rollback() // what failed before says more
+				}
+			}()
+			return commit(ctx, p, tx)
+		})
+		if committing || !errors.Is(err, errIndirect) {
+			return err
+		}
+		return s.inTransaction(ctx, batch, commit)
 	})
 	if err == nil {
 		return
@@ -317,4 +318,26 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 	for _, w := range batch {
 		w.result = err
 	}
+}
+
+// inTransaction calls commit with a transaction of the pool.
+func (s *Store) inTransaction(ctx context.Context, batch []*write, commit func(context.Context, runner, driver.Tx) error) error {
+	for _, text := range []string{s.text.exists, s.text.update, s.text.postpone} {
+		if _, err := s.prepared(ctx, text); err != nil {
+			return err
+		}
+	}
+	for _, w := range batch {
+		text, _ := s.statement(w)
+		if _, err := s.prepared(ctx, text); err != nil {
+			return err
+		}
+	}
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after Commit
+	in := transaction{s, tx, make(map[string]*sql.Stmt)}
+	return commit(context.WithoutCancel(ctx), in, tx) // as a calm one
 }

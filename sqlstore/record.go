@@ -14,7 +14,10 @@ import (
 
 // recordColumns are the columns of a record but for its ID, in the order in which
 // a row reads them; written by recordArgs without the version.
-const recordColumns = "version, owner, address, user_agent, created_at, last_activity, expires_at, data"
+const (
+	recordWidth   = 8
+	recordColumns = "version, owner, address, user_agent, created_at, last_activity, expires_at, data"
+)
 
 // A row is what one statement reads of a record: the destinations of recordColumns.
 type row struct {
@@ -25,7 +28,7 @@ type row struct {
 }
 
 // dest are the pointers for Scan.
-func (r *row) dest() [8]any {
+func (r *row) dest() [recordWidth]any {
 	return [...]any{&r.version, &r.owner, &r.address, &r.agent, &r.created, &r.active, &r.expires, &r.data}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // texts are the statements of one store.
 type texts struct {
-	load, exists                   string
+	load, loadPinned, exists       string
 	create, update, delete, touch  string
 	inPlace                        string // an update that writes no index, or none
 	prune, expired, postpone       string
@@ -37,8 +37,9 @@ func newTexts(n names) texts {
 	return texts{
 		inPlace: inPlace,
 		updates: updates, loadMany: n.loadTexts(),
-		load:   n.text("SELECT " + recordColumns + " FROM {table} WHERE id = ?"),
-		exists: n.text("SELECT 1 FROM {table} WHERE id = ?"),
+		load:       n.text("SELECT " + recordColumns + " FROM {table} WHERE id = ?"),
+		loadPinned: n.text("SELECT " + d.pinned + " FROM {table} WHERE id = ?"),
+		exists:     n.text("SELECT 1 FROM {table} WHERE id = ?"),
 		create: n.text("INSERT INTO {table} (owner, address, user_agent, created_at, last_activity, expires_at, data, id, version" + createHour + ") " +
 			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1" + createValue + ")" + d.ifAbsent),
 		update: n.text("UPDATE {table} SET version = version + 1, owner = ?, address = ?, user_agent = ?, " +

@@ -45,6 +45,7 @@ type Store struct {
 	text  texts
 	group *group // nil: every write goes straight to the database
 	reads *reads // nil: every load does
+	pins  *pins  // nil: everything goes through database/sql
 
 	direct atomic.Bool // whether queryDirect may be tried
 
@@ -77,6 +78,9 @@ func New(db *sql.DB, d Dialect, cfg Config) (*Store, error) {
 	}
 	s := &Store{db: db, names: n, text: newTexts(n), stmts: make(map[string]*sql.Stmt)}
 	s.group, s.reads = newGroup(s), newReads(s)
+	if n.dialect.inProcess {
+		s.pins = newPins(db)
+	}
 	s.direct.Store(d == PostgreSQL)
 	return s, nil
 }
@@ -89,7 +93,7 @@ func (s *Store) Close() error {
 	stmts := s.stmts
 	s.stmts, s.closed = nil, true
 	s.mu.Unlock()
-	var errs []error
+	errs := []error{s.pins.close()}
 	for _, stmt := range stmts {
 		errs = append(errs, stmt.Close())
 	}
@@ -125,6 +129,12 @@ func (s *Store) loadOne(ctx context.Context, id session.ID) (session.Record, err
 }
 
 func (s *Store) loadOnce(ctx context.Context, id session.ID) (session.Record, error) {
+	if s.pins != nil {
+		r, err := s.loadPinned(ctx, id)
+		if !errors.Is(err, errIndirect) {
+			return r, err
+		}
+	}
 	if s.direct.Load() {
 		r, err := s.loadDirect(ctx, id)
 		if !errors.Is(err, errIndirect) {
@@ -156,6 +166,21 @@ func (s *Store) loadOnce(ctx context.Context, id session.ID) (session.Record, er
 		return session.Record{}, err
 	}
 	return c.row.record(id), nil
+}
+
+func (s *Store) loadPinned(ctx context.Context, id session.ID) (r session.Record, err error) {
+	err = s.pins.do(ctx, func(ctx context.Context, p *pin) error {
+		found, err := p.query(ctx, s.text.loadPinned, []any{id[:]}, recordWidth)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return session.ErrNotFound
+		}
+		r, err = p.record(id)
+		return err
+	})
+	return r, err
 }
 
 func (s *Store) loadDirect(ctx context.Context, id session.ID) (r session.Record, err error) {

@@ -54,7 +54,11 @@ func (s *Store) writeAlone(ctx context.Context, w *write) error {
 		if w.op == opPrune && s.text.prune == "" {
 			return s.pruneLocked(ctx, w)
 		}
-		return s.exec(ctx, nil, w)
+		err := s.pins.do(ctx, func(ctx context.Context, p *pin) error { return s.exec(ctx, p, w) })
+		if errors.Is(err, errIndirect) {
+			err = s.exec(ctx, pool{s}, w)
+		}
+		return err
 	})
 }
 
@@ -83,22 +87,31 @@ func (s *Store) statement(w *write) (string, []any) {
 	}
 }
 
-// exec runs a write by its statement, in the transaction unless that is nil. In a transaction,
-// all statements that it can need must have been prepared before.
-func (s *Store) exec(ctx context.Context, in *transaction, w *write) error {
+// A runner runs the statements of a write: the pool, one transaction of it, or a pin.
+type runner interface {
+	// exec returns how many rows the statement changed.
+	exec(ctx context.Context, text string, args []any) (int, error)
+
+	// exists reports whether a query finds a row.
+	exists(ctx context.Context, text string, args []any) (bool, error)
+}
+
+// exec runs a write by its statement. In a transaction of the pool, all statements that
+// it can need must have been prepared before.
+func (s *Store) exec(ctx context.Context, on runner, w *write) error {
 	if w.op == opPrune && s.text.postpone != "" {
 		// First, so that a second try counts anew what it deletes.
-		n, err := s.execText(ctx, in, s.text.postpone, s.pruneArgs(w))
+		n, err := on.exec(ctx, s.text.postpone, s.pruneArgs(w))
 		if err != nil {
 			return err
 		}
 		w.postponed = n
 	}
 	text, args := s.statement(w)
-	n, err := s.execText(ctx, in, text, args)
+	n, err := on.exec(ctx, text, args)
 	if err == nil && n == 0 && w.op == opUpdate && s.text.inPlace != "" {
 		r := &w.rec
-		n, err = s.execText(ctx, in, s.text.update, recordArgs(r, hour(nanos(r.ExpiresAt)), r.ID[:], int64(r.Version)))
+		n, err = on.exec(ctx, s.text.update, recordArgs(r, hour(nanos(r.ExpiresAt)), r.ID[:], int64(r.Version)))
 	}
 	if err != nil {
 		if duplicate := s.names.dialect.duplicate; w.op == opCreate && duplicate != nil && duplicate(err) {
@@ -110,27 +123,88 @@ func (s *Store) exec(ctx context.Context, in *transaction, w *write) error {
 	case w.op == opCreate && n == 0:
 		return session.ErrConflict
 	case w.op == opUpdate && n == 0:
-		return s.whyNot(ctx, in, w.rec.ID)
+		return s.whyNot(ctx, on, w.rec.ID)
 	case w.op == opPrune:
 		w.pruned = n
 	}
 	return nil
 }
 
-// execText returns how many rows the statement changed.
-func (s *Store) execText(ctx context.Context, in *transaction, text string, args []any) (int, error) {
-	stmt, err := s.preparedIn(ctx, in, text)
+// whyNot tells why an update found no row. It must not run in a transaction of MySQL,
+// whose REPEATABLE READ would answer from before.
+func (s *Store) whyNot(ctx context.Context, on runner, id session.ID) error {
+	there, err := on.exists(ctx, s.text.exists, []any{id[:]})
+	switch {
+	case err != nil:
+		return err
+	case !there:
+		return session.ErrNotFound
+	}
+	return session.ErrConflict
+}
+
+// The pool runs each statement on a connection of its own.
+type pool struct{ s *Store }
+
+func (p pool) exec(ctx context.Context, text string, args []any) (int, error) {
+	stmt, err := p.s.prepared(ctx, text)
 	if err != nil {
 		return 0, err
 	}
-	if s.names.dialect.inProcess && in == nil {
+	if p.s.names.dialect.inProcess {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
 		c := &calm{Context: ctx}
 		ctx, args[0] = c, calmArg{c, args[0]}
 	}
-	result, err := stmt.ExecContext(ctx, args...)
+	return changed(stmt.ExecContext(ctx, args...))
+}
+
+func (p pool) exists(ctx context.Context, text string, args []any) (bool, error) {
+	stmt, err := p.s.prepared(ctx, text)
+	if err != nil {
+		return false, err
+	}
+	return oneRow(stmt.QueryRowContext(ctx, args...))
+}
+
+// A transaction has its own copy of each statement, made at the first use.
+type transaction struct {
+	s     *Store
+	tx    *sql.Tx
+	stmts map[string]*sql.Stmt // by text
+}
+
+func (t transaction) exec(ctx context.Context, text string, args []any) (int, error) {
+	stmt, err := t.prepared(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	return changed(stmt.ExecContext(ctx, args...))
+}
+
+func (t transaction) exists(ctx context.Context, text string, args []any) (bool, error) {
+	stmt, err := t.prepared(ctx, text)
+	if err != nil {
+		return false, err
+	}
+	return oneRow(stmt.QueryRowContext(ctx, args...))
+}
+
+func (t transaction) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
+	if stmt := t.stmts[text]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := t.s.prepared(ctx, text)
+	if err == nil {
+		stmt = t.tx.StmtContext(ctx, stmt)
+		t.stmts[text] = stmt
+	}
+	return stmt, err
+}
+
+func changed(result sql.Result, err error) (int, error) {
 	if err != nil {
 		return 0, err
 	}
@@ -138,41 +212,11 @@ func (s *Store) execText(ctx context.Context, in *transaction, text string, args
 	return int(n), err
 }
 
-// whyNot tells why an update found no row. It must not run in a transaction of MySQL,
-// whose REPEATABLE READ would answer from before.
-func (s *Store) whyNot(ctx context.Context, in *transaction, id session.ID) error {
-	stmt, err := s.preparedIn(ctx, in, s.text.exists)
-	if err != nil {
-		return err
-	}
+func oneRow(row *sql.Row) (bool, error) {
 	var one int
-	err = stmt.QueryRowContext(ctx, id[:]).Scan(&one)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return session.ErrNotFound
-	case err != nil:
-		return err
+	err := row.Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
 	}
-	return session.ErrConflict
-}
-
-// A transaction has its own copy of each statement, made at the first use.
-type transaction struct {
-	tx    *sql.Tx
-	stmts map[string]*sql.Stmt // by text
-}
-
-func (s *Store) preparedIn(ctx context.Context, in *transaction, text string) (*sql.Stmt, error) {
-	if in == nil {
-		return s.prepared(ctx, text)
-	}
-	if stmt := in.stmts[text]; stmt != nil {
-		return stmt, nil
-	}
-	stmt, err := s.prepared(ctx, text)
-	if err == nil {
-		stmt = in.tx.StmtContext(ctx, stmt)
-		in.stmts[text] = stmt
-	}
-	return stmt, err
+	return err == nil, err
 }

@@ -1,0 +1,179 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"reflect"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+// A pin is one connection that is pinned, with the statements that the driver has
+// prepared on it. They must not outlive its way back into the pool, which does not
+// know them and so would not close them.
+type pin struct {
+	conn  *sql.Conn
+	lease *time.Timer // which lets go of it
+	stmts map[string]pinnedStmt
+
+	fresh  bool // the driver gives each query's bytes away
+	driver any  // the connection itself, while the pin is in use
+	args   []driver.NamedValue
+	values [recordWidth]driver.Value
+}
+
+// A pinnedStmt is what the drivers' statements are; those that are less are of no use.
+type pinnedStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+// errUseless says that the driver has not what it takes.
+var errUseless = errors.New("session: the driver cannot be used directly")
+
+// exec is [runner.exec].
+func (p *pin) exec(ctx context.Context, text string, args []any) (int, error) {
+	stmt, err := p.prepare(ctx, text, args)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(ctx, p.args)
+	clear(p.args)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
+// query reads the first row into p.values, and reports whether there is one. It closes
+// the rows, or else the file would stay locked against checkpoints.
+func (p *pin) query(ctx context.Context, text string, args []any, columns int) (found bool, err error) {
+	stmt, err := p.prepare(ctx, text, args)
+	if err != nil {
+		return false, err
+	}
+	rows, err := stmt.QueryContext(ctx, p.args)
+	clear(p.args)
+	if err != nil {
+		return false, err
+	}
+	defer func() {
+		if e := rows.Close(); err == nil {
+			err = e
+		}
+	}()
+	err = rows.Next(p.values[:columns])
+	if errors.Is(err, io.EOF) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// exists is [runner.exists].
+func (p *pin) exists(ctx context.Context, text string, args []any) (bool, error) {
+	return p.query(ctx, text, args, 1)
+}
+
+// record is the row that query has read.
+func (p *pin) record(id session.ID) (r session.Record, err error) {
+	ok := true
+	number := func(i int) (n int64) {
+		if ok {
+			n, ok = p.values[i].(int64)
+		}
+		return n
+	}
+	text := func(i int) (s string) {
+		if ok {
+			s, ok = p.values[i].(string)
+		}
+		return s
+	}
+	r = session.Record{
+		ID: id, Version: uint64(number(0)), Owner: text(1),
+		Client:    session.Client{Address: text(2), UserAgent: text(3)},
+		CreatedAt: instant(number(4)), LastActivity: instant(number(5)), ExpiresAt: instant(number(6)),
+	}
+	if ok {
+		r.Data, ok = p.values[7].([]byte)
+	}
+	clear(p.values[:])
+	if !ok {
+		return r, errUseless
+	}
+	if !p.fresh {
+		r.Data = bytes.Clone(r.Data)
+	}
+	return r, nil
+}
+
+// givesAway is true for drivers that are known to make the bytes of a row anew for each
+// query. From others, what is to stay after the rows are closed has to be copied.
+func givesAway(conn any) bool {
+	t := reflect.TypeOf(conn)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.PkgPath() == "modernc.org/sqlite" || t.PkgPath() == "github.com/mattn/go-sqlite3"
+}
+
+// begin begins a transaction.
+func (p *pin) begin(ctx context.Context) (driver.Tx, error) {
+	c, ok := p.driver.(driver.ConnBeginTx)
+	if !ok {
+		return nil, errUseless
+	}
+	return c.BeginTx(ctx, driver.TxOptions{})
+}
+
+// prepare returns the statement, and leaves its arguments in p.args.
+func (p *pin) prepare(ctx context.Context, text string, args []any) (pinnedStmt, error) {
+	stmt := p.stmts[text]
+	if stmt == nil {
+		c, ok := p.driver.(driver.ConnPrepareContext)
+		if !ok {
+			return nil, errUseless
+		}
+		prepared, err := c.PrepareContext(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		if stmt, ok = prepared.(pinnedStmt); !ok {
+			return nil, errors.Join(errUseless, prepared.Close())
+		}
+		p.stmts[text] = stmt
+	}
+	p.args = p.args[:0]
+	for i, a := range args {
+		v, err := driver.DefaultParameterConverter.ConvertValue(a)
+		if err != nil {
+			return nil, err
+		}
+		p.args = append(p.args, driver.NamedValue{Ordinal: i + 1, Value: v})
+	}
+	return stmt, nil
+}
+
+func (p *pin) closeStatements() (err error) {
+	for _, s := range p.stmts {
+		err = errors.Join(err, s.Close())
+	}
+	clear(p.stmts)
+	return err
+}
+
+// close gives the connection back to the pool, as it was.
+func (p *pin) close() error {
+	err := p.conn.Raw(func(any) error { return p.closeStatements() })
+	if errors.Is(err, sql.ErrConnDone) {
+		return nil // it was broken, and is closed
+	}
+	return errors.Join(err, p.conn.Close())
+}

@@ -1,0 +1,187 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// Pins are connections of the pool that the store keeps for a while, to use them past
+// database/sql: where the database is a file, a load takes some microseconds, and two
+// of them are those of database/sql, measured. It also matters which connection reads
+// and writes: each has a cache of pages, which is void when another one has written.
+//
+// The pool stays the application's. Pins leave half of it free, there are none where
+// it has one connection only, and each goes back after a second, so that the pool can
+// do with it what it has been told, such as to close it after its lifetime. What finds
+// no pin, or cannot use it, goes through database/sql.
+type pins struct {
+	db    *sql.DB
+	limit int
+
+	mu      sync.Mutex
+	free    []*pin      // the last used is the last, and has the newest pages
+	held    int         // free or in use
+	lease   *time.Timer // of those that are held now; nil: there is none
+	useless bool        // the driver cannot do it
+	closed  bool
+}
+
+const leaseTime = time.Second
+
+func newPins(db *sql.DB) *pins {
+	// More than can run at once: a goroutine that is interrupted keeps its pin.
+	return &pins{db: db, limit: 8 * runtime.GOMAXPROCS(0)}
+}
+
+// do calls f with a pin, and with a context that does not end while a statement runs,
+// as a calm one. It returns errIndirect if f has to be done through database/sql.
+func (p *pins) do(ctx context.Context, f func(context.Context, *pin) error) (err error) {
+	if p == nil {
+		return errIndirect
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	pin, err := p.take(ctx)
+	if errors.Is(err, errAllInUse) {
+		// Statements are so short that those who hold the pins were interrupted, most
+		// likely, and need no more than a processor.
+		runtime.Gosched()
+		pin, err = p.take(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	sound := false
+	defer func() { p.give(pin, sound) }() // also if the driver panics
+	lost := pin.conn.Raw(func(c any) error {
+		if pin.driver = c; len(pin.stmts) == 0 {
+			pin.fresh = givesAway(c)
+		}
+		defer func() {
+			pin.driver = nil
+			if !sound {
+				_ = pin.closeStatements() // err says more
+			}
+		}()
+		err = f(context.WithoutCancel(ctx), pin)
+		sound = answered(err)
+		if errors.Is(err, driver.ErrBadConn) {
+			return err // so that the pool drops it
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errUseless):
+		p.mu.Lock()
+		p.useless = true
+		p.mu.Unlock()
+		return errIndirect
+	case lost != nil: // database/sql knows how to find another connection
+		return fmt.Errorf("%w: %w", errIndirect, lost)
+	}
+	return err
+}
+
+var errAllInUse = fmt.Errorf("%w: no connection is free", errIndirect)
+
+// take returns a pin for one caller.
+//
+// A pool that was closed has closed only the connections in it. So a pin is used only
+// while there are others: if not, database/sql finds out why.
+func (p *pins) take(ctx context.Context) (*pin, error) {
+	pool := p.db.Stats()
+	limit := p.limit
+	if pool.MaxOpenConnections > 0 {
+		limit = min(limit, pool.MaxOpenConnections/2)
+	}
+	p.mu.Lock()
+	n := len(p.free)
+	switch {
+	case p.closed:
+		p.mu.Unlock()
+		return nil, ErrClosed
+	case p.useless, limit == 0, p.held > limit, n > 0 && pool.OpenConnections <= p.held:
+		p.mu.Unlock()
+		return nil, errIndirect
+	case n > 0:
+		pin := p.free[n-1]
+		p.free = p.free[:n-1]
+		p.mu.Unlock()
+		return pin, nil
+	case p.held == limit:
+		p.mu.Unlock()
+		return nil, errAllInUse
+	case pool.MaxOpenConnections > 0 && pool.InUse >= limit: // by others
+		p.mu.Unlock()
+		return nil, errIndirect
+	}
+	if p.lease == nil {
+		p.lease = time.AfterFunc(leaseTime, p.end)
+	}
+	pin := &pin{lease: p.lease, stmts: make(map[string]pinnedStmt)}
+	p.held++
+	p.mu.Unlock()
+	conn, err := p.db.Conn(ctx)
+	if err != nil {
+		p.mu.Lock()
+		p.held--
+		p.mu.Unlock()
+		return nil, err
+	}
+	pin.conn = conn
+	return pin, nil
+}
+
+// give takes a pin back, to keep it or not.
+func (p *pins) give(pin *pin, sound bool) {
+	p.mu.Lock()
+	keep := sound && !p.closed && pin.lease == p.lease
+	if keep {
+		p.free = append(p.free, pin)
+	}
+	p.mu.Unlock()
+	if !keep {
+		_ = p.drop(pin) // the pool finds out what is wrong with it
+	}
+}
+
+func (p *pins) drop(pins ...*pin) (err error) {
+	for _, pin := range pins {
+		err = errors.Join(err, pin.close())
+	}
+	p.mu.Lock()
+	p.held -= len(pins)
+	p.mu.Unlock()
+	return err
+}
+
+// end gives back what is held: at once what is free, and after its use what is not.
+func (p *pins) end() {
+	p.mu.Lock()
+	free := p.free
+	p.free, p.lease = nil, nil
+	p.mu.Unlock()
+	_ = p.drop(free...) // the pool finds out what is wrong with them
+}
+
+// close is end, for good.
+func (p *pins) close() error {
+	if p == nil {
+		return nil
+	}
+	p.mu.Lock()
+	if p.lease != nil {
+		p.lease.Stop()
+	}
+	free := p.free
+	p.free, p.lease, p.closed = nil, nil, true
+	p.mu.Unlock()
+	return p.drop(free...)
+}
