@@ -37,9 +37,10 @@
 //
 // An update names the version that it replaces. If it finds no row, a second
 // statement tells [session.ErrConflict] from [session.ErrNotFound]. On SQLite, where
-// there are no round trips but each index costs a page, the first form of an update
-// writes no index, and one that changes the owner or shortens the session takes a
-// second statement.
+// there are no round trips but each index costs a page, an update that keeps the owner
+// and does not shorten the session writes no index. Which one does, the store knows of
+// sessions that it has just loaded or written; of others, it may take a second
+// statement to find out.
 //
 // # Isolation and durability
 //

@@ -292,7 +292,7 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 	}
 	err := s.retry(ctx, func() error {
 		committing = false
-		err := s.pins.do(ctx, func(ctx context.Context, p *pin) error {
+		err := s.pins.do(ctx, true, func(ctx context.Context, p *pin) error {
 			tx, err := p.begin(ctx)
 			if err != nil {
 				return err
@@ -322,7 +322,7 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 
 // inTransaction calls commit with a transaction of the pool.
 func (s *Store) inTransaction(ctx context.Context, batch []*write, commit func(context.Context, runner, driver.Tx) error) error {
-	for _, text := range []string{s.text.exists, s.text.update, s.text.postpone} {
+	for _, text := range []string{s.text.exists, s.text.inPlace, s.text.update, s.text.postpone} {
 		if _, err := s.prepared(ctx, text); err != nil {
 			return err
 		}

@@ -46,6 +46,7 @@ type Store struct {
 	group *group // nil: every write goes straight to the database
 	reads *reads // nil: every load does
 	pins  *pins  // nil: everything goes through database/sql
+	hints *hints // nil: an update has one form only
 
 	direct atomic.Bool // whether queryDirect may be tried
 
@@ -80,6 +81,9 @@ func New(db *sql.DB, d Dialect, cfg Config) (*Store, error) {
 	s.group, s.reads = newGroup(s), newReads(s)
 	if n.dialect.inProcess {
 		s.pins = newPins(db)
+	}
+	if s.text.inPlace != "" {
+		s.hints = new(hints)
 	}
 	s.direct.Store(d == PostgreSQL)
 	return s, nil
@@ -122,7 +126,10 @@ func (s *Store) loadOne(ctx context.Context, id session.ID) (session.Record, err
 			return err
 		})
 	}
-	if errors.Is(err, sql.ErrNoRows) {
+	switch {
+	case err == nil:
+		s.hints.note(&r)
+	case errors.Is(err, sql.ErrNoRows):
 		err = session.ErrNotFound
 	}
 	return r, err
@@ -169,7 +176,7 @@ func (s *Store) loadOnce(ctx context.Context, id session.ID) (session.Record, er
 }
 
 func (s *Store) loadPinned(ctx context.Context, id session.ID) (r session.Record, err error) {
-	err = s.pins.do(ctx, func(ctx context.Context, p *pin) error {
+	err = s.pins.do(ctx, false, func(ctx context.Context, p *pin) error {
 		found, err := p.query(ctx, s.text.loadPinned, []any{id[:]}, recordWidth)
 		switch {
 		case err != nil:
@@ -206,7 +213,7 @@ func (s *Store) Create(ctx context.Context, r session.Record) error {
 
 // Update implements [session.Store] by one UPDATE that names ID and version. Only if
 // it finds no row, a SELECT tells a conflict from absence; on SQLite, a second UPDATE
-// comes before that, which also changes owner and hour of expiry.
+// may come before that, which also changes owner and hour of expiry.
 func (s *Store) Update(ctx context.Context, r session.Record) error {
 	return s.write(ctx, &write{op: opUpdate, rec: r})
 }

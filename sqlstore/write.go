@@ -54,7 +54,7 @@ func (s *Store) writeAlone(ctx context.Context, w *write) error {
 		if w.op == opPrune && s.text.prune == "" {
 			return s.pruneLocked(ctx, w)
 		}
-		err := s.pins.do(ctx, func(ctx context.Context, p *pin) error { return s.exec(ctx, p, w) })
+		err := s.pins.do(ctx, true, func(ctx context.Context, p *pin) error { return s.exec(ctx, p, w) })
 		if errors.Is(err, errIndirect) {
 			err = s.exec(ctx, pool{s}, w)
 		}
@@ -72,11 +72,14 @@ func (s *Store) statement(w *write) (string, []any) {
 		}
 		return s.text.create, recordArgs(r, r.ID[:])
 	case opUpdate:
-		if s.text.inPlace != "" {
-			args := recordArgs(r, r.ID[:], int64(r.Version), r.Owner, hour(nanos(r.ExpiresAt)))
-			return s.text.inPlace, args[1:] // the owner is compared, not set
+		switch {
+		case s.text.inPlace == "":
+			return s.text.update, recordArgs(r, r.ID[:], int64(r.Version))
+		case s.hints.move(r):
+			return s.text.update, recordArgs(r, hour(nanos(r.ExpiresAt)), r.ID[:], int64(r.Version))
 		}
-		return s.text.update, recordArgs(r, r.ID[:], int64(r.Version))
+		args := recordArgs(r, r.ID[:], int64(r.Version), r.Owner, hour(nanos(r.ExpiresAt)))
+		return s.text.inPlace, args[1:] // the owner is compared, not set
 	case opDelete:
 		return s.text.delete, []any{r.ID[:]}
 	case opTouch:
@@ -109,7 +112,7 @@ func (s *Store) exec(ctx context.Context, on runner, w *write) error {
 	}
 	text, args := s.statement(w)
 	n, err := on.exec(ctx, text, args)
-	if err == nil && n == 0 && w.op == opUpdate && s.text.inPlace != "" {
+	if err == nil && n == 0 && w.op == opUpdate && text == s.text.inPlace {
 		r := &w.rec
 		n, err = on.exec(ctx, s.text.update, recordArgs(r, hour(nanos(r.ExpiresAt)), r.ID[:], int64(r.Version)))
 	}
@@ -126,6 +129,8 @@ func (s *Store) exec(ctx context.Context, on runner, w *write) error {
 		return s.whyNot(ctx, on, w.rec.ID)
 	case w.op == opPrune:
 		w.pruned = n
+	case w.op == opCreate, w.op == opUpdate:
+		s.hints.note(&w.rec)
 	}
 	return nil
 }

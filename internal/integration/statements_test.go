@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -105,7 +108,8 @@ type spyConnector struct{ connector }
 
 func (c spyConnector) Driver() driver.Driver { return c.connector.Driver }
 
-func (d database) spiedStore(t *testing.T) (*sqlstore.Store, *spy) {
+// spiedStore is a store on a pool of so many connections.
+func (d database) spiedStore(t *testing.T, conns int) (*sqlstore.Store, *spy) {
 	t.Helper()
 	p := d.place(t)
 	plain := p.connect(t)
@@ -113,7 +117,8 @@ func (d database) spiedStore(t *testing.T) (*sqlstore.Store, *spy) {
 	s := &spy{Connector: spyConnector{connector{plain.Driver(), p.dsn}}}
 	db := sql.OpenDB(s)
 	t.Cleanup(func() { db.Close() })
-	db.SetMaxOpenConns(1)
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
 	store, err := sqlstore.New(db, d.dialect, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -122,11 +127,22 @@ func (d database) spiedStore(t *testing.T) (*sqlstore.Store, *spy) {
 	return store, s
 }
 
-func TestStatementsPerCall(t *testing.T) {
-	// A database in memory is another one for the spy.
-	onDisk := func(d database) bool { return !strings.HasSuffix(d.name, "-memory") }
+// A database in memory is another one for the spy.
+func onDisk(d database) bool { return !strings.HasSuffix(d.name, "-memory") }
+
+// With one connection everything goes through database/sql, with several SQLite is used
+// past it.
+func eachPool(t *testing.T, test func(*testing.T, database, int)) {
 	each(t, onDisk, func(t *testing.T, d database) {
-		store, spy := d.spiedStore(t)
+		for _, conns := range []int{1, 4} {
+			t.Run(fmt.Sprint(conns), func(t *testing.T) { test(t, d, conns) })
+		}
+	})
+}
+
+func TestStatementsPerCall(t *testing.T) {
+	eachPool(t, func(t *testing.T, d database, conns int) {
+		store, spy := d.spiedStore(t, conns)
 		ctx := t.Context()
 		now := time.Now()
 		r := session.Record{ID: session.ID{1}, Owner: "ada", ExpiresAt: now, LastActivity: now, Data: []byte("x")}
@@ -134,11 +150,11 @@ func TestStatementsPerCall(t *testing.T) {
 		moved.Version, moved.ExpiresAt = 1, now.Add(2*time.Hour)
 		stale.Version = 1
 		gone := session.Record{ID: session.ID{2}, Version: 1}
-		login, short := moved, moved
+		login, logout, short := moved, moved, moved
 		login.Version, login.Owner = 2, "bob"
-		short.Version, short.Owner = 3, "bob"
-		short.ExpiresAt = now
-		// Where the first form of an update leaves the indexes alone, a second one does not.
+		logout.Version, logout.Owner = 3, ""
+		short.Version, short.Owner, short.ExpiresAt = 4, "", now
+		// A stale update might be one that cannot leave the indexes of SQLite alone.
 		indexed := ""
 		if isSQLite(d) {
 			indexed = "update "
@@ -154,10 +170,11 @@ func TestStatementsPerCall(t *testing.T) {
 			{"Load", func() error { _, err := store.Load(ctx, r.ID); return err }, nil, "select"},
 			{"Load absent", func() error { _, err := store.Load(ctx, gone.ID); return err }, session.ErrNotFound, "select"},
 			{"Update", func() error { return store.Update(ctx, moved) }, nil, "update"},
-			{"Update stale", func() error { return store.Update(ctx, stale) }, session.ErrConflict, indexed + "update select"},
+			{"Update stale", func() error { return store.Update(ctx, stale) }, session.ErrConflict, "update select"},
 			{"Update absent", func() error { return store.Update(ctx, gone) }, session.ErrNotFound, indexed + "update select"},
-			{"Update of the owner", func() error { return store.Update(ctx, login) }, nil, indexed + "update"},
-			{"Update to an earlier hour", func() error { return store.Update(ctx, short) }, nil, indexed + "update"},
+			{"Update of the owner", func() error { return store.Update(ctx, login) }, nil, "update"},
+			{"Update to no owner", func() error { return store.Update(ctx, logout) }, nil, "update"},
+			{"Update to an earlier hour", func() error { return store.Update(ctx, short) }, nil, "update"},
 			{"Touch", func() error { return store.Touch(ctx, r.ID, now.Add(1), now.Add(1)) }, nil, "update"},
 			{"Touch absent", func() error { return store.Touch(ctx, gone.ID, now, now) }, nil, "update"},
 			{"Delete", func() error { return store.Delete(ctx, r.ID) }, nil, "delete"},
@@ -170,6 +187,43 @@ func TestStatementsPerCall(t *testing.T) {
 			}
 			if got := strings.Join(got, " "); got != c.want {
 				t.Errorf("%s: got statements %q, want %q", c.call, got, c.want)
+			}
+		}
+	})
+}
+
+// A request that changes its session loads it by one statement and commits by one, also
+// where the change moves the record in an index. A logout ends the record by one, and
+// then deletes it.
+func TestStatementsPerRequest(t *testing.T) {
+	eachPool(t, func(t *testing.T, d database, conns int) {
+		store, spy := d.spiedStore(t, conns)
+		type handler = func(http.ResponseWriter, *http.Request, *session.Session)
+		site := newSite(t, store, map[string]handler{
+			"/set":        func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("n", 1) },
+			"/get":        func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Has("n") },
+			"/login":      func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Login("ada") },
+			"/other":      func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Login("bob") },
+			"/regenerate": func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Regenerate() },
+			"/shorten": func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+				s.SetTimeouts(time.Minute, time.Hour)
+			},
+			"/logout": func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Invalidate() },
+		})
+		var cookie *http.Cookie
+		for _, c := range []struct{ path, want string }{
+			{"/set", "insert"}, {"/get", "select"}, {"/set", "select update"},
+			{"/login", "select update"}, {"/other", "select update"}, {"/regenerate", "select update"},
+			{"/shorten", "select update"}, {"/set", "select update"}, {"/logout", "select update delete"},
+		} {
+			got := spy.during(func() {
+				var w *httptest.ResponseRecorder
+				if w, cookie = site.do(c.path, cookie); w.Code != http.StatusOK {
+					t.Errorf("%s: status %d: %s", c.path, w.Code, w.Body)
+				}
+			})
+			if got := strings.Join(got, " "); got != c.want {
+				t.Errorf("%s: got statements %q, want %q", c.path, got, c.want)
 			}
 		}
 	})

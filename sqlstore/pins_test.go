@@ -1,0 +1,412 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+// A fakeDriver has one record, and counts what is open. Its functions may be nil.
+type fakeDriver struct {
+	mu                  sync.Mutex
+	conns, stmts, rows  int
+	query, exec, commit func(conn int) error
+	values              []driver.Value
+	poor                bool // its statements know no context
+
+	connected, commits int
+}
+
+func (d *fakeDriver) Driver() driver.Driver { return nil }
+
+func (d *fakeDriver) Connect(context.Context) (driver.Conn, error) {
+	d.add(&d.conns, 1)
+	return &fakeConn{d, d.add(&d.connected, 1)}, nil
+}
+
+func (d *fakeDriver) add(n *int, by int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	*n += by
+	return *n
+}
+
+type fakeConn struct {
+	d *fakeDriver
+	n int // the first is 1
+}
+
+func (c *fakeConn) Close() error              { c.d.add(&c.d.conns, -1); return nil }
+func (c *fakeConn) Begin() (driver.Tx, error) { return nil, errors.New("old") }
+func (c *fakeConn) Prepare(text string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), text)
+}
+
+func (c *fakeConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) { return c, nil }
+func (c *fakeConn) Rollback() error                                              { return nil }
+
+func (c *fakeConn) Commit() error {
+	c.d.add(&c.d.commits, 1)
+	return call(c.d.commit, c.n)
+}
+
+func (c *fakeConn) PrepareContext(_ context.Context, text string) (driver.Stmt, error) {
+	c.d.add(&c.d.stmts, 1)
+	s := &fakeStmt{c, text}
+	if c.d.poor {
+		return poorStmt{s}, nil
+	}
+	return s, nil
+}
+
+type fakeStmt struct {
+	*fakeConn
+	text string
+}
+
+type poorStmt struct{ driver.Stmt }
+
+func (s *fakeStmt) Close() error  { s.d.add(&s.d.stmts, -1); return nil }
+func (s *fakeStmt) NumInput() int { return -1 }
+
+func (s *fakeStmt) Exec([]driver.Value) (driver.Result, error) {
+	return driver.RowsAffected(1), call(s.d.exec, s.n)
+}
+
+func (s *fakeStmt) ExecContext(_ context.Context, _ []driver.NamedValue) (driver.Result, error) {
+	return s.Exec(nil)
+}
+
+func (s *fakeStmt) Query([]driver.Value) (driver.Rows, error) {
+	if err := call(s.d.query, s.n); err != nil {
+		return nil, err
+	}
+	s.d.add(&s.d.rows, 1)
+	return &fakeRows{d: s.d}, nil
+}
+
+func (s *fakeStmt) QueryContext(_ context.Context, _ []driver.NamedValue) (driver.Rows, error) {
+	return s.Query(nil)
+}
+
+func call(f func(int) error, conn int) error {
+	if f == nil {
+		return nil
+	}
+	return f(conn)
+}
+
+type fakeRows struct {
+	d    *fakeDriver
+	done bool
+}
+
+func (r *fakeRows) Columns() []string { return make([]string, len(r.d.values)) }
+func (r *fakeRows) Close() error      { r.d.add(&r.d.rows, -1); return nil }
+
+func (r *fakeRows) Next(dest []driver.Value) error {
+	if r.done {
+		return io.EOF
+	}
+	r.done = true
+	copy(dest, r.d.values)
+	return nil
+}
+
+var fakeID = session.ID{1}
+
+// fake is a store on a pool of four connections, one of which is idle.
+func fake(t *testing.T) (*fakeDriver, *sql.DB, *Store) {
+	t.Helper()
+	d := &fakeDriver{values: []driver.Value{int64(3), "ada", "", "", int64(0), int64(0), int64(0), []byte("x")}}
+	db := sql.OpenDB(d)
+	db.SetMaxOpenConns(4)
+	db.SetMaxIdleConns(4)
+	s, err := New(db, SQLite, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(s.Close(), db.Close()); err != nil {
+			t.Error(err)
+		}
+		if d.conns != 0 || d.stmts != 0 || d.rows != 0 {
+			t.Errorf("%d connections, %d statements and %d rows are left open", d.conns, d.stmts, d.rows)
+		}
+	})
+	if err := db.Ping(); err != nil {
+		t.Fatal(err)
+	}
+	load(t, s)
+	load(t, s)
+	return d, db, s
+}
+
+func load(t *testing.T, s *Store) {
+	t.Helper()
+	r, err := s.Load(t.Context(), fakeID)
+	if err != nil || r.Owner != "ada" || r.Version != 3 || string(r.Data) != "x" {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+func (p *pins) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held
+}
+
+func wantPins(t *testing.T, s *Store, want int) {
+	t.Helper()
+	if n := s.pins.count(); n != want {
+		t.Errorf("%d connections are held, want %d", n, want)
+	}
+}
+
+// What is pinned goes back after a second, whether it is used or not.
+func TestPinsGoBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, db, s := fake(t)
+		wantPins(t, s, 1)
+		gate := make(chan struct{})
+		d.query = func(int) error { <-gate; return nil }
+		done := make(chan struct{})
+		go func() { load(t, s); close(done) }()
+		synctest.Wait()
+		time.Sleep(leaseTime)
+		synctest.Wait()
+		wantPins(t, s, 1) // in use
+		close(gate)
+		<-done
+		d.query = nil
+		wantPins(t, s, 0)
+		load(t, s)
+		wantPins(t, s, 1)
+		time.Sleep(leaseTime)
+		synctest.Wait()
+		wantPins(t, s, 0)
+		if n := db.Stats().InUse; n != 0 {
+			t.Errorf("%d connections are in use", n)
+		}
+	})
+}
+
+// Half of a bounded pool stays free, whoever uses the rest.
+func TestPinsLeaveHalfOfThePool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, db, s := fake(t)
+		gate := make(chan struct{})
+		d.query = func(int) error { <-gate; return nil }
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() { load(t, s) })
+		}
+		synctest.Wait()
+		wantPins(t, s, 2)
+		close(gate)
+		wg.Wait()
+		d.query = nil
+		load(t, s)
+		wantPins(t, s, 2)
+		db.SetMaxOpenConns(1)
+		time.Sleep(leaseTime)
+		synctest.Wait()
+		wantPins(t, s, 0)
+		load(t, s)
+		wantPins(t, s, 0)
+	})
+}
+
+// A pool that is closed before the store makes it fail as without pins, and gets back
+// what is pinned.
+func TestPinsOfAClosedPool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, db, s := fake(t)
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Load(t.Context(), fakeID)
+		other := s.Update(t.Context(), session.Record{ID: fakeID, Version: 3})
+		for _, err := range []error{err, other} {
+			if err == nil || !strings.Contains(err.Error(), "database is closed") {
+				t.Errorf("got %v, want that the database is closed", err)
+			}
+		}
+		time.Sleep(leaseTime)
+		synctest.Wait()
+		if d.conns != 0 || d.stmts != 0 {
+			t.Errorf("%d connections and %d statements are left open", d.conns, d.stmts)
+		}
+	})
+}
+
+func TestPinsAfterClose(t *testing.T) {
+	_, db, s := fake(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantPins(t, s, 0)
+	if n := db.Stats().InUse; n != 0 {
+		t.Errorf("%d connections are in use", n)
+	}
+	if _, err := s.Load(t.Context(), fakeID); !errors.Is(err, ErrClosed) {
+		t.Errorf("got %v, want ErrClosed", err)
+	}
+	if err := s.Delete(t.Context(), fakeID); !errors.Is(err, ErrClosed) {
+		t.Errorf("got %v, want ErrClosed", err)
+	}
+}
+
+// A connection that is lost is replaced; one whose driver panics is given up.
+func TestPinsThatBreak(t *testing.T) {
+	d, _, s := fake(t)
+	broken := map[int]bool{1: true}
+	d.query = func(conn int) error {
+		if broken[conn] {
+			return driver.ErrBadConn
+		}
+		return nil
+	}
+	for range 4 {
+		load(t, s)
+	}
+	wantPins(t, s, 1)
+
+	d.query = func(int) error { panic("driver") }
+	func() {
+		defer func() {
+			if got := recover(); got != "driver" {
+				t.Errorf("got panic %v", got)
+			}
+		}()
+		load(t, s)
+	}()
+	wantPins(t, s, 0)
+	d.query = nil
+	load(t, s)
+	load(t, s)
+	wantPins(t, s, 1)
+
+	refused := errors.New("refused")
+	d.exec = func(int) error { return refused }
+	if err := s.Delete(t.Context(), fakeID); !errors.Is(err, refused) {
+		t.Errorf("got %v, want the driver's error", err)
+	}
+	wantPins(t, s, 0)
+}
+
+// A busy file is tried again, and the end of the context is noticed before a statement.
+func TestPinsAreBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, _, s := fake(t)
+		tries := 0
+		d.query = func(int) error {
+			if tries++; tries < 4 {
+				return errors.New("database is locked")
+			}
+			return nil
+		}
+		load(t, s)
+		if tries != 4 {
+			t.Errorf("got %d tries, want 4", tries)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := s.Load(ctx, fakeID); !errors.Is(err, context.Canceled) || tries != 4 {
+			t.Errorf("got %v and %d tries, want context.Canceled and 4", err, tries)
+		}
+	})
+}
+
+// A driver that lacks what it takes, or gives other values, is used through database/sql.
+func TestPinsOfOtherDrivers(t *testing.T) {
+	d, _, s := fake(t)
+	d.values[1] = []byte("ada") // as some drivers give text
+	load(t, s)
+	wantPins(t, s, 0)
+	load(t, s)
+	wantPins(t, s, 0)
+
+	poor := &fakeDriver{values: d.values, poor: true}
+	db := sql.OpenDB(poor)
+	defer db.Close()
+	s, err := New(db, SQLite, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	load(t, s)
+	load(t, s)
+	wantPins(t, s, 0)
+	if err := s.Update(t.Context(), session.Record{ID: fakeID}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A batch whose connection is lost in the commit is not written again: nobody knows
+// whether it is stored. If it is lost before, the batch is.
+func TestPinsLostInATransaction(t *testing.T) {
+	for _, when := range []string{"before the commit", "in the commit"} {
+		t.Run(when, func(t *testing.T) {
+			d, _, s := fake(t)
+			lost := func(conn int) error {
+				if conn == 1 {
+					return driver.ErrBadConn
+				}
+				return nil
+			}
+			want := error(nil)
+			if d.exec = lost; when == "in the commit" {
+				d.exec, d.commit, want = nil, lost, driver.ErrBadConn
+			}
+			var batch []*write
+			for i := range 3 {
+				batch = append(batch, &write{op: opUpdate, rec: session.Record{ID: session.ID{byte(i)}}})
+			}
+			s.writeInTransaction(t.Context(), batch)
+			for _, w := range batch {
+				if !errors.Is(w.result, want) {
+					t.Errorf("got %v, want %v", w.result, want)
+				}
+			}
+			if d.commits != 1 {
+				t.Errorf("got %d commits, want 1", d.commits)
+			}
+		})
+	}
+}
+
+func TestHints(t *testing.T) {
+	h := new(hints)
+	noon := time.Unix(1_800_000_000, 0)
+	r := session.Record{ID: fakeID, Owner: "ada", ExpiresAt: noon}
+	near := session.Record{ID: session.ID{1, 0, 1}, Owner: "bob", ExpiresAt: noon}
+	with := func(owner string, at time.Time) session.Record {
+		return session.Record{ID: fakeID, Owner: owner, ExpiresAt: at}
+	}
+	check := func(r session.Record, want bool) {
+		t.Helper()
+		if got := h.move(&r); got != want {
+			t.Errorf("%s at %v: got %v", r.Owner, r.ExpiresAt, got)
+		}
+	}
+	check(r, false) // unknown
+	h.note(&r)
+	check(r, false)
+	check(with("ada", noon.Add(time.Hour)), false)
+	check(with("ada", noon.Add(-time.Hour)), true)
+	check(with("", noon), true)
+	check(near, false) // another one at the same place
+	h.note(&near)
+	check(with("", noon), false)
+	check(near, false)
+}
