@@ -52,9 +52,10 @@ func (p *pin) exec(ctx context.Context, text string, args []any) (int, error) {
 	return int(n), err
 }
 
-// query reads the first row into p.values, and reports whether there is one. It closes
-// the rows, or else the file would stay locked against checkpoints.
-func (p *pin) query(ctx context.Context, text string, args []any, columns int) (found bool, err error) {
+// query calls take when the first row is in p.values, and reports whether there is one.
+// It closes the rows, or else the file would stay locked against checkpoints; with
+// some drivers, that is the end of the bytes that they gave.
+func (p *pin) query(ctx context.Context, text string, args []any, take func() error) (found bool, err error) {
 	stmt, err := p.prepare(ctx, text, args)
 	if err != nil {
 		return false, err
@@ -69,19 +70,27 @@ func (p *pin) query(ctx context.Context, text string, args []any, columns int) (
 			err = e
 		}
 	}()
-	err = rows.Next(p.values[:columns])
-	if errors.Is(err, io.EOF) {
-		return false, nil
+	columns := len(rows.Columns()) // which some drivers have to be asked
+	if columns > len(p.values) {
+		return false, errUseless
 	}
-	return err == nil, err
+	defer clear(p.values[:])
+	err = rows.Next(p.values[:columns])
+	switch {
+	case errors.Is(err, io.EOF):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return true, take()
 }
 
 // exists is [runner.exists].
 func (p *pin) exists(ctx context.Context, text string, args []any) (bool, error) {
-	return p.query(ctx, text, args, 1)
+	return p.query(ctx, text, args, func() error { return nil })
 }
 
-// record is the row that query has read.
+// record is the row in p.values.
 func (p *pin) record(id session.ID) (r session.Record, err error) {
 	ok := true
 	number := func(i int) (n int64) {
@@ -104,7 +113,6 @@ func (p *pin) record(id session.ID) (r session.Record, err error) {
 	if ok {
 		r.Data, ok = p.values[7].([]byte)
 	}
-	clear(p.values[:])
 	if !ok {
 		return r, errUseless
 	}

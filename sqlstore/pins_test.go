@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -105,20 +106,40 @@ func call(f func(int) error, conn int) error {
 	return f(conn)
 }
 
+// fakeRows have to be asked for their columns first, and lend their bytes, as those of
+// github.com/ncruces/go-sqlite3.
 type fakeRows struct {
-	d    *fakeDriver
-	done bool
+	d           *fakeDriver
+	asked, done bool
+	lent        []byte
 }
 
-func (r *fakeRows) Columns() []string { return make([]string, len(r.d.values)) }
-func (r *fakeRows) Close() error      { r.d.add(&r.d.rows, -1); return nil }
+func (r *fakeRows) Columns() []string {
+	r.asked = true
+	return make([]string, len(r.d.values))
+}
+
+func (r *fakeRows) Close() error {
+	clear(r.lent)
+	r.d.add(&r.d.rows, -1)
+	return nil
+}
 
 func (r *fakeRows) Next(dest []driver.Value) error {
 	if r.done {
 		return io.EOF
 	}
 	r.done = true
-	copy(dest, r.d.values)
+	if !r.asked {
+		return errors.New("how many columns?")
+	}
+	for i, v := range r.d.values {
+		if b, ok := v.([]byte); ok {
+			r.lent = bytes.Clone(b)
+			v = r.lent
+		}
+		dest[i] = v
+	}
 	return nil
 }
 

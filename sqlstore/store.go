@@ -177,14 +177,13 @@ func (s *Store) loadOnce(ctx context.Context, id session.ID) (session.Record, er
 
 func (s *Store) loadPinned(ctx context.Context, id session.ID) (r session.Record, err error) {
 	err = s.pins.do(ctx, false, func(ctx context.Context, p *pin) error {
-		found, err := p.query(ctx, s.text.loadPinned, []any{id[:]}, recordWidth)
-		switch {
-		case err != nil:
+		found, err := p.query(ctx, s.text.loadPinned, []any{id[:]}, func() (err error) {
+			r, err = p.record(id)
 			return err
-		case !found:
-			return session.ErrNotFound
+		})
+		if err == nil && !found {
+			err = session.ErrNotFound
 		}
-		r, err = p.record(id)
 		return err
 	})
 	return r, err
