@@ -18,9 +18,10 @@ import (
 // and writes: each has a cache of pages, which is void when another one has written.
 //
 // The pool stays the application's. Pins leave half of it free, there are none where
-// it has one connection only, and each goes back after a second, so that the pool can
-// do with it what it has been told, such as to close it after its lifetime. What finds
-// no pin, or cannot use it, goes through database/sql.
+// it has one connection only, all go back when somebody waits for a connection, and
+// else after a second, so that the pool can do with them what it has been told, such
+// as to close them after their lifetime. What finds no pin, or cannot use it, goes
+// through database/sql.
 type pins struct {
 	db    *sql.DB
 	limit int
@@ -30,15 +31,19 @@ type pins struct {
 	held    int         // free or in use
 	lease   *time.Timer // of those that are held now; nil: there is none
 	writer  *pin        // that wrote last
+	waits   int64       // for a connection, so far
+	wanted  bool        // by others, during this lease
 	useless bool        // the driver cannot do it
 	closed  bool
+
+	dropping sync.Mutex // held while pins are given back, which close waits for
 }
 
 const leaseTime = time.Second
 
 func newPins(db *sql.DB) *pins {
 	// More than can run at once: a goroutine that is interrupted keeps its pin.
-	return &pins{db: db, limit: 8 * runtime.GOMAXPROCS(0)}
+	return &pins{db: db, limit: runtime.GOMAXPROCS(0) + 16}
 }
 
 // do calls f with a pin, and with a context that does not end while a statement runs,
@@ -107,12 +112,20 @@ func (p *pins) take(ctx context.Context, writes bool) (*pin, error) {
 		limit = min(limit, pool.MaxOpenConnections/2)
 	}
 	p.mu.Lock()
+	if pool.WaitCount > p.waits {
+		p.waits, p.wanted = pool.WaitCount, p.lease != nil
+		free := p.free
+		p.free = nil
+		p.mu.Unlock()
+		_ = p.drop(free...) // the pool finds out what is wrong with them
+		return nil, errIndirect
+	}
 	n := len(p.free)
 	switch {
 	case p.closed:
 		p.mu.Unlock()
 		return nil, ErrClosed
-	case p.useless, limit == 0, p.held > limit, n > 0 && pool.OpenConnections <= p.held:
+	case p.useless, p.wanted, limit == 0, p.held > limit, n > 0 && pool.OpenConnections <= p.held:
 		p.mu.Unlock()
 		return nil, errIndirect
 	case n > 0:
@@ -154,7 +167,7 @@ func (p *pins) take(ctx context.Context, writes bool) (*pin, error) {
 // give takes a pin back, to keep it or not.
 func (p *pins) give(pin *pin, sound bool) {
 	p.mu.Lock()
-	keep := sound && !p.closed && pin.lease == p.lease
+	keep := sound && !p.closed && !p.wanted && pin.lease == p.lease
 	if keep {
 		p.free = append(p.free, pin)
 	}
@@ -165,6 +178,8 @@ func (p *pins) give(pin *pin, sound bool) {
 }
 
 func (p *pins) drop(pins ...*pin) (err error) {
+	p.dropping.Lock()
+	defer p.dropping.Unlock()
 	for _, pin := range pins {
 		err = errors.Join(err, pin.close())
 	}
@@ -178,7 +193,7 @@ func (p *pins) drop(pins ...*pin) (err error) {
 func (p *pins) end() {
 	p.mu.Lock()
 	free := p.free
-	p.free, p.lease = nil, nil
+	p.free, p.lease, p.wanted = nil, nil, false
 	p.mu.Unlock()
 	_ = p.drop(free...) // the pool finds out what is wrong with them
 }
@@ -195,5 +210,5 @@ func (p *pins) close() error {
 	free := p.free
 	p.free, p.lease, p.closed = nil, nil, true
 	p.mu.Unlock()
-	return p.drop(free...)
+	return p.drop(free...) // and wait for end
 }

@@ -247,6 +247,52 @@ func TestPinsLeaveHalfOfThePool(t *testing.T) {
 	})
 }
 
+// Who waits for a connection gets those that are pinned, as soon as the store is used.
+func TestPinsAreWanted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, db, s := fake(t)
+		wantPins(t, s, 1)
+		var taken []*sql.Conn
+		for range 3 {
+			c, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken = append(taken, c)
+		}
+		got := make(chan *sql.Conn)
+		go func() {
+			c, err := db.Conn(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			got <- c
+		}()
+		synctest.Wait()
+		asked := time.Now()
+		loaded := make(chan struct{})
+		go func() { load(t, s); close(loaded) }()
+		taken = append(taken, <-got)
+		if waited := time.Since(asked); waited > 0 {
+			t.Errorf("waited for %v", waited)
+		}
+		wantPins(t, s, 0)
+		for _, c := range taken {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		<-loaded
+		load(t, s)
+		wantPins(t, s, 0)
+		time.Sleep(leaseTime)
+		synctest.Wait()
+		load(t, s)
+		load(t, s)
+		wantPins(t, s, 1)
+	})
+}
+
 // A pool that is closed before the store makes it fail as without pins, and gets back
 // what is pinned.
 func TestPinsOfAClosedPool(t *testing.T) {
