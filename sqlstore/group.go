@@ -279,7 +279,8 @@ func newGroup(s *Store) *group {
 // A deferred BEGIN is enough although the transaction writes: its first statement is
 // a write, and takes the lock before it has read anything that could grow stale.
 func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
-	committing := false
+	var committing bool
+	var outcome error // of the commit, once there was one
 	commit := func(ctx context.Context, on runner, tx driver.Tx) error {
 		for _, w := range batch {
 			w.result = s.exec(ctx, on, w)
@@ -288,7 +289,8 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 			}
 		}
 		committing = true
-		return tx.Commit()
+		outcome = tx.Commit()
+		return outcome
 	}
 	err := s.retry(ctx, func() error {
 		committing = false
@@ -304,7 +306,10 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 			}()
 			return commit(ctx, p, tx)
 		})
-		if committing || !errors.Is(err, errIndirect) {
+		switch {
+		case committing:
+			return outcome
+		case !errors.Is(err, errIndirect):
 			return err
 		}
 		return s.inTransaction(ctx, batch, commit)
