@@ -4,74 +4,84 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"io"
-	"reflect"
-	"strings"
+	"fmt"
+	"net"
+	"time"
 )
 
 // errIndirect says that a query has to go through database/sql.
 var errIndirect = errors.New("session: no direct query")
 
 // queryDirect runs a query on a connection of the pool past database/sql, which starts
-// a goroutine for each to watch its context, and converts each value twice. Measured on
-// a local server, that is a fifth of the time of a load. It calls take for each row,
-// whose values it must not keep.
+// a goroutine for each to watch its context, and converts each value twice. It calls
+// take for each row, whose values it must not keep.
 //
-// It is for pgx only, of which two things are known: it watches the context itself
-// until the rows are closed, and to prepare again what is prepared on a connection
-// costs nothing; so nobody has to remember what is, and it stays until the connection
-// is closed. Everybody else, a driver that wraps pgx included, gets errIndirect, and so
-// does who got a broken connection: database/sql knows how to find another one.
-func (s *Store) queryDirect(ctx context.Context, text string, args []any, take func([]driver.Value) error) error {
+// It is for pgx only. Everybody else gets errIndirect, and so does who got a broken
+// connection: database/sql knows how to find another one.
+func (s *Store) queryDirect(ctx context.Context, text string, args []any, take func([][]byte) error) error {
 	if !s.direct.Load() {
 		return errIndirect
 	}
 	if s.isClosed() {
 		return ErrClosed
 	}
-	conn, err := s.db.Conn(ctx)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	conn, err := s.db.Conn(&calm{Context: ctx}) // which is watched while it waits for one
 	if err != nil {
 		return err
 	}
 	defer conn.Close() // back into the pool
+	var result error
 	err = conn.Raw(func(c any) error {
-		if !isPgx(c) {
+		p := asPgx(c)
+		if p == nil {
 			s.direct.Store(false)
 			return errIndirect
 		}
-		stmt, err := c.(driver.ConnPrepareContext).PrepareContext(ctx, text)
-		if err != nil {
-			return err
+		result = p.bounded(ctx, func(ctx context.Context) error { return p.rows(ctx, text, args, take) })
+		if p.pg.IsClosed() {
+			return driver.ErrBadConn // the pool forgets it
 		}
-		named := make([]driver.NamedValue, len(args))
-		for i, a := range args {
-			named[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
-		}
-		rows, err := stmt.(driver.StmtQueryContext).QueryContext(ctx, named)
-		if err != nil {
-			return err
-		}
-		values := make([]driver.Value, len(rows.Columns()))
-		for err == nil {
-			if err = rows.Next(values); err == nil {
-				err = take(values)
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
-		if e := rows.Close(); err == nil {
-			err = e
-		}
-		return err
+		return nil
 	})
-	if errors.Is(err, driver.ErrBadConn) {
+	var safe interface{ SafeToRetry() bool }
+	switch {
+	case result == nil && err != nil:
+		return err
+	case errors.As(result, &safe) && safe.SafeToRetry():
 		return errIndirect
 	}
-	return err
+	return result
 }
 
-func isPgx(conn any) bool {
-	t := reflect.TypeOf(conn)
-	return t.Kind() == reflect.Pointer && strings.HasPrefix(t.Elem().PkgPath(), "github.com/jackc/pgx/") && t.Elem().Name() == "Conn"
+// longestDeadline is how long the end of a context may be away, so that a client who
+// leaves need not be noticed before.
+const longestDeadline = time.Minute
+
+// bounded calls f with a context that need not be watched, if it has a deadline, which
+// the connection keeps instead: that costs no goroutine, and no timer but that of the
+// network. When it passes, pgx closes the connection, as it does when the context ends.
+func (p *pgxConn) bounded(ctx context.Context, f func(context.Context) error) error {
+	deadline, ok := ctx.Deadline()
+	if !ok || time.Until(deadline) > longestDeadline {
+		return f(ctx)
+	}
+	c := p.pg.Conn()
+	if err := c.SetDeadline(deadline); err != nil {
+		return f(ctx)
+	}
+	err := f(context.WithoutCancel(ctx))
+	// A closed one has a deadline of its own, for saying goodbye.
+	if !p.pg.IsClosed() {
+		if e := c.SetDeadline(time.Time{}); err == nil {
+			err = e
+		}
+	}
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() && !errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w (%w)", context.DeadlineExceeded, err)
+	}
+	return err
 }

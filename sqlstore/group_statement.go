@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"slices"
 	"strings"
@@ -54,11 +53,10 @@ func (s *Store) updateMany(ctx context.Context, batch []*write) (map[session.ID]
 	args = args[:rows*updateColumns] // the rest is NULL, which is no ID
 	text := s.text.updates[rows]
 	stored := make(map[session.ID]bool, len(batch))
-	err := s.queryDirect(ctx, text, args, func(values []driver.Value) error {
-		var id session.ID
-		raw, _ := values[0].([]byte)
-		copy(id[:], raw)
-		stored[id] = true
+	err := s.queryDirect(ctx, text, args, func(raw [][]byte) error {
+		if id, ok := idOf(raw[0]); ok {
+			stored[id] = true
+		}
 		return nil
 	})
 	if !errors.Is(err, errIndirect) {

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"database/sql/driver"
 	"errors"
 	"runtime"
 	"slices"
@@ -209,17 +208,11 @@ func (s *Store) loadMany(ctx context.Context, ids []session.ID) (map[session.ID]
 		args[i] = ids[i][:]
 	}
 	recs := make(map[session.ID]session.Record, len(ids))
-	add := func(id []byte, r *row) {
-		if len(id) == len(session.ID{}) { // else it is not one of ours, and not asked for
-			recs[session.ID(id)] = r.record(session.ID(id))
-		}
-	}
 	text := s.text.loadMany[rows]
-	err := s.queryDirect(ctx, text, args, func(values []driver.Value) error {
-		var r row
-		id, _ := values[0].([]byte)
-		err := r.take(values[1:])
-		add(id, &r)
+	err := s.queryDirect(ctx, text, args, func(raw [][]byte) (err error) {
+		if id, ok := idOf(raw[0]); ok {
+			recs[id], err = recordOf(id, raw[1:])
+		}
 		return err
 	})
 	if !errors.Is(err, errIndirect) {
@@ -239,9 +232,19 @@ func (s *Store) loadMany(ctx context.Context, ids []session.ID) (map[session.ID]
 		if err := found.Scan(r.destWithID()...); err != nil {
 			return nil, err
 		}
-		add(r.id, &r)
+		if id, ok := idOf(r.id); ok {
+			recs[id] = r.record(id)
+		}
 	}
 	return recs, found.Err()
+}
+
+// idOf fails for what is not one of ours, and was not asked for.
+func idOf(b []byte) (id session.ID, ok bool) {
+	if len(b) != len(id) {
+		return id, false
+	}
+	return session.ID(b), true
 }
 
 // loadTexts returns the statement for each number of rows that loadMany uses.

@@ -1,11 +1,8 @@
 package sqlstore
 
 import (
-	"bytes"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
-	"fmt"
 	"math"
 	"time"
 
@@ -36,29 +33,6 @@ func (r *row) dest() [recordWidth]any {
 func (r *row) destWithID() []any {
 	d := r.dest()
 	return append([]any{&r.id}, d[:]...)
-}
-
-// take is Scan for the values of a driver, for recordColumns.
-func (r *row) take(values []driver.Value) error {
-	for i, dest := range r.dest() {
-		ok := true
-		switch d := dest.(type) {
-		case *number:
-			if err := d.Scan(values[i]); err != nil {
-				return err
-			}
-		case *string:
-			*d, ok = values[i].(string)
-		case *[]byte:
-			var b []byte
-			b, ok = values[i].([]byte)
-			*d = bytes.Clone(b)
-		}
-		if !ok {
-			return fmt.Errorf("session: column %d of a record is a %T", i, values[i])
-		}
-	}
-	return nil
 }
 
 func (r *row) record(id session.ID) session.Record {

@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"database/sql/driver"
 	"math"
 	"slices"
 	"testing"
@@ -55,22 +54,28 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-func TestValuesOfOtherTypes(t *testing.T) {
-	right := []driver.Value{int64(3), "ada", "", "", int64(1), int64(1), int64(1), []byte("x")}
-	var r row
-	if err := r.take(right); err != nil || r.owner != "ada" || string(r.data) != "x" {
+// What pgx receives is copied, and of the wrong size it is an error, not a wrong number.
+func TestReceivedColumns(t *testing.T) {
+	id, number := session.ID{1}, []byte{7: 3}
+	right := [][]byte{number, []byte("ada"), {}, {}, number, number, number, []byte("x")}
+	r, err := recordOf(id, right)
+	if err != nil || r.ID != id || r.Version != 3 || r.Owner != "ada" || !r.ExpiresAt.Equal(time.Unix(0, 3)) || string(r.Data) != "x" {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	right[7].([]byte)[0] = 'y'
-	if string(r.data) != "x" {
+	right[7][0] = 'y'
+	if string(r.Data) != "x" {
 		t.Error("the data is the driver's")
 	}
 	for i := range right {
 		wrong := slices.Clone(right)
 		wrong[i] = nil
-		if err := r.take(wrong); err == nil {
+		if _, err := recordOf(id, wrong); err == nil {
 			t.Errorf("column %d: NULL was taken", i)
 		}
+	}
+	right[0] = []byte("3")
+	if _, err := recordOf(id, right); err == nil {
+		t.Error("a number in decimal was taken")
 	}
 }
 

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync"
@@ -191,13 +190,10 @@ func (s *Store) loadPinned(ctx context.Context, id session.ID) (r session.Record
 
 func (s *Store) loadDirect(ctx context.Context, id session.ID) (r session.Record, err error) {
 	found := false
-	err = s.queryDirect(ctx, s.text.load, []any{id[:]}, func(values []driver.Value) error {
-		var row row
-		if err := row.take(values); err != nil {
-			return err
-		}
-		r, found = row.record(id), true
-		return nil
+	err = s.queryDirect(ctx, s.text.load, []any{id[:]}, func(raw [][]byte) error {
+		found = true
+		r, err = recordOf(id, raw)
+		return err
 	})
 	if err == nil && !found {
 		err = sql.ErrNoRows
