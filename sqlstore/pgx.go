@@ -20,7 +20,7 @@ import (
 type pgxConn struct {
 	prepare driver.ConnPrepareContext
 	conn    reflect.Value // *pgx.Conn
-	query   reflect.Value // its method Query
+	methods *pgxMethods
 	pg      pgConn
 }
 
@@ -39,6 +39,9 @@ type pgxRows interface {
 	Err() error
 }
 
+// commandTag is the part of a pgconn.CommandTag that is used.
+type commandTag interface{ RowsAffected() int64 }
+
 // formats is the part of a *pgtype.Map that is used.
 type formats interface{ FormatCodeForOID(oid uint32) int16 }
 
@@ -48,6 +51,7 @@ type pgxMethods struct {
 	pgConn  reflect.Value // func(*pgx.Conn) *pgconn.PgConn
 	typeMap reflect.Value // func(*pgx.Conn) *pgtype.Map
 	query   reflect.Value // func(*pgx.Conn, context.Context, string, ...any) (pgx.Rows, error)
+	exec    reflect.Value // func(*pgx.Conn, context.Context, string, ...any) (pgconn.CommandTag, error)
 }
 
 // findPgx returns the methods for the type of a driver's connection, nil for one that
@@ -71,23 +75,21 @@ func findPgx(stdlib reflect.Type) *pgxMethods {
 		return nil
 	}
 	query, ok := t.MethodByName("Query")
-	if !ok || !gives(query, reflect.TypeFor[pgxRows](), reflect.TypeFor[error]()) || !query.Type.IsVariadic() ||
-		!takes(query, reflect.TypeFor[context.Context](), reflect.TypeFor[string](), reflect.TypeFor[[]any]()) {
+	if !ok || !takesStatement(query) || !gives(query, reflect.TypeFor[pgxRows](), reflect.TypeFor[error]()) {
 		return nil
 	}
-	return &pgxMethods{conn.Func, pg.Func, typeMap.Func, query.Func}
+	exec, ok := t.MethodByName("Exec")
+	if !ok || !takesStatement(exec) || !gives(exec, reflect.TypeFor[commandTag](), reflect.TypeFor[error]()) {
+		return nil
+	}
+	return &pgxMethods{conn.Func, pg.Func, typeMap.Func, query.Func, exec.Func}
 }
 
-func takes(m reflect.Method, want ...reflect.Type) bool {
-	if m.Type.NumIn() != 1+len(want) {
-		return false
-	}
-	for i, t := range want {
-		if m.Type.In(1+i) != t {
-			return false
-		}
-	}
-	return true
+// takesStatement is true for the parameters (context.Context, string, ...any).
+func takesStatement(m reflect.Method) bool {
+	t := m.Type
+	return t.NumIn() == 4 && t.IsVariadic() &&
+		t.In(1) == reflect.TypeFor[context.Context]() && t.In(2) == reflect.TypeFor[string]() && t.In(3) == reflect.TypeFor[[]any]()
 }
 
 func gives(m reflect.Method, want ...reflect.Type) bool {
@@ -131,22 +133,29 @@ func asPgx(c any) *pgxConn {
 	if custom == nil || formats.FormatCodeForOID(oidInt8) != binaryFormat || formats.FormatCodeForOID(oidBytea) != binaryFormat {
 		return nil
 	}
-	p := &pgxConn{c.(driver.ConnPrepareContext), conn, m.query, pg}
+	p := &pgxConn{c.(driver.ConnPrepareContext), conn, m, pg}
 	custom[customKey] = p
 	return p
 }
 
-// rows runs a query, whose statement it prepares if it is not prepared yet: pgx knows
-// what is, under its text, and it stays until the connection is closed.
-func (p *pgxConn) rows(ctx context.Context, text string, args []any, take func([][]byte) error) error {
+// call runs a statement, which it prepares if it is not prepared yet: pgx knows what
+// is, under its text, and it stays until the connection is closed.
+func (p *pgxConn) call(ctx context.Context, method reflect.Value, text string, args []any) (any, error) {
 	if _, err := p.prepare.PrepareContext(ctx, text); err != nil {
+		return nil, err
+	}
+	out := method.CallSlice([]reflect.Value{p.conn, reflect.ValueOf(ctx), reflect.ValueOf(text), reflect.ValueOf(args)})
+	err, _ := out[1].Interface().(error)
+	return out[0].Interface(), err
+}
+
+// query calls take for each row, whose values are valid until the next one.
+func (p *pgxConn) query(ctx context.Context, text string, args []any, take func([][]byte) error) error {
+	result, err := p.call(ctx, p.methods.query, text, args)
+	if err != nil {
 		return err
 	}
-	out := p.query.CallSlice([]reflect.Value{p.conn, reflect.ValueOf(ctx), reflect.ValueOf(text), reflect.ValueOf(args)})
-	if err, _ := out[1].Interface().(error); err != nil {
-		return err
-	}
-	rows := out[0].Interface().(pgxRows)
+	rows := result.(pgxRows)
 	defer rows.Close()
 	for rows.Next() {
 		if err := take(rows.RawValues()); err != nil {
@@ -154,6 +163,15 @@ func (p *pgxConn) rows(ctx context.Context, text string, args []any, take func([
 		}
 	}
 	return rows.Err()
+}
+
+// exec returns how many rows the statement changed.
+func (p *pgxConn) exec(ctx context.Context, text string, args []any) (int, error) {
+	result, err := p.call(ctx, p.methods.exec, text, args)
+	if err != nil {
+		return 0, err
+	}
+	return int(result.(commandTag).RowsAffected()), nil
 }
 
 // recordOf reads recordColumns as pgx receives them, of which nothing is kept.

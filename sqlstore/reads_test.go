@@ -33,17 +33,16 @@ func newFakeReads(recs map[session.ID]session.Record) *fakeReads {
 			f.alone++
 			return recs[id], nil
 		},
-		many: func(_ context.Context, ids []session.ID) (map[session.ID]session.Record, error) {
+		many: func(_ context.Context, ids []session.ID, found func(session.Record)) error {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.asked = append(f.asked, ids)
-			found := make(map[session.ID]session.Record)
 			for _, id := range ids {
 				if r, ok := recs[id]; ok {
-					found[id] = r
+					found(r)
 				}
 			}
-			return found, f.err
+			return f.err
 		},
 	}
 	return f

@@ -152,6 +152,12 @@ func (s *Store) whyNot(ctx context.Context, on runner, id session.ID) error {
 type pool struct{ s *Store }
 
 func (p pool) exec(ctx context.Context, text string, args []any) (int, error) {
+	if p.s.direct.Load() {
+		n, err := p.s.execDirect(ctx, text, args)
+		if !errors.Is(err, errIndirect) {
+			return n, err
+		}
+	}
 	stmt, err := p.s.prepared(ctx, text)
 	if err != nil {
 		return 0, err
