@@ -4,14 +4,30 @@ import (
 	"context"
 	"database/sql/driver"
 	"sync/atomic"
+	"time"
 )
 
+// unwatched is true if a statement may run on in spite of its context.
+//
+// Where the database is a file, it takes microseconds and waits for nobody: a reader
+// of a write-ahead log for no lock, a writer for none but that of another process, in
+// which drivers hardly notice the end of a context anyway. A driver that gives up by
+// itself does so before the context ends. To watch it meanwhile costs database/sql and
+// the driver a goroutine each: measured, more than half of the time of a load from a
+// file, and a third of that of an update.
+func (s *Store) unwatched(ctx context.Context) bool {
+	if s.names.dialect.inProcess {
+		return true
+	}
+	if s.driverTimeout == 0 {
+		return false
+	}
+	deadline, ok := ctx.Deadline()
+	return !ok || time.Until(deadline) >= s.driverTimeout
+}
+
 // A calm context can end while a connection is waited for, but not the statement that
-// then runs on it. Where the database is a file, that one takes microseconds and waits
-// for nobody: a reader of a write-ahead log for no lock, a writer for none but that of
-// another process, in which drivers hardly notice the end of a context anyway. To
-// watch a context meanwhile costs database/sql and the driver a goroutine each:
-// measured, more than half of the time of a load, and a third of that of an update.
+// then runs on it.
 //
 // The context learns that there is a connection because database/sql asks an argument
 // for its value only then: the first one is passed as a calmArg.

@@ -128,6 +128,9 @@ func newNames(d Dialect, cfg Config) (names, error) {
 		check("Schema", n.schema, maxSchema)
 	}
 	check("Table", n.table, maxTable)
+	if cfg.DriverTimeout < 0 {
+		errs = append(errs, &session.ConfigError{Field: "DriverTimeout", Value: cfg.DriverTimeout.String(), Reason: "negative; 0 watches every context"})
+	}
 	return n, errors.Join(errs...)
 }
 

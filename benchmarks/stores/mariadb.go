@@ -3,6 +3,7 @@ package stores
 import (
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/alexedwards/scs/mysqlstore"
 	"github.com/go-sql-driver/mysql"
@@ -17,7 +18,7 @@ import (
 func MariaDB(server string) bench.Store {
 	return bench.Store{Name: "MariaDB", Peers: []bench.Peer{
 		{Name: "raw", Open: func() (bench.Server, error) {
-			db, err := mariaDatabase(server, "raw")
+			db, err := mariaDatabase(server, "raw", 0, 0)
 			if err != nil {
 				return nil, err
 			}
@@ -31,14 +32,14 @@ func MariaDB(server string) bench.Store {
 			return peers.Raw(t)
 		}},
 		{Name: "session", Open: func() (bench.Server, error) {
-			db, err := mariaDatabase(server, "ours")
+			db, err := mariaDatabase(server, "ours", readTimeout, writeTimeout)
 			if err != nil {
 				return nil, err
 			}
-			return sqlServer(db, sqlstore.MySQL)
+			return sqlServer(db, sqlstore.MySQL, sqlstore.Config{DriverTimeout: readTimeout + writeTimeout})
 		}},
 		{Name: "scs", Skips: lastWins, Open: func() (bench.Server, error) {
-			db, err := mariaDatabase(server, "scs")
+			db, err := mariaDatabase(server, "scs", 0, 0)
 			if err != nil {
 				return nil, err
 			}
@@ -51,7 +52,13 @@ func MariaDB(server string) bench.Store {
 	}}
 }
 
-func mariaDatabase(server, name string) (*sql.DB, error) {
+// What sessionconfig sets for a StoreTimeout of five seconds, which is the default.
+const (
+	readTimeout  = 2500 * time.Millisecond
+	writeTimeout = time.Second
+)
+
+func mariaDatabase(server, name string, read, write time.Duration) (*sql.DB, error) {
 	cfg, err := mysql.ParseDSN(server)
 	if err != nil {
 		return nil, err
@@ -67,7 +74,7 @@ func mariaDatabase(server, name string) (*sql.DB, error) {
 	if err = errors.Join(err, admin.Close()); err != nil {
 		return nil, err
 	}
-	cfg.DBName = "bench_" + name
+	cfg.DBName, cfg.ReadTimeout, cfg.WriteTimeout = "bench_"+name, read, write
 	db, err := sql.Open("mysql", cfg.FormatDSN())
 	if err == nil {
 		pool(db)

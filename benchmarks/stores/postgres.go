@@ -42,7 +42,7 @@ func PostgreSQL(server string) bench.Store {
 				return nil, err
 			}
 			pool(db)
-			return sqlServer(db, sqlstore.PostgreSQL)
+			return sqlServer(db, sqlstore.PostgreSQL, sqlstore.Config{})
 		}},
 		{Name: "scs", Skips: lastWins, Open: func() (bench.Server, error) {
 			pool, err := postgresPool(server, "scs")

@@ -51,7 +51,7 @@ func SQLite(dir, driver, synchronous string) bench.Store {
 			if err != nil {
 				return nil, err
 			}
-			return sqlServer(db, sqlstore.SQLite)
+			return sqlServer(db, sqlstore.SQLite, sqlstore.Config{})
 		}},
 		{Name: "scs", Skips: lastWins, Open: func() (bench.Server, error) {
 			db, _, err := open()
@@ -102,11 +102,11 @@ func pool(db *sql.DB) {
 }
 
 // sqlServer makes the table of sqlstore in an empty database, and a server on it.
-func sqlServer(db *sql.DB, d sqlstore.Dialect) (bench.Server, error) {
-	if err := migrate(db, d, sqlstore.Config{}); err != nil {
+func sqlServer(db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) (bench.Server, error) {
+	if err := migrate(db, d, cfg); err != nil {
 		return nil, err
 	}
-	store, err := sqlstore.New(db, d, sqlstore.Config{})
+	store, err := sqlstore.New(db, d, cfg)
 	if err != nil {
 		return nil, err
 	}
