@@ -1,0 +1,282 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/sqlstore"
+)
+
+// A frozen is a way to a server that can stop to carry anything, for the connections
+// that are open and in both directions: to either side, the other one hangs.
+type frozen struct {
+	net.Listener
+	server string
+
+	mu    sync.Mutex
+	conns []net.Conn
+	ice   chan struct{} // closed: nothing is carried
+}
+
+func newFrozen(t *testing.T, server string) *frozen {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &frozen{Listener: l, server: server, ice: make(chan struct{})}
+	var all sync.WaitGroup
+	all.Go(func() { f.accept(&all) })
+	t.Cleanup(func() {
+		l.Close()
+		f.mu.Lock()
+		for _, c := range f.conns {
+			c.Close()
+		}
+		f.mu.Unlock()
+		all.Wait()
+	})
+	return f
+}
+
+func (f *frozen) accept(all *sync.WaitGroup) {
+	for {
+		client, err := f.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", f.server)
+		if err != nil {
+			client.Close()
+			continue
+		}
+		f.mu.Lock()
+		f.conns = append(f.conns, client, server)
+		ice := f.ice
+		f.mu.Unlock()
+		all.Go(func() { carry(server, client, ice) })
+		all.Go(func() { carry(client, server, ice) })
+	}
+}
+
+func carry(to, from net.Conn, ice chan struct{}) {
+	defer to.Close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			return
+		}
+		select {
+		case <-ice:
+			_, _ = io.Copy(io.Discard, from) // until one side gives up
+			return
+		default:
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// freeze stops what is open, and what is opened until thaw.
+func (f *frozen) freeze() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.ice)
+}
+
+// thaw lets connections that are made afterwards work.
+func (f *frozen) thaw() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ice = make(chan struct{})
+}
+
+// open returns how many connections there are.
+func (f *frozen) open() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.conns) / 2
+}
+
+// through changes the address of a server in a data source name.
+func (f *frozen) through(t *testing.T, p *place) {
+	if p.driver == "mysql" {
+		cfg, err := mysql.ParseDSN(p.dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Addr, cfg.ReadTimeout, cfg.WriteTimeout = f.Addr().String(), 50*time.Millisecond, 50*time.Millisecond
+		p.dsn = cfg.FormatDSN()
+		return
+	}
+	u, err := url.Parse(p.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = f.Addr().String()
+	p.dsn = u.String()
+}
+
+func serverAddress(t *testing.T, p place) string {
+	if p.driver == "mysql" {
+		cfg, err := mysql.ParseDSN(p.dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg.Addr
+	}
+	u, err := url.Parse(p.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Host
+}
+
+// A server that hangs ends a call at its deadline, or when the driver gives up, though
+// nothing watches the context; the connection is not used again, and nothing is left
+// running.
+func TestHungServer(t *testing.T) {
+	const limit = 200 * time.Millisecond
+	id := session.ID{1}
+	calls := map[string]func(context.Context, *sqlstore.Store) error{
+		"load": func(ctx context.Context, s *sqlstore.Store) error {
+			_, err := s.Load(ctx, id)
+			return err
+		},
+		"update": func(ctx context.Context, s *sqlstore.Store) error {
+			return s.Update(ctx, session.Record{ID: id, Version: 1})
+		},
+		"create": func(ctx context.Context, s *sqlstore.Store) error {
+			return s.Create(ctx, session.Record{ID: session.ID{2}})
+		},
+		"eight loads": func(ctx context.Context, s *sqlstore.Store) error {
+			return together(8, func(int) error {
+				_, err := s.Load(ctx, id)
+				return err
+			})
+		},
+		"eight updates": func(ctx context.Context, s *sqlstore.Store) error {
+			return together(8, func(i int) error {
+				return s.Update(ctx, session.Record{ID: session.ID{byte(10 + i)}, Version: 1})
+			})
+		},
+	}
+	// lib/pq asks the server to cancel, and waits for its answer.
+	each(t, func(d database) bool { return d.driver == "pgx" || d.driver == "mysql" }, func(t *testing.T, d database) {
+		for name, call := range calls {
+			t.Run(name, func(t *testing.T) {
+				p := d.place(t)
+				cfg := p.table(t, p.connect(t), d.dialect)
+				f := newFrozen(t, serverAddress(t, p))
+				f.through(t, &p)
+				if d.dialect == sqlstore.MySQL {
+					cfg.DriverTimeout = 100 * time.Millisecond
+				}
+				db := p.connect(t)
+				s := open(t, db, d.dialect, cfg)
+				mustCreate(t, s, session.Record{ID: id, Data: []byte("x")})
+				for i := range 8 {
+					mustCreate(t, s, session.Record{ID: session.ID{byte(10 + i)}})
+				}
+				if _, err := s.Load(t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
+
+				f.freeze()
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				began := time.Now()
+				err := call(ctx, s)
+				if took := time.Since(began); err == nil || took > limit+time.Second {
+					t.Errorf("got %v after %v, want an error within %v", err, took, limit)
+				}
+				if d.driver == "pgx" && !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("got %v, want the end of the context", err)
+				}
+				if left := waiting(); left != "" {
+					t.Errorf("a call is left:\n%s", left)
+				}
+
+				f.thaw()
+				before := f.open()
+				if got, err := s.Load(t.Context(), id); err != nil || string(got.Data) != "x" {
+					t.Errorf("afterwards: got %q, %v", got.Data, err)
+				}
+				if f.open() == before {
+					t.Error("afterwards: a connection that hung was used")
+				}
+				if n := db.Stats().InUse; n != 0 {
+					t.Errorf("%d connections are in use", n)
+				}
+			})
+		}
+	})
+}
+
+// The deadline of a call does not end a later one on the same connection.
+func TestDeadlineEndsWithItsCall(t *testing.T) {
+	p := postgresSchema("pgx")(t)
+	cfg := p.table(t, p.connect(t), sqlstore.PostgreSQL)
+	f := newFrozen(t, serverAddress(t, p))
+	f.through(t, &p)
+	p.conns = 1
+	s := open(t, p.connect(t), sqlstore.PostgreSQL, cfg)
+	r := session.Record{ID: session.ID{1}, Data: []byte("x")}
+	mustCreate(t, s, r)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.Load(ctx, r.ID); err != nil {
+		t.Fatal(err)
+	}
+	r.Version = 1
+	if err := s.Update(ctx, r); err != nil {
+		t.Fatal(err)
+	}
+	<-ctx.Done()
+	if got, err := s.Load(t.Context(), r.ID); err != nil || got.Version != 2 {
+		t.Errorf("got version %d, %v, want 2", got.Version, err)
+	}
+	if n := f.open(); n != 1 {
+		t.Errorf("%d connections were opened, want 1", n)
+	}
+}
+
+// together calls f at once for 0 to n-1. It returns nil if one of them succeeded.
+func together(n int, f func(int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = f(i) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err == nil {
+			return nil
+		}
+	}
+	return errs[0]
+}
+
+// waiting returns the stacks of goroutines that are in a store.
+func waiting() string {
+	buf := make([]byte, 1<<20)
+	var left []string
+	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(stack, "/sqlstore.(*") {
+			left = append(left, stack)
+		}
+	}
+	return strings.Join(left, "\n\n")
+}
