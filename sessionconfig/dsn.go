@@ -2,6 +2,7 @@ package sessionconfig
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"strings"
@@ -68,11 +69,11 @@ func (c *connection) checkOptions(l *loader) {
 	}
 }
 
-// optionsOver lays the given options over the defaults.
-func (c *connection) optionsOver(defaults map[string]string) map[string]string {
+// optionsOver lays the given options over the defaults, the last ones over those before.
+func (c *connection) optionsOver(defaults ...map[string]string) map[string]string {
 	all := map[string]string{}
-	for name, value := range defaults {
-		all[name] = value
+	for _, d := range defaults {
+		maps.Copy(all, d)
 	}
 	for name, e := range c.options {
 		all[name] = fmt.Sprint(e.value)
@@ -80,17 +81,18 @@ func (c *connection) optionsOver(defaults map[string]string) map[string]string {
 	return all
 }
 
-// dsn is what [database/sql.Open] gets. It holds the password.
-func (c *connection) dsn(root string) string {
+// dsn is what [database/sql.Open] gets, with defaults over those of a server's dialect.
+// It holds the password.
+func (c *connection) dsn(root string, defaults map[string]string) string {
 	switch {
 	case c.settings.given("dsn"):
 		return c.settings.text("dsn")
 	case c.dialect() == sqlstore.SQLite:
 		return sqliteDSN(c.file(root), c.optionsOver(sqliteOptions))
 	case c.dialect() == sqlstore.PostgreSQL:
-		return c.postgresDSN()
+		return c.postgresDSN(defaults)
 	}
-	return c.mysqlDSN()
+	return c.mysqlDSN(defaults)
 }
 
 // sqliteDSN is a URI, so that a path may hold any byte. The drivers for Go spell
@@ -111,9 +113,9 @@ func sqliteDSN(path string, opts map[string]string) string {
 }
 
 // postgresDSN is in the form of libpq, which has a place for sockets.
-func (c *connection) postgresDSN() string {
+func (c *connection) postgresDSN(defaults map[string]string) string {
 	s := &c.settings
-	pairs := c.optionsOver(postgresOptions)
+	pairs := c.optionsOver(postgresOptions, defaults)
 	pairs["host"], pairs["port"] = s.text("host"), fmt.Sprint(c.port())
 	pairs["dbname"] = s.text("database")
 	for key, name := range map[string]string{"user": "user", "password": "password"} {
@@ -131,7 +133,7 @@ func (c *connection) postgresDSN() string {
 
 // mysqlDSN is in the form of the driver: user:password@tcp(host:port)/name?options.
 // It takes user and password as they are, up to the last "@".
-func (c *connection) mysqlDSN() string {
+func (c *connection) mysqlDSN(defaults map[string]string) string {
 	s := &c.settings
 	var b strings.Builder
 	if user := s.text("user"); user != "" {
@@ -147,7 +149,7 @@ func (c *connection) mysqlDSN() string {
 	}
 	b.WriteString(network + "(" + c.hostPort() + ")/" + url.PathEscape(s.text("database")))
 	separator := "?"
-	opts := c.optionsOver(mysqlOptions)
+	opts := c.optionsOver(mysqlOptions, defaults)
 	for _, name := range sortedKeys(opts) {
 		b.WriteString(separator + name + "=" + url.QueryEscape(opts[name]))
 		separator = "&"
