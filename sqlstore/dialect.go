@@ -129,7 +129,7 @@ func newNames(d Dialect, cfg Config) (names, error) {
 	}
 	check("Table", n.table, maxTable)
 	if cfg.DriverTimeout < 0 {
-		errs = append(errs, &session.ConfigError{Field: "DriverTimeout", Value: cfg.DriverTimeout.String(), Reason: "negative; 0 watches every context"})
+		errs = append(errs, &session.ConfigError{Field: "DriverTimeout", Value: cfg.DriverTimeout, Reason: "negative; 0 watches every context"})
 	}
 	return n, errors.Join(errs...)
 }

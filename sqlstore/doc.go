@@ -54,6 +54,19 @@
 // synchronous=NORMAL may lose the last commits when the power fails, but not when
 // the program crashes; that is a fair choice for sessions.
 //
+// # A server that hangs
+//
+// A call ends at the deadline of its context, which a manager sets by StoreTimeout. To
+// watch a context costs a goroutine or two for each statement, so it is avoided where a
+// deadline can be kept otherwise: with pgx, the network connection itself has it, for
+// one that is less than a minute away; with go-sql-driver/mysql, the driver's own
+// timeouts do, if [Config].DriverTimeout tells of them. The connection is closed then,
+// as it is when a watched context ends. A cancellation without a watcher is noticed when the call
+// ends.
+//
+// github.com/lib/pq waits for the server's answer after it has asked it to cancel, and
+// so may wait for ever for one that hangs.
+//
 // # Failover
 //
 // After a failover of PostgreSQL the store goes on by itself, once new connections
@@ -76,7 +89,8 @@
 //
 // On SQLite and PostgreSQL, writers of different sessions that wait at the same time
 // commit together, each with its own result; who finds nobody waiting goes straight
-// through. A batch that one of them spoils is written one by one.
+// through. A batch that one of them spoils is written one by one. On PostgreSQL and
+// MySQL, those who wait to load share a statement likewise.
 //
 // # SQLite
 //
