@@ -13,8 +13,8 @@ import (
 var errIndirect = errors.New("session: no direct query")
 
 // queryDirect runs a query past database/sql, which starts a goroutine for each to
-// watch its context, and converts each value twice. It calls take for each row, whose
-// values it must not keep.
+// watch its context, and converts each value twice. It calls take for each row, as
+// recordOf reads them; take must not keep its values.
 func (s *Store) queryDirect(ctx context.Context, text string, args []any, take func([][]byte) error) error {
 	return s.onPgx(ctx, func(ctx context.Context, p *pgxConn) error {
 		return p.query(ctx, text, args, take)
@@ -90,12 +90,10 @@ func (p *pgxConn) bounded(ctx context.Context, f func(context.Context, *pgxConn)
 	err := f(context.WithoutCancel(ctx), p)
 	// A closed one has a deadline of its own, for saying goodbye.
 	if !p.pg.IsClosed() {
-		if e := c.SetDeadline(time.Time{}); err == nil {
-			err = e
-		}
+		_ = c.SetDeadline(time.Time{}) // fails if the network closed it, which is for the next one to find out
 	}
 	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() && !errors.Is(err, context.DeadlineExceeded) {
+	if errors.As(err, &timeout) && timeout.Timeout() && !time.Now().Before(deadline) {
 		err = fmt.Errorf("%w (%w)", context.DeadlineExceeded, err)
 	}
 	return err

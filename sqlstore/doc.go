@@ -61,8 +61,8 @@
 // deadline can be kept otherwise: with pgx, the network connection itself has it, for
 // one that is less than a minute away; with go-sql-driver/mysql, the driver's own
 // timeouts do, if [Config].DriverTimeout tells of them. The connection is closed then,
-// as it is when a watched context ends. A cancellation without a watcher is noticed when the call
-// ends.
+// as it is when a watched context ends. A cancellation that nobody watches for is
+// noticed when the statement ends.
 //
 // github.com/lib/pq waits for the server's answer after it has asked it to cancel, and
 // so may wait for ever for one that hangs.

@@ -104,7 +104,7 @@ func (g *reads) do(ctx context.Context, id session.ID) (session.Record, error) {
 }
 
 // enqueue lets r wait. One alarm serves all, and is set about once for each patience:
-// a timer for everybody, started and stopped, took a tenth of the time of a load.
+// a timer for everybody took a tenth of the processor time of a load.
 //
 // The context's own end is not waited for: its deadline is kept, and a client who
 // leaves is noticed when patience ends.

@@ -31,8 +31,8 @@ type Config struct {
 	// answer, at the latest after this time: for github.com/go-sql-driver/mysql, the
 	// sum of the readTimeout and the writeTimeout that its data source name sets. A
 	// statement whose context has as long to go, or no deadline, is then not watched,
-	// which with that driver costs two wake-ups of a goroutine each time, half of the
-	// processor time of a load. A request that is cancelled is noticed after it.
+	// which with that driver costs two wake-ups of a goroutine each time, a third of
+	// the processor time of a load. That a request was cancelled is noticed after it.
 	//
 	// If the driver does not keep it, a server that hangs holds up a request for as
 	// long as it hangs, whatever [session.Config.StoreTimeout] says. Choose less than

@@ -38,7 +38,8 @@ func (p *place) address() (string, error) {
 	return u.Host, nil
 }
 
-// via is the same place behind another address.
+// via is the same place behind another address, where MariaDB's driver gives up by
+// itself.
 func (p place) via(address string) (place, error) {
 	if p.Kind == "mariadb" {
 		cfg, err := mysql.ParseDSN(p.DSN)
@@ -46,6 +47,8 @@ func (p place) via(address string) (place, error) {
 			return p, err
 		}
 		cfg.Net, cfg.Addr = "tcp", address
+		cfg.ReadTimeout, cfg.WriteTimeout = storeTimeout/2, storeTimeout/5 // as sessionconfig has it
+		p.GivesUp = cfg.ReadTimeout + cfg.WriteTimeout
 		p.DSN = cfg.FormatDSN()
 		return p, nil
 	}

@@ -30,6 +30,9 @@ type place struct {
 	DSN    string // the folder of a file store
 	Schema string // of PostgreSQL
 
+	// GivesUp is when MariaDB's driver does by itself; 0: never, and contexts are watched.
+	GivesUp time.Duration
+
 	remove func() error // in the process that made it
 }
 
@@ -168,7 +171,7 @@ func (p *place) open(ctx context.Context) (opened, error) {
 	}
 	db.SetMaxOpenConns(maxConns)
 	db.SetMaxIdleConns(maxConns)
-	s, err := sqlstore.New(db, p.dialect(), sqlstore.Config{Schema: p.Schema})
+	s, err := sqlstore.New(db, p.dialect(), sqlstore.Config{Schema: p.Schema, DriverTimeout: p.GivesUp})
 	if err == nil {
 		err = s.Check(ctx)
 	}
