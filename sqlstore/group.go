@@ -296,12 +296,13 @@ func newGroup(s *Store) *group {
 // a write, and takes the lock before it has read anything that could grow stale.
 func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 	var committing bool
-	var outcome error // of the commit, once there was one
+	var outcome error                    // of the commit, once there was one
+	results := make([]error, len(batch)) // not the writes' own: if the driver panics, none counts
 	commit := func(ctx context.Context, on runner, tx driver.Tx) error {
-		for _, w := range batch {
-			w.result = s.exec(ctx, on, w)
-			if !answered(w.result) {
-				return w.result
+		for i, w := range batch {
+			results[i] = s.exec(ctx, on, w)
+			if !answered(results[i]) {
+				return results[i]
 			}
 		}
 		committing = true
@@ -331,6 +332,9 @@ func (s *Store) writeInTransaction(ctx context.Context, batch []*write) {
 		return s.inTransaction(ctx, batch, commit)
 	})
 	if err == nil {
+		for i, w := range batch {
+			w.result = results[i]
+		}
 		return
 	}
 	if !committing && !s.names.dialect.transient(err) {

@@ -452,6 +452,42 @@ func TestPinsLostInATransaction(t *testing.T) {
 	}
 }
 
+// A driver that panics in a batch has stored nothing of it, so that nobody may be told so.
+func TestPinsPanicInATransaction(t *testing.T) {
+	for _, where := range []string{"exec", "commit"} {
+		t.Run(where, func(t *testing.T) {
+			d, _, s := fake(t)
+			calls := 0
+			fail := func(int) error {
+				if calls++; calls == 2 || where == "commit" {
+					panic("driver")
+				}
+				return nil
+			}
+			if d.exec = fail; where == "commit" {
+				d.exec, d.commit = nil, fail
+			}
+			batch := []*write{{op: opDelete}, {op: opDelete}, {op: opDelete}}
+			for _, w := range batch {
+				w.result = errAlone // as a leader does
+			}
+			func() {
+				defer func() {
+					if got := recover(); got != "driver" {
+						t.Errorf("got panic %v", got)
+					}
+				}()
+				s.writeInTransaction(t.Context(), batch)
+			}()
+			for i, w := range batch {
+				if w.result != errAlone {
+					t.Errorf("write %d: got %v, want errAlone", i, w.result)
+				}
+			}
+		})
+	}
+}
+
 func TestHints(t *testing.T) {
 	h := new(hints)
 	noon := time.Unix(1_800_000_000, 0)
