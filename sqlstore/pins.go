@@ -18,8 +18,8 @@ import (
 // and writes: each has a cache of pages, which is void when another one has written.
 //
 // The pool stays the application's. Pins leave half of it free, there are none where
-// it has one connection only, all go back when somebody waits for a connection, and
-// else after a second, so that the pool can do with them what it has been told, such
+// it has one connection only, all go back soon when somebody waits for a connection,
+// and else after a second, so that the pool can do with them what it has been told, such
 // as to close them after their lifetime. What finds no pin, or cannot use it, goes
 // through database/sql.
 type pins struct {
@@ -30,6 +30,7 @@ type pins struct {
 	free    []*pin      // the last used is the last, and has the newest pages
 	held    int         // free or in use
 	lease   *time.Timer // of those that are held now; nil: there is none
+	ends    time.Time   // the lease
 	writer  *pin        // that wrote last
 	waits   int64       // for a connection, so far
 	wanted  bool        // by others, during this lease
@@ -39,7 +40,10 @@ type pins struct {
 	dropping sync.Mutex // held while pins are given back, which close waits for
 }
 
-const leaseTime = time.Second
+const (
+	leaseTime = time.Second
+	lookTime  = leaseTime / 100 // between two looks for somebody who waits
+)
 
 func newPins(db *sql.DB) *pins {
 	// More than can run at once: a goroutine that is interrupted keeps its pin.
@@ -112,8 +116,7 @@ func (p *pins) take(ctx context.Context, writes bool) (*pin, error) {
 		limit = min(limit, pool.MaxOpenConnections/2)
 	}
 	p.mu.Lock()
-	if pool.WaitCount > p.waits {
-		p.waits, p.wanted = pool.WaitCount, p.lease != nil
+	if p.noteWaits(pool.WaitCount) {
 		free := p.free
 		p.free = nil
 		p.mu.Unlock()
@@ -148,7 +151,7 @@ func (p *pins) take(ctx context.Context, writes bool) (*pin, error) {
 		return nil, errIndirect
 	}
 	if p.lease == nil {
-		p.lease = time.AfterFunc(leaseTime, p.end)
+		p.lease, p.ends = time.AfterFunc(lookTime, p.look), time.Now().Add(leaseTime)
 	}
 	pin := &pin{lease: p.lease, stmts: make(map[string]pinnedStmt)}
 	p.held++
@@ -177,32 +180,69 @@ func (p *pins) give(pin *pin, sound bool) {
 	}
 }
 
-func (p *pins) drop(pins ...*pin) (err error) {
+// noteWaits reports whether somebody has come to wait for a connection. The caller holds
+// the lock.
+func (p *pins) noteWaits(waits int64) bool {
+	if waits <= p.waits {
+		return false
+	}
+	p.waits, p.wanted = waits, p.lease != nil
+	return true
+}
+
+func (p *pins) drop(pins ...*pin) error {
 	p.dropping.Lock()
 	defer p.dropping.Unlock()
+	return p.release(pins)
+}
+
+// release is drop for who holds that lock.
+func (p *pins) release(pins []*pin) (err error) {
+	defer func() { // also if the driver panics
+		p.mu.Lock()
+		p.held -= len(pins)
+		p.mu.Unlock()
+	}()
 	for _, pin := range pins {
 		err = errors.Join(err, pin.close())
 	}
-	p.mu.Lock()
-	p.held -= len(pins)
-	p.mu.Unlock()
 	return err
 }
 
-// end gives back what is held: at once what is free, and after its use what is not.
-func (p *pins) end() {
+// look gives back what is held when the lease ends, or when somebody waits for a
+// connection, who may be the only one that would use the store: at once what is free,
+// and after its use what is not.
+func (p *pins) look() {
+	p.dropping.Lock()
+	defer p.dropping.Unlock()
+	waits := p.db.Stats().WaitCount
 	p.mu.Lock()
-	free := p.free
-	p.free, p.lease, p.wanted = nil, nil, false
+	if p.closed {
+		p.mu.Unlock()
+		return
+	}
+	p.noteWaits(waits)
+	over := !time.Now().Before(p.ends)
+	var free []*pin
+	if over || p.wanted {
+		free, p.free = p.free, nil
+	}
+	if over {
+		p.lease, p.wanted = nil, false
+	} else {
+		p.lease.Reset(lookTime)
+	}
 	p.mu.Unlock()
-	_ = p.drop(free...) // the pool finds out what is wrong with them
+	_ = p.release(free) // the pool finds out what is wrong with them
 }
 
-// close is end, for good.
+// close ends the lease for good.
 func (p *pins) close() error {
 	if p == nil {
 		return nil
 	}
+	p.dropping.Lock() // so that look has given back what it took
+	defer p.dropping.Unlock()
 	p.mu.Lock()
 	if p.lease != nil {
 		p.lease.Stop()
@@ -210,5 +250,5 @@ func (p *pins) close() error {
 	free := p.free
 	p.free, p.lease, p.closed = nil, nil, true
 	p.mu.Unlock()
-	return p.drop(free...) // and wait for end
+	return p.release(free)
 }

@@ -21,6 +21,7 @@ type fakeDriver struct {
 	mu                  sync.Mutex
 	conns, stmts, rows  int
 	query, exec, commit func(conn int) error
+	closing             func(conn int) error // of a statement
 	values              []driver.Value
 	poor                bool // its statements know no context
 
@@ -76,8 +77,12 @@ type fakeStmt struct {
 
 type poorStmt struct{ driver.Stmt }
 
-func (s *fakeStmt) Close() error  { s.d.add(&s.d.stmts, -1); return nil }
 func (s *fakeStmt) NumInput() int { return -1 }
+
+func (s *fakeStmt) Close() error {
+	s.d.add(&s.d.stmts, -1)
+	return call(s.d.closing, s.n)
+}
 
 func (s *fakeStmt) Exec([]driver.Value) (driver.Result, error) {
 	return driver.RowsAffected(1), call(s.d.exec, s.n)
@@ -293,6 +298,42 @@ func TestPinsAreWanted(t *testing.T) {
 	})
 }
 
+// Who waits for a connection gets one that is pinned soon, also while nobody uses the
+// store: it may be the only request there is, which holds the others.
+func TestPinsAreWantedByTheOnlyRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, db, s := fake(t)
+		db.SetMaxOpenConns(2)
+		for range 3 {
+			load(t, s)
+			load(t, s)
+			wantPins(t, s, 1)
+			began := time.Now()
+			var taken [2]*sql.Conn
+			for i := range taken {
+				var err error
+				if taken[i], err = db.Conn(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if waited := time.Since(began); waited > lookTime {
+				t.Errorf("waited for %v", waited)
+			}
+			wantPins(t, s, 0)
+			for _, c := range taken {
+				if err := c.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			load(t, s)
+			load(t, s)
+			wantPins(t, s, 0) // lest it happens for each request
+			time.Sleep(leaseTime)
+			synctest.Wait()
+		}
+	})
+}
+
 // A pool that is closed before the store makes it fail as without pins, and gets back
 // what is pinned.
 func TestPinsOfAClosedPool(t *testing.T) {
@@ -359,6 +400,20 @@ func TestPinsThatBreak(t *testing.T) {
 	}()
 	wantPins(t, s, 0)
 	d.query = nil
+	load(t, s)
+	load(t, s)
+	wantPins(t, s, 1)
+
+	d.query = func(int) error { s.pins.look(); return nil }
+	s.pins.ends = time.Time{} // so that it goes back after its use
+	d.closing = func(int) error { d.closing = nil; panic("driver") }
+	func() {
+		defer func() { recover() }()
+		load(t, s)
+		t.Error("closing has not panicked")
+	}()
+	d.query = nil
+	wantPins(t, s, 0)
 	load(t, s)
 	load(t, s)
 	wantPins(t, s, 1)
