@@ -104,9 +104,9 @@
 // of mattn/go-sqlite3 is five seconds.)
 //
 // While it is used, the store keeps some connections for up to a second, and uses the
-// driver on them directly: no more than leave half of the pool to the application, and
-// none while somebody waits for a connection. The driver needs nothing special for that;
-// one that wraps another, to trace it, sees every statement.
+// driver on them directly: no more than leave half of the pool to the application. Who
+// waits for a connection gets them within ten milliseconds. The driver needs nothing
+// special for that; one that wraps another, to trace it, sees every statement.
 //
 // A database in memory belongs to one connection: call SetMaxOpenConns(1), or each
 // connection has an empty database of its own; Check reports that. One connection is
