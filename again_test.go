@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/expanse-go/session"
 )
@@ -77,6 +78,46 @@ func TestCommitAgain(t *testing.T) {
 	}
 }
 
+// commitUnanswered commits, but the store is down once it has done that.
+func commitUnanswered(t *testing.T, m *session.Manager, store *spyStore, s *session.Session) {
+	t.Helper()
+	down := errors.New("not answered")
+	store.after = func(string, session.ID, error) error {
+		store.before = func(string, session.ID) error { return down }
+		return down
+	}
+	if _, err := m.Commit(ctx, s); !errors.Is(err, down) {
+		t.Fatalf("Commit = %v, want that it is not answered", err)
+	}
+	store.before, store.after = nil, nil
+}
+
+// TestCommitAgainTakesItsTime: what is committed after a commit that is made again was
+// done when that one has ended, which may have taken long.
+func TestCommitAgainTakesItsTime(t *testing.T) {
+	store, clk := newSpyStore(), &clock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	m, err := session.New(store, session.Config{PruneEvery: -1, Now: clk.now, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := load(t, m, stored(t, m, func(s *session.Session) { s.Set("a", 1) }))
+	s.Set("b", 2)
+	commitUnanswered(t, m, store, s)
+	store.before = func(op string, _ session.ID) error {
+		if op == "load" {
+			clk.advance(time.Minute)
+		}
+		return nil
+	}
+	s.Set("c", 3)
+	if _, err := m.Commit(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	if got := store.all()[0].LastActivity; !got.Equal(clk.now()) {
+		t.Errorf("the last activity is at %v, want %v", got, clk.now())
+	}
+}
+
 // TestCreateAgain: no second record is left behind by a creation whose answer is lost for
 // good, and which is tried again with more changes.
 func TestCreateAgain(t *testing.T) {
@@ -87,15 +128,7 @@ func TestCreateAgain(t *testing.T) {
 	}
 	s := load(t, m, "")
 	s.Set("a", 1)
-	down := errors.New("not answered")
-	store.after = func(string, session.ID, error) error {
-		store.before = func(string, session.ID) error { return down }
-		return down
-	}
-	if _, err := m.Commit(ctx, s); !errors.Is(err, down) {
-		t.Fatalf("Commit = %v, want that it is not answered", err)
-	}
-	store.before, store.after = nil, nil
+	commitUnanswered(t, m, store, s)
 	s.Set("b", 2)
 	cookie, err := m.Commit(ctx, s)
 	if err != nil || cookie == nil {

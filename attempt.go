@@ -36,6 +36,6 @@ func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now tim
 	if err != nil || tried == nil || !s.changed() || s.dead {
 		return cookie, err
 	}
-	next, err := m.commitPatch(ctx, s, usesNone, now)
+	next, err := m.commitPatch(ctx, s, usesNone, m.cfg.Now()) // the one before may have taken long
 	return cmp.Or(next, cookie), err
 }
