@@ -228,7 +228,9 @@ func outcome(w *write) news {
 	return done
 }
 
-// gather takes those who fit together with w out of the queue.
+// gather takes those who fit together with w out of the queue. Who has no deadline is
+// kept apart from those who have one: the one must not be ended by theirs, and they must
+// not wait for ever with it.
 func (g *group) gather(w *write) []*write {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -237,7 +239,7 @@ func (g *group) gather(w *write) []*write {
 	rest := g.queue[:0]
 	for _, q := range g.queue {
 		bytes += len(q.rec.Data)
-		if len(batch) < maxBatch && bytes <= maxBatchBytes && g.fits(batch, q) {
+		if len(batch) < maxBatch && bytes <= maxBatchBytes && q.deadline.IsZero() == w.deadline.IsZero() && g.fits(batch, q) {
 			batch = append(batch, q)
 		} else {
 			rest = append(rest, q)

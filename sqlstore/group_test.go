@@ -138,6 +138,31 @@ func TestGroupKeepsOneSessionApart(t *testing.T) {
 	})
 }
 
+// A deadline neither ends the write of who has none, nor is lost in its company.
+func TestGroupKeepsDeadlinesApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeDB{}
+		g := f.group()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var all []func() map[byte]error
+		for _, w := range []struct {
+			ctx context.Context
+			id  string
+		}{{ctx, "a"}, {ctx, "b"}, {t.Context(), "c"}, {ctx, "d"}, {t.Context(), "e"}} {
+			all = append(all, start(w.ctx, g, w.id))
+		}
+		for _, results := range all {
+			for id, err := range results() {
+				if err != nil {
+					t.Errorf("%c: %v", id, err)
+				}
+			}
+		}
+		f.want(t, "a", "bd", "ce")
+	})
+}
+
 func TestGroupWritesLeftOverAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeDB{results: map[byte]error{'b': errAlone, 'd': errAlone}}
@@ -176,7 +201,9 @@ func TestGroupWriterWaitsOnceTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeDB{results: map[byte]error{'c': session.ErrConflict}}
 		g := f.group()
-		first := start(t.Context(), g, "ab") // b leads at 1 s, until 2 s
+		long, end := context.WithTimeout(t.Context(), time.Minute)
+		defer end()
+		first := start(long, g, "ab") // b leads at 1 s, until 2 s
 		short, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer cancel()
 		got := start(short, g, "cd")()

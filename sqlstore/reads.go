@@ -190,19 +190,18 @@ func (g *reads) lead(ctx context.Context, r *read) news {
 		}
 	}()
 	ids := make([]session.ID, 0, len(batch))
-	last, bounded := time.Time{}, true
+	last := time.Time{}
 	for _, q := range batch {
 		q.err = session.ErrNotFound
 		if !slices.Contains(ids, q.id) {
 			ids = append(ids, q.id)
 		}
-		bounded = bounded && !q.deadline.IsZero()
 		if q.deadline.After(last) {
 			last = q.deadline
 		}
 	}
 	ctx = context.WithoutCancel(ctx)
-	if bounded {
+	if !last.IsZero() { // who has more time, or no deadline, goes on alone
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, last)
 		defer cancel()

@@ -132,3 +132,41 @@ func TestReadsLeaveTheQueue(t *testing.T) {
 		}
 	})
 }
+
+// Who has no deadline does not let the others wait for ever for a server that hangs.
+func TestReadsKeepADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := session.ID{1}
+		f := newFakeReads(map[session.ID]session.Record{a: {ID: a, Data: []byte("a")}})
+		single := f.single
+		f.single = func(ctx context.Context, id session.ID) (session.Record, error) {
+			if err := ctx.Err(); err != nil {
+				return session.Record{}, err
+			}
+			return single(ctx, id)
+		}
+		f.many = func(ctx context.Context, _ []session.ID, _ func(session.Record)) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		const limit = 500 * time.Millisecond
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		var wg sync.WaitGroup
+		for i, ctx := range []context.Context{t.Context(), ctx, t.Context()} {
+			wg.Go(func() {
+				_, err := f.do(ctx, a)
+				if want := ctx.Err(); err != want {
+					t.Errorf("reader %d: got %v, want %v", i, err, want)
+				}
+			})
+			synctest.Wait()
+		}
+		close(f.gate)
+		wg.Wait()
+		if took := time.Since(began); took != limit {
+			t.Errorf("took %v, want %v", took, limit)
+		}
+	})
+}
