@@ -149,8 +149,30 @@ func (p *pgxConn) call(ctx context.Context, method reflect.Value, text string, a
 	return out[0].Interface(), err
 }
 
+// forget makes pgx prepare a statement anew, if the server refused to run it as it was
+// prepared: a column has another type since (0A000), or somebody deallocated it (26000).
+// Else it would fail on this connection until that is closed. It returns whether to try
+// again.
+func (p *pgxConn) forget(ctx context.Context, text string, err error) bool {
+	if state := sqlState(err); state != "0A000" && state != "26000" {
+		return false
+	}
+	conn, ok := p.conn.Interface().(interface {
+		Deallocate(ctx context.Context, name string) error
+	})
+	return ok && conn.Deallocate(ctx, text) == nil
+}
+
 // query calls take for each row, whose values are valid until the next one.
 func (p *pgxConn) query(ctx context.Context, text string, args []any, take func([][]byte) error) error {
+	err := p.queryOnce(ctx, text, args, take)
+	if err != nil && p.forget(ctx, text, err) {
+		err = p.queryOnce(ctx, text, args, take)
+	}
+	return err
+}
+
+func (p *pgxConn) queryOnce(ctx context.Context, text string, args []any, take func([][]byte) error) error {
 	result, err := p.call(ctx, p.methods.query, text, args)
 	if err != nil {
 		return err
@@ -168,6 +190,9 @@ func (p *pgxConn) query(ctx context.Context, text string, args []any, take func(
 // exec returns how many rows the statement changed.
 func (p *pgxConn) exec(ctx context.Context, text string, args []any) (int, error) {
 	result, err := p.call(ctx, p.methods.exec, text, args)
+	if err != nil && p.forget(ctx, text, err) {
+		result, err = p.call(ctx, p.methods.exec, text, args)
+	}
 	if err != nil {
 		return 0, err
 	}

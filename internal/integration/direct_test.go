@@ -128,3 +128,42 @@ func TestLoadEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// A statement that the server refuses to run as it was prepared is prepared anew.
+func TestStalePreparedStatements(t *testing.T) {
+	for name, change := range map[string]string{
+		"another type": "ALTER TABLE {table} ALTER COLUMN user_agent TYPE varchar(4000)",
+		"deallocated":  "DEALLOCATE ALL",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := postgresSchema("pgx")(t)
+			cfg := p.table(t, p.connect(t), sqlstore.PostgreSQL)
+			p.conns = 1
+			db := p.connect(t)
+			s := open(t, db, sqlstore.PostgreSQL, cfg)
+			r := session.Record{ID: session.ID{1}, Data: []byte("x")}
+			mustCreate(t, s, r)
+			r.Version = 1
+			if err := s.Update(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Load(t.Context(), r.ID); err != nil {
+				t.Fatal(err)
+			}
+			table := cfg.Table
+			if cfg.Schema != "" {
+				table = cfg.Schema + "." + table
+			}
+			if _, err := db.ExecContext(t.Context(), strings.ReplaceAll(change, "{table}", table)); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.Load(t.Context(), r.ID); err != nil || string(got.Data) != "x" {
+				t.Errorf("load: got %q, %v", got.Data, err)
+			}
+			r.Version = 2
+			if err := s.Update(t.Context(), r); err != nil {
+				t.Errorf("update: %v", err)
+			}
+		})
+	}
+}
