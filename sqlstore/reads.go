@@ -3,10 +3,8 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"errors"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -233,72 +231,4 @@ func (g *reads) gather(r *read) []*read {
 	g.queue = slices.Delete(g.queue, 0, n)
 	g.crowded = n > 0
 	return batch
-}
-
-// loadMany reads the records of several IDs by one SELECT. Those that are absent are
-// not found.
-func (s *Store) loadMany(ctx context.Context, ids []session.ID, found func(session.Record)) error {
-	rows := 1
-	for rows < len(ids) {
-		rows *= 2 // few lengths, so that few statements are prepared
-	}
-	args := make([]any, rows) // the rest is NULL, which is no ID
-	for i := range ids {
-		args[i] = ids[i][:]
-	}
-	text := s.text.loadMany[rows]
-	err := s.queryDirect(ctx, text, args, func(raw [][]byte) error {
-		id, ok := idOf(raw[0])
-		if !ok {
-			return nil
-		}
-		rec, err := recordOf(id, raw[1:])
-		if err == nil {
-			found(rec)
-		}
-		return err
-	})
-	if !errors.Is(err, errIndirect) {
-		return err
-	}
-	stmt, err := s.prepared(ctx, text)
-	if err != nil {
-		return err
-	}
-	if s.unwatched(ctx) {
-		c := &calm{Context: ctx}
-		ctx, args[0] = c, calmArg{c, args[0]}
-	}
-	result, err := stmt.QueryContext(ctx, args...)
-	if err != nil {
-		return err
-	}
-	defer result.Close()
-	for result.Next() {
-		var r row
-		if err := result.Scan(r.destWithID()...); err != nil {
-			return err
-		}
-		if id, ok := idOf(r.id); ok {
-			found(r.record(id))
-		}
-	}
-	return result.Err()
-}
-
-// idOf fails for what is not one of ours, and was not asked for.
-func idOf(b []byte) (id session.ID, ok bool) {
-	if len(b) != len(id) {
-		return id, false
-	}
-	return session.ID(b), true
-}
-
-// loadTexts returns the statement for each number of rows that loadMany uses.
-func (n names) loadTexts() map[int]string {
-	texts := make(map[int]string)
-	for rows := 1; rows <= maxReads; rows *= 2 {
-		texts[rows] = n.text("SELECT id, " + recordColumns + " FROM {table} WHERE id IN (?" + strings.Repeat(", ?", rows-1) + ")")
-	}
-	return texts
 }
