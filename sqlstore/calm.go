@@ -26,6 +26,17 @@ func (s *Store) unwatched(ctx context.Context) bool {
 	return !ok || time.Until(deadline) >= s.driverTimeout
 }
 
+// calmed returns the context for a statement with the arguments, of which it replaces
+// the first one: a calm one, if it need not be watched and has not ended.
+func (s *Store) calmed(ctx context.Context, args []any) (context.Context, error) {
+	if !s.unwatched(ctx) {
+		return ctx, nil
+	}
+	c := &calm{Context: ctx}
+	args[0] = calmArg{c, args[0]}
+	return c, ctx.Err()
+}
+
 // A calm context can end while a connection is waited for, but not the statement that
 // then runs on it.
 //

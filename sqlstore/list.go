@@ -82,10 +82,11 @@ func (s *Store) page(ctx context.Context, text string, args []any) (page []sessi
 			if err := rows.Scan(r.destWithID()...); err != nil {
 				return err
 			}
-			if len(r.id) != len(session.ID{}) {
+			id, ok := idOf(r.id)
+			if !ok {
 				return session.ErrCorrupt
 			}
-			page = append(page, r.record(session.ID(r.id)))
+			page = append(page, r.record(id))
 		}
 		return rows.Err()
 	})

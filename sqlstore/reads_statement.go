@@ -38,9 +38,8 @@ func (s *Store) loadMany(ctx context.Context, ids []session.ID, found func(sessi
 	if err != nil {
 		return err
 	}
-	if s.unwatched(ctx) {
-		c := &calm{Context: ctx}
-		ctx, args[0] = c, calmArg{c, args[0]}
+	if ctx, err = s.calmed(ctx, args); err != nil {
+		return err
 	}
 	result, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
@@ -59,7 +58,7 @@ func (s *Store) loadMany(ctx context.Context, ids []session.ID, found func(sessi
 	return result.Err()
 }
 
-// idOf fails for what is not one of ours, and was not asked for.
+// idOf fails for what is not one of ours.
 func idOf(b []byte) (id session.ID, ok bool) {
 	if len(b) != len(id) {
 		return id, false

@@ -162,12 +162,8 @@ func (p pool) exec(ctx context.Context, text string, args []any) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if p.s.unwatched(ctx) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		c := &calm{Context: ctx}
-		ctx, args[0] = c, calmArg{c, args[0]}
+	if ctx, err = p.s.calmed(ctx, args); err != nil {
+		return 0, err
 	}
 	return changed(stmt.ExecContext(ctx, args...))
 }
