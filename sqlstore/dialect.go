@@ -57,6 +57,16 @@ type dialect struct {
 
 	together grouping
 
+	// Where it is one statement, updateMany is its text for a number of rows, and manyArgs
+	// its arguments, padded with NULL, which is no ID. It returns the IDs of what it changed.
+	// manyHere asks whether this server has it; empty if every one does. refused is true if
+	// the server itself reports that the statement failed, and does not end the connection
+	// with it.
+	updateMany func(n names, rows int) string
+	manyArgs   func(batch []*write, rows int) []any
+	manyHere   string
+	refused    func(error) bool
+
 	// inProcess: there is no server, so that no read waits for one (see calm and pins).
 	inProcess bool
 

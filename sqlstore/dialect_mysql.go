@@ -14,15 +14,21 @@ var mysqlMigration string
 // (clientFoundRows). An update of a record changes its version, so both mean the
 // same there; what a touch counts is never looked at.
 //
-// Writers do not commit together here: there is no UPDATE of many rows that tells
-// which ones it found, and the server syncs the log for many transactions at once by
-// itself.
+// Writers commit together on MariaDB only (see group_mariadb.go).
 var mysql = dialect{
-	quote:     "`",
-	greatest:  "greatest",
-	duplicate: func(err error) bool { return mysqlNumber(err) == 1062 },
-	transient: mysqlTransient,
-	tries:     8,
+	quote:      "`",
+	greatest:   "greatest",
+	duplicate:  func(err error) bool { return mysqlNumber(err) == 1062 },
+	transient:  mysqlTransient,
+	tries:      8,
+	together:   inStatement,
+	updateMany: mariaUpdateMany,
+	manyArgs:   mariaManyArgs,
+	manyHere:   mariaManyHere,
+	refused: func(err error) bool {
+		n := mysqlNumber(err) // the two end the connection: shutdown, and killed
+		return n != 0 && n != 1053 && n != 1927
+	},
 	expired: `SELECT id FROM {table} WHERE expires_hour <= ? AND expires_at < ?
 		ORDER BY expires_hour LIMIT ? FOR UPDATE SKIP LOCKED`,
 	migration: mysqlMigration,

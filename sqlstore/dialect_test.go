@@ -110,17 +110,23 @@ func TestErrorsAreClassified(t *testing.T) {
 
 func TestRefusedByServer(t *testing.T) {
 	for _, c := range []struct {
-		err  error
-		want bool
+		dialect Dialect
+		err     error
+		want    bool
 	}{
-		{stateError("23514"), true},
-		{fmt.Errorf("x: %w", stateError("40P01")), true},
-		{stateError("08006"), false}, // connection failure
-		{stateError("57P01"), false}, // admin shutdown
-		{errors.New("unexpected EOF"), false},
+		{PostgreSQL, stateError("23514"), true},
+		{PostgreSQL, fmt.Errorf("x: %w", stateError("40P01")), true},
+		{PostgreSQL, stateError("08006"), false}, // connection failure
+		{PostgreSQL, stateError("57P01"), false}, // admin shutdown
+		{PostgreSQL, errors.New("unexpected EOF"), false},
+		{MySQL, errors.New("Error 1213 (40001): Deadlock found"), true},
+		{MySQL, fmt.Errorf("x: %w", errors.New("Error 1064 (42000): You have an error")), true},
+		{MySQL, errors.New("Error 1053 (08S01): Server shutdown in progress"), false},
+		{MySQL, errors.New("Error 1927 (70100): Connection was killed"), false},
+		{MySQL, errors.New("invalid connection"), false},
 	} {
-		if got := refused(c.err); got != c.want {
-			t.Errorf("%v: got %t, want %t", c.err, got, c.want)
+		if got := dialects[c.dialect].refused(c.err); got != c.want {
+			t.Errorf("%s: %v: got %t, want %t", c.dialect, c.err, got, c.want)
 		}
 	}
 }

@@ -177,19 +177,29 @@ func (g *group) leave(w *write) bool {
 	return i >= 0
 }
 
-// release hands the turn to the first in the queue, unless w has lost it meanwhile.
+// release gives the turn up, and the processor to whoever gets it: everybody waits for
+// that one, and nobody yet for what is left to do here.
 func (g *group) release(w *write) {
+	if g.handOn(w) {
+		runtime.Gosched()
+	}
+}
+
+// handOn hands the turn to the first in the queue, unless w has lost it meanwhile.
+func (g *group) handOn(w *write) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.holder != w {
-		return
+		return false
 	}
 	g.holder = nil
-	if len(g.queue) > 0 {
-		g.holder, g.since = g.queue[0], time.Now()
-		g.queue = slices.Delete(g.queue, 0, 1)
-		g.holder.told <- lead
+	if len(g.queue) == 0 {
+		return false
 	}
+	g.holder, g.since = g.queue[0], time.Now()
+	g.queue = slices.Delete(g.queue, 0, 1)
+	g.holder.told <- lead
+	return true
 }
 
 // lead writes w and those that wait with it, and returns what that means for w. What
@@ -280,7 +290,7 @@ func newGroup(s *Store) *group {
 		return &group{
 			// Two turns at once halve the batches: measured, they gain nothing.
 			patience: 100 * time.Millisecond,
-			takes:    func(o op) bool { return o == opUpdate },
+			takes:    func(o op) bool { return o == opUpdate && !s.apart.Load() },
 			fits:     otherIDs,
 			single:   s.writeAlone,
 			batch:    s.writeInStatement,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/expanse-go/session"
 )
@@ -20,12 +19,18 @@ func otherIDs(batch []*write, w *write) bool {
 // others, and batches of two processes cannot deadlock. Whom it left out, for that
 // or another reason, writes alone.
 func (s *Store) writeInStatement(ctx context.Context, batch []*write) {
+	if !s.hasMany(ctx) {
+		for _, w := range batch {
+			w.result = errAlone
+		}
+		return
+	}
 	stored, err := s.updateMany(ctx, batch)
 	for _, w := range batch {
 		switch {
 		case err == nil && stored[w.rec.ID]:
 			w.result = nil
-		case err == nil, refused(err):
+		case err == nil, s.names.dialect.refused(err):
 			w.result = errAlone
 		default:
 			w.result = err // nobody knows what is stored
@@ -33,25 +38,12 @@ func (s *Store) writeInStatement(ctx context.Context, batch []*write) {
 	}
 }
 
-// refused is true if the server itself reports that the statement failed, and does
-// not end the connection with it (classes 08 and 57P).
-func refused(err error) bool {
-	state := sqlState(err)
-	return state != "" && !strings.HasPrefix(state, "08") && !strings.HasPrefix(state, "57P")
-}
-
 func (s *Store) updateMany(ctx context.Context, batch []*write) (map[session.ID]bool, error) {
 	rows := 2
 	for rows < len(batch) {
 		rows *= 2 // few lengths, so that few statements are prepared
 	}
-	args := make([]any, 0, rows*updateColumns)
-	for _, w := range batch {
-		args = append(args, w.rec.ID[:], int64(w.rec.Version))
-		args = append(args, recordArgs(&w.rec)...)
-	}
-	args = args[:rows*updateColumns] // the rest is NULL, which is no ID
-	text := s.text.updates[rows]
+	args, text := s.names.dialect.manyArgs(batch, rows), s.text.updates[rows]
 	stored := make(map[session.ID]bool, len(batch))
 	err := s.queryDirect(ctx, text, args, func(raw [][]byte) error {
 		if id, ok := idOf(raw[0]); ok {
@@ -66,6 +58,9 @@ func (s *Store) updateMany(ctx context.Context, batch []*write) (map[session.ID]
 	if err != nil {
 		return nil, err
 	}
+	if ctx, err = s.calmed(ctx, args); err != nil {
+		return nil, err
+	}
 	ids, err := scanIDs(stmt.QueryContext(ctx, args...))
 	for _, id := range ids {
 		stored[id] = true
@@ -73,20 +68,16 @@ func (s *Store) updateMany(ctx context.Context, batch []*write) (map[session.ID]
 	return stored, err
 }
 
-const updateColumns = 9
-
-// updateText finds and locks the rows by ID, and changes them at the places where they
-// are. To look for them by ID again took half as long again, measured.
-func (n names) updateText(rows int) string {
-	const (
-		first = "(?::bytea, ?::bigint, ?::text, ?::text, ?::text, ?::bigint, ?::bigint, ?::bigint, ?::bytea)"
-		other = ", (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	)
-	return n.text("WITH mine AS (SELECT t.ctid AS place, new.* FROM {table} t JOIN (" +
-		"VALUES " + first + strings.Repeat(other, rows-1) + ") " +
-		"new (id, version, owner, address, user_agent, created_at, last_activity, expires_at, data) " +
-		"ON t.id = new.id AND t.version = new.version FOR UPDATE OF t SKIP LOCKED) " +
-		"UPDATE {table} t SET version = t.version + 1, owner = mine.owner, address = mine.address, user_agent = mine.user_agent, " +
-		"created_at = mine.created_at, last_activity = mine.last_activity, expires_at = mine.expires_at, data = mine.data " +
-		"FROM mine WHERE t.ctid = mine.place AND t.id = mine.id RETURNING t.id")
+// hasMany asks the server, at the first batch, whether it has the statement. Where it
+// has not, nobody waits for others any more.
+func (s *Store) hasMany(ctx context.Context) bool {
+	question := s.names.dialect.manyHere
+	if question == "" || s.many.Load() {
+		return true
+	}
+	var here bool
+	err := s.db.QueryRowContext(ctx, question).Scan(&here)
+	s.many.Store(here && err == nil)
+	s.apart.Store(err == nil && !here || err != nil && s.names.dialect.refused(err))
+	return here && err == nil
 }

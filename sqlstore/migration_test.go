@@ -72,7 +72,7 @@ func TestParametersAreNumbered(t *testing.T) {
 	if s.text.touch != want {
 		t.Errorf("got  %s\nwant %s", s.text.touch, want)
 	}
-	if text := s.names.updateText(3); !strings.Contains(text, "$27)") || strings.ContainsAny(text, "?{}") {
+	if text := postgresUpdateMany(s.names, 3); !strings.Contains(text, "$27)") || strings.ContainsAny(text, "?{}") {
 		t.Errorf("three rows of nine parameters: %s", text)
 	}
 }

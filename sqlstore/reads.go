@@ -24,12 +24,13 @@ type reads struct {
 	single func(context.Context, session.ID) (session.Record, error)
 	many   func(ctx context.Context, ids []session.ID, found func(session.Record)) error
 
-	mu      sync.Mutex
-	active  int
-	queue   []*read
-	crowded bool // the last statement answered more than one
-	alarm   *time.Timer
-	due     time.Time // when alarm rings; zero: it does not
+	mu        sync.Mutex
+	active    int
+	gathering bool // who got the last slot is about to take the queue
+	queue     []*read
+	crowded   bool // the last statement answered more than one
+	alarm     *time.Timer
+	due       time.Time // when alarm rings; zero: it does not
 
 	spare sync.Pool // of *read, each with its channel
 }
@@ -62,9 +63,10 @@ const readSlots = 2
 
 func (g *reads) do(ctx context.Context, id session.ID) (session.Record, error) {
 	g.mu.Lock()
-	free := g.active < g.slots
+	free := g.active < g.slots && !g.gathering
 	if free {
 		g.active++
+		g.gathering = g.crowded
 	}
 	if free && !g.crowded {
 		g.mu.Unlock()
@@ -152,31 +154,33 @@ func (g *reads) wake() {
 	}
 }
 
-// release hands the slot to the first in the queue.
+// release gives the slot up, and the processor to whoever gets it, as in a group.
 func (g *reads) release() {
+	if g.handOn() {
+		runtime.Gosched()
+	}
+}
+
+// handOn hands the slot to the first in the queue.
+func (g *reads) handOn() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.queue) == 0 {
 		g.active--
-		return
+		return false
 	}
 	next := g.queue[0]
 	g.queue = slices.Delete(g.queue, 0, 1)
 	next.told <- lead
+	return true
 }
 
 // lead reads for r and those that wait with it. If that fails, each tries by itself:
 // the fault may be with the leader's connection only.
 func (g *reads) lead(ctx context.Context, r *read) news {
 	defer g.release()
-	if ctx.Err() != nil {
-		return gone
-	}
+	runtime.Gosched() // others may be about to ask
 	batch := g.gather(r)
-	if len(batch) == 1 {
-		runtime.Gosched() // others may be about to ask
-		batch = g.gather(r)
-	}
 	if len(batch) == 1 {
 		r.rec, r.err = g.single(ctx, r.id)
 		return done
@@ -230,5 +234,6 @@ func (g *reads) gather(r *read) []*read {
 	batch := append([]*read{r}, g.queue[:n]...)
 	g.queue = slices.Delete(g.queue, 0, n)
 	g.crowded = n > 0
+	g.gathering = false
 	return batch
 }

@@ -26,7 +26,7 @@ func newTexts(n names) texts {
 	const page = "SELECT id, " + recordColumns + " FROM {table} WHERE id >= ?"
 	updates := make(map[int]string)
 	for rows := 2; d.together == inStatement && rows <= maxBatch; rows *= 2 {
-		updates[rows] = n.updateText(rows)
+		updates[rows] = d.updateMany(n, rows)
 	}
 	createHour, createValue, updateHour, inPlace := "", "", "", ""
 	if d.postpone != "" {

@@ -65,6 +65,8 @@ type Store struct {
 
 	direct atomic.Bool // whether queryDirect may be tried
 
+	many, apart atomic.Bool // whether the server is known to have updateMany, or not
+
 	driverTimeout time.Duration // of Config
 
 	mu     sync.RWMutex

@@ -22,6 +22,7 @@ import (
 // not prepared, or not noted, fails.
 type spy struct {
 	driver.Connector
+	instead func(text string) string // what is prepared in place of text; may be nil
 
 	mu  sync.Mutex
 	log []string
@@ -55,6 +56,9 @@ type spyConn struct {
 }
 
 func (c *spyConn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
+	if c.spy.instead != nil {
+		text = c.spy.instead(text)
+	}
 	s, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, text)
 	return &spyStmt{s, text, c.spy}, err
 }

@@ -1,0 +1,173 @@
+package integration
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+// What is written in company is stored as it is when it is written alone: bytes that are
+// no text, text of any kind, nothing at all, much, and times at both ends of what fits.
+func TestBatchesCarryAnyValue(t *testing.T) {
+	each(t, all, func(t *testing.T, d database) {
+		s := d.store(t)
+		const writers, rounds = 16, 8
+		random := rand.New(rand.NewPCG(1, 2))
+		owners := []string{"", "ada", "Ada ", "😀 ß", `o'; DROP TABLE sessions --`, strings.Repeat("é", 127), "0", "NULL"}
+		times := []time.Time{{}, time.Unix(0, 1), time.Unix(0, -1), time.Now(), time.Unix(1<<33, 999_999_999)}
+		next := func(r session.Record) session.Record {
+			r.Owner = owners[random.IntN(len(owners))]
+			r.Client = session.Client{Address: owners[random.IntN(3)], UserAgent: owners[random.IntN(len(owners))]}
+			r.CreatedAt = times[random.IntN(len(times))].UTC()
+			r.LastActivity = times[random.IntN(len(times))].UTC()
+			r.ExpiresAt = times[random.IntN(len(times))].UTC()
+			r.Data = make([]byte, []int{0, 1, 17, 500, 70_000}[random.IntN(5)])
+			for i := range r.Data {
+				r.Data[i] = byte(random.Uint32())
+			}
+			return r
+		}
+		records := make([]session.Record, writers)
+		for w := range records {
+			records[w].ID = session.ID{0xff, byte(w), 0, '\'', 15: byte(w)} // begins like no text does
+			mustCreate(t, s, records[w])
+			records[w].Version = 1
+		}
+		for range rounds {
+			var wg sync.WaitGroup
+			for w := range records {
+				records[w] = next(records[w])
+				wg.Go(func() {
+					if err := s.Update(t.Context(), records[w]); err != nil {
+						t.Errorf("%x: %v", records[w].ID, err)
+					}
+				})
+			}
+			wg.Wait()
+			for w := range records {
+				records[w].Version++
+				got, err := s.Load(t.Context(), records[w].ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := records[w]
+				if !bytes.Equal(got.Data, want.Data) {
+					t.Errorf("%x: got %d bytes, want the %d that were written", want.ID, len(got.Data), len(want.Data))
+				}
+				got.Data, want.Data = nil, nil
+				if !sameRecord(got, want) {
+					t.Errorf("got  %+v\nwant %+v", got, want)
+				}
+			}
+		}
+	})
+}
+
+func sameRecord(a, b session.Record) bool {
+	return a.ID == b.ID && a.Version == b.Version && a.Owner == b.Owner && a.Client == b.Client &&
+		a.CreatedAt.Equal(b.CreatedAt) && a.LastActivity.Equal(b.LastActivity) && a.ExpiresAt.Equal(b.ExpiresAt)
+}
+
+// Writers share the statement of MariaDB where the server has it. Where it has not, and
+// where nobody can say, each has an UPDATE of its own, and the question comes once.
+func TestMariaDBIsAskedForItsStatement(t *testing.T) {
+	const asks = "SELECT VERSION()"
+	for _, c := range []struct {
+		name, instead string
+		together      bool
+	}{
+		{"MariaDB", "", true},
+		{"MySQL", "SELECT 0", false},
+		{"unknown variable", "SELECT @@GLOBAL.no_such_variable", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			each(t, isMySQL, func(t *testing.T, d database) {
+				s, spy := d.spiedStore(t, 8)
+				var mu sync.Mutex
+				asked := 0
+				spy.instead = func(text string) string {
+					if !strings.HasPrefix(text, asks) {
+						return text
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					asked++
+					if c.instead == "" {
+						return text
+					}
+					return c.instead
+				}
+				const writers, rounds = 16, 30
+				for w := range writers {
+					mustCreate(t, s, session.Record{ID: session.ID{byte(w + 1)}})
+				}
+				log := spy.during(func() {
+					var wg sync.WaitGroup
+					for w := range writers {
+						wg.Go(func() {
+							for version := range uint64(rounds) {
+								if err := s.Update(t.Context(), session.Record{ID: session.ID{byte(w + 1)}, Version: version + 1}); err != nil {
+									t.Error(err)
+								}
+							}
+						})
+					}
+					wg.Wait()
+				})
+				count := map[string]int{}
+				for _, word := range log {
+					count[word]++
+				}
+				if c.together && (count["insert"] == 0 || count["insert"]+count["update"] >= writers*rounds) {
+					t.Errorf("%d writes by %v, want some of them together", writers*rounds, count)
+				}
+				if !c.together && (count["insert"] > 0 || count["update"] != writers*rounds) {
+					t.Errorf("%d writes by %v, want an UPDATE for each", writers*rounds, count)
+				}
+				if asked != 1 {
+					t.Errorf("the server was asked %d times, want once", asked)
+				}
+			})
+		})
+	}
+}
+
+// A session that was deleted does not come back in the statement that inserts.
+func TestBatchesReviveNothing(t *testing.T) {
+	each(t, isServer, func(t *testing.T, d database) {
+		s := d.store(t)
+		const writers, rounds = 16, 30
+		for round := range rounds {
+			var wg sync.WaitGroup
+			for w := range writers {
+				id := session.ID{byte(round + 1), byte(w + 1)}
+				mustCreate(t, s, session.Record{ID: id})
+				wg.Go(func() {
+					if err := s.Update(t.Context(), session.Record{ID: id, Version: 1}); err != nil && !errors.Is(err, session.ErrNotFound) {
+						t.Error(err)
+					}
+				})
+				if w%2 == 0 {
+					wg.Go(func() {
+						if err := s.Delete(t.Context(), id); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+			}
+			wg.Wait()
+			for w := range writers {
+				_, err := s.Load(t.Context(), session.ID{byte(round + 1), byte(w + 1)})
+				if w%2 == 0 && !errors.Is(err, session.ErrNotFound) || w%2 == 1 && err != nil {
+					t.Errorf("round %d, session %d: got %v", round, w, err)
+				}
+			}
+		}
+	})
+}
