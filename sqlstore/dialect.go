@@ -91,8 +91,7 @@ type dialect struct {
 type grouping int
 
 const (
-	apart         grouping = iota // not at all
-	inTransaction                 // one transaction, a statement each
+	inTransaction grouping = iota // one transaction, a statement each
 	inStatement                   // one statement for all updates
 )
 

@@ -15,8 +15,8 @@ import (
 //
 // One writer has the turn. Who finds it free writes straight through, at the cost of
 // one uncontended lock. Everybody else waits in the queue. Who has written hands the
-// turn to the first in the queue, the next leader, who yields the processor once, so
-// that others who are about to write join the queue, then takes all of them into one
+// turn, and the processor, to the first in the queue, the next leader, who yields once,
+// so that others who are about to write join the queue, then takes all of them into one
 // batch, and tells each its own result. While batches come out longer than one write,
 // who finds the turn free leads as well, or every second commit would carry a single
 // write.
@@ -276,8 +276,7 @@ func batchContext(ctx context.Context, batch []*write) (context.Context, context
 }
 
 func newGroup(s *Store) *group {
-	switch s.names.dialect.together {
-	case inTransaction:
+	if s.names.dialect.together == inTransaction {
 		// SQLite has one writer at a time, so waiting for the turn replaces the wait
 		// for the file's lock, which is unfair and may last for many commits.
 		return &group{
@@ -286,16 +285,14 @@ func newGroup(s *Store) *group {
 			single: s.writeAlone,
 			batch:  s.writeInTransaction,
 		}
-	case inStatement:
-		return &group{
-			// Two turns at once halve the batches: measured, they gain nothing.
-			patience: 100 * time.Millisecond,
-			takes:    func(o op) bool { return o == opUpdate && !s.apart.Load() },
-			fits:     otherIDs,
-			single:   s.writeAlone,
-			batch:    s.writeInStatement,
-		}
-	default:
-		return nil
+	}
+	return &group{
+		// Two turns at once halve the batches: measured, they gain nothing, also if the
+		// second one waits for as many as the first one took.
+		patience: 100 * time.Millisecond,
+		takes:    func(o op) bool { return o == opUpdate && !s.apart.Load() },
+		fits:     otherIDs,
+		single:   s.writeAlone,
+		batch:    s.writeInStatement,
 	}
 }

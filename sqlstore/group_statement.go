@@ -69,7 +69,7 @@ func (s *Store) updateMany(ctx context.Context, batch []*write) (map[session.ID]
 }
 
 // hasMany asks the server, at the first batch, whether it has the statement. Where it
-// has not, nobody waits for others any more.
+// has not, nobody waits for others from then on; without an answer, the next batch asks.
 func (s *Store) hasMany(ctx context.Context) bool {
 	question := s.names.dialect.manyHere
 	if question == "" || s.many.Load() {

@@ -58,7 +58,7 @@ type Store struct {
 	db    *sql.DB
 	names names
 	text  texts
-	group *group // nil: every write goes straight to the database
+	group *group
 	reads *reads // nil: every load does
 	pins  *pins  // nil: everything goes through database/sql
 	hints *hints // nil: an update has one form only

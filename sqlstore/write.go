@@ -33,7 +33,7 @@ type write struct {
 
 func (s *Store) write(ctx context.Context, w *write) error {
 	var err error
-	if s.group != nil && s.group.takes(w.op) {
+	if s.group.takes(w.op) {
 		err = s.group.do(ctx, w)
 	} else {
 		err = s.writeAlone(ctx, w)

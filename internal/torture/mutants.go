@@ -58,6 +58,14 @@ var mutants = []mutant{
 		`thisVersion = " WHERE id = ? AND version = ?"`, `thisVersion = " WHERE id = ? AND version <> 0 * ?"`, modelOn("sqlite"),
 	},
 	{
+		"batches of PostgreSQL compare no versions", "sqlstore/dialect_postgres.go",
+		"AND t.version = new.version", "AND t.version > 0 * new.version", testOf("./internal/integration", "TestEachWriterGetsItsOwnResult"),
+	},
+	{
+		"batches of MariaDB compare no versions", "sqlstore/group_mariadb.go",
+		`" OR (t.id = ? AND t.version = ?)"`, `" OR (t.id = ? AND t.version > 0 * ?)"`, testOf("./internal/integration", "TestEachWriterGetsItsOwnResult"),
+	},
+	{
 		"Update of the memory store is an upsert", "memstore/shard.go",
 		"\t\treturn 0, session.ErrNotFound", "\t\ts.unlock()\n\t\tdefer s.mu.Lock()\n\t\treturn 0, s.create(h, r, entry)", modelOn("memory"),
 	},
