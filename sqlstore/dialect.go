@@ -59,12 +59,13 @@ type dialect struct {
 
 	// Where it is one statement, updateMany is its text for a number of rows, and manyArgs
 	// its arguments, padded with NULL, which is no ID. It returns the IDs of what it changed.
-	// manyHere asks whether this server has it; empty if every one does. refused is true if
-	// the server itself reports that the statement failed, and does not end the connection
-	// with it.
+	// manyHere asks whether this server has it, and lacks is true if it fails for good;
+	// empty if every server has it. refused is true if the server itself reports that a
+	// statement failed with nothing stored, and does not end the connection with it.
 	updateMany func(n names, rows int) string
 	manyArgs   func(batch []*write, rows int) []any
 	manyHere   string
+	lacks      func(error) bool
 	refused    func(error) bool
 
 	// inProcess: there is no server, so that no read waits for one (see calm and pins).
@@ -91,8 +92,8 @@ type dialect struct {
 type grouping int
 
 const (
-	inTransaction grouping = iota // one transaction, a statement each
-	inStatement                   // one statement for all updates
+	inTransaction grouping = iota + 1 // one transaction, a statement each
+	inStatement                       // one statement for all updates
 )
 
 // An identifier needs no more than quotes. Names of other forms are possible in all

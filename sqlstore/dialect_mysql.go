@@ -25,10 +25,8 @@ var mysql = dialect{
 	updateMany: mariaUpdateMany,
 	manyArgs:   mariaManyArgs,
 	manyHere:   mariaManyHere,
-	refused: func(err error) bool {
-		n := mysqlNumber(err) // the two end the connection: shutdown, and killed
-		return n != 0 && n != 1053 && n != 1927
-	},
+	lacks:      func(err error) bool { return mysqlNumber(err) == 1193 }, // no such variable
+	refused:    mysqlRefused,
 	expired: `SELECT id FROM {table} WHERE expires_hour <= ? AND expires_at < ?
 		ORDER BY expires_hour LIMIT ? FOR UPDATE SKIP LOCKED`,
 	migration: mysqlMigration,
@@ -45,6 +43,18 @@ func mysqlTransient(err error) bool {
 		return true
 	}
 	return false
+}
+
+// mysqlRefused is false for what ends the connection: shutdown (1053), lost packets (1158
+// to 1161), and a kill (1927); for a commit that failed (1180); and for numbers that are
+// not a server's, but a client's (2000 to 2999) or a proxy's own.
+func mysqlRefused(err error) bool {
+	switch n := mysqlNumber(err); n {
+	case 1053, 1158, 1159, 1160, 1161, 1180, 1927:
+		return false
+	default:
+		return 1000 <= n && n < 2000 || 3000 <= n && n < 5000
+	}
 }
 
 // mysqlNumber returns the server's error number, 0 if err is not from the server.

@@ -123,6 +123,10 @@ func TestRefusedByServer(t *testing.T) {
 		{MySQL, fmt.Errorf("x: %w", errors.New("Error 1064 (42000): You have an error")), true},
 		{MySQL, errors.New("Error 1053 (08S01): Server shutdown in progress"), false},
 		{MySQL, errors.New("Error 1927 (70100): Connection was killed"), false},
+		{MySQL, errors.New("Error 1180: Got error during COMMIT"), false},
+		{MySQL, errors.New("Error 2013 (HY000): Lost connection to server"), false}, // as proxies say
+		{MySQL, errors.New("Error 9001: Max connect timeout reached"), false},       // ProxySQL
+		{MySQL, errors.New("Error 4025 (23000): CONSTRAINT failed"), true},
 		{MySQL, errors.New("invalid connection"), false},
 	} {
 		if got := dialects[c.dialect].refused(c.err); got != c.want {

@@ -89,13 +89,15 @@
 //
 // On SQLite, PostgreSQL and MariaDB, writers of different sessions that wait at the same
 // time commit together, each with its own result; who finds nobody waiting goes straight
-// through. A batch that one of them spoils is written one by one. On the servers, those
-// who wait to load share a statement likewise.
+// through. A batch that one of them spoils is written one by one. Who is part of a batch
+// waits for its end, which is the latest of their deadlines at most. On the servers,
+// those who wait to load share a statement likewise.
 //
 // On MariaDB the shared statement is an INSERT … ON DUPLICATE KEY UPDATE … RETURNING of
-// rows that are there, so that the triggers of an INSERT run as well, if the table has
-// any. The store asks the server once whether it has that (MySQL has not) and how it
-// replicates: with binlog_format=STATEMENT everybody writes alone, as on MySQL.
+// rows that are there: a trigger BEFORE INSERT runs as well, if the table was given one,
+// and a CHECK sees their old values with other data. The store asks the server once
+// whether it has that (MySQL has not) and how it replicates: with binlog_format=STATEMENT
+// everybody writes alone, as on MySQL.
 //
 // # SQLite
 //

@@ -62,11 +62,12 @@ const (
 // reason: its own statement finds out.
 var errAlone = errors.New("session: not stored by the batch")
 
-// A batch is bounded in length and in bytes of data (one write may be longer), so
-// that its first writer does not wait long for its last one's.
+// A batch is bounded in length and in bytes (one write may be longer), so that its first
+// writer does not wait long for its last one's, and that a server takes it whose limit
+// for a statement is a megabyte.
 const (
 	maxBatch      = 64
-	maxBatchBytes = 1 << 20
+	maxBatchBytes = 256 << 10
 )
 
 // do writes w, together with others or not. A writer whose context ends while it
@@ -243,12 +244,11 @@ func (g *group) gather(w *write) []*write {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	batch := []*write{w}
-	bytes := len(w.rec.Data)
+	bytes := w.size()
 	rest := g.queue[:0]
 	for _, q := range g.queue {
-		bytes += len(q.rec.Data)
-		if len(batch) < maxBatch && bytes <= maxBatchBytes && q.deadline.IsZero() == w.deadline.IsZero() && g.fits(batch, q) {
-			batch = append(batch, q)
+		if len(batch) < maxBatch && bytes+q.size() <= maxBatchBytes && q.deadline.IsZero() == w.deadline.IsZero() && g.fits(batch, q) {
+			batch, bytes = append(batch, q), bytes+q.size()
 		} else {
 			rest = append(rest, q)
 		}

@@ -13,23 +13,29 @@ import "strings"
 //
 // Where changes are replicated as statements, SKIP LOCKED could do something else on the
 // replica, so each writes by itself there, too.
-//
-// Were the table given another unique index, InnoDB would still find the primary key
-// first, and so change no other row than the one meant.
-const mariaManyHere = "SELECT VERSION() LIKE '%MariaDB%' AND @@GLOBAL.binlog_format <> 'STATEMENT'"
+const mariaManyHere = "SELECT VERSION() LIKE '%MariaDB%' AND @@binlog_format <> 'STATEMENT'"
 
-// mariaUpdateMany passes a row's place among the arguments through the column version
-// of what would be inserted.
+// mariaUpdateMany changes each row to the values at its place among the arguments.
+//
+// What is inserted are the row's own values, so that rules of the table which the
+// application may have added have nothing to say; only data is made up, which is long.
+// Assigning the ID changes nothing, but a unique index that the server looks at before
+// the primary key (MariaDB's long ones) may lead to somebody else's row: then the
+// statement fails as a duplicate, and everybody writes alone. The place is no column of
+// the table, where a trigger could change it.
+//
+// Without FORCE INDEX, the server scans a small table instead, and locks all of it.
 func mariaUpdateMany(n names, rows int) string {
 	list := "?" + strings.Repeat(", ?", rows-1)
 	set := ""
 	for _, column := range []string{"owner", "address", "user_agent", "created_at", "last_activity", "expires_at", "data"} {
-		set += ", " + column + " = ELT(VALUES(version), " + list + ")"
+		set += ", " + column + " = ELT(mine.place, " + list + ")"
 	}
-	return n.text("INSERT INTO {table} (id, version, owner, address, user_agent, created_at, last_activity, expires_at, data) " +
-		"SELECT t.id, FIELD(t.id, " + list + "), '', '', '', 0, 0, 0, '' FROM {table} t " +
-		"WHERE (t.id = ? AND t.version = ?)" + strings.Repeat(" OR (t.id = ? AND t.version = ?)", rows-1) + " FOR UPDATE SKIP LOCKED " +
-		"ON DUPLICATE KEY UPDATE version = {table}.version + 1" + set + " RETURNING id")
+	const columns = "id, version, owner, address, user_agent, created_at, last_activity, expires_at"
+	return n.text("INSERT INTO {table} (" + columns + ", data) " +
+		"SELECT " + columns + ", '{' FROM (SELECT " + columns + ", FIELD(id, " + list + ") AS place FROM {table} FORCE INDEX (PRIMARY) " +
+		"WHERE (id = ? AND version = ?)" + strings.Repeat(" OR (id = ? AND version = ?)", rows-1) + " FOR UPDATE SKIP LOCKED) mine " +
+		"ON DUPLICATE KEY UPDATE id = mine.id, version = mine.version + 1" + set + " RETURNING id")
 }
 
 func mariaManyArgs(batch []*write, rows int) []any {

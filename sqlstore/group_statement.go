@@ -71,13 +71,20 @@ func (s *Store) updateMany(ctx context.Context, batch []*write) (map[session.ID]
 // hasMany asks the server, at the first batch, whether it has the statement. Where it
 // has not, nobody waits for others from then on; without an answer, the next batch asks.
 func (s *Store) hasMany(ctx context.Context) bool {
-	question := s.names.dialect.manyHere
-	if question == "" || s.many.Load() {
+	d := s.names.dialect
+	switch {
+	case d.manyHere == "" || s.many.Load():
 		return true
+	case s.apart.Load(): // who is in the queue still leads
+		return false
 	}
 	var here bool
-	err := s.db.QueryRowContext(ctx, question).Scan(&here)
-	s.many.Store(here && err == nil)
-	s.apart.Store(err == nil && !here || err != nil && s.names.dialect.refused(err))
-	return here && err == nil
+	err := s.db.QueryRowContext(ctx, d.manyHere).Scan(&here)
+	switch {
+	case err == nil && here:
+		s.many.Store(true)
+	case err == nil, d.lacks(err):
+		s.apart.Store(true)
+	}
+	return s.many.Load()
 }

@@ -337,9 +337,13 @@ func TestBatchIsBounded(t *testing.T) {
 		t.Errorf("%d wait on, want 6", got)
 	}
 	big := session.Record{Data: make([]byte, maxBatchBytes/2)}
-	g.queue = []*write{{rec: big}, {rec: big}, {}}
-	if got := len(g.gather(&write{rec: big})); got != 2 {
-		t.Errorf("got a batch of %d, want 2: no more data fits", got)
+	small := session.Record{Owner: "o", Client: session.Client{Address: "a", UserAgent: "u"}}
+	g.queue = []*write{{rec: big}, {rec: small}, {rec: big}, {}}
+	if got := len(g.gather(&write{rec: big})); got != 3 {
+		t.Errorf("got a batch of %d, want 3: two big ones, and what brings no bytes", got)
+	}
+	if len(g.queue) != 2 || g.queue[0].rec.Owner != "o" {
+		t.Errorf("%d wait on, want the third big one behind the small one", len(g.queue))
 	}
 }
 

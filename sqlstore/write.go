@@ -31,6 +31,11 @@ type write struct {
 	waiting // while it is in a group
 }
 
+// size is how many bytes the write brings, but for its numbers.
+func (w *write) size() int {
+	return len(w.rec.Data) + len(w.rec.Owner) + len(w.rec.Client.Address) + len(w.rec.Client.UserAgent)
+}
+
 func (s *Store) write(ctx context.Context, w *write) error {
 	var err error
 	if s.group.takes(w.op) {

@@ -63,7 +63,7 @@ var mutants = []mutant{
 	},
 	{
 		"batches of MariaDB compare no versions", "sqlstore/group_mariadb.go",
-		`" OR (t.id = ? AND t.version = ?)"`, `" OR (t.id = ? AND t.version > 0 * ?)"`, testOf("./internal/integration", "TestEachWriterGetsItsOwnResult"),
+		`" OR (id = ? AND version = ?)"`, `" OR (id = ? AND version > 0 * ?)"`, testOf("./internal/integration", "TestEachWriterGetsItsOwnResult"),
 	},
 	{
 		"Update of the memory store is an upsert", "memstore/shard.go",
