@@ -22,13 +22,6 @@ type holder struct {
 // save applies the patches and stores the result, again on each newer version.
 func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 	now := h.began
-	if !now.Before(h.at.rec.ExpiresAt) {
-		// Another request may have prolonged the session since it was loaded.
-		if _, err := h.reload(ctx, ErrConflict, 0); err != nil {
-			h.failAll(err)
-			return
-		}
-	}
 	for try := 0; ; try++ {
 		if try == 0 && !h.barrier() {
 			if h.crowded {
@@ -39,6 +32,16 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 				if q.at.rec.Version > h.at.rec.Version {
 					h.replace(q.at)
 				}
+			}
+			if len(h.batch) > 0 {
+				now = h.cfg.Now() // the session may have expired before they got into line
+			}
+		}
+		if try == 0 && !now.Before(h.at.rec.ExpiresAt) {
+			// Another request may have prolonged the session since it was loaded.
+			if _, err := h.reload(ctx, ErrConflict, 0); err != nil {
+				h.failAll(err)
+				return
 			}
 		}
 		next := &h.next
