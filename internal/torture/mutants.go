@@ -122,6 +122,10 @@ var mutants = []mutant{
 		"if !now.Before(rec.ExpiresAt) {", "if false {", modelOn("memory"),
 	},
 	{
+		"who gets into line after the expiry is stored", "holder.go",
+		"now = h.cfg.Now() // the session may", "_ = h.cfg.Now() // the session may", testOf(".", "TestExpiryIsJudgedBehindTheLine"),
+	},
+	{
 		"a commit that is no activity undoes a touch", "holder.go",
 		"if try > 0 || !h.still {", "if true {", testOf(".", "TestPeekUndoesNoTouch"),
 	},
