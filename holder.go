@@ -22,28 +22,20 @@ type holder struct {
 // save applies the patches and stores the result, again on each newer version.
 func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 	now := h.began
+	if !h.barrier() {
+		h.gather(sh, l)
+		if len(h.batch) > 0 {
+			now = h.cfg.Now() // the session may have expired before they got into line
+		}
+	}
+	if !now.Before(h.at.rec.ExpiresAt) {
+		// Another request may have prolonged the session since it was loaded.
+		if _, err := h.reload(ctx, ErrConflict, 0); err != nil {
+			h.failAll(err)
+			return
+		}
+	}
 	for try := 0; ; try++ {
-		if try == 0 && !h.barrier() {
-			if h.crowded {
-				runtime.Gosched() // who is about to commit gets into line
-			}
-			h.batch = take(sh, l)
-			for _, q := range h.batch { // somebody may know more than the holder
-				if q.at.rec.Version > h.at.rec.Version {
-					h.replace(q.at)
-				}
-			}
-			if len(h.batch) > 0 {
-				now = h.cfg.Now() // the session may have expired before they got into line
-			}
-		}
-		if try == 0 && !now.Before(h.at.rec.ExpiresAt) {
-			// Another request may have prolonged the session since it was loaded.
-			if _, err := h.reload(ctx, ErrConflict, 0); err != nil {
-				h.failAll(err)
-				return
-			}
-		}
 		next := &h.next
 		if try > 0 {
 			next = new(stored)
@@ -77,6 +69,19 @@ func (h *holder) save(ctx context.Context, sh *lines, l *line) {
 			return
 		}
 		now = h.cfg.Now()
+	}
+}
+
+// gather takes those who are in line into the batch.
+func (h *holder) gather(sh *lines, l *line) {
+	if h.crowded {
+		runtime.Gosched() // who is about to commit gets into line
+	}
+	h.batch = take(sh, l)
+	for _, q := range h.batch { // somebody may know more than the holder
+		if q.at.rec.Version > h.at.rec.Version {
+			h.replace(q.at)
+		}
 	}
 }
 
