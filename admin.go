@@ -151,37 +151,3 @@ func (m *Manager) RevokeOwner(ctx context.Context, owner string, keep ...ID) (in
 	}
 	return n, nil
 }
-
-// pruneBatch is how many records one call of the store removes: few enough that
-// no request waits long for it.
-const pruneBatch = 500
-
-// leastPause is between two batches.
-const leastPause = 8 * time.Millisecond
-
-// Prune removes the records that expired more than [PruneSlack] ago, in small
-// batches, and returns how many it removed. The manager does so by itself; see
-// [Config].PruneEvery. Several processes may prune at once.
-func (m *Manager) Prune(ctx context.Context) (int, error) {
-	if m.closed.Load() {
-		return 0, ErrClosed
-	}
-	before, total := m.cfg.Now().Add(-PruneSlack), 0
-	for {
-		began := time.Now()
-		n, err := Prune(ctx, m.store, before, pruneBatch)
-		took := time.Since(began)
-		total += n
-		if err != nil {
-			return total, storeError("prune", ID{}, err)
-		}
-		if n < pruneBatch {
-			return total, nil
-		}
-		// Requests want the same locks, disk and processors. A replica leaves them as
-		// much time as it took, so the longer the others make it wait, the more.
-		if !wait(ctx, jitter(max(took, leastPause), leastPause/2)) {
-			return total, ctx.Err()
-		}
-	}
-}

@@ -157,6 +157,3 @@ type CookieConfig struct {
 	// send the cookie along.
 	DangerouslyAllowCrossSite bool
 }
-
-// NoClient is a [Config.Client] that records nothing.
-func NoClient(*http.Request) Client { return Client{} }

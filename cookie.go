@@ -1,7 +1,6 @@
 package session
 
 import (
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -58,16 +57,6 @@ func (s *settings) cookie(t Token, d *draft, created, now time.Time) *http.Cooki
 	return c
 }
 
-// cookieEnd is the absolute limit: the server alone enforces the idle one, so that
-// prolonging a session needs no cookie.
-func (s *settings) cookieEnd(d *draft, created, now time.Time) time.Time {
-	absolute := s.limit(d)
-	if absolute <= 0 {
-		return now.Add(maxAge)
-	}
-	return s.start(d, created).Add(absolute)
-}
-
 // setCookie puts the session's cookie on a response: one of its name, and never
 // into a shared cache (CVE-2023-30861).
 func setCookie(h http.Header, c *http.Cookie) {
@@ -111,48 +100,3 @@ func varyOnCookie(h http.Header) {
 }
 
 var varyCookie = []string{"Cookie"} // shared: full, so that an append copies it
-
-// remoteClient is the default of Config.Client. It trusts no forwarding header:
-// anybody can send one.
-func remoteClient(r *http.Request) Client {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	c := Client{Address: host}
-	if agent := r.Header["User-Agent"]; len(agent) > 0 {
-		c.UserAgent = agent[0]
-	}
-	return c
-}
-
-// client tells who made the request. It is asked for by commits only: most requests
-// store nothing.
-func (s *Session) client() Client {
-	if s.request == nil {
-		return Client{}
-	}
-	c := s.m.cfg.Client(s.request)
-	if c == s.at.rec.Client { // cleaned before
-		return c
-	}
-	return c.clean()
-}
-
-// clean cuts and repairs what came from outside, so that every store can keep it.
-func (c Client) clean() Client {
-	return Client{Address: cleanText(c.Address, 64), UserAgent: cleanText(c.UserAgent, 500)}
-}
-
-func cleanText(s string, limit int) string {
-	if len(s) <= limit && ascii(s) {
-		return s
-	}
-	if len(s) > limit {
-		s = s[:limit] // a rune cut in half goes with the invalid bytes
-	}
-	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", "")
-	}
-	return strings.ToValidUTF8(s, "")
-}

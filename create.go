@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/expanse-go/session/internal/backoff"
 )
 
 // commitFresh deletes what Invalidate left behind, and creates a record if there
@@ -16,7 +18,7 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (*http.Cookie, er
 	s.rotating = false // a new record has a new token in any case
 	next, err := s.replay(ops)
 	if err == nil {
-		err = m.checkSize(&next, nil)
+		err = m.cfg.checkSize(&next, nil)
 	}
 	if err != nil {
 		return nil, err
@@ -98,7 +100,7 @@ func (m *Manager) create(ctx context.Context, s *Session, d draft) (*http.Cookie
 			s.presented, s.token, s.previous = d.digest, newToken(rec.ID, &sec), false
 			m.event(ctx, Event{Kind: EventCreated, ID: rec.ID, Owner: d.owner})
 			return m.cfg.cookie(s.token, &d, rec.CreatedAt, rec.CreatedAt), nil
-		case errors.Is(err, ErrFull), try >= maxTries, !collision && !pause(ctx, try):
+		case errors.Is(err, ErrFull), try >= maxTries, !collision && !backoff.Pause(ctx, try):
 			return nil, m.storeFailed(ctx, "create", rec.ID, err)
 		case collision:
 			rec, sec = m.newRecord(s, &d, randomID())
@@ -125,4 +127,31 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 		CreatedAt: now, LastActivity: now, ExpiresAt: m.cfg.expires(d, now, now).UTC(),
 		Data: d.encode(d.doc, s.commitID()),
 	}, sec
+}
+
+// logout ends a stored session. A bare Delete would let a request that was under
+// way with an old token end the session of the login that has replaced it. So the
+// record is first updated to an ended one, under its version and only by a token
+// that it admits; what is then left to delete can come back by no means. It is no
+// error if somebody else has deleted the record before.
+func (m *Manager) logout(ctx context.Context, s *Session) error {
+	id := s.at.rec.ID
+	p := &patch{id: s.commitID(), user: true, ends: true, presented: s.presented, at: s.at, began: m.cfg.Now()}
+	m.combineUnlocked(ctx, s, p)
+	if !p.stored && !errors.Is(p.err, errGone) {
+		return m.updateFailed(ctx, s, p)
+	}
+	for try := 0; ; try++ {
+		err := m.store.Delete(ctx, id)
+		if err == nil {
+			break
+		}
+		if try >= maxTries || !backoff.Pause(ctx, try) {
+			_ = m.storeFailed(ctx, "delete", id, err) // it has ended all the same, and a sweep will take it
+			break
+		}
+	}
+	m.line(id).forget(id)
+	m.event(ctx, Event{Kind: EventLoggedOut, ID: id, Owner: s.at.owner})
+	return nil
 }

@@ -3,6 +3,8 @@ package session
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"strconv"
 )
 
 // Errors to compare with [errors.Is]. Every error text of this package begins
@@ -116,4 +118,52 @@ type ConfigError struct {
 // Error names the field, its value and what to do.
 func (e *ConfigError) Error() string {
 	return fmt.Sprintf("session: Config.%s = %v: %s", e.Field, e.Value, e.Reason)
+}
+
+// errTaken is the conflict that no retry can solve.
+var errTaken error = takenError{}
+
+type takenError struct{}
+
+func (takenError) Error() string { return "session: taken by another request" }
+
+func (takenError) Is(target error) bool { return target == ErrConflict }
+
+var (
+	errFunction  = errors.New("session: an Update function panicked")
+	errGone      = fmt.Errorf("session: the record is gone: %w", ErrEnded)
+	errNotStored = errors.New("session: the commit ended early")
+)
+
+// DefaultError is the default of [Config].OnError. It answers in plain text
+//
+//   - 403 to a cross-origin write,
+//   - 404 if what [Manager.Show] looked for is not there,
+//   - 409 if the session has ended meanwhile, or if another request took what
+//     [Take] took,
+//   - 503 with Retry-After if the store is down, full or too contended,
+//   - 500 to everything else, which is a mistake of the program.
+//
+// It sends no detail and no cookie, so the client keeps the one it has.
+func DefaultError(w http.ResponseWriter, _ *http.Request, err error) {
+	status := http.StatusInternalServerError
+	var store *StoreError
+	switch {
+	case errors.Is(err, ErrCrossOrigin):
+		status = http.StatusForbidden
+	case errors.Is(err, ErrEnded), errors.Is(err, errTaken):
+		status = http.StatusConflict
+	case errors.As(err, &store), errors.Is(err, ErrConflict), errors.Is(err, ErrClosed):
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", "2")
+	case errors.Is(err, ErrNotFound):
+		status = http.StatusNotFound
+	}
+	text := http.StatusText(status) + "\n"
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(text))) // whole even if the handler aborts
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text)) // a client that has gone needs no answer
 }

@@ -155,19 +155,6 @@ func (t *tracker) Write(b []byte) (int, error) {
 	return t.ResponseWriter.Write(b)
 }
 
-// serve runs the handler. After a failed commit the error handler has answered, so
-// one that aborts because its writes fail, as httputil.ReverseProxy does, must not
-// abort that answer as well.
-func (x *exchange) serve(next http.Handler, r *http.Request) {
-	defer func() {
-		v := recover()
-		if err, _ := v.(error); v != nil && (!errors.Is(err, http.ErrAbortHandler) || !x.hasFailed()) {
-			panic(v)
-		}
-	}()
-	next.ServeHTTP(x.writer(), r)
-}
-
 func (x *exchange) hasFailed() bool {
 	x.beginning.Lock()
 	defer x.beginning.Unlock()
@@ -194,30 +181,6 @@ func (x *exchange) finish() {
 		x.m.cfg.Logger.LogAttrs(x, slog.LevelError, "session: changes after the response began were lost; make them before the first write", slog.Any("error", err))
 		x.m.event(x, Event{Kind: EventLate, Err: err})
 	}
-}
-
-// settled seals a session for which the commit before the response has nothing to
-// do, which is most often so.
-func (s *Session) settled() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	settled := !s.due && s.err == nil && !s.changed() && len(s.shown) == 0
-	s.sealed = s.sealed || settled
-	return settled
-}
-
-// seal marks that the client can be told nothing more.
-func (s *Session) seal() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sealed = true
-}
-
-// end marks that the request is over.
-func (s *Session) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.over = true
 }
 
 // headers remembers what the response headers were, without copying values: they

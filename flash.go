@@ -63,29 +63,6 @@ func (s *Session) keep(path string) {
 	}
 }
 
-// shadowed keeps account of the FlashNow values, and reports whether an op
-// changes nothing but one of them. The caller holds the lock.
-func (s *Session) shadowed(o *op) bool {
-	if o.kind == opFlashNow {
-		if !slices.Contains(s.nows, o.path) {
-			s.nows = append(s.nows, o.path)
-		}
-		return true
-	}
-	if len(s.nows) == 0 {
-		return false
-	}
-	if o.kind == opAppend || o.kind == opUpdate {
-		return slices.ContainsFunc(s.nows, func(path string) bool { return dotpath.Within(o.path, path) })
-	}
-	if o.kind != opKeep {
-		s.nows = slices.DeleteFunc(s.nows, func(path string) bool {
-			return o.kind == opClear || dotpath.Within(path, o.path)
-		})
-	}
-	return false
-}
-
 // A usage says which flash messages a request may use up.
 type usage byte
 
@@ -131,4 +108,15 @@ func (s *Session) usedUp(u usage) []op {
 		}
 	}
 	return ops
+}
+
+// uses limits what a passive request uses up: it is no page that somebody looks at,
+// even if it is sent by a client that gives no fetch metadata.
+func (s *Session) uses(u usage) usage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.passive && u == usesAll {
+		return usesRead
+	}
+	return u
 }

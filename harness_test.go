@@ -362,3 +362,27 @@ func equal[T comparable](t testing.TB, what string, got, want T) {
 }
 
 var _ io.Writer = (*rig)(nil)
+
+// stored makes a session with some data, and returns its token.
+func stored(t *testing.T, m *session.Manager, seed func(*session.Session)) session.Token {
+	t.Helper()
+	s, err := m.Load(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed(s)
+	c, err := m.Commit(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session.Token(c.Value)
+}
+
+func load(t *testing.T, m *session.Manager, token session.Token) *session.Session {
+	t.Helper()
+	s, err := m.Load(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

@@ -3,10 +3,7 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"strconv"
 )
 
 // Handler is the middleware. It gives every request a session that is loaded when
@@ -54,11 +51,6 @@ func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *
 	}))
 }
 
-type (
-	anyKey struct{}             // the innermost session of a context
-	ownKey struct{ m *Manager } // a manager's own
-)
-
 // From returns the session of a request, and loads it on the first call; the
 // result of that, error included, stays for the request. The error is
 // [ErrNoSession] outside of the middleware, [ErrClosed], or a [*StoreError]: hand
@@ -78,35 +70,6 @@ func from(v any) (*Session, error) {
 		}
 	}
 	return nil, ErrNoSession
-}
-
-// NewContext returns a context in which From finds the session, for transports
-// other than the middleware.
-func NewContext(ctx context.Context, s *Session) context.Context {
-	return &sessionContext{Context: ctx, s: s}
-}
-
-type sessionContext struct {
-	context.Context
-	opaque
-	s *Session
-}
-
-// opaque keeps a token out of a log to which somebody prints a context.
-type opaque struct{}
-
-func (opaque) Format(f fmt.State, _ rune) { io.WriteString(f, "context of a session") }
-
-func (c *sessionContext) Value(key any) any {
-	switch k := key.(type) {
-	case anyKey:
-		return c.s
-	case ownKey:
-		if c.s != nil && k.m == c.s.m {
-			return c.s
-		}
-	}
-	return c.Context.Value(key)
 }
 
 func (m *Manager) exchange(ctx context.Context) *exchange {
@@ -130,37 +93,4 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 	default:
 		DefaultError(w, r, err)
 	}
-}
-
-// DefaultError is the default of [Config].OnError. It answers in plain text
-//
-//   - 403 to a cross-origin write,
-//   - 404 if what [Manager.Show] looked for is not there,
-//   - 409 if the session has ended meanwhile, or if another request took what
-//     [Take] took,
-//   - 503 with Retry-After if the store is down, full or too contended,
-//   - 500 to everything else, which is a mistake of the program.
-//
-// It sends no detail and no cookie, so the client keeps the one it has.
-func DefaultError(w http.ResponseWriter, _ *http.Request, err error) {
-	status := http.StatusInternalServerError
-	var store *StoreError
-	switch {
-	case errors.Is(err, ErrCrossOrigin):
-		status = http.StatusForbidden
-	case errors.Is(err, ErrEnded), errors.Is(err, errTaken):
-		status = http.StatusConflict
-	case errors.As(err, &store), errors.Is(err, ErrConflict), errors.Is(err, ErrClosed):
-		status = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", "2")
-	case errors.Is(err, ErrNotFound):
-		status = http.StatusNotFound
-	}
-	text := http.StatusText(status) + "\n"
-	h := w.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Length", strconv.Itoa(len(text))) // whole even if the handler aborts
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(text)) // a client that has gone needs no answer
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/memstore"
+	"github.com/expanse-go/session/sessiontest"
 )
 
 // A witness is the server's writer: it offers everything, and notes which of its
@@ -472,5 +475,112 @@ func TestLoginDuringTheCommit(t *testing.T) {
 		if err != nil || s.Owner() != "" || len(s.All()) != 2 {
 			t.Errorf("%s: owner %q, data %v, %v", name, s.Owner(), s.All(), err)
 		}
+	}
+}
+
+// TestLateWriteKeepsTheNewToken: a change after the first byte is committed on top
+// of what the first commit made, the new token included.
+func TestLateWriteKeepsTheNewToken(t *testing.T) {
+	m := newManager()
+	s, _ := m.Load(ctx, "")
+	s.Set("a", 1)
+	s.Flash("seen", 1)
+	old, err := m.Commit(ctx, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := m.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.Login("ada")
+		w.WriteHeader(http.StatusOK)
+		s.Set("b", 2)
+	})
+	r := httptest.NewRequest("GET", "https://example.com/", nil)
+	r.AddCookie(old)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	cookies := w.Result().Cookies()
+	if len(cookies) != 1 {
+		t.Fatalf("cookies = %v", cookies)
+	}
+	for _, c := range []struct {
+		token  string
+		owner  string
+		values int
+	}{{old.Value, "", 0}, {cookies[0].Value, "ada", 2}} {
+		s, err := m.Load(ctx, session.Token(c.token))
+		if err != nil || s.Owner() != c.owner || len(s.All()) != c.values {
+			t.Errorf("owner %q, data %v, error %v; want %q and %d values", s.Owner(), s.All(), err, c.owner, c.values)
+		}
+	}
+}
+
+// TestErrorDropsTheChanges: a handler that answers its own error is not answered
+// over by the commit's.
+func TestErrorDropsTheChanges(t *testing.T) {
+	handled := 0
+	m, err := session.New(memstore.New(memstore.Config{}), session.Config{PruneEvery: -1,
+		OnError: func(w http.ResponseWriter, _ *http.Request, err error) {
+			handled++
+			http.Error(w, "no such text", http.StatusUnprocessableEntity)
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+		s.Set("text", "\xff")
+		if err := s.Err(); err != nil {
+			session.Error(w, r, err)
+		}
+	}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if w.Code != http.StatusUnprocessableEntity || handled != 1 {
+		t.Errorf("status %d, error handler called %d times", w.Code, handled)
+	}
+}
+
+// TestClosedManager: nothing is stored after Close, not even by a request that was
+// under way, and a session that is over keeps nothing in silence.
+func TestClosedManagerStoresNothing(t *testing.T) {
+	m := newManager()
+	w := httptest.NewRecorder()
+	var kept *session.Session
+	m.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+		kept = s
+		if err := m.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		s.Set("a", 1)
+	}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if w.Code != http.StatusServiceUnavailable || w.Header()["Set-Cookie"] != nil {
+		t.Errorf("status %d, header %v", w.Code, w.Header())
+	}
+	kept.Rollback()
+	kept.Set("b", 1)
+	if !errors.Is(kept.Err(), session.ErrCommitted) {
+		t.Errorf("Err after the request = %v, want ErrCommitted", kept.Err())
+	}
+}
+
+// TestOutageIsLogged: a store that is down while sessions are loaded is not known
+// from the clients' complaints only.
+func TestOutageIsLogged(t *testing.T) {
+	var log strings.Builder
+	down := errors.New("connection refused")
+	store := sessiontest.Wrap(memstore.New(memstore.Config{}), func(_ context.Context, c sessiontest.Call, next func() error) error {
+		if c.Op == "load" {
+			return down
+		}
+		return next()
+	})
+	m, err := session.New(store, session.Config{PruneEvery: -1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := stored(t, m, func(s *session.Session) { s.Set("a", 1) })
+	if _, err := m.Load(t.Context(), token); !errors.Is(err, down) {
+		t.Errorf("error = %v", err)
+	}
+	if !strings.Contains(log.String(), down.Error()) || strings.Contains(log.String(), string(token)) {
+		t.Errorf("log = %q", &log)
 	}
 }

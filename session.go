@@ -3,7 +3,6 @@ package session
 import (
 	"fmt"
 	"io"
-	"iter"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -12,9 +11,6 @@ import (
 
 	"github.com/expanse-go/session/internal/dotpath"
 )
-
-// MaxDepth is the largest number of segments of a path.
-const MaxDepth = dotpath.MaxDepth
 
 // A Session is one visitor's data as one request sees it: a snapshot of what was
 // stored when the session was first asked for, plus the request's own changes.
@@ -74,117 +70,6 @@ func newSession(m *Manager) *Session {
 // fresh reports whether a commit would have to create a record.
 func (s *Session) fresh() bool { return s.dead || s.at == nothing }
 
-// Has reports whether there is a value at the path. A stored null counts.
-func (s *Session) Has(path string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, ok := s.peek(path)
-	return ok
-}
-
-func (s *Session) peek(path string) ([]byte, bool) {
-	if dotpath.Check(path) != nil {
-		return nil, false
-	}
-	return dotpath.Lookup(s.now.doc, path)
-}
-
-// lookup returns the text at a path, and notes which flash messages were read.
-func (s *Session) lookup(path string) ([]byte, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	raw, ok := s.peek(path)
-	if ok && len(s.shown) > 0 {
-		s.noteRead(dotpath.Canonical(path))
-	}
-	return raw, ok
-}
-
-func (s *Session) noteRead(path string) {
-	if s.read == nil {
-		s.read = make([]bool, len(s.shown))
-	}
-	for i, m := range s.shown {
-		if path == "" || dotpath.Within(m.path, path) || dotpath.Within(path, m.path) {
-			s.read[i] = true
-		}
-	}
-}
-
-// All returns a copy of the user's data, and nothing of the library's. Integers
-// are int64, or [json.Number] if they do not fit.
-func (s *Session) All() map[string]any {
-	s.mu.Lock()
-	doc := s.now.doc
-	if len(s.shown) > 0 {
-		s.noteRead("")
-	}
-	s.mu.Unlock()
-	v, _ := decode[map[string]any](doc)
-	if v == nil {
-		v = map[string]any{}
-	}
-	return v
-}
-
-// Keys yields the paths of the top-level values, sorted. They are escaped as by
-// [Join], so that each can be handed to [Get].
-func (s *Session) Keys() iter.Seq[string] {
-	s.mu.Lock()
-	doc := s.now.doc
-	s.mu.Unlock()
-	var keys []string
-	for k := range dotpath.Members(doc) {
-		keys = append(keys, Join(k))
-	}
-	slices.Sort(keys)
-	return slices.Values(keys)
-}
-
-// Set stores a value at the path. The value is encoded at once, so later changes
-// to it have no effect. Missing objects on the way are made, and a scalar in the
-// way is replaced by one; a list in the way is [ErrPathConflict]. On a flash
-// message, Set makes the value permanent.
-//
-// The value is anything that encoding/json encodes, without loss: a channel, a
-// cycle, NaN or invalid UTF-8 is a [*ValueError]. The first error sticks: see
-// [Session.Err].
-func (s *Session) Set(path string, v any) { s.write(opSet, path, v) }
-
-// Append adds values to the list at the path, or to a new one if there is none.
-// Appends of concurrent requests add up. What is there and is no list is
-// [ErrPathConflict]; null counts as an empty list. Values are as in Set.
-func (s *Session) Append(path string, v ...any) {
-	if v == nil {
-		v = []any{}
-	}
-	s.write(opAppend, path, v)
-}
-
-// Remove deletes the values at the paths. A missing one is no error; one inside
-// of a list is [ErrPathConflict].
-func (s *Session) Remove(paths ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, path := range paths {
-		if err := checkPath(path); err != nil {
-			s.fail(err)
-		} else if _, ok := s.peek(path); ok {
-			s.do(op{kind: opRemove, path: dotpath.Canonical(path)})
-		}
-	}
-}
-
-// Clear deletes all of the user's data, flash messages included. The session, its
-// owner and its token stay; compare [Session.Invalidate].
-func (s *Session) Clear() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.now.doc) > len(emptyDoc) {
-		s.do(op{kind: opClear})
-	}
-}
-
 // Err returns the first error of a write in this request, nil if there was none.
 // As with [bufio.Writer], later writes then do nothing, and the commit fails with
 // the error: nothing of the request is stored. A handler that wants to answer
@@ -203,26 +88,6 @@ func (s *Session) Rollback() {
 	s.dead, s.rotating, s.newID = false, false, ID{}
 	s.cid, s.tried = 0, nil
 	s.epoch++
-}
-
-// write encodes a value and does a set, append or flash with it.
-func (s *Session) write(kind opKind, path string, v any) {
-	err := checkPath(path)
-	var raw []byte
-	if err == nil {
-		if raw, err = encode(v); err != nil {
-			err = &ValueError{Path: path, Type: typeName(v, false), Err: err}
-		} else if s.m.cfg.MaxBytes > 0 && len(raw) > s.m.cfg.MaxBytes {
-			err = fmt.Errorf("session: the %s at %q has %d bytes, above Config.MaxBytes (%d): %w", typeName(v, false), path, len(raw), s.m.cfg.MaxBytes, ErrTooLarge)
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil {
-		s.fail(err)
-		return
-	}
-	s.do(op{kind: kind, path: dotpath.Canonical(path), raw: raw})
 }
 
 // fail keeps the first error. The caller holds the lock.
@@ -269,26 +134,6 @@ func (s *Session) commitID() uint64 {
 	}
 	return s.cid
 }
-
-func checkPath(path string) error {
-	if dotpath.Check(path) != nil {
-		if len(path) > 80 {
-			path = path[:80]
-		}
-		return fmt.Errorf("%w %q: segments are separated by dots, at most %d, none empty; escape a dot with Join", ErrInvalidPath, path, MaxDepth)
-	}
-	return nil
-}
-
-// Join makes a path of segments. A path is one or more segments separated by
-// dots, none of them empty, at most [MaxDepth], in UTF-8. In a segment `\.` is a
-// dot and `\\` a backslash, and any other backslash is itself; Join escapes both.
-// A segment of digits names a position if what it meets is a list, which is
-// possible for reading only.
-//
-// What is no path ("", "a..b") is absent to every method that reads, and
-// [ErrInvalidPath] to every method that writes, and to [Session.Decode].
-func Join(segments ...string) string { return dotpath.Join(segments...) }
 
 // ID returns the session's public ID, which stays the same for its whole life. A
 // session that is not stored yet has the ID that it will get.
@@ -337,4 +182,112 @@ func (s *Session) created(now time.Time) time.Time {
 		return now
 	}
 	return s.at.rec.CreatedAt
+}
+
+// logsIn reports whether the pending changes hold a login.
+func (s *Session) logsIn() bool {
+	return slices.ContainsFunc(s.ops, isLogin)
+}
+
+func isLogin(o op) bool { return o.kind == opLogin }
+
+// client tells who made the request. It is asked for by commits only: most requests
+// store nothing.
+func (s *Session) client() Client {
+	if s.request == nil {
+		return Client{}
+	}
+	c := s.m.cfg.Client(s.request)
+	if c == s.at.rec.Client { // cleaned before
+		return c
+	}
+	return c.clean()
+}
+
+// committed makes a stored record the state that later changes build on.
+func (s *Session) committed(at *stored) {
+	s.at = at
+	s.ops, s.shown, s.read, s.cid, s.rotating, s.newID = nil, nil, nil, 0, false, ID{}
+	s.tried = nil
+	if len(s.nows) > 0 {
+		s.merged = true
+	}
+}
+
+// changed reports whether the request asked for a change.
+func (s *Session) changed() bool { return len(s.ops) > 0 || s.rotating || s.dead }
+
+// An attempt is a commit to a record. If the store's answer is lost for good, its outcome
+// is open; then the next commit makes it again as it was, under the same id, and what
+// the request has changed since is a commit of its own. Only so it can be told which of
+// them is stored.
+type attempt struct {
+	ops      int      // how many of the session's it has
+	rotation rotation // 0: none
+	sec      secret   // of the new token
+	under    uint64   // what id the store has of it, if it has it; 0: it is new
+}
+
+// settled seals a session for which the commit before the response has nothing to
+// do, which is most often so.
+func (s *Session) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	settled := !s.due && s.err == nil && !s.changed() && len(s.shown) == 0
+	s.sealed = s.sealed || settled
+	return settled
+}
+
+// seal marks that the client can be told nothing more.
+func (s *Session) seal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed = true
+}
+
+// end marks that the request is over.
+func (s *Session) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+}
+
+// still reports whether a commit of the pending changes is no activity. The caller
+// holds the lock.
+func (s *Session) still() bool {
+	return s.passive && !s.rotating && !slices.ContainsFunc(s.ops, func(o op) bool {
+		return o.kind == opLogin || o.kind == opTimeouts
+	})
+}
+
+func (s *Session) markPassive() {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passive = true
+}
+
+// shadowed keeps account of the FlashNow values, and reports whether an op
+// changes nothing but one of them. The caller holds the lock.
+func (s *Session) shadowed(o *op) bool {
+	if o.kind == opFlashNow {
+		if !slices.Contains(s.nows, o.path) {
+			s.nows = append(s.nows, o.path)
+		}
+		return true
+	}
+	if len(s.nows) == 0 {
+		return false
+	}
+	if o.kind == opAppend || o.kind == opUpdate {
+		return slices.ContainsFunc(s.nows, func(path string) bool { return dotpath.Within(o.path, path) })
+	}
+	if o.kind != opKeep {
+		s.nows = slices.DeleteFunc(s.nows, func(path string) bool {
+			return o.kind == opClear || dotpath.Within(path, o.path)
+		})
+	}
+	return false
 }

@@ -38,12 +38,6 @@ type Record struct {
 	Data []byte
 }
 
-// A Client is the far end of a request. Both fields are UTF-8 without NUL.
-type Client struct {
-	Address   string `json:"address,omitempty"`    // an IP address without port, at most 64 bytes; "" if not recorded
-	UserAgent string `json:"user_agent,omitempty"` // at most 500 bytes; "" if not recorded
-}
-
 // PruneSlack is how long past its ExpiresAt every store keeps a record. It is
 // wider than the clocks of one cluster differ, so that no process can lose a
 // record that another still counts as alive.

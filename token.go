@@ -92,17 +92,6 @@ func namespaceOf(cookieName string) (n namespace) {
 	return n
 }
 
-// digestOf binds the secret to its record and to the manager's namespace: a record
-// that is copied under another ID, or read by another application on the same
-// store, does not match.
-func (s *settings) digestOf(id ID, sec *secret) digest {
-	var b [len(s.namespace) + len(id) + len(sec)]byte
-	copy(b[:], s.namespace[:])
-	copy(b[len(s.namespace):], id[:])
-	copy(b[len(s.namespace)+len(id):], sec[:])
-	return sha256.Sum256(b[:])
-}
-
 func (d *digest) equal(e *digest) bool {
 	return subtle.ConstantTimeCompare(d[:], e[:]) == 1
 }

@@ -1,16 +1,13 @@
 package session
 
 import (
-	"bytes"
-	"encoding"
-	"encoding/json"
-	"errors"
+	"context"
 	"fmt"
 	"reflect"
-	"strconv"
-	"unicode/utf8"
+	"strings"
 
 	"github.com/expanse-go/session/internal/dotpath"
+	"github.com/expanse-go/session/internal/jsonvalue"
 )
 
 // Get returns the value at a path, or def if there is none or it is not a T. A
@@ -33,7 +30,7 @@ func Lookup[T any](s *Session, path string) (T, bool) {
 		var zero T
 		return zero, false
 	}
-	v, err := decode[T](raw)
+	v, err := jsonvalue.Decode[T](raw)
 	return v, err == nil
 }
 
@@ -49,220 +46,133 @@ func (s *Session) Decode(path string, dst any) error {
 	if !ok {
 		return fmt.Errorf("session: no value at %q: %w", path, ErrNotFound)
 	}
-	var err error
-	switch p := dst.(type) {
-	case *any:
-		err = into(p, raw)
-	case *map[string]any:
-		err = into(p, raw)
-	case *[]any:
-		err = into(p, raw)
-	default:
-		err = json.Unmarshal(raw, dst)
-	}
-	if err != nil {
-		return &TypeError{Path: path, Want: typeName(dst, true), Err: err}
+	if err := jsonvalue.Unmarshal(raw, dst); err != nil {
+		return &TypeError{Path: path, Want: strings.TrimPrefix(fmt.Sprintf("%T", dst), "*"), Err: err}
 	}
 	return nil
 }
 
-func into[T any](dst *T, raw []byte) error {
-	if dst == nil {
-		return errors.New("nil pointer")
-	}
-	v, err := decode[T](raw)
-	if err == nil {
-		*dst = v
-	}
-	return err
-}
+// Pop returns the value at a path and removes it. It returns def, and removes
+// nothing, if there is none or it is not a T. Two requests at once may both get
+// the value; [Take] prevents that.
+func Pop[T any](s *Session, path string, def T) T { return pop(s, opRemove, path, def) }
 
-// decode reads a T. The common types are read without reflection.
-func decode[T any](raw []byte) (v T, err error) {
-	switch p := any(&v).(type) {
-	case *string:
-		if n := len(raw); n >= 2 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
-			*p = string(raw[1 : n-1])
-			return v, nil
+// Take is [Pop] for what must be had only once, such as a one-time code: if
+// another request changed or removed the value meanwhile, the commit fails with
+// [ErrConflict], and the response with it.
+func Take[T any](s *Session, path string, def T) T { return pop(s, opTake, path, def) }
+
+func pop[T any](s *Session, kind opKind, path string, def T) T {
+	if err := checkPath(path); err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.fail(err)
+		return def
+	}
+	for {
+		raw, ok := s.lookup(path)
+		if !ok {
+			return def
 		}
-	case *bool:
-		switch string(raw) {
-		case "true":
-			*p = true
-			return v, nil
-		case "false":
-			return v, nil
+		v, err := jsonvalue.Decode[T](raw)
+		if err != nil {
+			return def
 		}
-	case *int:
-		if n, err := strconv.Atoi(string(raw)); err == nil {
-			*p = n
-			return v, nil
+		s.mu.Lock()
+		cur, ok := dotpath.Lookup(s.now.doc, path)
+		same := ok && string(cur) == string(raw)
+		if same {
+			s.do(op{kind: kind, path: dotpath.Canonical(path), raw: raw})
 		}
-	case *int64:
-		if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
-			*p = n
-			return v, nil
-		}
-	case *any:
-		*p, err = decodeAny(raw)
-		return v, err
-	case *map[string]any:
-		x, err := decodeAny(raw)
-		if m, ok := x.(map[string]any); ok {
-			*p = m
-			return v, err
-		}
-	case *[]any:
-		x, err := decodeAny(raw)
-		if l, ok := x.([]any); ok {
-			*p = l
-			return v, err
+		s.mu.Unlock()
+		if same {
+			return v
 		}
 	}
-	return decodeSlow[T](raw)
 }
 
-// decodeSlow has a variable of its own, so that decode's need not escape.
-func decodeSlow[T any](raw []byte) (v T, err error) {
-	err = json.Unmarshal(raw, &v)
-	return v, err
-}
-
-func decodeAny(raw []byte) (v any, err error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	return number(v), nil
-}
-
-// number replaces each json.Number that an int64 or, if it has a fraction or an
-// exponent, a float64 holds.
-func number(v any) any {
-	switch c := v.(type) {
-	case json.Number:
-		if n, err := c.Int64(); err == nil {
-			return n
-		}
-		if bytes.ContainsAny([]byte(c), ".eE") {
-			if f, err := c.Float64(); err == nil {
-				return f
+// Update replaces the value at a path by f of it; f gets the zero T if there is
+// none. Updates of concurrent requests add up: if another request has committed
+// meanwhile, f runs again on what that one stored, and for as long as it takes,
+// so f must depend on nothing but its argument and change nothing else. It may
+// run after the handler has returned, but never after the response has begun
+// and never without the request.
+//
+// A stored value that is not a T, such as one from before a change of the type, is
+// replaced as if there were none, because the request would fail for ever
+// otherwise; that is logged, and an [EventCorrupt] with a [*TypeError].
+func Update[T any](s *Session, path string, f func(T) T) {
+	err := checkPath(path)
+	apply := func(raw []byte, ok bool) ([]byte, error) {
+		var v T
+		if ok {
+			var err error
+			if v, err = jsonvalue.Decode[T](raw); err != nil {
+				s.mismatch(&TypeError{Path: path, Want: reflect.TypeFor[T]().String(), Err: err})
+				v = *new(T)
 			}
 		}
-	case map[string]any:
-		for k, x := range c {
-			c[k] = number(x)
+		v = f(v)
+		out, err := jsonvalue.Encode(v)
+		if err != nil {
+			return nil, &ValueError{Path: path, Type: fmt.Sprintf("%T", v), Err: err}
 		}
-	case []any:
-		for i, x := range c {
-			c[i] = number(x)
+		return out, nil
+	}
+	for range maxUpdates {
+		s.mu.Lock()
+		if err != nil {
+			s.fail(err)
+		}
+		if s.err != nil {
+			s.mu.Unlock()
+			return
+		}
+		raw, ok := dotpath.Lookup(s.now.doc, path)
+		s.mu.Unlock()
+
+		// f runs without the lock, because it may read the session.
+		var next []byte
+		if next, err = apply(raw, ok); err != nil {
+			continue
+		}
+		s.mu.Lock()
+		cur, still := dotpath.Lookup(s.now.doc, path)
+		same := still == ok && string(cur) == string(raw)
+		if same {
+			s.do(op{kind: opUpdate, path: dotpath.Canonical(path), fn: once(next, apply)})
+		}
+		s.mu.Unlock()
+		if same {
+			return
 		}
 	}
-	return v
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail(fmt.Errorf("session: Update of %q: the value changed each time the function ran; the function must not write to it itself", path))
 }
 
-// encode writes a value as compact JSON. What JSON would change in silence is an
-// error: invalid UTF-8 becomes U+FFFD there.
-func encode(v any) ([]byte, error) {
-	switch x := v.(type) {
-	case string:
-		if !utf8.ValidString(x) {
-			return nil, errInvalidUTF8
-		}
-		return dotpath.AppendString(make([]byte, 0, len(x)+2), x), nil
-	case bool:
-		return strconv.AppendBool(nil, x), nil
-	case int:
-		return strconv.AppendInt(nil, int64(x), 10), nil
-	case int64:
-		return strconv.AppendInt(nil, x, 10), nil
-	case nil:
-		return []byte("null"), nil
-	}
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	raw := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-	// The encoder writes an escape for the replacement character only in place of
-	// invalid bytes, or where a value that marshals itself did.
-	if !utf8.Valid(raw) || bytes.Contains(raw, []byte(`\ufffd`)) && invalidString(reflect.ValueOf(v), map[visit]bool{}) {
-		return nil, errInvalidUTF8
-	}
-	return raw, nil
+// mismatch reports a value that an Update is about to replace.
+func (s *Session) mismatch(err *TypeError) {
+	s.mu.Lock()
+	at := s.at
+	s.mu.Unlock()
+	s.m.cfg.Logger.Warn("session: value replaced, because it is not of the type that Update needs", "error", err)
+	s.m.event(context.Background(), Event{Kind: EventCorrupt, ID: at.rec.ID, Owner: at.rec.Owner, Err: err})
 }
 
-var errInvalidUTF8 = errors.New("invalid UTF-8; store bytes as []byte")
+// maxUpdates bounds the attempts of an Update against other goroutines of the same
+// request, and against its own function.
+const maxUpdates = 1000
 
-// invalidString looks for a string or map key that is not UTF-8 among what the
-// encoder has written: exported fields, and no value that encodes itself.
-func invalidString(v reflect.Value, seen map[visit]bool) bool {
-	switch v.Kind() {
-	case reflect.Invalid:
-		return false
-	case reflect.Pointer, reflect.Map, reflect.Slice:
-		at := visit{v.Pointer(), v.Type()}
-		if v.IsNil() || seen[at] && v.Kind() != reflect.Slice {
-			return false
+// once hands out the first result without another run of the function.
+func once(first []byte, f func([]byte, bool) ([]byte, error)) func([]byte, bool) ([]byte, error) {
+	return func(raw []byte, ok bool) ([]byte, error) {
+		if first != nil {
+			out := first
+			first = nil
+			return out, nil
 		}
-		seen[at] = true
+		return f(raw, ok)
 	}
-	if t := v.Type(); t.Implements(jsonMarshaler) || t.Implements(textMarshaler) {
-		return false
-	}
-	switch v.Kind() {
-	case reflect.String:
-		return !utf8.ValidString(v.String())
-	case reflect.Pointer, reflect.Interface:
-		return invalidString(v.Elem(), seen)
-	case reflect.Struct:
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
-			if (f.IsExported() || f.Anonymous) && f.Tag.Get("json") != "-" && invalidString(v.Field(i), seen) {
-				return true
-			}
-		}
-	case reflect.Slice, reflect.Array:
-		if v.Type().Elem().Kind() == reflect.Uint8 {
-			return false // encoded as base64
-		}
-		for i := range v.Len() {
-			if invalidString(v.Index(i), seen) {
-				return true
-			}
-		}
-	case reflect.Map:
-		for it := v.MapRange(); it.Next(); {
-			if invalidString(it.Key(), seen) || invalidString(it.Value(), seen) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// visit is a place that was looked at: fields that are not encoded may close a
-// cycle all the same, through an embedded struct.
-type visit struct {
-	at uintptr
-	t  reflect.Type
-}
-
-var (
-	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
-	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
-)
-
-func typeName(v any, elem bool) string {
-	t := reflect.TypeOf(v)
-	if elem && t != nil && t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t == nil {
-		return "nil"
-	}
-	return t.String()
 }

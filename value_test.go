@@ -1,14 +1,18 @@
 package session_test
 
 import (
+	"container/list"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"math"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -277,5 +281,92 @@ func TestKeysCanBeRead(t *testing.T) {
 		if _, ok := session.Lookup[int](s, k); !ok {
 			t.Errorf("key %q cannot be read", k)
 		}
+	}
+}
+
+// TestUpdateMayReadANewSession: an Update function that runs in the commit reads the
+// session, also if there is none stored yet.
+func TestUpdateMayReadANewSession(t *testing.T) {
+	m := newManager()
+	token := stored(t, m, func(s *session.Session) {
+		s.FlashNow("notice", "hello") // so that the commit runs the function again
+		s.Set("step", 2)
+		session.Update(s, "n", func(n int) int { return n + session.Get(s, "step", 0) })
+	})
+	if n := session.Get(load(t, m, token), "n", 0); n != 2 {
+		t.Errorf("n = %d, want 2", n)
+	}
+}
+
+// TestMismatchDuringACommit: the report of a value of another type reads what a commit
+// on another goroutine replaces. It is the race detector that finds fault.
+func TestMismatchDuringACommit(t *testing.T) {
+	m, err := session.New(memstore.New(memstore.Config{}), session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := load(t, m, stored(t, m, func(s *session.Session) { s.Set("n", "no number") }))
+	var commits atomic.Int64
+	var updated atomic.Bool
+	var all sync.WaitGroup
+	all.Go(func() {
+		for i := 0; !updated.Load(); i++ {
+			s.Set("i", i)
+			if _, err := m.Commit(ctx, s); err != nil {
+				t.Error(err)
+			}
+			commits.Add(1)
+		}
+	})
+	all.Go(func() {
+		defer updated.Store(true)
+		session.Update(s, "n", func(int) int {
+			for before := commits.Load(); commits.Load() < before+2; { // an atomic that the commits do not wait for
+				runtime.Gosched()
+			}
+			return 1
+		})
+	})
+	all.Wait()
+}
+
+// TestInvalidTextBesideACycle: the look for invalid UTF-8 does not follow what is
+// not encoded.
+func TestInvalidTextBesideACycle(t *testing.T) {
+	type value struct {
+		cache *list.List
+		Name  string
+	}
+	l := list.New()
+	for range 100 {
+		l.PushBack(l)
+	}
+	s := newSession(t)
+	s.Set("x", value{l, "\xff"})
+	var ve *session.ValueError
+	if !errors.As(s.Err(), &ve) {
+		t.Errorf("Err = %v, want a *ValueError", s.Err())
+	}
+}
+
+// TestUpdateThatWrites: a function that writes elsewhere runs once, and one that
+// writes to its own value is told off.
+func TestUpdateThatWrites(t *testing.T) {
+	s := newSession(t)
+	runs := 0
+	session.Update(s, "n", func(n int) int {
+		runs++
+		s.Set("other", n)
+		return n + 1
+	})
+	if runs != 1 || session.Get(s, "n", 0) != 1 || !s.Has("other") || s.Err() != nil {
+		t.Errorf("%d runs, data %v, error %v", runs, s.All(), s.Err())
+	}
+	session.Update(s, "n", func(n int) int {
+		session.Update(s, "n", func(n int) int { return n + 1 })
+		return n + 1
+	})
+	if err := s.Err(); err == nil || !strings.Contains(err.Error(), `Update of "n"`) {
+		t.Errorf("Err = %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -123,3 +124,16 @@ func (w fullWriter) FlushError() error  { return w.flush() }
 
 func (w hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
 func (w fullWriter) Hijack() (net.Conn, *bufio.ReadWriter, error)   { return w.hijack() }
+
+// serve runs the handler. After a failed commit the error handler has answered, so
+// one that aborts because its writes fail, as httputil.ReverseProxy does, must not
+// abort that answer as well.
+func (x *exchange) serve(next http.Handler, r *http.Request) {
+	defer func() {
+		v := recover()
+		if err, _ := v.(error); v != nil && (!errors.Is(err, http.ErrAbortHandler) || !x.hasFailed()) {
+			panic(v)
+		}
+	}()
+	next.ServeHTTP(x.writer(), r)
+}

@@ -70,7 +70,7 @@ var mutants = []mutant{
 		"\t\treturn 0, session.ErrNotFound", "\t\ts.unlock()\n\t\tdefer s.mu.Lock()\n\t\treturn 0, s.create(h, r, entry)", modelOn("memory"),
 	},
 	{
-		"a commit creates again what is gone", "holder.go",
+		"a commit creates again what is gone", "leader.go",
 		"\t\t\terr = h.update(ctx, &next.rec)\n\t\t}\n", "\t\t\terr = h.update(ctx, &next.rec)\n\t\t}\n\t\tif errors.Is(err, ErrNotFound) {\n\t\t\terr = h.store.Create(ctx, next.rec)\n\t\t}\n", modelOn("memory"),
 	},
 	{
@@ -82,31 +82,31 @@ var mutants = []mutant{
 		"rec.page() == l.first && rec.offset() == at {", "rec.page() == l.first && rec.offset() < at {", testOf("./memstore", "TestBodies"),
 	},
 	{
-		"no replay: the last write wins", "combine.go",
+		"no replay: the last write wins", "queue.go",
 		"p.result = nil\n", "p.result = p.result\n", modelOn("memory"),
 	},
 	{
-		"the ring of commit ids is not looked at", "holder.go",
+		"the ring of commit ids is not looked at", "leader.go",
 		"at.remembers(h.mark), nil", "false && at.remembers(h.mark), nil", modelOn("memory"),
 	},
 	{
-		"a commit that is made again is stored twice", "holder.go",
+		"a commit that is made again is stored twice", "leader.go",
 		"if q.again != 0 && (", "if false && (", testOf(".", "TestCommitAgain"),
 	},
 	{
-		"what may have been stored is taken for stored", "holder.go",
+		"what may have been stored is taken for stored", "leader.go",
 		"at.remembers(h.mark), nil", "true || at.remembers(h.mark), nil", check{"soak on memory", "./internal/torture", []string{"soak", "-d", "8s", "-stores", "memory", "-seed", "1"}},
 	},
 	{
-		"a request with a replaced token may write", "identity.go",
+		"a request with a replaced token may write", "draft.go",
 		"return d.digest.equal(presented) ||", "return true || d.digest.equal(presented) ||", modelOn("memory"),
 	},
 	{
-		"a replaced token still finds the session", "manager.go",
+		"a replaced token still finds the session", "load.go",
 		"case !current && at.prev.kind != periodic:", "case false && !current && at.prev.kind != periodic:", testOf(".", "TestModel"),
 	},
 	{
-		"a withdrawn commit takes place all the same", "combine.go",
+		"a withdrawn commit takes place all the same", "queue.go",
 		"\tl.waiting = slices.Delete(l.waiting, i, i+1)\n\treturn true", "\treturn true", testOf(".", "TestDeadline"),
 	},
 	{
@@ -114,39 +114,39 @@ var mutants = []mutant{
 		"if expires > rec.at[byExpiry] {", "if expires != rec.at[byExpiry] {", testOf("./memstore", "TestContract"),
 	},
 	{
-		"a touch revives what has expired", "commit.go",
+		"a touch revives what has expired", "load.go",
 		"since >= every && now.Before(s.at.rec.ExpiresAt)", "since >= every", modelOn("memory"),
 	},
 	{
-		"a commit revives what has expired", "holder.go",
+		"a commit revives what has expired", "leader.go",
 		"if !now.Before(rec.ExpiresAt) {", "if false {", modelOn("memory"),
 	},
 	{
-		"who gets into line after the expiry is stored", "holder.go",
+		"who gets into line after the expiry is stored", "leader.go",
 		"now = h.cfg.Now() // the session may", "_ = h.cfg.Now() // the session may", testOf(".", "TestExpiryIsJudgedBehindTheLine"),
 	},
 	{
-		"a commit that is no activity undoes a touch", "holder.go",
+		"a commit that is no activity undoes a touch", "leader.go",
 		"if try > 0 || !h.still {", "if true {", testOf(".", "TestPeekUndoesNoTouch"),
 	},
 	{
-		"two logins at once end each other", "limit.go",
+		"two logins at once end each other", "max_per_owner.go",
 		".compare(own) > 0:", ".compare(own) > 0 && false:", testOf(".", "TestLimitAndAnotherLoginOfTheOld"),
 	},
 	{
-		"a session lives an instant too long", "manager.go",
+		"a session lives an instant too long", "load.go",
 		"case !now.Before(at.rec.ExpiresAt):", "case now.After(at.rec.ExpiresAt):", testOf(".", "TestModel"),
 	},
 	{
-		"a flash message is used up unseen", "patch.go",
+		"a flash message is used up unseen", "draft.go",
 		"if d.marked(o.path) == o.gen {\n\t\t\tif next,", "if d.marked(o.path) != 0 {\n\t\t\tif next,", modelOn("memory"),
 	},
 	{
-		"two requests take the same", "patch.go",
+		"two requests take the same", "draft.go",
 		"return errTaken", "return nil", modelOn("memory"),
 	},
 	{
-		"what was found on an unstored commit counts", "holder.go",
+		"what was found on an unstored commit counts", "leader.go",
 		"if q.err == nil || q.early {", "if q.err == nil {", testOf(".", "TestNobodyTakesInVain"),
 	},
 	{

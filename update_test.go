@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"sync"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/memstore"
+	"github.com/expanse-go/session/sessiontest"
 )
 
 // TestCommitAgain: a commit was stored, and its answer is lost for good. Whoever commits
@@ -78,20 +81,6 @@ func TestCommitAgain(t *testing.T) {
 	}
 }
 
-// commitUnanswered commits, but the store is down once it has done that.
-func commitUnanswered(t *testing.T, m *session.Manager, store *spyStore, s *session.Session) {
-	t.Helper()
-	down := errors.New("not answered")
-	store.after = func(string, session.ID, error) error {
-		store.before = func(string, session.ID) error { return down }
-		return down
-	}
-	if _, err := m.Commit(ctx, s); !errors.Is(err, down) {
-		t.Fatalf("Commit = %v, want that it is not answered", err)
-	}
-	store.before, store.after = nil, nil
-}
-
 // TestCommitAgainTakesItsTime: what is committed after a commit that is made again was
 // done when that one has ended, which may have taken long.
 func TestCommitAgainTakesItsTime(t *testing.T) {
@@ -115,42 +104,6 @@ func TestCommitAgainTakesItsTime(t *testing.T) {
 	}
 	if got := store.all()[0].LastActivity; !got.Equal(clk.now()) {
 		t.Errorf("the last activity is at %v, want %v", got, clk.now())
-	}
-}
-
-// TestCreateAgain: no second record is left behind by a creation whose answer is lost for
-// good, and which is tried again with more changes.
-func TestCreateAgain(t *testing.T) {
-	store := newSpyStore()
-	m, err := session.New(store, session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := load(t, m, "")
-	s.Set("a", 1)
-	commitUnanswered(t, m, store, s)
-	s.Set("b", 2)
-	cookie, err := m.Commit(ctx, s)
-	if err != nil || cookie == nil {
-		t.Fatalf("Commit = %v, %v; want a cookie", cookie, err)
-	}
-	if n := len(store.records); n != 1 {
-		t.Errorf("%d records are stored, want 1", n)
-	}
-	after := load(t, m, session.Token(cookie.Value))
-	if len(after.All()) != 2 {
-		t.Errorf("stored: %v, want a and b", after.All())
-	}
-	after.Set("c", 3)
-	if _, err := m.Commit(ctx, after); err != nil {
-		t.Error(err)
-	}
-	s.Set("d", 4)
-	if _, err := m.Commit(ctx, s); err != nil {
-		t.Error(err)
-	}
-	if after := load(t, m, session.Token(cookie.Value)); len(after.All()) != 4 {
-		t.Errorf("stored: %v, want a to d", after.All())
 	}
 }
 
@@ -211,4 +164,104 @@ func TestCommitAgainInCompany(t *testing.T) {
 			t.Errorf("n = %d, want 4", n)
 		}
 	})
+}
+
+// commitUnanswered commits, but the store is down once it has done that.
+func commitUnanswered(t *testing.T, m *session.Manager, store *spyStore, s *session.Session) {
+	t.Helper()
+	down := errors.New("not answered")
+	store.after = func(string, session.ID, error) error {
+		store.before = func(string, session.ID) error { return down }
+		return down
+	}
+	if _, err := m.Commit(ctx, s); !errors.Is(err, down) {
+		t.Fatalf("Commit = %v, want that it is not answered", err)
+	}
+	store.before, store.after = nil, nil
+}
+
+// TestPersistenceDoesNotBringBackAToken: a request that changes how long the cookie
+// lasts must not send the token that another request has rotated away meanwhile.
+func TestPersistenceDoesNotBringBackAToken(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	m, err := session.New(memstore.New(memstore.Config{}), session.Config{
+		RotateEvery: time.Hour, PruneEvery: -1, Now: func() time.Time { return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := m.Load(ctx, "")
+	s.Set("a", 1)
+	first, _ := m.Commit(ctx, s)
+
+	slow, _ := m.Load(ctx, session.Token(first.Value))
+	slow.SetPersistent(false)
+	now = now.Add(time.Hour)
+	fast, _ := m.Load(ctx, session.Token(first.Value))
+	if c, err := m.Commit(ctx, fast); err != nil || c == nil {
+		t.Fatalf("periodic rotation: cookie %v, error %v", c, err)
+	}
+	c, err := m.Commit(ctx, slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c != nil && c.Value == first.Value {
+		t.Error("the replaced token was sent again")
+	}
+}
+
+// TestRollbackDuringAFailedCommit: a new token that Rollback has dropped is not made by
+// the next commit.
+func TestRollbackDuringAFailedCommit(t *testing.T) {
+	store := newSpyStore()
+	m, err := session.New(store, session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := load(t, m, stored(t, m, func(s *session.Session) { s.Set("a", 1) }))
+	s.Regenerate()
+	store.before = func(op string, _ session.ID) error {
+		if op != "update" {
+			return nil
+		}
+		s.Rollback()
+		return session.ErrNotFound
+	}
+	if _, err := m.Commit(ctx, s); !errors.Is(err, session.ErrEnded) {
+		t.Fatalf("Commit = %v, want ErrEnded", err)
+	}
+	store.before = nil
+	if c, err := m.Commit(ctx, s); c != nil || err != nil {
+		t.Errorf("Commit after Rollback = %v, %v; want nothing to do", c, err)
+	}
+}
+
+// TestRollbackDuringACommit loses nothing of what the commit has stored.
+func TestRollbackDuringACommit(t *testing.T) {
+	var s *session.Session
+	store := sessiontest.Wrap(memstore.New(memstore.Config{}), func(_ context.Context, c sessiontest.Call, next func() error) error {
+		if c.Op == "update" && s != nil {
+			s.Rollback()
+			s = nil
+		}
+		return next()
+	})
+	m, err := session.New(store, session.Config{PruneEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := stored(t, m, func(s *session.Session) { s.Set("z", 0) })
+	s = load(t, m, token)
+	mine := s
+	mine.Set("important", 1)
+	if _, err := m.Commit(t.Context(), mine); err != nil {
+		t.Fatal(err)
+	}
+	mine.Set("late", 1)
+	if _, err := m.Commit(t.Context(), mine); err != nil {
+		t.Fatal(err)
+	}
+	if got := load(t, m, token).All(); len(got) != 3 {
+		t.Errorf("stored %v, want three values", got)
+	}
 }

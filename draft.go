@@ -72,14 +72,6 @@ const (
 // document when it is used up.
 const maxFlash = 256
 
-// errTaken is the conflict that no retry can solve.
-var errTaken error = takenError{}
-
-type takenError struct{}
-
-func (takenError) Error() string        { return "session: taken by another request" }
-func (takenError) Is(target error) bool { return target == ErrConflict }
-
 // apply performs one op. The id is that of the commit, the generation of what it
 // flashes. On an error the draft is as before.
 func (d *draft) apply(o *op, id uint64) error {
@@ -203,4 +195,32 @@ func pathError(o *op, err error) error {
 	default:
 		return fmt.Errorf("session: write to %q: inside of a list; change the whole list with Update: %w", o.path, ErrPathConflict)
 	}
+}
+
+// ended is what is left of a session that was ended: no token reaches it.
+func (d *draft) ended() draft {
+	return draft{doc: emptyDoc, envelope: envelope{ring: d.ring, extensions: d.extensions}}
+}
+
+// decode takes the record apart. After an error the rest is of no use.
+func (at *stored) decode() (err error) {
+	at.owner = at.rec.Owner
+	at.doc, err = at.envelope.decode(at.rec.Data)
+	return err
+}
+
+// admits reports whether a request that was let in with the given digest may
+// still write: its token is the current one, or the one that a periodic rotation
+// has replaced since.
+func (d *draft) admits(presented *digest) bool {
+	return d.digest.equal(presented) || d.prev.kind == periodic && d.prev.digest.equal(presented)
+}
+
+// rotate makes next the digest of the draft's token.
+func (d *draft) rotate(kind rotation, next digest, now time.Time, grace time.Duration) {
+	d.prev = previous{}
+	if grace > 0 {
+		d.prev = previous{digest: d.digest, kind: kind, deadline: now.Add(grace).UnixNano()}
+	}
+	d.digest, d.rotatedAt = next, now.UnixNano()
 }

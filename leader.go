@@ -3,9 +3,11 @@ package session
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"runtime"
+	"slices"
 	"time"
+
+	"github.com/expanse-go/session/internal/backoff"
 )
 
 // A holder commits a batch: its own patch, and those that waited behind it.
@@ -122,7 +124,7 @@ func (h *holder) fold(ctx context.Context, now time.Time, to *stored) (some bool
 		}
 		next := *d
 		if q.err = h.step(ctx, q, &next); q.err == nil {
-			q.err = h.checkSize(&next, d.doc)
+			q.err = h.cfg.checkSize(&next, d.doc)
 		}
 		q.early = q.err != nil && some && !q.out
 		if q.err != nil {
@@ -193,7 +195,7 @@ func (h *holder) reload(ctx context.Context, cause error, try int) (done bool, e
 	if !conflict && try >= maxTries {
 		return false, h.storeFailed(ctx, "update", id, cause)
 	}
-	if (try > 0 || !conflict) && !pause(ctx, try) {
+	if (try > 0 || !conflict) && !backoff.Pause(ctx, try) {
 		if conflict {
 			return false, ErrConflict
 		}
@@ -247,30 +249,107 @@ func (h *holder) failAll(err error) {
 	}
 }
 
-// pause waits before another try: about a millisecond at first, at most some
-// fifty, by chance, so that processes in conflict get out of step. It returns
-// false if ctx ends before.
-func pause(ctx context.Context, try int) bool {
-	d := time.Millisecond << min(try, 5)
-	return wait(ctx, jitter(d, d/2))
+func (m *Manager) line(id ID) *lines { return &m.lines[id[0]%64] }
+
+// combine commits a patch, alone or with others; the outcome is in the patch.
+func (m *Manager) combine(ctx context.Context, p *patch) {
+	id := p.at.rec.ID
+	sh := m.line(id)
+	sh.mu.Lock()
+	l := sh.bySession[id]
+	if l == nil {
+		if sh.bySession == nil {
+			sh.bySession = map[ID]*line{}
+		}
+		l = &p.line
+		sh.bySession[id] = l
+		if sh.at != nil && sh.at.rec.ID == id {
+			p.crowded = sh.slow
+			if sh.at.rec.Version > p.at.rec.Version {
+				p.replace(sh.at)
+			}
+		}
+		sh.mu.Unlock()
+		m.hold(ctx, sh, l, p)
+		return
+	}
+	p.inbox = make(chan message, 1)
+	l.waiting = append(l.waiting, p)
+	sh.mu.Unlock()
+	m.wait(ctx, sh, l, p)
 }
 
-// wait lets d pass. It returns false if ctx ends before.
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
+// wait does what the holder asks for, until the outcome is known. When the
+// deadline passes before the patch was taken, it is withdrawn.
+func (m *Manager) wait(ctx context.Context, sh *lines, l *line, p *patch) {
+	expired := ctx.Done()
+	var panicked any
+	for {
+		select {
+		case msg := <-p.inbox:
+			switch msg.kind {
+			case yourTurn:
+				panicked = p.turn(msg)
+			case nowHold:
+				if msg.at.rec.Version >= p.at.rec.Version {
+					p.replace(msg.at)
+				}
+				p.crowded, p.began = true, m.cfg.Now()
+				m.hold(ctx, sh, l, p)
+				return
+			case isDone:
+				if panicked != nil {
+					panic(panicked)
+				}
+				return
+			}
+		case <-expired:
+			if p.withdraw(sh, l) {
+				p.err = storeError("update", p.at.rec.ID, ctx.Err())
+				return
+			}
+			expired = nil
+		}
 	}
 }
 
-// jitter returns a duration between d-by and d+by.
-func jitter(d, by time.Duration) time.Duration {
-	if by <= 0 {
-		return d
+// hold commits the holder's patch and those in line. Whatever happens, they are
+// answered, and the next one gets to hold.
+func (m *Manager) hold(ctx context.Context, sh *lines, l *line, p *patch) {
+	h := holder{Manager: m, patch: p}
+	defer func() {
+		var back []*patch
+		for _, q := range h.batch {
+			if h.leaving && !q.out {
+				back = append(back, q)
+			} else {
+				q.inbox <- message{kind: isDone}
+			}
+		}
+		m.handOver(sh, l, p, back)
+	}()
+	h.save(ctx, sh, l)
+	if h.panicked != nil {
+		panic(h.panicked)
 	}
-	return d - by + time.Duration(rand.Int64N(int64(2*by)))
 }
+
+// handOver makes the next in line the holder; those who got no answer from the last
+// one are first.
+func (m *Manager) handOver(sh *lines, l *line, p *patch, back []*patch) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.keep(p)
+	if len(back) > 0 {
+		l.waiting = append(back, l.waiting...)
+	}
+	if len(l.waiting) == 0 {
+		delete(sh.bySession, p.at.rec.ID)
+		return
+	}
+	next := l.waiting[0]
+	l.waiting = slices.Delete(l.waiting, 0, 1)
+	next.inbox <- message{kind: nowHold, at: p.at}
+}
+
+const maxTries = 4

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"net/http"
-	"slices"
 )
 
 // Peek is [From] for a request that is no activity of the visitor: a poll, a
@@ -61,32 +60,4 @@ func markPassive(v any) {
 	case *Session:
 		v.markPassive()
 	}
-}
-
-func (s *Session) markPassive() {
-	if s == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.passive = true
-}
-
-// still reports whether a commit of the pending changes is no activity. The caller
-// holds the lock.
-func (s *Session) still() bool {
-	return s.passive && !s.rotating && !slices.ContainsFunc(s.ops, func(o op) bool {
-		return o.kind == opLogin || o.kind == opTimeouts
-	})
-}
-
-// uses limits what a passive request uses up: it is no page that somebody looks at,
-// even if it is sent by a client that gives no fetch metadata.
-func (s *Session) uses(u usage) usage {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.passive && u == usesAll {
-		return usesRead
-	}
-	return u
 }

@@ -2,13 +2,17 @@ package session
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/expanse-go/session/internal/dotpath"
 )
 
 // maxAge is the longest life of a cookie in browsers (RFC 6265bis, section
@@ -186,15 +190,6 @@ func token(s string) bool {
 	return s != ""
 }
 
-func ascii(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] >= utf8.RuneSelf || s[i] < ' ' {
-			return false
-		}
-	}
-	return true
-}
-
 func validDomain(d string) bool {
 	d = strings.TrimPrefix(d, ".")
 	if d == "" || len(d) > 253 || net.ParseIP(d) != nil {
@@ -211,4 +206,99 @@ func validDomain(d string) bool {
 		}
 	}
 	return true
+}
+
+// digestOf binds the secret to its record and to the manager's namespace: a record
+// that is copied under another ID, or read by another application on the same
+// store, does not match.
+func (s *settings) digestOf(id ID, sec *secret) digest {
+	var b [len(s.namespace) + len(id) + len(sec)]byte
+	copy(b[:], s.namespace[:])
+	copy(b[len(s.namespace):], id[:])
+	copy(b[len(s.namespace)+len(id):], sec[:])
+	return sha256.Sum256(b[:])
+}
+
+// limit refuses a limit that nobody could keep.
+func (c *checker) limit(s *settings, store Store) {
+	s.MaxPerOwner = max(0, s.MaxPerOwner)
+	_, byOwner := Capability[OwnerLister](store)
+	_, all := Capability[Lister](store)
+	if s.MaxPerOwner > 0 && store != nil && !byOwner && !all {
+		c.refuse("MaxPerOwner", s.MaxPerOwner, "the store cannot list sessions; give it session.OwnerLister (or session.Lister, which is slower), or leave the limit out")
+	}
+}
+
+// cookieEnd is the absolute limit: the server alone enforces the idle one, so that
+// prolonging a session needs no cookie.
+func (s *settings) cookieEnd(d *draft, created, now time.Time) time.Time {
+	absolute := s.limit(d)
+	if absolute <= 0 {
+		return now.Add(maxAge)
+	}
+	return s.start(d, created).Add(absolute)
+}
+
+// expires returns when a session ends that is used now.
+func (s *settings) expires(d *draft, created, now time.Time) time.Time {
+	idle := cmp.Or(d.idle, s.IdleTimeout)
+	if idle < 0 {
+		idle = maxAge
+	}
+	end := now.Add(idle)
+	if absolute := s.limit(d); absolute > 0 {
+		if last := s.start(d, created).Add(absolute); last.Before(end) {
+			end = last
+		}
+	}
+	return end
+}
+
+// shorten lets limits that were lowered since a record was written hold at once.
+func (s *settings) shorten(r *Record, d *draft) {
+	if end := s.expires(d, r.CreatedAt, r.LastActivity); end.Before(r.ExpiresAt) {
+		r.ExpiresAt = end.UTC()
+	}
+}
+
+// limit is the effective absolute timeout. As in a Config, an idle timeout that is
+// longer than the default one takes it along.
+func (s *settings) limit(d *draft) time.Duration {
+	switch {
+	case d.absolute != 0:
+		return d.absolute
+	case s.AbsoluteTimeout > 0:
+		return max(s.AbsoluteTimeout, d.idle)
+	}
+	return s.AbsoluteTimeout
+}
+
+// start is when the absolute timeout began: at the creation, or at the login.
+func (s *settings) start(d *draft, created time.Time) time.Time {
+	if d.authAt != 0 {
+		return later(created, time.Unix(0, d.authAt).UTC())
+	}
+	return created
+}
+
+// checkSize refuses a document above the limit, unless it is an old one that has
+// become smaller.
+func (s *settings) checkSize(d *draft, old []byte) error {
+	if s.MaxBytes < 0 || len(d.doc) <= max(s.MaxBytes, len(old)-1) {
+		return nil
+	}
+	type size struct {
+		key string
+		n   int
+	}
+	var sizes []size
+	for k, v := range dotpath.Members(d.doc) {
+		sizes = append(sizes, size{k, len(v)})
+	}
+	slices.SortFunc(sizes, func(a, b size) int { return b.n - a.n })
+	var big []string
+	for _, z := range sizes[:min(3, len(sizes))] {
+		big = append(big, fmt.Sprintf("%q (%d bytes)", z.key, z.n))
+	}
+	return fmt.Errorf("session: %d bytes, above Config.MaxBytes (%d); the biggest values: %s: %w", len(d.doc), s.MaxBytes, strings.Join(big, ", "), ErrTooLarge)
 }

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/expanse-go/session/internal/backoff"
 )
 
 // A login that leaves its owner with more than Config.MaxPerOwner sessions ends the
@@ -25,23 +27,6 @@ type place struct {
 func (p place) compare(q place) int {
 	return cmp.Or(p.at.Compare(q.at), bytes.Compare(p.id[:], q.id[:]))
 }
-
-// limit refuses a limit that nobody could keep.
-func (c *checker) limit(s *settings, store Store) {
-	s.MaxPerOwner = max(0, s.MaxPerOwner)
-	_, byOwner := Capability[OwnerLister](store)
-	_, all := Capability[Lister](store)
-	if s.MaxPerOwner > 0 && store != nil && !byOwner && !all {
-		c.refuse("MaxPerOwner", s.MaxPerOwner, "the store cannot list sessions; give it session.OwnerLister (or session.Lister, which is slower), or leave the limit out")
-	}
-}
-
-// logsIn reports whether the pending changes hold a login.
-func (s *Session) logsIn() bool {
-	return slices.ContainsFunc(s.ops, isLogin)
-}
-
-func isLogin(o op) bool { return o.kind == opLogin }
 
 // limitOwner holds the owner of a session that has just logged in to the limit. The
 // login is stored, so nothing that fails here fails the response: the next login
@@ -109,7 +94,7 @@ func (m *Manager) endOlder(ctx context.Context, id ID, owner string, own place) 
 			return true, nil
 		case errors.Is(err, ErrNotFound), errors.Is(err, ErrCorrupt):
 			return true, nil
-		case try >= maxTries, !pause(ctx, try):
+		case try >= maxTries, !backoff.Pause(ctx, try):
 			return false, err
 		}
 	}
@@ -124,9 +109,4 @@ func (m *Manager) living(r *Record) (d draft, live bool) {
 	}
 	m.cfg.shorten(&at.rec, &at.draft)
 	return at.draft, m.cfg.Now().Before(at.rec.ExpiresAt)
-}
-
-// ended is what is left of a session that was ended: no token reaches it.
-func (d *draft) ended() draft {
-	return draft{doc: emptyDoc, envelope: envelope{ring: d.ring, extensions: d.extensions}}
 }

@@ -469,3 +469,21 @@ func TestTokenNeverShows(t *testing.T) {
 		}
 	}
 }
+
+// TestListNeedsAnOwner: a visitor who is not signed in does not see everybody.
+func TestListNeedsAnOwner(t *testing.T) {
+	m := newManager()
+	stored(t, m, func(s *session.Session) { s.Login("ada") })
+	for i, err := range m.List(t.Context(), "") {
+		if err == nil {
+			t.Errorf("listed %v", i.ID)
+		}
+	}
+	n := 0
+	for range m.ListAll(t.Context()) {
+		n++
+	}
+	if n != 1 {
+		t.Errorf("ListAll yielded %d", n)
+	}
+}

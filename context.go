@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"sync"
 	"time"
 )
@@ -107,4 +109,38 @@ func (c *deadlineContext) Value(key any) any {
 		return real.Value(key)
 	}
 	return c.above().Value(key)
+}
+
+type (
+	anyKey struct{}             // the innermost session of a context
+	ownKey struct{ m *Manager } // a manager's own
+)
+
+// opaque keeps a token out of a log to which somebody prints a context.
+type opaque struct{}
+
+func (opaque) Format(f fmt.State, _ rune) { io.WriteString(f, "context of a session") }
+
+type sessionContext struct {
+	context.Context
+	opaque
+	s *Session
+}
+
+func (c *sessionContext) Value(key any) any {
+	switch k := key.(type) {
+	case anyKey:
+		return c.s
+	case ownKey:
+		if c.s != nil && k.m == c.s.m {
+			return c.s
+		}
+	}
+	return c.Context.Value(key)
+}
+
+// NewContext returns a context in which From finds the session, for transports
+// other than the middleware.
+func NewContext(ctx context.Context, s *Session) context.Context {
+	return &sessionContext{Context: ctx, s: s}
 }

@@ -4,81 +4,46 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"runtime"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/memstore"
 )
 
-// TestLateWriteKeepsTheNewToken: a change after the first byte is committed on top
-// of what the first commit made, the new token included.
-func TestLateWriteKeepsTheNewToken(t *testing.T) {
-	m := newManager()
-	s, _ := m.Load(ctx, "")
+// TestCreateAgain: no second record is left behind by a creation whose answer is lost for
+// good, and which is tried again with more changes.
+func TestCreateAgain(t *testing.T) {
+	store := newSpyStore()
+	m, err := session.New(store, session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := load(t, m, "")
 	s.Set("a", 1)
-	s.Flash("seen", 1)
-	old, err := m.Commit(ctx, s)
-	if err != nil {
-		t.Fatal(err)
+	commitUnanswered(t, m, store, s)
+	s.Set("b", 2)
+	cookie, err := m.Commit(ctx, s)
+	if err != nil || cookie == nil {
+		t.Fatalf("Commit = %v, %v; want a cookie", cookie, err)
 	}
-	h := m.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
-		s.Login("ada")
-		w.WriteHeader(http.StatusOK)
-		s.Set("b", 2)
-	})
-	r := httptest.NewRequest("GET", "https://example.com/", nil)
-	r.AddCookie(old)
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	cookies := w.Result().Cookies()
-	if len(cookies) != 1 {
-		t.Fatalf("cookies = %v", cookies)
+	if n := len(store.records); n != 1 {
+		t.Errorf("%d records are stored, want 1", n)
 	}
-	for _, c := range []struct {
-		token  string
-		owner  string
-		values int
-	}{{old.Value, "", 0}, {cookies[0].Value, "ada", 2}} {
-		s, err := m.Load(ctx, session.Token(c.token))
-		if err != nil || s.Owner() != c.owner || len(s.All()) != c.values {
-			t.Errorf("owner %q, data %v, error %v; want %q and %d values", s.Owner(), s.All(), err, c.owner, c.values)
-		}
+	after := load(t, m, session.Token(cookie.Value))
+	if len(after.All()) != 2 {
+		t.Errorf("stored: %v, want a and b", after.All())
 	}
-}
-
-// TestPersistenceDoesNotBringBackAToken: a request that changes how long the cookie
-// lasts must not send the token that another request has rotated away meanwhile.
-func TestPersistenceDoesNotBringBackAToken(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	m, err := session.New(memstore.New(memstore.Config{}), session.Config{
-		RotateEvery: time.Hour, PruneEvery: -1, Now: func() time.Time { return now },
-	})
-	if err != nil {
-		t.Fatal(err)
+	after.Set("c", 3)
+	if _, err := m.Commit(ctx, after); err != nil {
+		t.Error(err)
 	}
-	s, _ := m.Load(ctx, "")
-	s.Set("a", 1)
-	first, _ := m.Commit(ctx, s)
-
-	slow, _ := m.Load(ctx, session.Token(first.Value))
-	slow.SetPersistent(false)
-	now = now.Add(time.Hour)
-	fast, _ := m.Load(ctx, session.Token(first.Value))
-	if c, err := m.Commit(ctx, fast); err != nil || c == nil {
-		t.Fatalf("periodic rotation: cookie %v, error %v", c, err)
+	s.Set("d", 4)
+	if _, err := m.Commit(ctx, s); err != nil {
+		t.Error(err)
 	}
-	c, err := m.Commit(ctx, slow)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c != nil && c.Value == first.Value {
-		t.Error("the replaced token was sent again")
+	if after := load(t, m, session.Token(cookie.Value)); len(after.All()) != 4 {
+		t.Errorf("stored: %v, want a to d", after.All())
 	}
 }
 
@@ -173,78 +138,6 @@ func TestLoginDuringALogout(t *testing.T) {
 	}
 }
 
-// TestUpdateMayReadANewSession: an Update function that runs in the commit reads the
-// session, also if there is none stored yet.
-func TestUpdateMayReadANewSession(t *testing.T) {
-	m := newManager()
-	token := stored(t, m, func(s *session.Session) {
-		s.FlashNow("notice", "hello") // so that the commit runs the function again
-		s.Set("step", 2)
-		session.Update(s, "n", func(n int) int { return n + session.Get(s, "step", 0) })
-	})
-	if n := session.Get(load(t, m, token), "n", 0); n != 2 {
-		t.Errorf("n = %d, want 2", n)
-	}
-}
-
-// TestMismatchDuringACommit: the report of a value of another type reads what a commit
-// on another goroutine replaces. It is the race detector that finds fault.
-func TestMismatchDuringACommit(t *testing.T) {
-	m, err := session.New(memstore.New(memstore.Config{}), session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := load(t, m, stored(t, m, func(s *session.Session) { s.Set("n", "no number") }))
-	var commits atomic.Int64
-	var updated atomic.Bool
-	var all sync.WaitGroup
-	all.Go(func() {
-		for i := 0; !updated.Load(); i++ {
-			s.Set("i", i)
-			if _, err := m.Commit(ctx, s); err != nil {
-				t.Error(err)
-			}
-			commits.Add(1)
-		}
-	})
-	all.Go(func() {
-		defer updated.Store(true)
-		session.Update(s, "n", func(int) int {
-			for before := commits.Load(); commits.Load() < before+2; { // an atomic that the commits do not wait for
-				runtime.Gosched()
-			}
-			return 1
-		})
-	})
-	all.Wait()
-}
-
-// TestRollbackDuringAFailedCommit: a new token that Rollback has dropped is not made by
-// the next commit.
-func TestRollbackDuringAFailedCommit(t *testing.T) {
-	store := newSpyStore()
-	m, err := session.New(store, session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := load(t, m, stored(t, m, func(s *session.Session) { s.Set("a", 1) }))
-	s.Regenerate()
-	store.before = func(op string, _ session.ID) error {
-		if op != "update" {
-			return nil
-		}
-		s.Rollback()
-		return session.ErrNotFound
-	}
-	if _, err := m.Commit(ctx, s); !errors.Is(err, session.ErrEnded) {
-		t.Fatalf("Commit = %v, want ErrEnded", err)
-	}
-	store.before = nil
-	if c, err := m.Commit(ctx, s); c != nil || err != nil {
-		t.Errorf("Commit after Rollback = %v, %v; want nothing to do", c, err)
-	}
-}
-
 // TestLogoutStaysWithoutTheNewSession: a logout is stored before the session that the
 // request begins after it, which may be tried again.
 func TestLogoutStaysWithoutTheNewSession(t *testing.T) {
@@ -276,5 +169,58 @@ func TestLogoutStaysWithoutTheNewSession(t *testing.T) {
 	}
 	if after := load(t, m, session.Token(c.Value)); session.Get(after, "a", 0) != 1 || after.Owner() != "" {
 		t.Errorf("stored: %v of %q", after.All(), after.Owner())
+	}
+}
+
+// TestOldTokenCannotLogOut: a request that came with the token from before a login
+// cannot end the session of that login.
+func TestOldTokenCannotLogOut(t *testing.T) {
+	m := newManager()
+	token := stored(t, m, func(s *session.Session) { s.Set("a", 1) })
+	late, login := load(t, m, token), load(t, m, token)
+	login.Login("ada")
+	c, err := m.Commit(t.Context(), login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late.Invalidate()
+	late.Set("planted", 1)
+	if c, err := m.Commit(t.Context(), late); !errors.Is(err, session.ErrEnded) || c != nil {
+		t.Errorf("logout by the old token: cookie %v, error %v; want none and ErrEnded", c, err)
+	}
+	if s := load(t, m, session.Token(c.Value)); s.Owner() != "ada" {
+		t.Error("the login was ended by the old token")
+	}
+}
+
+// TestLogoutTwice: two logouts at once are both fine.
+func TestLogoutTwice(t *testing.T) {
+	m := newManager()
+	token := stored(t, m, func(s *session.Session) { s.Login("ada") })
+	a, b := load(t, m, token), load(t, m, token)
+	for _, s := range []*session.Session{a, b} {
+		s.Invalidate()
+		if _, err := m.Commit(t.Context(), s); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestLogoutWithTooMuchData changes nothing at all.
+func TestLogoutWithTooMuchData(t *testing.T) {
+	m, err := session.New(memstore.New(memstore.Config{}), session.Config{MaxBytes: 100, PruneEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := stored(t, m, func(s *session.Session) { s.Login("ada") })
+	s := load(t, m, token)
+	s.Invalidate()
+	s.Set("x", strings.Repeat("x", 80))
+	s.Set("y", strings.Repeat("y", 80))
+	if _, err := m.Commit(t.Context(), s); !errors.Is(err, session.ErrTooLarge) {
+		t.Errorf("error = %v, want ErrTooLarge", err)
+	}
+	if load(t, m, token).Owner() != "ada" {
+		t.Error("the old session is gone")
 	}
 }

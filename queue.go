@@ -1,9 +1,6 @@
 package session
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -118,74 +115,8 @@ const (
 	isDone
 )
 
-const maxTries = 4
-
 // batchLimit bounds how long the last of a long line waits for its answer.
 const batchLimit = 256
-
-func (m *Manager) line(id ID) *lines { return &m.lines[id[0]%64] }
-
-// combine commits a patch, alone or with others; the outcome is in the patch.
-func (m *Manager) combine(ctx context.Context, p *patch) {
-	id := p.at.rec.ID
-	sh := m.line(id)
-	sh.mu.Lock()
-	l := sh.bySession[id]
-	if l == nil {
-		if sh.bySession == nil {
-			sh.bySession = map[ID]*line{}
-		}
-		l = &p.line
-		sh.bySession[id] = l
-		if sh.at != nil && sh.at.rec.ID == id {
-			p.crowded = sh.slow
-			if sh.at.rec.Version > p.at.rec.Version {
-				p.replace(sh.at)
-			}
-		}
-		sh.mu.Unlock()
-		m.hold(ctx, sh, l, p)
-		return
-	}
-	p.inbox = make(chan message, 1)
-	l.waiting = append(l.waiting, p)
-	sh.mu.Unlock()
-	m.wait(ctx, sh, l, p)
-}
-
-// wait does what the holder asks for, until the outcome is known. When the
-// deadline passes before the patch was taken, it is withdrawn.
-func (m *Manager) wait(ctx context.Context, sh *lines, l *line, p *patch) {
-	expired := ctx.Done()
-	var panicked any
-	for {
-		select {
-		case msg := <-p.inbox:
-			switch msg.kind {
-			case yourTurn:
-				panicked = p.turn(msg)
-			case nowHold:
-				if msg.at.rec.Version >= p.at.rec.Version {
-					p.replace(msg.at)
-				}
-				p.crowded, p.began = true, m.cfg.Now()
-				m.hold(ctx, sh, l, p)
-				return
-			case isDone:
-				if panicked != nil {
-					panic(panicked)
-				}
-				return
-			}
-		case <-expired:
-			if p.withdraw(sh, l) {
-				p.err = storeError("update", p.at.rec.ID, ctx.Err())
-				return
-			}
-			expired = nil
-		}
-	}
-}
 
 func (p *patch) withdraw(sh *lines, l *line) bool {
 	sh.mu.Lock()
@@ -226,12 +157,6 @@ func (p *patch) try(d *draft) (panicked any, err error) {
 	return nil, p.apply(d)
 }
 
-var (
-	errFunction  = errors.New("session: an Update function panicked")
-	errGone      = fmt.Errorf("session: the record is gone: %w", ErrEnded)
-	errNotStored = errors.New("session: the commit ended early")
-)
-
 // apply performs the ops of a patch. If the session ended for this request, there
 // is nothing to apply them to.
 func (p *patch) apply(d *draft) error {
@@ -255,45 +180,6 @@ func (p *patch) calls() bool {
 // after which the others must be looked at anew; or its id may be there already, and
 // would be taken for that of them all.
 func (p *patch) barrier() bool { return p.rotation != 0 || p.ends || p.again != 0 }
-
-// hold commits the holder's patch and those in line. Whatever happens, they are
-// answered, and the next one gets to hold.
-func (m *Manager) hold(ctx context.Context, sh *lines, l *line, p *patch) {
-	h := holder{Manager: m, patch: p}
-	defer func() {
-		var back []*patch
-		for _, q := range h.batch {
-			if h.leaving && !q.out {
-				back = append(back, q)
-			} else {
-				q.inbox <- message{kind: isDone}
-			}
-		}
-		m.handOver(sh, l, p, back)
-	}()
-	h.save(ctx, sh, l)
-	if h.panicked != nil {
-		panic(h.panicked)
-	}
-}
-
-// handOver makes the next in line the holder; those who got no answer from the last
-// one are first.
-func (m *Manager) handOver(sh *lines, l *line, p *patch, back []*patch) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	sh.keep(p)
-	if len(back) > 0 {
-		l.waiting = append(back, l.waiting...)
-	}
-	if len(l.waiting) == 0 {
-		delete(sh.bySession, p.at.rec.ID)
-		return
-	}
-	next := l.waiting[0]
-	l.waiting = slices.Delete(l.waiting, 0, 1)
-	next.inbox <- message{kind: nowHold, at: p.at}
-}
 
 // take empties the line up to the first barrier.
 func take(sh *lines, l *line) []*patch {

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -109,62 +108,4 @@ func (s *Session) SetPersistent(yes bool) {
 		p = persistent
 	}
 	s.do(op{kind: opPersist, who: &identity{persist: p}})
-}
-
-// rotate makes next the digest of the draft's token.
-func (d *draft) rotate(kind rotation, next digest, now time.Time, grace time.Duration) {
-	d.prev = previous{}
-	if grace > 0 {
-		d.prev = previous{digest: d.digest, kind: kind, deadline: now.Add(grace).UnixNano()}
-	}
-	d.digest, d.rotatedAt = next, now.UnixNano()
-}
-
-// admits reports whether a request that was let in with the given digest may
-// still write: its token is the current one, or the one that a periodic rotation
-// has replaced since.
-func (d *draft) admits(presented *digest) bool {
-	return d.digest.equal(presented) || d.prev.kind == periodic && d.prev.digest.equal(presented)
-}
-
-// expires returns when a session ends that is used now.
-func (s *settings) expires(d *draft, created, now time.Time) time.Time {
-	idle := cmp.Or(d.idle, s.IdleTimeout)
-	if idle < 0 {
-		idle = maxAge
-	}
-	end := now.Add(idle)
-	if absolute := s.limit(d); absolute > 0 {
-		if last := s.start(d, created).Add(absolute); last.Before(end) {
-			end = last
-		}
-	}
-	return end
-}
-
-// shorten lets limits that were lowered since a record was written hold at once.
-func (s *settings) shorten(r *Record, d *draft) {
-	if end := s.expires(d, r.CreatedAt, r.LastActivity); end.Before(r.ExpiresAt) {
-		r.ExpiresAt = end.UTC()
-	}
-}
-
-// limit is the effective absolute timeout. As in a Config, an idle timeout that is
-// longer than the default one takes it along.
-func (s *settings) limit(d *draft) time.Duration {
-	switch {
-	case d.absolute != 0:
-		return d.absolute
-	case s.AbsoluteTimeout > 0:
-		return max(s.AbsoluteTimeout, d.idle)
-	}
-	return s.AbsoluteTimeout
-}
-
-// start is when the absolute timeout began: at the creation, or at the login.
-func (s *settings) start(d *draft, created time.Time) time.Time {
-	if d.authAt != 0 {
-		return later(created, time.Unix(0, d.authAt).UTC())
-	}
-	return created
 }

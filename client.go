@@ -1,0 +1,58 @@
+package session
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Client is the far end of a request. Both fields are UTF-8 without NUL.
+type Client struct {
+	Address   string `json:"address,omitempty"`    // an IP address without port, at most 64 bytes; "" if not recorded
+	UserAgent string `json:"user_agent,omitempty"` // at most 500 bytes; "" if not recorded
+}
+
+// remoteClient is the default of Config.Client. It trusts no forwarding header:
+// anybody can send one.
+func remoteClient(r *http.Request) Client {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	c := Client{Address: host}
+	if agent := r.Header["User-Agent"]; len(agent) > 0 {
+		c.UserAgent = agent[0]
+	}
+	return c
+}
+
+// clean cuts and repairs what came from outside, so that every store can keep it.
+func (c Client) clean() Client {
+	return Client{Address: cleanText(c.Address, 64), UserAgent: cleanText(c.UserAgent, 500)}
+}
+
+func cleanText(s string, limit int) string {
+	if len(s) <= limit && ascii(s) {
+		return s
+	}
+	if len(s) > limit {
+		s = s[:limit] // a rune cut in half goes with the invalid bytes
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	return strings.ToValidUTF8(s, "")
+}
+
+// NoClient is a [Config.Client] that records nothing.
+func NoClient(*http.Request) Client { return Client{} }
+
+func ascii(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf || s[i] < ' ' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,61 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/expanse-go/session/internal/backoff"
+)
+
+// pruneBatch is how many records one call of the store removes: few enough that no
+// request waits long for it.
+const pruneBatch = 500
+
+// minPrunePause is the shortest pause between two batches.
+const minPrunePause = 8 * time.Millisecond
+
+// Prune removes the records that expired more than [PruneSlack] ago, in small batches,
+// and returns how many it removed. The manager calls it in the background; see
+// [Config].PruneEvery. Several processes may prune at the same time.
+func (m *Manager) Prune(ctx context.Context) (int, error) {
+	if m.closed.Load() {
+		return 0, ErrClosed
+	}
+	before, total := m.cfg.Now().Add(-PruneSlack), 0
+	for {
+		began := time.Now()
+		n, err := Prune(ctx, m.store, before, pruneBatch)
+		took := time.Since(began)
+		total += n
+		if err != nil {
+			return total, storeError("prune", ID{}, err)
+		}
+		if n < pruneBatch {
+			return total, nil
+		}
+		// Requests need the same locks, disk and processors. The pause is as long as the
+		// batch took, so a replica that has to wait for others prunes less.
+		if !backoff.Wait(ctx, backoff.Jitter(max(took, minPrunePause), minPrunePause/2)) {
+			return total, ctx.Err()
+		}
+	}
+}
+
+// startSweeper makes the manager prune in the background. It is called when there is
+// something to remove one day, so that a manager without sessions costs no goroutine.
+func (m *Manager) startSweeper() {
+	if m.cfg.PruneEvery > 0 {
+		m.sweeper.start(m.cfg.PruneEvery, m.sweep)
+	}
+}
+
+func (m *Manager) sweep(ctx context.Context) {
+	_, err := m.Prune(ctx)
+	if err == nil || ctx.Err() != nil || errors.Is(err, errors.ErrUnsupported) {
+		return
+	}
+	m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "session: pruning failed; the next sweep tries again", slog.Any("error", err))
+	m.event(ctx, Event{Kind: EventFailed, Err: err})
+}
