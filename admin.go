@@ -57,7 +57,7 @@ func (m *Manager) info(r *Record) (i Info, live bool, err error) {
 // is yielded with an error that matches [ErrCorrupt], and the sequence goes on; any
 // other error ends it. LastActivity may lag behind by [Config].TouchEvery.
 //
-// Like Show, Revoke and RevokeOwner, it speaks of all that is in the store, also if
+// Like Info, Revoke and RevokeOwner, it speaks of all that is in the store, also if
 // managers with other cookie names share it.
 func (m *Manager) List(ctx context.Context, owner string) iter.Seq2[Info, error] {
 	if owner == "" {
@@ -91,9 +91,9 @@ func (m *Manager) infos(ctx context.Context, records iter.Seq2[Record, error]) i
 	}
 }
 
-// Show returns one session that has not expired, or an error that matches
+// Info returns one session that has not expired, or an error that matches
 // [ErrNotFound].
-func (m *Manager) Show(ctx context.Context, id ID) (Info, error) {
+func (m *Manager) Info(ctx context.Context, id ID) (Info, error) {
 	if m.closed.Load() {
 		return Info{}, ErrClosed
 	}
@@ -119,7 +119,7 @@ func (m *Manager) Revoke(ctx context.Context, id ID) error {
 	if err := m.store.Delete(ctx, id); err != nil {
 		return storeError("delete", id, err)
 	}
-	m.line(id).forget(id)
+	m.queuesOf(id).forget(id)
 	m.event(ctx, Event{Kind: EventRevoked, ID: id})
 	return nil
 }

@@ -4,31 +4,30 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 )
 
 // commit stores what a request has changed. Which store call that takes, if any,
 // follows from the state of the session:
 //
 //	nothing changed           none, or a Touch when it is due
-//	a record, and changes     Update (combine.go)
+//	a record, and changes     Update, shared with other requests (leader.go)
 //	no record, and data       Create
-//	Invalidate                Delete, then Create if there is data
+//	Invalidate                Update and Delete, then Create if there is data
 //
-// The caller's context gives its values, not its end.
+// It uses the values of the caller's context, but does not end with it.
 func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *http.Cookie, err error) {
 	s.committing.Lock()
 	defer s.committing.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil && !(s.dead && errors.Is(s.err, ErrCommitted)) { // a logout is never too late
-		return nil, s.err
+	if err := s.failure(); err != nil && !s.pending.end { // a logout does not depend on later writes
+		return nil, err
 	}
 	now := m.cfg.Now()
 	if m.closed.Load() && s.changed() {
 		return nil, ErrClosed
 	}
-	if m.discard || !s.changed() && (s.fresh() || !m.pending(s, u, now)) {
+	if m.discard || !s.changed() && (s.fresh() || !s.anythingDue(u, now)) {
 		return nil, nil
 	}
 	var ctx deadlineContext
@@ -37,7 +36,7 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 	defer ctx.release()
 	login := m.cfg.MaxPerOwner > 0 && s.logsIn()
 	switch {
-	case s.ended:
+	case s.cred.standing == superseded:
 		m.event(&ctx, Event{Kind: EventDropped, Err: ErrEnded})
 		return nil, ErrEnded
 	case s.fresh():
@@ -51,29 +50,25 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 	return cookie, err
 }
 
-// pending reports whether a stored session needs what no request asks for: to
-// lose a flash message, to get its periodic token, or to be touched.
-func (m *Manager) pending(s *Session, u usage, now time.Time) bool {
-	return m.touchDue(s, now) || m.rotationDue(s, now) || len(s.shown) > 0 && len(s.usedUp(u)) > 0
-}
-
-// Commit stores the changes of a session from [Manager.Load], and returns the
-// cookie to send to the client, or nil if it needs none. It may be called again
-// after more changes. A commit uses up the flash messages that the session was
-// loaded with.
+// Commit stores the changes of a session from [Manager.Load]. It returns the cookie to
+// send to the client, or nil if the client needs none. It may be called again after
+// more changes. A commit uses up the flash messages that the session was loaded with.
 //
-// It does not end with ctx: a client that goes away loses nothing. The time it may
-// take is [Config].StoreTimeout. Among its errors are [ErrEnded], [ErrConflict],
-// [ErrTooLarge] and [*StoreError]; then nothing was stored, unless the store's
-// answer was lost for good, and the changes are still pending: another Commit finds
-// out, and stores nothing twice. A logout stays one if only the new session after it
-// could not be stored.
+// Commit does not end with ctx, so nothing is lost when a client goes away. It takes at
+// most [Config].StoreTimeout. Its errors include [ErrEnded], [ErrConflict],
+// [ErrTooLarge] and [*StoreError]. After an error the changes are still pending.
+// Usually nothing was stored. If the store's answer was lost, that is unknown: another
+// Commit finds out, and stores nothing twice. After [Session.Invalidate], the old
+// session has ended even if the new one could not be stored.
 func (m *Manager) Commit(ctx context.Context, s *Session) (*http.Cookie, error) {
 	if m.closed.Load() {
 		return nil, ErrClosed
 	}
-	if s == nil || s.m != m {
-		return nil, errors.New("session: Commit of another manager's session")
+	switch {
+	case s == nil:
+		return nil, errors.New("session: Commit needs a session; pass the one that Load returned")
+	case s.m != m:
+		return nil, errors.New("session: Commit of a session of another manager; use the manager that loaded it")
 	}
 	return m.commit(ctx, s, s.uses(usesAll))
 }

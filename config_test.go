@@ -198,7 +198,7 @@ func TestClosed(t *testing.T) {
 	_, errs["Commit"] = g.Commit(t.Context(), s)
 	errs["Revoke"] = g.Revoke(t.Context(), s.ID())
 	_, errs["RevokeOwner"] = g.RevokeOwner(t.Context(), "ada")
-	_, errs["Show"] = g.Show(t.Context(), s.ID())
+	_, errs["Show"] = g.Info(t.Context(), s.ID())
 	for _, err := range g.ListAll(t.Context()) {
 		errs["List"] = err
 	}
@@ -384,7 +384,7 @@ func TestAdministration(t *testing.T) {
 	if err != nil || id != i.ID {
 		t.Errorf("ParseID = %v, %v, want %v", id, err, i.ID)
 	}
-	if shown, err := g.Show(t.Context(), id); err != nil || shown.Version != i.Version {
+	if shown, err := g.Info(t.Context(), id); err != nil || shown.Version != i.Version {
 		t.Errorf("Show = %v, %v", shown, err)
 	}
 	for _, bad := range []string{"", "0", strings.Repeat("g", 32), i.ID.String() + "0"} {
@@ -402,7 +402,7 @@ func TestAdministration(t *testing.T) {
 			t.Errorf("Revoke: %v", err)
 		}
 	}
-	if _, err := g.Show(t.Context(), id); !errors.Is(err, session.ErrNotFound) {
+	if _, err := g.Info(t.Context(), id); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("Show of a revoked session: %v", err)
 	}
 	equal(t, "records", len(g.spy.all()), 1)

@@ -4,54 +4,50 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/expanse-go/session/internal/backoff"
 )
 
-// commitFresh deletes what Invalidate left behind, and creates a record if there
-// is something to keep.
-func (m *Manager) commitFresh(ctx context.Context, s *Session) (*http.Cookie, error) {
-	// Other goroutines of the request may write while the lock is let go of.
-	ops, epoch, dead := slices.Clip(s.ops), s.epoch, s.dead
-	s.rotating = false // a new record has a new token in any case
-	next, err := s.replay(ops)
-	if err == nil {
-		err = m.cfg.checkSize(&next, nil)
+// commitFresh ends the session that Invalidate was called on, and creates a record if
+// there is something to keep.
+func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Cookie, err error) {
+	// Other goroutines of the request may write while the session is unlocked.
+	todo := s.pending
+	ops, end := len(todo.ops), todo.end
+	todo.rotate = false // a new record has a new token in any case
+	next, failed := s.replay(todo.ops[:ops:ops])
+	if failed == nil {
+		failed = m.cfg.checkSize(&next, nil)
 	}
-	if err != nil {
-		return nil, err
-	}
-	var cookie *http.Cookie
-	if dead {
+	if end {
 		if err := m.logout(ctx, s); err != nil {
 			return nil, err
 		}
 		cookie = m.cfg.cookie("", s.now, time.Time{}, time.Time{})
-		s.dead, s.at, s.shown = false, nothing, nil
+		s.at, s.cred, s.shown = nothing, credential{}, nil
+		if s.pending != nil {
+			s.pending.end = false
+		}
 	}
 	switch {
-	case epoch != s.epoch: // Rollback or Invalidate: nobody wants next any more
-		s.merged = true // now may be what has just ended
-		return cookie, s.err
-	case s.err != nil:
-		return cookie, s.err
+	case s.pending != todo: // by Rollback or Invalidate: nobody wants next any more
+		s.mixed = true // the request may still see what has just ended
+		return cookie, s.failure()
+	case todo.err != nil:
+		return cookie, todo.err
+	case failed != nil:
+		return cookie, failed
 	case len(next.doc) == len(emptyDoc) && next.owner == "":
 		return cookie, nil
 	}
-	late, again := slices.Clone(s.ops[len(ops):]), s.rotating
-	cookie, err = m.create(ctx, s, next)
-	if err == nil {
-		s.ops, s.rotating = late, again
-	}
-	return cookie, err
+	return m.create(ctx, s, next, ops)
 }
 
-// replay applies ops to nothing. It lets go of the session, because an Update
-// function may read it.
+// replay applies ops to an empty document. It unlocks the session meanwhile, because an
+// Update function may read it.
 func (s *Session) replay(ops []op) (draft, error) {
-	if len(s.nows) == 0 && !s.merged {
+	if len(s.flashNow) == 0 && !s.mixed {
 		return *s.now, nil
 	}
 	id := s.commitID()
@@ -66,16 +62,18 @@ func (s *Session) replay(ops []op) (draft, error) {
 	return d, nil
 }
 
-// create stores a new record. If one of its ID is there, it was made by this very
-// commit, whose answer got lost, or it is a collision, and another ID is taken.
-// After an error the same ID is tried again, and what an earlier try has made there is
-// replaced, so that no second record is left behind.
-func (m *Manager) create(ctx context.Context, s *Session, d draft) (*http.Cookie, error) {
-	if s.sealed {
+// create stores a new record for the first ops of the pending changes. If there is a
+// record of the same ID, either this very commit has made it and the answer was lost,
+// or the IDs collide, and create takes another one. After an error, the next commit
+// tries the same ID again and replaces what an earlier try has stored there, so that
+// no second record is left behind.
+func (m *Manager) create(ctx context.Context, s *Session, d draft, ops int) (*http.Cookie, error) {
+	if s.phase != open {
 		return nil, ErrCommitted
 	}
-	rec, sec := m.newRecord(s, &d, s.newID)
-	s.newID = rec.ID // for another commit, should this one fail
+	todo := s.pending
+	rec, sec := m.newRecord(s, &d, todo.newID)
+	todo.newID = rec.ID
 	for try := 0; ; try++ {
 		err := m.store.Create(ctx, rec)
 		collision := false
@@ -96,10 +94,10 @@ func (m *Manager) create(ctx context.Context, s *Session, d draft) (*http.Cookie
 		switch {
 		case err == nil:
 			m.startSweeper()
-			s.committed(&stored{rec, d})
-			s.presented, s.token, s.previous = d.digest, newToken(rec.ID, &sec), false
+			s.committed(&stored{rec, d}, todo.rest(ops, todo.rotate))
+			s.cred = credential{newToken(rec.ID, &sec), d.digest, current}
 			m.event(ctx, Event{Kind: EventCreated, ID: rec.ID, Owner: d.owner})
-			return m.cfg.cookie(s.token, &d, rec.CreatedAt, rec.CreatedAt), nil
+			return m.cfg.cookie(s.cred.token, &d, rec.CreatedAt, rec.CreatedAt), nil
 		case errors.Is(err, ErrFull), try >= maxTries, !collision && !backoff.Pause(ctx, try):
 			return nil, m.storeFailed(ctx, "create", rec.ID, err)
 		case collision:
@@ -129,16 +127,16 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 	}, sec
 }
 
-// logout ends a stored session. A bare Delete would let a request that was under
-// way with an old token end the session of the login that has replaced it. So the
-// record is first updated to an ended one, under its version and only by a token
-// that it admits; what is then left to delete can come back by no means. It is no
-// error if somebody else has deleted the record before.
+// logout ends a stored session. By a bare Delete, a request that came with an old token
+// could end the session of the login that has replaced that token. So logout first
+// updates the record to an ended one, under its version and only with a token that may
+// write. What is left to delete then cannot come back in any way. It is no error if
+// another request has deleted the record before.
 func (m *Manager) logout(ctx context.Context, s *Session) error {
 	id := s.at.rec.ID
-	p := &patch{id: s.commitID(), user: true, ends: true, presented: s.presented, at: s.at, began: m.cfg.Now()}
+	p := &patch{id: s.commitID(), requested: true, ends: true, presented: s.cred.digest, at: s.at, began: m.cfg.Now()}
 	m.combineUnlocked(ctx, s, p)
-	if !p.stored && !errors.Is(p.err, errGone) {
+	if p.outcome != isStored && !errors.Is(p.err, errGone) {
 		return m.updateFailed(ctx, s, p)
 	}
 	for try := 0; ; try++ {
@@ -147,11 +145,11 @@ func (m *Manager) logout(ctx context.Context, s *Session) error {
 			break
 		}
 		if try >= maxTries || !backoff.Pause(ctx, try) {
-			_ = m.storeFailed(ctx, "delete", id, err) // it has ended all the same, and a sweep will take it
+			_ = m.storeFailed(ctx, "delete", id, err) // the session has ended anyway, and a sweep will delete the record
 			break
 		}
 	}
-	m.line(id).forget(id)
+	m.queuesOf(id).forget(id)
 	m.event(ctx, Event{Kind: EventLoggedOut, ID: id, Owner: s.at.owner})
 	return nil
 }

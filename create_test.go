@@ -206,21 +206,36 @@ func TestLogoutTwice(t *testing.T) {
 	}
 }
 
-// TestLogoutWithTooMuchData changes nothing at all.
-func TestLogoutWithTooMuchData(t *testing.T) {
-	m, err := session.New(memstore.New(memstore.Config{}), session.Config{MaxBytes: 100, PruneEvery: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	token := stored(t, m, func(s *session.Session) { s.Login("ada") })
-	s := load(t, m, token)
-	s.Invalidate()
-	s.Set("x", strings.Repeat("x", 80))
-	s.Set("y", strings.Repeat("y", 80))
-	if _, err := m.Commit(t.Context(), s); !errors.Is(err, session.ErrTooLarge) {
-		t.Errorf("error = %v, want ErrTooLarge", err)
-	}
-	if load(t, m, token).Owner() != "ada" {
-		t.Error("the old session is gone")
+// TestLawL8LogoutDespiteAFailedWrite: a logout is never the victim of another write's
+// error, whether that comes before or after it, at the write or at the commit.
+func TestLawL8LogoutDespiteAFailedWrite(t *testing.T) {
+	for name, do := range map[string]func(*session.Session){
+		"a bad path before":                    func(s *session.Session) { s.Set("a..b", 1); s.Invalidate() },
+		"a bad path after":                     func(s *session.Session) { s.Invalidate(); s.Set("a..b", 1) },
+		"a value that cannot be stored before": func(s *session.Session) { s.Set("f", func() {}); s.Invalidate() },
+		"a conflict before":                    func(s *session.Session) { s.Set("list.a", 1); s.Invalidate() },
+		"no owner after":                       func(s *session.Session) { s.Invalidate(); s.Login("") },
+		"too much data after": func(s *session.Session) {
+			s.Invalidate()
+			s.Set("x", strings.Repeat("x", 80))
+			s.Set("y", strings.Repeat("y", 80))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := session.New(memstore.New(memstore.Config{}), session.Config{MaxBytes: 100, PruneEvery: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			token := stored(t, m, func(s *session.Session) { s.Login("ada"); s.Set("list", []int{1}) })
+			s := load(t, m, token)
+			do(s)
+			_, err = m.Commit(t.Context(), s)
+			if failsAfter := strings.HasSuffix(name, "after"); failsAfter != (err != nil) {
+				t.Errorf("Commit = %v", err)
+			}
+			if owner := load(t, m, token).Owner(); owner != "" {
+				t.Errorf("the session of %q is still there", owner)
+			}
+		})
 	}
 }

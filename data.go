@@ -36,11 +36,11 @@ func checkPath(path string) error {
 func (s *Session) Has(path string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.peek(path)
+	_, ok := s.find(path)
 	return ok
 }
 
-func (s *Session) peek(path string) ([]byte, bool) {
+func (s *Session) find(path string) ([]byte, bool) {
 	if dotpath.Check(path) != nil {
 		return nil, false
 	}
@@ -51,7 +51,7 @@ func (s *Session) peek(path string) ([]byte, bool) {
 func (s *Session) lookup(path string) ([]byte, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	raw, ok := s.peek(path)
+	raw, ok := s.find(path)
 	if ok && len(s.shown) > 0 {
 		s.noteRead(dotpath.Canonical(path))
 	}
@@ -127,7 +127,7 @@ func (s *Session) Remove(paths ...string) {
 	for _, path := range paths {
 		if err := checkPath(path); err != nil {
 			s.fail(err)
-		} else if _, ok := s.peek(path); ok {
+		} else if _, ok := s.find(path); ok {
 			s.do(op{kind: opRemove, path: dotpath.Canonical(path)})
 		}
 	}

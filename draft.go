@@ -39,11 +39,11 @@ type op struct {
 	raw  []byte // set, flash: the value; append: the values as a list; take: what was taken
 	gen  uint64 // keep, consume: the generation that was seen
 	fn   func(old []byte, ok bool) ([]byte, error)
-	who  *identity // login, timeouts, persist
+	args *opArgs // login, timeouts, persist
 }
 
-// An identity is what the rarer ops change: one or the other part of it.
-type identity struct {
+// An opArgs holds the arguments of the rarer ops: each uses some of the fields.
+type opArgs struct {
 	owner          string
 	authAt         int64
 	idle, absolute time.Duration
@@ -57,7 +57,7 @@ const (
 	opAppend
 	opUpdate
 	opRemove
-	opTake
+	opPopOnce
 	opClear
 	opFlash
 	opFlashNow
@@ -91,7 +91,7 @@ func (d *draft) apply(o *op, id uint64) error {
 		}
 	case opRemove:
 		doc, _, err = dotpath.Remove(doc, o.path)
-	case opTake:
+	case opPopOnce:
 		if raw, ok := dotpath.Lookup(doc, o.path); !ok || !bytes.Equal(raw, o.raw) {
 			return errTaken
 		}
@@ -105,11 +105,11 @@ func (d *draft) apply(o *op, id uint64) error {
 			}
 		}
 	case opLogin:
-		d.owner, d.authAt = o.who.owner, o.who.authAt
+		d.owner, d.authAt = o.args.owner, o.args.authAt
 	case opTimeouts:
-		d.idle, d.absolute = o.who.idle, o.who.absolute
+		d.idle, d.absolute = o.args.idle, o.args.absolute
 	case opPersist:
-		d.persist = o.who.persist
+		d.persist = o.args.persist
 	}
 	if err != nil {
 		return pathError(o, err)
@@ -123,7 +123,7 @@ func (d *draft) apply(o *op, id uint64) error {
 // and all below it, permanent; what only changes it leaves it a message.
 func (d *draft) remark(o *op, id uint64) {
 	switch o.kind {
-	case opSet, opRemove, opTake:
+	case opSet, opRemove, opPopOnce:
 		d.unmark(o.path)
 	case opConsume:
 		if d.marked(o.path) == o.gen {
@@ -133,11 +133,11 @@ func (d *draft) remark(o *op, id uint64) {
 		d.flash = nil
 	case opFlash:
 		d.unmark(o.path)
-		d.flash = append(slices.Clip(d.flash), mark{o.path, id})
+		d.flash = append(slices.Clip(d.flash), flashMark{o.path, id})
 	case opKeep:
 		if d.marked(o.path) == o.gen {
 			d.flash = slices.Clone(d.flash)
-			i := slices.IndexFunc(d.flash, func(m mark) bool { return m.path == o.path })
+			i := slices.IndexFunc(d.flash, func(m flashMark) bool { return m.path == o.path })
 			d.flash[i].gen = id
 		}
 	}
@@ -223,4 +223,34 @@ func (d *draft) rotate(kind rotation, next digest, now time.Time, grace time.Dur
 		d.prev = previous{digest: d.digest, kind: kind, deadline: now.Add(grace).UnixNano()}
 	}
 	d.digest, d.rotatedAt = next, now.UnixNano()
+}
+
+// A standing is what the client's token is worth.
+//
+//	noToken ──create──▶ current ──Login, Regenerate or a periodic rotation──▶ current
+//
+//	load: the token is the record's, or was replaced within Config.Grace
+//	  ├──▶ current
+//	  ├──▶ recent     by a periodic rotation: it may write, but gets no token of its own
+//	  └──▶ superseded by Login or Regenerate: it reaches nothing
+type standing byte
+
+const (
+	noToken standing = iota
+	current
+	recent
+	superseded
+)
+
+// standingOf returns what a token with the given digest is worth.
+func (d *draft) standingOf(presented *digest, now time.Time) standing {
+	switch {
+	case d.digest.equal(presented):
+		return current
+	case d.prev.kind == 0 || !d.prev.digest.equal(presented) || now.UnixNano() >= d.prev.deadline:
+		return noToken
+	case d.prev.kind == periodic:
+		return recent
+	}
+	return superseded
 }

@@ -40,7 +40,7 @@ type envelope struct {
 	idle       time.Duration
 	absolute   time.Duration // 0 in both: the manager's
 	persist    persistence
-	flash      []mark
+	flash      []flashMark
 	ring       []byte
 	extensions []byte // unknown fields, as they were
 }
@@ -68,9 +68,9 @@ const (
 	persistent
 )
 
-// A mark makes the value at a path a flash message. The generation is the id of
+// A flashMark makes the value at a path a flash message. The generation is the id of
 // the commit that flashed it: a request uses up only what it has seen.
-type mark struct {
+type flashMark struct {
 	path string // canonical
 	gen  uint64
 }
@@ -273,7 +273,7 @@ func (e *envelope) marks(f []byte) bool {
 			return false
 		}
 		f = f[8+w:]
-		e.flash = append(e.flash, mark{path: string(f[:n]), gen: gen})
+		e.flash = append(e.flash, flashMark{path: string(f[:n]), gen: gen})
 		f = f[n:]
 	}
 	return true

@@ -13,7 +13,7 @@ func fullEnvelope() envelope {
 	e := envelope{
 		prev:      previous{kind: privilege, deadline: 42},
 		rotatedAt: 1, authAt: 2, idle: time.Hour, absolute: -1, persist: persistent,
-		flash:      []mark{{"status", 7}, {"a.b", 8}},
+		flash:      []flashMark{{"status", 7}, {"a.b", 8}},
 		extensions: []byte{200, 3, 'x', 'y', 'z', 201, 0},
 	}
 	for i := range e.digest {

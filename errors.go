@@ -16,7 +16,7 @@ var (
 
 	// ErrConflict is returned by stores for a version that has moved on. A commit
 	// fails with it when other processes were faster for as long as the deadline
-	// allows, or when another request took what [Take] took.
+	// allows, or when another request took what [PopOnce] took.
 	ErrConflict = errors.New("session: changed by another request")
 
 	// ErrEnded is returned by a commit whose session was logged out, revoked,
@@ -138,9 +138,9 @@ var (
 // DefaultError is the default of [Config].OnError. It answers in plain text
 //
 //   - 403 to a cross-origin write,
-//   - 404 if what [Manager.Show] looked for is not there,
+//   - 404 if what [Manager.Info] looked for is not there,
 //   - 409 if the session has ended meanwhile, or if another request took what
-//     [Take] took,
+//     [PopOnce] took,
 //   - 503 with Retry-After if the store is down, full or too contended,
 //   - 500 to everything else, which is a mistake of the program.
 //

@@ -80,7 +80,7 @@ func ExampleKey_Get_incorrect() {
 }
 
 // A one-time code works once, even for requests at the same time.
-func ExampleTake() {
+func ExamplePopOnce() {
 	m := newManager()
 	first, _ := m.Load(ctx, "")
 	first.Set("code", "1234")
@@ -88,7 +88,7 @@ func ExampleTake() {
 
 	a, _ := m.Load(ctx, session.Token(cookie.Value))
 	b, _ := m.Load(ctx, session.Token(cookie.Value))
-	fmt.Println(session.Take(a, "code", ""), session.Take(b, "code", ""))
+	fmt.Println(session.PopOnce(a, "code", ""), session.PopOnce(b, "code", ""))
 	_, err := m.Commit(ctx, a)
 	fmt.Println(err)
 	_, err = m.Commit(ctx, b)

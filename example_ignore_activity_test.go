@@ -10,18 +10,19 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// A page asks each minute how long its session will last. With From, asking would
-// prolong it.
-func ExamplePeek() {
+// A page asks each minute how long its session will last. Without IgnoreActivity, asking
+// would prolong it.
+func ExampleSession_IgnoreActivity() {
 	clock := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	now := func() time.Time { return clock }
 	m, _ := session.New(memstore.New(memstore.Config{Now: now}), session.Config{IdleTimeout: 20 * time.Minute, Now: now})
 	left := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := session.Peek(r.Context())
+		s, err := session.From(r.Context())
 		if err != nil {
 			session.Error(w, r, err)
 			return
 		}
+		s.IgnoreActivity()
 		fmt.Fprintln(w, s.Owner() != "", s.ExpiresAt().Sub(now()))
 	}))
 
@@ -43,14 +44,14 @@ func ExamplePeek() {
 }
 
 // What a page polls is one part of the routes.
-func ExampleManager_Passive() {
+func ExampleManager_IgnoreActivity() {
 	m := newManager()
 	polled := http.NewServeMux()
 	polled.Handle("GET /poll/messages", m.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
 		fmt.Fprint(w, session.Get(s, "unread", 0)) // asks for the session as ever
 	}))
 	mux := http.NewServeMux()
-	mux.Handle("/poll/", m.Passive(polled))
+	mux.Handle("/poll/", m.IgnoreActivity(polled))
 
 	w := httptest.NewRecorder()
 	m.Handler(mux).ServeHTTP(w, httptest.NewRequest("GET", "https://example.com/poll/messages", nil))

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// An exchange is one request on its way through the middleware. It is the
-// request's context as well, which saves an allocation.
+// An exchange is one request on its way through the middleware. It is the request's
+// context as well, which saves an allocation.
 type exchange struct {
 	context.Context
 	opaque
@@ -20,18 +20,27 @@ type exchange struct {
 	w     http.ResponseWriter
 	entry headers
 
-	loading sync.Mutex
+	loading sync.Mutex // guards the fields up to the blank line
 	s       *Session
 	err     error // of the load
-	asked   bool
-	passive bool // see Peek
+	asked   bool  // for the session
+	passive bool  // see Session.IgnoreActivity
 
-	beginning sync.Mutex  // held during the commit, so that nothing overtakes it
-	begun     atomic.Bool // the final header is about to go out
-	committed atomic.Bool // and failed is known
-	failed    error       // of the commit: the error handler has answered
-	uses      usage       // which flash messages the response uses up
+	committing sync.Mutex // held during the commit, so that nothing overtakes it
+	state      atomic.Int32
+	failed     error // of the commit; set before state
+	uses       usage // which flash messages the response uses up
 }
+
+// The states of an exchange.
+//
+//	waiting ──the response begins──▶ begun ──commit──▶ answered, refused
+const (
+	waiting  = iota
+	begun    // the final header is about to go out
+	answered // the commit has succeeded: the handler's response goes out
+	refused  // the commit has failed: the error handler has answered
+)
 
 func (x *exchange) Value(key any) any {
 	switch k := key.(type) {
@@ -64,31 +73,49 @@ func (x *exchange) session() (*Session, error) {
 	}
 	if x.s, x.err = x.m.load(x.Context, Token(value)); x.err == nil {
 		x.s.request = x.came // not x.r: Config.Client is called while the session is locked
-		x.s.sealed = x.begun.Load()
+		if x.state.Load() != waiting {
+			x.s.phase = sealed
+		}
 		x.s.passive = x.passive
 	}
 	return x.s, x.err
 }
 
-// loaded returns the session if there is one, and whether it was asked for.
+// loaded returns the session if there is one, and whether the handler asked for it.
 func (x *exchange) loaded() (s *Session, asked bool) {
 	x.loading.Lock()
 	defer x.loading.Unlock()
 	return x.s, x.asked
 }
 
-// begin commits before the response's final header. If that fails, the headers go
-// back to what they were, and the error handler answers in the handler's place.
+// ignoreActivity marks the session, whether it is loaded already or later.
+func (x *exchange) ignoreActivity() {
+	x.loading.Lock()
+	defer x.loading.Unlock()
+	x.passive = true
+	if x.s != nil {
+		x.s.markPassive()
+	}
+}
+
+// begin commits before the response's final header. If that fails, it restores the
+// headers, and the error handler answers in the handler's place.
 func (x *exchange) begin(status int) error {
-	if x.committed.Load() {
+	if x.state.Load() > begun {
 		return x.failed
 	}
-	x.beginning.Lock()
-	defer x.beginning.Unlock()
-	if x.begun.Swap(true) {
+	x.committing.Lock()
+	defer x.committing.Unlock()
+	if !x.state.CompareAndSwap(waiting, begun) {
 		return x.failed
 	}
-	defer x.committed.Store(true)
+	defer func() {
+		if x.failed != nil {
+			x.state.Store(refused)
+		} else {
+			x.state.Store(answered)
+		}
+	}()
 	s, asked := x.loaded()
 	if !asked {
 		return nil
@@ -101,7 +128,7 @@ func (x *exchange) begin(status int) error {
 		x.uses = s.uses(usageOf(x.r, status))
 	}
 	cookie, err := x.commit(s)
-	s.seal()
+	s.reach(sealed)
 	varyOnCookie(x.w.Header())
 	if err == nil && cookie != nil {
 		setCookie(x.w.Header(), cookie)
@@ -110,8 +137,8 @@ func (x *exchange) begin(status int) error {
 }
 
 // commit is the commit before the response. If it fails, or if an Update function
-// panics in it, the error handler answers at once: whatever the handler, or
-// somebody who recovers, writes later is refused.
+// panics in it, the error handler answers at once. Whatever the handler writes later is
+// refused, and so is the answer of middleware that recovers from the panic.
 func (x *exchange) commit(s *Session) (cookie *http.Cookie, err error) {
 	x.failed = errFunction
 	defer func() {
@@ -125,11 +152,11 @@ func (x *exchange) commit(s *Session) (cookie *http.Cookie, err error) {
 		}
 		t := tracker{ResponseWriter: x.w}
 		x.m.cfg.OnError(&t, x.r, x.failed)
-		if !t.wrote { // silence would be a 200
+		if !t.wrote { // no answer would be a 200
 			DefaultError(x.w, x.r, x.failed)
 		}
-		// A proxy aborts the connection when its write fails; the answer must be out
-		// by then.
+		// A proxy aborts the connection when its write fails. The answer must be out by
+		// then.
 		http.NewResponseController(x.w).Flush()
 	}()
 	cookie, x.failed = x.m.commit(x, s, x.uses)
@@ -155,22 +182,23 @@ func (t *tracker) Write(b []byte) (int, error) {
 	return t.ResponseWriter.Write(b)
 }
 
+// hasFailed waits for a commit that is under way.
 func (x *exchange) hasFailed() bool {
-	x.beginning.Lock()
-	defer x.beginning.Unlock()
-	return x.failed != nil
+	x.committing.Lock()
+	defer x.committing.Unlock()
+	return x.state.Load() == refused
 }
 
-// finish ends the exchange when the handler has returned: a response that did not
-// begin does so now, and what was changed after the beginning is committed.
+// finish ends the exchange when the handler has returned. A response that has not begun
+// begins now, and what was changed after the beginning is committed.
 func (x *exchange) finish() {
-	_ = x.begin(http.StatusOK) // has answered by itself
+	_ = x.begin(http.StatusOK) // the error handler has answered
 	s, _ := x.loaded()
 	if s == nil {
 		return
 	}
-	defer s.end()
-	if x.failed != nil {
+	defer s.reach(over)
+	if x.state.Load() == refused {
 		return
 	}
 	uses := usesNone
@@ -183,8 +211,8 @@ func (x *exchange) finish() {
 	}
 }
 
-// headers remembers what the response headers were, without copying values: they
-// are replaced, not written in place.
+// headers remembers the response headers without copying their values: values are
+// replaced, not changed in place.
 type headers []header
 
 type header struct {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/expanse-go/session/internal/dotpath"
 )
@@ -32,7 +33,7 @@ func (s *Session) Reflash() {
 	for _, m := range slices.Clone(s.now.flash) {
 		s.keep(m.path)
 	}
-	for _, path := range slices.Clone(s.nows) {
+	for _, path := range slices.Clone(s.flashNow) {
 		s.keep(path)
 	}
 }
@@ -52,7 +53,7 @@ func (s *Session) Keep(paths ...string) {
 }
 
 func (s *Session) keep(path string) {
-	if slices.Contains(s.nows, path) {
+	if slices.Contains(s.flashNow, path) {
 		if raw, ok := dotpath.Lookup(s.now.doc, path); ok {
 			s.do(op{kind: opFlash, path: path, raw: raw})
 		}
@@ -119,4 +120,10 @@ func (s *Session) uses(u usage) usage {
 		return usesRead
 	}
 	return u
+}
+
+// anythingDue reports whether a stored session needs what no request asks for: to lose
+// a flash message, to get its periodic token, or to be touched.
+func (s *Session) anythingDue(u usage, now time.Time) bool {
+	return s.touchDue(now) || s.rotationDue(now) || len(s.shown) > 0 && len(s.usedUp(u)) > 0
 }

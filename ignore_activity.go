@@ -1,43 +1,32 @@
 package session
 
-import (
-	"context"
-	"net/http"
-)
+import "net/http"
 
-// Peek is [From] for a request that is no activity of the visitor: a poll, a
-// heartbeat, a countdown to the end of the session. Without it a page that polls
-// keeps its session alive for as long as its tab is open, whoever sits there.
+// IgnoreActivity marks a request that does not count as visitor activity: a poll, a
+// heartbeat, a countdown to the end of the session. Without it, a page that polls keeps
+// its session alive for as long as its tab is open, even if nobody is there.
 //
-// The mark is on the request, from its first Peek on, whoever calls From before or
-// after. Such a request
+// The mark holds for the whole request, whatever the handler did before. Such a request
 //
-//   - never prolongs its session, and never gets it a periodic token;
-//   - stores what it changes like any other, but [Session.ExpiresAt] stays where it
-//     is;
+//   - never prolongs its session, and never gets the periodic new token;
+//   - stores its changes like any other, but [Session.ExpiresAt] stays the same;
 //   - uses up a flash message only if it has read it.
 //
-// A new session begins to live, and [Session.Login], [Session.Regenerate] and
-// [Session.SetTimeouts] count as activity, because they are.
-//
-// A session from [Manager.Load] is marked by Peek(NewContext(ctx, s)). The errors
-// are those of From.
-func Peek(ctx context.Context) (*Session, error) { return peek(ctx.Value(anyKey{})) }
+// There are exceptions: a new session starts its life, and [Session.Login],
+// [Session.Regenerate] and [Session.SetTimeouts] count as activity.
+func (s *Session) IgnoreActivity() { s.markPassive() }
 
-// Peek is [Peek] for an application with several managers.
-func (m *Manager) Peek(ctx context.Context) (*Session, error) { return peek(ctx.Value(ownKey{m})) }
-
-func peek(v any) (*Session, error) {
-	markPassive(v)
-	return from(v)
-}
-
-// Passive marks all requests to a handler as [Peek] does, without loading their
-// sessions: for the routes that a page polls. Outside of [Manager.Handler] it brings
-// the middleware itself.
-func (m *Manager) Passive(next http.Handler) http.Handler {
+// IgnoreActivity wraps the handler of routes that a page polls. It marks all requests
+// to it as [Session.IgnoreActivity] does, without loading their sessions. Outside of
+// [Manager.Handler] it adds the middleware itself.
+func (m *Manager) IgnoreActivity(next http.Handler) http.Handler {
 	marked := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		markPassive(r.Context().Value(ownKey{m}))
+		switch v := r.Context().Value(ownKey{m}).(type) {
+		case *exchange:
+			v.ignoreActivity()
+		case *Session:
+			v.markPassive()
+		}
 		next.ServeHTTP(w, r)
 	})
 	handler := m.Handler(marked)
@@ -48,16 +37,4 @@ func (m *Manager) Passive(next http.Handler) http.Handler {
 		}
 		handler.ServeHTTP(w, r)
 	})
-}
-
-func markPassive(v any) {
-	switch v := v.(type) {
-	case *exchange:
-		v.loading.Lock()
-		defer v.loading.Unlock()
-		v.passive = true // for a session that is loaded later
-		v.s.markPassive()
-	case *Session:
-		v.markPassive()
-	}
 }

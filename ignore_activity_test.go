@@ -15,9 +15,17 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// mustFrom and mustPeek are the two ways to the session of a request.
-func mustFrom(r *http.Request) *session.Session { return must(session.From(r.Context())) }
-func mustPeek(r *http.Request) *session.Session { return must(session.Peek(r.Context())) }
+// inactive marks the request of a session.
+func inactive(s *session.Session, err error) (*session.Session, error) {
+	if err == nil {
+		s.IgnoreActivity()
+	}
+	return s, err
+}
+
+// mustFrom and mustInactive are the two ways to the session of a request.
+func mustFrom(r *http.Request) *session.Session     { return must(session.From(r.Context())) }
+func mustInactive(r *http.Request) *session.Session { return must(inactive(session.From(r.Context()))) }
 
 func must(s *session.Session, err error) *session.Session {
 	if err != nil {
@@ -28,7 +36,7 @@ func must(s *session.Session, err error) *session.Session {
 
 // passive is a handler whose request is marked.
 func passive(h handler) handler {
-	return func(w http.ResponseWriter, r *http.Request, _ *session.Session) { h(w, r, mustPeek(r)) }
+	return func(w http.ResponseWriter, r *http.Request, _ *session.Session) { h(w, r, mustInactive(r)) }
 }
 
 // passiveWays are all ways to mark a request, around a handler that reads.
@@ -42,26 +50,26 @@ func (g *rig) passiveWays() map[string]http.Handler {
 		})
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/{$}", g.Passive(from))
+	mux.Handle("/{$}", g.IgnoreActivity(from))
 	return map[string]http.Handler{
-		"Peek": g.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { get(mustPeek(r)) })),
+		"Peek": g.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { get(mustInactive(r)) })),
 		"Peek of the manager": g.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			get(must(g.Peek(r.Context())))
+			get(must(inactive(g.From(r.Context()))))
 		})),
-		"From, then Peek": g.Handler(loadedBefore(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { get(mustPeek(r)) }))),
+		"From, then Peek": g.Handler(loadedBefore(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { get(mustInactive(r)) }))),
 		"Peek, then From": g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			mustPeek(r)
+			mustInactive(r)
 			from(w, r)
 		})),
 		"Passive inside":                 g.Handler(mux),
-		"Passive outside":                g.Passive(g.Handler(from)),
-		"Passive alone":                  g.Passive(from),
-		"Passive inside, after the load": g.Handler(loadedBefore(g.Passive(from))),
+		"Passive outside":                g.IgnoreActivity(g.Handler(from)),
+		"Passive alone":                  g.IgnoreActivity(from),
+		"Passive inside, after the load": g.Handler(loadedBefore(g.IgnoreActivity(from))),
 		"without HTTP": http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			g.commitOf(r, func(ctx context.Context, _ *session.Session) { get(must(session.Peek(ctx))) })
+			g.commitOf(r, func(ctx context.Context, _ *session.Session) { get(must(inactive(session.From(ctx)))) })
 		}),
 		"without HTTP, by Passive": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			g.commitOf(r, func(ctx context.Context, _ *session.Session) { g.Passive(from).ServeHTTP(w, r.WithContext(ctx)) })
+			g.commitOf(r, func(ctx context.Context, _ *session.Session) { g.IgnoreActivity(from).ServeHTTP(w, r.WithContext(ctx)) })
 		}),
 	}
 }
@@ -79,9 +87,9 @@ func (g *rig) commitOf(r *http.Request, f func(context.Context, *session.Session
 	}
 }
 
-// TestPeekProlongsNothing: a page that polls each minute does not keep its session
+// TestIgnoreActivityProlongsNothing: a page that polls each minute does not keep its session
 // alive, whichever way the poll says what it is. Anything else would have touched it.
-func TestPeekProlongsNothing(t *testing.T) {
+func TestIgnoreActivityProlongsNothing(t *testing.T) {
 	for _, every := range []time.Duration{0, -1} {
 		for name := range newRig(t).passiveWays() {
 			t.Run(fmt.Sprintf("%s, TouchEvery %d", name, every), func(t *testing.T) {
@@ -107,9 +115,9 @@ func TestPeekProlongsNothing(t *testing.T) {
 	}
 }
 
-// TestPeekStoresData: what a passive request writes is stored, and the session ends
+// TestIgnoreActivityStoresData: what a passive request writes is stored, and the session ends
 // when it would have ended without it.
-func TestPeekStoresData(t *testing.T) {
+func TestIgnoreActivityStoresData(t *testing.T) {
 	for _, without := range []string{"", "Toucher"} {
 		spy := newSpyStore()
 		var store session.Store = spy
@@ -141,9 +149,9 @@ func TestPeekStoresData(t *testing.T) {
 	}
 }
 
-// TestPeekCommitsTooLate: no time is left for what is written at the last instant, and
+// TestIgnoreActivityCommitsTooLate: no time is left for what is written at the last instant, and
 // a poll makes none.
-func TestPeekCommitsTooLate(t *testing.T) {
+func TestIgnoreActivityCommitsTooLate(t *testing.T) {
 	for _, c := range []struct {
 		after time.Duration
 		code  int
@@ -158,9 +166,9 @@ func TestPeekCommitsTooLate(t *testing.T) {
 	}
 }
 
-// TestPeekAndActivity: a request that was marked and then does what only a visitor
+// TestIgnoreActivityAndActivity: a request that was marked and then does what only a visitor
 // does is activity after all.
-func TestPeekAndActivity(t *testing.T) {
+func TestIgnoreActivityAndActivity(t *testing.T) {
 	tests := []struct {
 		name    string
 		f       func(*session.Session)
@@ -184,9 +192,9 @@ func TestPeekAndActivity(t *testing.T) {
 	}
 }
 
-// TestPeekBeginsAndEnds: a new session has its whole life before it, and a logout is a
+// TestIgnoreActivityBeginsAndEnds: a new session has its whole life before it, and a logout is a
 // logout.
-func TestPeekBeginsAndEnds(t *testing.T) {
+func TestIgnoreActivityBeginsAndEnds(t *testing.T) {
 	g := newRig(t)
 	b := newBrowser()
 	g.visit(b, passive(func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
@@ -198,9 +206,9 @@ func TestPeekBeginsAndEnds(t *testing.T) {
 	equal(t, "records", len(g.spy.all()), 0)
 }
 
-// TestPeekDoesNotRotate: a poll gets no new token, whatever it stores; the next request
+// TestIgnoreActivityDoesNotRotate: a poll gets no new token, whatever it stores; the next request
 // of the visitor does.
-func TestPeekDoesNotRotate(t *testing.T) {
+func TestIgnoreActivityDoesNotRotate(t *testing.T) {
 	g := newRig(t, func(c *session.Config) { c.RotateEvery = 10 * time.Minute })
 	b := g.signedUp(t, "x")
 	g.clock.advance(time.Hour)
@@ -211,9 +219,9 @@ func TestPeekDoesNotRotate(t *testing.T) {
 	equal(t, "events", g.kinds(), "rotated")
 }
 
-// TestPeekAndFlash: a poll uses up what it has read, and only that, even if it comes
+// TestIgnoreActivityAndFlash: a poll uses up what it has read, and only that, even if it comes
 // from a client that sends no fetch metadata or says that it navigates.
-func TestPeekAndFlash(t *testing.T) {
+func TestIgnoreActivityAndFlash(t *testing.T) {
 	show := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { session.Get(s, "f", "") }
 	late := func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 		io.WriteString(w, "page")
@@ -255,13 +263,13 @@ func TestPeekAndFlash(t *testing.T) {
 	g := newRig(t)
 	b := newBrowser()
 	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Flash("f", "hello") })
-	g.commitOf(b.request("GET"), func(ctx context.Context, _ *session.Session) { must(session.Peek(ctx)) })
+	g.commitOf(b.request("GET"), func(ctx context.Context, _ *session.Session) { must(inactive(session.From(ctx))) })
 	equal(t, "left by Commit", g.data(t, g.token(b))["f"], any("hello"))
 }
 
-// TestPeekInLine: a commit for many moves the time if one of those that it stores is
+// TestIgnoreActivityInLine: a commit for many moves the time if one of those that it stores is
 // activity, whoever stores for the others.
-func TestPeekInLine(t *testing.T) {
+func TestIgnoreActivityInLine(t *testing.T) {
 	tooLarge := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 		s.Set("big", strings.Repeat("x", 990))
 	}
@@ -301,10 +309,10 @@ func TestPeekInLine(t *testing.T) {
 	}
 }
 
-// TestPeekUndoesNoTouch: while a passive request is under way the visitor comes back
+// TestIgnoreActivityUndoesNoTouch: while a passive request is under way the visitor comes back
 // and only reads, here or in another process. That changes no version, and the
 // commit of the passive one must not put the old time back.
-func TestPeekUndoesNoTouch(t *testing.T) {
+func TestIgnoreActivityUndoesNoTouch(t *testing.T) {
 	for _, h := range []handler{add, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("data", "y") }} {
 		for _, elsewhere := range []bool{false, true} {
 			g := newRig(t)
@@ -328,8 +336,8 @@ func TestPeekUndoesNoTouch(t *testing.T) {
 	}
 }
 
-// TestPeekLostAnswer: a passive commit whose answer was lost is not stored twice.
-func TestPeekLostAnswer(t *testing.T) {
+// TestIgnoreActivityLostAnswer: a passive commit whose answer was lost is not stored twice.
+func TestIgnoreActivityLostAnswer(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
 	var once sync.Once
@@ -344,8 +352,8 @@ func TestPeekLostAnswer(t *testing.T) {
 	equal(t, "n", g.data(t, g.token(b))["n"], any(int64(1)))
 }
 
-// TestPeekConcurrently: the goroutines of one request may look in any way.
-func TestPeekConcurrently(t *testing.T) {
+// TestIgnoreActivityConcurrently: the goroutines of one request may look in any way.
+func TestIgnoreActivityConcurrently(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
 	g.clock.advance(time.Hour)
@@ -357,11 +365,11 @@ func TestPeekConcurrently(t *testing.T) {
 				case 0:
 					mustFrom(r).Set("k", i)
 				case 1:
-					mustPeek(r).ExpiresAt()
+					mustInactive(r).ExpiresAt()
 				case 2:
-					g.Passive(http.NotFoundHandler()).ServeHTTP(discardWriter{}, r)
+					g.IgnoreActivity(http.NotFoundHandler()).ServeHTTP(discardWriter{}, r)
 				case 3:
-					add(w, r, must(g.Peek(r.Context())))
+					add(w, r, must(inactive(g.From(r.Context()))))
 				}
 			})
 		}
@@ -378,20 +386,20 @@ func (discardWriter) Header() http.Header         { return http.Header{} }
 func (discardWriter) WriteHeader(int)             {}
 func (discardWriter) Write(b []byte) (int, error) { return len(b), nil }
 
-// TestPeekErrors are those of From.
-func TestPeekErrors(t *testing.T) {
+// TestIgnoreActivityErrors are those of From.
+func TestIgnoreActivityErrors(t *testing.T) {
 	g := newRig(t)
-	if s, err := session.Peek(t.Context()); s != nil || !errors.Is(err, session.ErrNoSession) {
-		t.Errorf("Peek outside = %v, %v", s, err)
+	if s, err := inactive(session.From(t.Context())); s != nil || !errors.Is(err, session.ErrNoSession) {
+		t.Errorf("From outside = %v, %v", s, err)
 	}
-	if s, err := g.Peek(session.NewContext(t.Context(), nil)); s != nil || !errors.Is(err, session.ErrNoSession) {
-		t.Errorf("Peek of nil = %v, %v", s, err)
+	if s, err := inactive(g.From(session.NewContext(t.Context(), nil))); s != nil || !errors.Is(err, session.ErrNoSession) {
+		t.Errorf("From of nil = %v, %v", s, err)
 	}
 	b := g.signedUp(t, "x")
 	g.spy.hook(func(string, session.ID) error { return io.ErrUnexpectedEOF }, nil)
-	b.send(g.Passive(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := session.Peek(r.Context()); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("Peek with the store down = %v", err)
+	b.send(g.IgnoreActivity(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := inactive(session.From(r.Context())); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("From with the store down = %v", err)
 		}
 		_, err := session.From(r.Context())
 		session.Error(w, r, err)
@@ -400,7 +408,7 @@ func TestPeekErrors(t *testing.T) {
 	other := newRig(t, func(c *session.Config) { c.Cookie.Name = "other" })
 	c := other.signedUp(t, "x")
 	other.clock.advance(time.Hour)
-	c.send(other.Handler(g.Passive(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	c.send(other.Handler(g.IgnoreActivity(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		session.Get(must(other.From(r.Context())), "data", "")
 	})))).expect(t, http.StatusOK, 0)
 	equal(t, "store calls of the other manager", other.spy.taken(), "load touch")

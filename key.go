@@ -34,11 +34,11 @@ func (k Key[T]) Flash(s *Session, v T) { s.Flash(k.path, v) }
 // Pop is [Pop].
 func (k Key[T]) Pop(s *Session, def T) T { return Pop(s, k.path, def) }
 
-// Take is [Take].
-func (k Key[T]) Take(s *Session, def T) T { return Take(s, k.path, def) }
+// PopOnce is [PopOnce].
+func (k Key[T]) PopOnce(s *Session, def T) T { return PopOnce(s, k.path, def) }
 
 // Update is [Update].
-func (k Key[T]) Update(s *Session, f func(T) T) { Update(s, k.path, f) }
+func (k Key[T]) Update(s *Session, f func(T) T) T { return Update(s, k.path, f) }
 
 // Remove is [Session.Remove].
 func (k Key[T]) Remove(s *Session) { s.Remove(k.path) }

@@ -203,7 +203,7 @@ func TestFailsAlone(t *testing.T) {
 			})
 		}, "500"},
 		{"taken", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
-			equal(t, "taken", session.Take(s, "data", ""), "x")
+			equal(t, "taken", session.PopOnce(s, "data", ""), "x")
 		}, "409"},
 	}
 	first := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
@@ -278,7 +278,7 @@ func TestNobodyTakesInVain(t *testing.T) {
 		down := func(string) error { return errors.New("down") }
 		issue := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("ticket", "one") }
 		other := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("ticket", "another") }
-		take := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { session.Take(s, "ticket", "") }
+		take := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { session.PopOnce(s, "ticket", "") }
 		g.visit(b, issue)
 		equal(t, "answers", codes(g.crowdOn(down, b, add, other, take)), "200 503 503")
 		equal(t, "answers", codes(g.crowd(b, add, other, take)), "200 200 409")
@@ -369,7 +369,7 @@ func TestTakeIsExactlyOnce(t *testing.T) {
 			wg.Go(func() {
 				g := rigs[i%managers]
 				got[i] = g.outcome(g.with(g.token(b)), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
-					equal(t, "code", session.Take(s, "code", ""), "1234")
+					equal(t, "code", session.PopOnce(s, "code", ""), "1234")
 					gate.pass()
 				})
 			})
@@ -652,7 +652,7 @@ func storedDocument(t *testing.T, g *rig, spy *spyStore) (doc stormDocument) {
 	if len(recs) != 1 {
 		t.Fatalf("%d records, want one", len(recs))
 	}
-	i, err := g.Show(t.Context(), recs[0].ID)
+	i, err := g.Info(t.Context(), recs[0].ID)
 	if err != nil {
 		t.Fatal(err)
 	}

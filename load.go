@@ -3,12 +3,12 @@ package session
 import (
 	"context"
 	"errors"
-	"time"
+	"fmt"
 )
 
-// Load returns the session of a token, for transports other than the middleware.
-// A token that is empty, unknown or expired gives a new, empty session; the error
-// is [ErrClosed] or a [*StoreError]. End with [Manager.Commit].
+// Load returns the session of a token, for transports other than the middleware. For an
+// empty, unknown or expired token it returns a new, empty session. The error is
+// [ErrClosed] or a [*StoreError]. Call [Manager.Commit] at the end.
 func (m *Manager) Load(ctx context.Context, t Token) (*Session, error) {
 	if m.closed.Load() {
 		return nil, ErrClosed
@@ -38,7 +38,7 @@ func (m *Manager) load(parent context.Context, t Token) (*Session, error) {
 	err := m.view(ctx, id, &at.rec)
 	if err == nil {
 		if err = at.decode(); err != nil {
-			err = errors.Join(ErrCorrupt, err)
+			err = fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 	}
 	switch {
@@ -55,27 +55,32 @@ func (m *Manager) load(parent context.Context, t Token) (*Session, error) {
 
 	m.cfg.shorten(&at.rec, &at.draft)
 	now := m.cfg.Now()
-	presented := m.cfg.digestOf(id, &sec)
-	current := at.digest.equal(&presented)
-	recent := at.prev.kind != 0 && at.prev.digest.equal(&presented) && now.UnixNano() < at.prev.deadline
+	digest := m.cfg.digestOf(id, &sec)
+	standing := at.standingOf(&digest, now)
 	switch {
-	case !current && !recent:
+	case standing == noToken:
 		m.event(ctx, Event{Kind: EventUnknownToken, ID: id})
 		return newSession(m), nil
 	case !now.Before(at.rec.ExpiresAt):
 		m.event(ctx, Event{Kind: EventExpired, ID: id, Owner: at.rec.Owner})
 		return newSession(m), nil
-	case !current && at.prev.kind != periodic:
+	case standing == superseded:
 		m.event(ctx, Event{Kind: EventReplaced, ID: id, Owner: at.rec.Owner})
 		s := newSession(m)
-		s.ended = true
+		s.cred.standing = superseded
 		return s, nil
 	}
 	s := &l.s
 	s.m, s.at, s.now, s.shown = m, at, &at.draft, at.flash
-	s.presented, s.token, s.previous = presented, t, !current
-	s.due = m.touchDue(s, now) || m.rotationDue(s, now)
+	s.cred = credential{t, digest, standing}
+	s.due = s.touchDue(now) || s.rotationDue(now)
 	return s, nil
+}
+
+// A loaded is a session and what is stored of it, in one allocation.
+type loaded struct {
+	s  Session
+	at stored
 }
 
 // view loads a record that is only read, if the store makes a difference.
@@ -86,27 +91,4 @@ func (m *Manager) view(ctx context.Context, id ID, r *Record) (err error) {
 		*r, err = m.store.Load(ctx, id)
 	}
 	return err
-}
-
-// A loaded is a session and what is stored of it, in one allocation.
-type loaded struct {
-	s  Session
-	at stored
-}
-
-func (m *Manager) rotationDue(s *Session, now time.Time) bool {
-	return m.cfg.RotateEvery > 0 && !s.previous && !s.passive && !s.sealed && now.Sub(time.Unix(0, s.at.rotatedAt)) >= m.cfg.RotateEvery
-}
-
-// touchDue reports whether the recorded activity lags too far behind. A session of
-// its own, shorter idle timeout is touched more often, or it would expire in use;
-// one that has expired is not touched, or it would come back to life. After the
-// response has begun, "every request" has had its touch.
-func (m *Manager) touchDue(s *Session, now time.Time) bool {
-	every := m.cfg.TouchEvery
-	if limit := m.cfg.idle(s.at.idle, s.at.absolute) / 20; every < 0 && s.sealed || every > limit && s.at.idle > 0 {
-		every = limit
-	}
-	since := now.Sub(s.at.rec.LastActivity)
-	return !s.untouchable && !s.passive && since > 0 && since >= every && now.Before(s.at.rec.ExpiresAt)
 }

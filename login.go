@@ -24,14 +24,14 @@ func (s *Session) Login(owner string) {
 		s.fail(fmt.Errorf("session: owner has %d bytes; it must be UTF-8 without NUL, at most %d bytes", len(owner), MaxOwner))
 	default:
 		s.rotateToken()
-		s.do(op{kind: opLogin, who: &identity{owner: owner, authAt: s.m.cfg.Now().UnixNano()}})
+		s.do(op{kind: opLogin, args: &opArgs{owner: owner, authAt: s.m.cfg.Now().UnixNano()}})
 	}
 }
 
-// Regenerate gives the client a new token for the same session and data; the old
-// token reaches nothing from the commit on. Call it at every change of privilege
-// that is no Login, to prevent session fixation. A session that is empty and not
-// stored stays so.
+// Regenerate gives the client a new token for the same session and data. From the commit
+// on, the old token reaches nothing. Call it at every change of privilege that is not a
+// Login, to prevent session fixation. It does not create a session for a visitor who has
+// none.
 func (s *Session) Regenerate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,28 +40,26 @@ func (s *Session) Regenerate() {
 
 // rotateToken orders a new token. The caller holds the lock.
 func (s *Session) rotateToken() {
-	if s.sealed {
+	if s.phase != open {
 		s.fail(ErrCommitted)
 	}
-	if s.err == nil {
-		s.rotating = true
+	if p := s.change(); p.err == nil {
+		p.rotate = true
 	}
 }
 
-// Invalidate ends the session: its record is deleted at the commit, its data is
-// gone, the client's token is dead. What is written afterwards belongs to a new
-// session with another ID and token. This is the way to log out.
+// Invalidate ends the session; this is how to log out. The commit deletes the record,
+// and the client's token is dead. Invalidate drops all uncommitted changes and an
+// earlier error of a write, so a logout never fails because of them. What is written
+// afterwards belongs to a new session with another ID and token. If that cannot be
+// stored, the old session has ended all the same.
 func (s *Session) Invalidate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil {
-		return
+	s.pending, s.view = nil, view{now: &nothing.draft}
+	if s.at != nothing {
+		s.change().end = true
 	}
-	s.dead = s.at != nothing
-	s.now, s.own = &nothing.draft, false
-	s.ops, s.nows, s.rotating, s.newID, s.merged = nil, nil, false, ID{}, false
-	s.cid, s.tried = 0, nil
-	s.epoch++
 }
 
 // Owner returns whom the session belongs to, "" while it is anonymous.
@@ -83,6 +81,14 @@ func (s *Session) AuthenticatedAt() time.Time {
 	return time.Unix(0, s.now.authAt).UTC()
 }
 
+// Timeouts returns the limits that [Session.SetTimeouts] has given this session. Zero
+// means the manager's default, negative means no limit.
+func (s *Session) Timeouts() (idle, absolute time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now.idle, s.now.absolute
+}
+
 // SetTimeouts gives this session limits of its own, which are stored with it and
 // stay through rotation and login: longer ones for "remember me", shorter ones
 // for an administrator. Zero is the manager's default (for absolute, at least
@@ -94,7 +100,7 @@ func (s *Session) SetTimeouts(idle, absolute time.Duration) {
 		s.fail(fmt.Errorf("session: timeouts of %v and %v: browsers keep no cookie for more than 400 days; use a negative value for no limit", idle, absolute))
 		return
 	}
-	s.do(op{kind: opTimeouts, who: &identity{idle: idle, absolute: absolute}})
+	s.do(op{kind: opTimeouts, args: &opArgs{idle: idle, absolute: absolute}})
 }
 
 // SetPersistent decides whether the cookie outlives the browser, for "remember
@@ -107,5 +113,5 @@ func (s *Session) SetPersistent(yes bool) {
 	if yes {
 		p = persistent
 	}
-	s.do(op{kind: opPersist, who: &identity{persist: p}})
+	s.do(op{kind: opPersist, args: &opArgs{persist: p}})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/memstore"
 )
 
 func write(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("data", "late") }
@@ -211,14 +212,14 @@ func TestExpiry(t *testing.T) {
 			equal(t, "ExpiresAt", rec.ExpiresAt, g.clock.now().Add(time.Hour))
 			g.clock.advance(time.Hour - 1)
 			equal(t, "values one nanosecond before the end", len(g.data(t, g.token(b))), 1)
-			if _, err := g.Show(t.Context(), rec.ID); err != nil {
+			if _, err := g.Info(t.Context(), rec.ID); err != nil {
 				t.Errorf("Show: %v", err)
 			}
 			g.kinds()
 			g.clock.advance(1)
 			equal(t, "values at the end", len(g.data(t, g.token(b))), 0)
 			equal(t, "events", g.kinds(), "expired")
-			if _, err := g.Show(t.Context(), rec.ID); err == nil {
+			if _, err := g.Info(t.Context(), rec.ID); err == nil {
 				t.Error("Show of an expired session: no error")
 			}
 			for i, err := range g.ListAll(t.Context()) {
@@ -478,5 +479,69 @@ func TestTouchFailureFailsNoResponse(t *testing.T) {
 		}
 		g.spy.hook(nil, nil)
 		g.visit(b, read)
+	}
+}
+
+// TestRotationAfterALoginWithinTheGrace: a client that logs in with a token that a periodic
+// rotation has just replaced holds the current token from then on, and gets the next
+// periodic one.
+func TestRotationAfterALoginWithinTheGrace(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	m, err := session.New(memstore.New(memstore.Config{}), session.Config{
+		RotateEvery: 10 * time.Minute, Grace: time.Minute, PruneEvery: -1,
+		Now: func() time.Time { return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := stored(t, m, func(s *session.Session) { s.Set("a", 1) })
+	now = now.Add(11 * time.Minute)
+	first := load(t, m, old)
+	first.Set("a", 2)
+	if c, err := m.Commit(t.Context(), first); err != nil || c == nil {
+		t.Fatalf("no periodic rotation: %v, %v", c, err)
+	}
+	s := load(t, m, old)
+	if s.WillRotate() {
+		t.Error("WillRotate is true for a token within its grace")
+	}
+	s.Login("ada")
+	if !s.WillRotate() {
+		t.Error("WillRotate is false after Login")
+	}
+	if c, err := m.Commit(t.Context(), s); err != nil || c == nil {
+		t.Fatalf("Login: %v, %v", c, err)
+	}
+	now = now.Add(11 * time.Minute)
+	if !s.WillRotate() {
+		t.Error("WillRotate is false when a periodic rotation is due")
+	}
+	s.Set("a", 3)
+	c, err := m.Commit(t.Context(), s)
+	if err != nil || c == nil {
+		t.Fatalf("no periodic rotation after the login: %v, %v", c, err)
+	}
+	if s.WillRotate() {
+		t.Error("WillRotate is true after the commit")
+	}
+	if owner := load(t, m, session.Token(c.Value)).Owner(); owner != "ada" {
+		t.Errorf("owner %q, want ada", owner)
+	}
+}
+
+func TestTimeouts(t *testing.T) {
+	m, err := session.New(memstore.New(memstore.Config{}), session.Config{PruneEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := stored(t, m, func(s *session.Session) {
+		if idle, absolute := s.Timeouts(); idle != 0 || absolute != 0 {
+			t.Errorf("Timeouts of a new session = %v, %v", idle, absolute)
+		}
+		s.Set("a", 1)
+		s.SetTimeouts(time.Hour, -1)
+	})
+	if idle, absolute := load(t, m, token).Timeouts(); idle != time.Hour || absolute != -1 {
+		t.Errorf("Timeouts = %v, %v; want 1h, -1ns", idle, absolute)
 	}
 }

@@ -18,7 +18,7 @@ type Manager struct {
 	store   Store
 	viewer  Viewer // the store, if it is one
 	discard bool
-	lines   [64]lines
+	queues  [64]queues
 	sweeper sweeper
 	closed  atomic.Bool
 	release sync.Once // closes the store

@@ -18,22 +18,22 @@ import (
 // on a machine whose clock is behind ends nothing that is newer, and least of all
 // itself: then there are more than the limit until the next login.
 
-// place is where a session stands in that order.
-type place struct {
+// A lastUse is the key of that order.
+type lastUse struct {
 	at time.Time
 	id ID
 }
 
-func (p place) compare(q place) int {
-	return cmp.Or(p.at.Compare(q.at), bytes.Compare(p.id[:], q.id[:]))
+func (u lastUse) compare(v lastUse) int {
+	return cmp.Or(u.at.Compare(v.at), bytes.Compare(u.id[:], v.id[:]))
 }
 
 // limitOwner holds the owner of a session that has just logged in to the limit. The
 // login is stored, so nothing that fails here fails the response: the next login
 // tries again.
 func (m *Manager) limitOwner(ctx context.Context, s *Session) {
-	own, owner := place{s.at.rec.LastActivity, s.at.rec.ID}, s.at.rec.Owner
-	over, older := -m.cfg.MaxPerOwner, []place(nil)
+	own, owner := lastUse{s.at.rec.LastActivity, s.at.rec.ID}, s.at.rec.Owner
+	over, older := -m.cfg.MaxPerOwner, []lastUse(nil)
 	for r, err := range ListOwner(ctx, m.store, owner) {
 		if err != nil {
 			_ = m.storeFailed(ctx, "list", own.id, err)
@@ -43,18 +43,18 @@ func (m *Manager) limitOwner(ctx context.Context, s *Session) {
 			continue
 		}
 		over++
-		if p := (place{r.LastActivity, r.ID}); p.id != own.id && p.compare(own) < 0 {
-			older = append(older, p)
+		if u := (lastUse{r.LastActivity, r.ID}); u.id != own.id && u.compare(own) < 0 {
+			older = append(older, u)
 		}
 	}
-	slices.SortFunc(older, place.compare)
-	for _, p := range older {
+	slices.SortFunc(older, lastUse.compare)
+	for _, u := range older {
 		if over <= 0 || ctx.Err() != nil {
 			return
 		}
-		gone, err := m.endOlder(ctx, p.id, owner, own)
+		gone, err := m.endOlder(ctx, u.id, owner, own)
 		if err != nil {
-			_ = m.storeFailed(ctx, "update", p.id, err)
+			_ = m.storeFailed(ctx, "update", u.id, err)
 		}
 		if gone {
 			over--
@@ -66,21 +66,21 @@ func (m *Manager) limitOwner(ctx context.Context, s *Session) {
 // reports whether it is one less to count. A bare Delete, as Revoke does, could end
 // a session that is logging in at this moment and ends own in turn; so it ends by an
 // update under its version first, as in a logout.
-func (m *Manager) endOlder(ctx context.Context, id ID, owner string, own place) (gone bool, err error) {
-	mark := rand.Uint64() | 1 // tells our own update, should its answer get lost
+func (m *Manager) endOlder(ctx context.Context, id ID, owner string, own lastUse) (gone bool, err error) {
+	commitID := rand.Uint64() | 1 // finds our own update if its answer is lost
 	for try := 0; ; try++ {
 		r, err := m.store.Load(ctx, id)
 		if err == nil {
 			d, live := m.living(&r)
 			switch {
-			case d.remembers(mark): // done
+			case d.remembers(commitID): // done
 			case !live, r.Owner != owner:
 				return true, nil
-			case (place{r.LastActivity, id}).compare(own) > 0:
+			case (lastUse{r.LastActivity, id}).compare(own) > 0:
 				return false, nil
 			default:
 				d = d.ended()
-				r.Owner, r.ExpiresAt, r.Data = "", m.cfg.Now().UTC(), d.encode(d.doc, mark)
+				r.Owner, r.ExpiresAt, r.Data = "", m.cfg.Now().UTC(), d.encode(d.doc, commitID)
 				err = m.store.Update(ctx, r)
 			}
 		}
@@ -89,7 +89,7 @@ func (m *Manager) endOlder(ctx context.Context, id ID, owner string, own place) 
 			if err := m.store.Delete(ctx, id); err != nil {
 				_ = m.storeFailed(ctx, "delete", id, err) // it has ended all the same, and a sweep will take it
 			}
-			m.line(id).forget(id)
+			m.queuesOf(id).forget(id)
 			m.event(ctx, Event{Kind: EventRevoked, ID: id, Owner: owner})
 			return true, nil
 		case errors.Is(err, ErrNotFound), errors.Is(err, ErrCorrupt):

@@ -37,10 +37,10 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// HandlerFunc is a handler that cannot do without its session: it loads it first,
-// answers with the error handler if that fails, and hands it over. Outside of
-// [Manager.Handler] it brings the middleware itself.
-func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *Session)) http.Handler {
+// HandlerFunc returns a handler for h, which needs a session: the handler loads it
+// first, and answers with the error handler if that fails. Outside of
+// [Manager.Handler] it adds the middleware itself.
+func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *Session)) http.HandlerFunc {
 	return m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := m.From(r.Context())
 		if err != nil {
@@ -48,7 +48,7 @@ func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *
 			return
 		}
 		h(w, r, s)
-	}))
+	})).ServeHTTP
 }
 
 // From returns the session of a request, and loads it on the first call; the

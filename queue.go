@@ -6,140 +6,177 @@ import (
 	"time"
 )
 
-// Commits of one session that meet in one process are combined. The first one
-// becomes the holder; those that come while it is busy wait in line. The holder
-// passes the document along the line, each patch in turn is applied to it, and
-// one Update stores the result for all. Then the next in line becomes the holder,
-// with the record that was just stored.
+// Commits of one session that overlap in one process are combined. The first one is
+// the leader. Those that come while it is busy are its followers and wait in a queue.
+// The leader takes a batch from the queue, applies one patch after the other to the
+// stored document, and stores the result of all by one Update. The first follower
+// that is still waiting leads next, starting from the record that was just stored.
 //
-// Bare compare-and-swap would be right as well, but of 16 writers of one session
-// it makes 15 load and try again (measured: 4 to 7 times the time of losing their
-// writes). Between processes it is what remains.
+// Compare-and-swap alone would be correct, too. But of 16 writers of one session, 15
+// would have to load and try again (measured: 4 to 7 times as long as losing their
+// writes). Between processes, compare-and-swap is what remains.
 //
-//	        mu guards lines.bySession and every line.waiting
-//	combine ── no line ──▶ hold ──▶ gather ──▶ Update ──▶ answer ──▶ hand over
-//	   │                            ▲ turns                             │
-//	   └─ wait ◀── turn, hold, done ┴───────────────────────────────────┘
-type lines struct {
-	mu        sync.Mutex
-	bySession map[ID]*line // :: the sessions that somebody is committing
+//	combine ── no queue ──▶ lead ──▶ take a batch ──▶ Update ──▶ answer ──▶ next leader
+//	   │                                  ▲ apply                               │
+//	   └──▶ follow ◀── apply, lead, done ─┴─────────────────────────────────────┘
 
-	// The newest record of the session that was last in contention. A request that
-	// had loaded an older one would go to the store with it in vain; it begins with
-	// this one. The store compares the version all the same, so this may be old, and
-	// nothing is ever read from here.
-	at   *stored
-	slow bool // storing it took so long that it pays to wait for company
+// A queues holds the queues of the sessions in one shard that are being committed.
+type queues struct {
+	mu   sync.Mutex // guards byID and the followers of each queue
+	byID map[ID]*queue
+
+	// latest is the newest record of the session that was last committed by several
+	// requests at once. A request that has loaded an older one would reach the store
+	// only to conflict, so its commit starts from this one. The store compares versions
+	// anyway, and no request reads from here, so the record may be outdated.
+	latest *stored
+	slow   bool // storing latest took so long that waiting for followers pays
 }
 
-// slowStore is how long an Update takes that is worth sharing: a few times of what it
-// costs to stand in line.
+// slowStore is how long an Update has to take to be worth sharing: a few times as long
+// as it takes to queue.
 const slowStore = 10 * time.Microsecond
 
-// maxKept bounds the data of what lines keep.
+// maxKept limits the size of queues.latest, in bytes of its Data.
 const maxKept = 16 << 10
 
-// keep remembers what a holder has stored together with others. The caller holds
-// the lock.
-func (l *lines) keep(p *patch) {
+// maxBatch limits the followers in a batch, and so the time that the first of them
+// waits for the others.
+const maxBatch = 256
+
+// keep remembers what a leader has stored for several requests. The caller holds mu.
+func (qs *queues) keep(p *patch) {
 	if p.replayed && len(p.at.rec.Data) <= maxKept {
 		at := *p.at // which is part of a patch
-		l.at, l.slow = &at, p.took > slowStore
+		qs.latest, qs.slow = &at, p.took > slowStore
 	}
 }
 
-// forget drops what is kept of a session that ends.
-func (l *lines) forget(id ID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.at != nil && l.at.rec.ID == id {
-		l.at = nil
+// forget drops what is kept of a session that has ended.
+func (qs *queues) forget(id ID) {
+	qs.mu.Lock()
+	defer qs.mu.Unlock()
+	if qs.latest != nil && qs.latest.rec.ID == id {
+		qs.latest = nil
 	}
 }
 
-type line struct {
-	waiting []*patch
+// A queue holds the patches that wait for a leader to finish.
+type queue struct {
+	followers []*patch
 }
 
-// A patch is what one commit wants of the stored session, and what came of it.
+// takeBatch removes followers from the queue, up to the first one that has to be
+// committed alone.
+func (qs *queues) takeBatch(q *queue) []*patch {
+	qs.mu.Lock()
+	defer qs.mu.Unlock()
+	n := 0
+	for n < len(q.followers) && n < maxBatch && !q.followers[n].alone() {
+		n++
+	}
+	batch := slices.Clone(q.followers[:n])
+	q.followers = slices.Delete(q.followers, 0, n)
+	return batch
+}
+
+// withdraw removes a patch whose deadline has passed. It reports false if a leader has
+// taken the patch already.
+func (qs *queues) withdraw(q *queue, p *patch) bool {
+	qs.mu.Lock()
+	defer qs.mu.Unlock()
+	i := slices.Index(q.followers, p)
+	if i < 0 {
+		return false
+	}
+	q.followers = slices.Delete(q.followers, i, i+1)
+	return true
+}
+
+// A patch is what one commit changes in a stored session, and what came of it.
 type patch struct {
 	ops       []op
-	id        uint64
-	user      bool     // has changes that the request asked for
-	passive   bool     // is no activity of the visitor
-	presented digest   // the token that let the request in
+	id        uint64   // names the commit
+	retries   uint64   // an id under which an earlier try may have stored the same patch; 0: this is the first try
+	requested bool     // the request asked for a change
+	passive   bool     // does not count as visitor activity
+	ends      bool     // a logout: leave the record expired and out of reach
+	presented digest   // of the token that the request came with
 	rotation  rotation // 0: none
-	digest    digest   // of the new token
+	digest    digest   // of the new token, for a rotation
 	client    Client
-	again     uint64  // may be stored already, under its id or this one; 0: is new
-	ends      bool    // a logout: the record is to be left expired and unreachable
-	at        *stored // first as the request loaded it, at last as stored
-	result    *draft  // that of at, with ops applied; nil if that has to be done
+	at        *stored // the record to apply ops to; in the end, the stored one
+	result    *draft  // at with ops applied; nil: ops have to be applied
 
-	// What came of it. For a patch that waits these belong to the holder, until
-	// it says that it is done.
-	stored   bool
-	err      error
-	rotated  bool
-	under    uint64 // the id by which the store is to remember it
-	replayed bool   // applied on top of changes of others
-	out      bool   // not to be tried again
-	early    bool   // err was met on top of changes of others that are not stored yet
+	// The rest of the outcome: for a follower, only the leader uses these fields until
+	// it sends done.
+	outcome  outcome
+	err      error  // for failed, failedEarly and abandoned
+	rotated  bool   // the client has to get the new token
+	replayed bool   // applied to a newer record than the request had loaded
+	storedAs uint64 // the id under which the store may have the patch, if the outcome is unknown
 
-	crowded bool          // others commit the same session
-	took    time.Duration // of the Update, if it is crowded
+	crowded bool          // other requests commit the same session
+	took    time.Duration // the Update, if crowded
 
-	inbox chan message // nil for one that never had to wait
+	inbox chan message // of a follower
 
-	// For the one that holds: in the patch they need no allocation of their own.
-	began time.Time // when it began to commit or to hold
-	line  line      // of the session, if it is the first in it
+	// A leader uses these. As parts of the patch they need no allocation of their own.
+	began time.Time // when it began to commit or to lead
+	queue queue     // of the session, if this patch was the first one
 	next  stored    // what it stores
 }
 
+// An outcome is what has become of a patch. The leader decides it anew on each version
+// of the record, until it is stored or abandoned.
+//
+//	undecided ──▶ applied ──Update succeeds──▶ stored
+//	    │  ▲          │ conflict: the next version decides
+//	    │  └──────────┤
+//	    ├──▶ failed, failedEarly
+//	    └──▶ abandoned
+type outcome byte
+
+const (
+	undecided   outcome = iota
+	applied             // part of what the leader is about to store
+	failed              // could not be applied to what is stored
+	failedEarly         // could not be applied on top of changes that are not stored yet
+	abandoned           // its request can no longer apply it: a function panicked, or its leader's time was over
+	isStored
+)
+
 type message struct {
-	kind  byte
-	draft *draft         // turn: what to apply the patch to
-	reply chan<- applied // turn; buffered
-	at    *stored        // hold: what the holder before has stored
+	kind  messageKind
+	draft *draft            // for applyPatch: what to apply the patch to
+	reply chan<- applyReply // for applyPatch; buffered
+	at    *stored           // for becomeLeader: what the previous leader has stored
 }
 
-type applied struct {
+type messageKind byte
+
+const (
+	applyPatch   messageKind = iota // it calls functions of the follower's request
+	becomeLeader                    // of those that still wait
+	isDone                          // the outcome is known
+)
+
+type applyReply struct {
 	draft draft
 	err   error
 }
 
-const (
-	yourTurn byte = iota // apply your patch: it calls functions of your request
-	nowHold
-	isDone
-)
-
-// batchLimit bounds how long the last of a long line waits for its answer.
-const batchLimit = 256
-
-func (p *patch) withdraw(sh *lines, l *line) bool {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	i := slices.Index(l.waiting, p)
-	if i < 0 {
-		return false
-	}
-	l.waiting = slices.Delete(l.waiting, i, i+1)
-	return true
-}
-
-// turn applies the patch to the holder's draft. The holder gets an answer even if
-// a function of the patch panics or ends the goroutine.
-func (p *patch) turn(msg message) (panicked any) {
-	a := applied{draft: *msg.draft, err: errFunction}
-	defer func() { msg.reply <- a }()
-	panicked, a.err = p.try(&a.draft)
+// answer applies the patch for its leader, on the goroutine of the patch's own request.
+// The leader gets a reply even if a function of the patch panics or ends the goroutine.
+func (p *patch) answer(msg message) (panicked any) {
+	r := applyReply{draft: *msg.draft, err: errFunction}
+	defer func() { msg.reply <- r }()
+	panicked, r.err = p.try(&r.draft)
 	return panicked
 }
 
-// replace makes a newer record the one that the patch is applied to.
-func (p *patch) replace(at *stored) {
+// rebase makes the patch apply to another record.
+func (p *patch) rebase(at *stored) {
 	if at.rec.Version != p.at.rec.Version {
 		p.replayed = true
 		p.result = nil
@@ -147,7 +184,7 @@ func (p *patch) replace(at *stored) {
 	p.at = at
 }
 
-// try applies the patch on the goroutine of its own request.
+// try is apply for a patch whose functions may panic.
 func (p *patch) try(d *draft) (panicked any, err error) {
 	defer func() {
 		if panicked = recover(); panicked != nil {
@@ -157,8 +194,7 @@ func (p *patch) try(d *draft) (panicked any, err error) {
 	return nil, p.apply(d)
 }
 
-// apply performs the ops of a patch. If the session ended for this request, there
-// is nothing to apply them to.
+// apply applies the ops of the patch, unless the session has ended for its request.
 func (p *patch) apply(d *draft) error {
 	if !d.admits(&p.presented) {
 		return ErrEnded
@@ -176,20 +212,8 @@ func (p *patch) calls() bool {
 	return slices.ContainsFunc(p.ops, func(o op) bool { return o.kind == opUpdate })
 }
 
-// barrier reports whether a patch is stored alone: it changes what lets requests in,
-// after which the others must be looked at anew; or its id may be there already, and
-// would be taken for that of them all.
-func (p *patch) barrier() bool { return p.rotation != 0 || p.ends || p.again != 0 }
-
-// take empties the line up to the first barrier.
-func take(sh *lines, l *line) []*patch {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	n := 0
-	for n < len(l.waiting) && n < batchLimit && !l.waiting[n].barrier() {
-		n++
-	}
-	batch := slices.Clone(l.waiting[:n])
-	l.waiting = slices.Delete(l.waiting, 0, n)
-	return batch
-}
+// alone reports whether the patch cannot share an Update. A rotation or a logout
+// changes which requests may write, so the others have to be checked again after it.
+// And a patch that may be stored already is found by an id that would count for the
+// whole batch.
+func (p *patch) alone() bool { return p.rotation != 0 || p.ends || p.retries != 0 }

@@ -13,126 +13,230 @@ import (
 )
 
 // A Session is one visitor's data as one request sees it: a snapshot of what was
-// stored when the session was first asked for, plus the request's own changes.
-// They are stored when the response begins; see the package comment.
+// stored when the session was first asked for, plus the request's own changes. The
+// changes are stored when the response begins; see the package documentation.
 //
 // In every method a string is a dotted path, such as "user.name"; see [Join] for
-// its grammar. The methods are safe for the goroutines of one request. A Session
-// must not be used after its request has ended.
+// its grammar. The methods are safe for concurrent use by the goroutines of one
+// request. A Session must not be used after its request has ended.
 type Session struct {
-	m *Manager
+	m       *Manager
+	request *http.Request // whose client it is; nil outside of the middleware
 
-	committing sync.Mutex // held during a commit, around mu
+	committing sync.Mutex // held during a commit; locked before mu
 
-	mu    sync.Mutex
-	at    *stored // what is stored, as far as this request knows; nothing while there is no record
-	now   *draft  // what the request sees: that of at, until it changes something
-	ops   []op    // the changes from at to now, without those of FlashNow
-	err   error   // the first write that failed; it sticks
-	cid   uint64  // id of the coming commit
-	epoch int     // counts what throws changes away: Rollback and Invalidate
+	mu      sync.Mutex
+	phase   phase
+	cred    credential
+	at      *stored  // what is stored, as far as this request knows; nothing if there is no record
+	pending *pending // what the next commit is to store; nil: nothing
+	view
 
-	tried *attempt // that may be stored under cid; nil: there is none
+	shown []flashMark // the flash messages that the session was loaded with; nil once a commit has used them up
+	read  []bool      // which of them the request has read
 
-	shown []mark   // the flash messages that were loaded, until a commit uses them up
-	read  []bool   // which of them were read
-	nows  []string // where FlashNow values are, canonical
-
-	newID     ID            // of the record to be created; made on demand
-	presented digest        // of the token that the client holds
-	token     Token         // that token, to send it again with another Max-Age
-	request   *http.Request // whose client it is; nil outside of the middleware
-
-	own         bool // now is a copy of this request's, which may be changed in place
-	merged      bool // a commit mixed in changes of others: now is not at plus ops
-	previous    bool // the client holds the previous token, within its grace
-	ended       bool // the client holds a token that a login replaced: nothing can be stored
-	rotating    bool // a new token is due at the commit
-	dead        bool // Invalidate was called; the record is to be deleted
-	untouchable bool // a touch has failed
-	due         bool // a touch or a periodic rotation was due when the session was loaded
-	over        bool // the request has ended
-	passive     bool // the request is no activity of the visitor
-	sealed      bool // the response has begun: the client can be told nothing more
+	passive     bool // the request does not count as visitor activity
+	due         bool // when the session was loaded, a touch or a periodic rotation was due
+	touchFailed bool // one attempt per request is enough
 }
 
-// An edit is what the first change of a request needs: a draft of its own, and room
-// for its ops, which are mostly one or two.
-type edit struct {
-	draft
-	ops [2]op
+// A phase is how far the response has got. It only grows.
+//
+//	open ──the response begins──▶ sealed ──the request ends──▶ over
+type phase byte
+
+const (
+	open   phase = iota
+	sealed       // the client can get no new cookie
+	over         // nothing more can be stored
+)
+
+// A credential is what the client holds. It is replaced as a whole.
+type credential struct {
+	token    Token // to send it again with another Max-Age
+	digest   digest
+	standing standing
+}
+
+// A pending is what a request has asked for since its last commit. Rollback and
+// Invalidate drop it as a whole, and a commit that is under way meanwhile sees that the
+// session has another one.
+//
+//	nil ──first change──▶ pending ──commit──▶ nil, or the changes made meanwhile
+//	 ▲                       │
+//	 └──Rollback, Invalidate─┘
+type pending struct {
+	id     uint64   // names the commit; 0: not chosen yet
+	ops    []op     // without those that concern FlashNow only
+	rotate bool     // the client gets a new token
+	end    bool     // Invalidate: the stored session ends; ops belong to a new one
+	newID  ID       // of the record to be created; zero: not chosen yet
+	err    error    // of the first write that failed
+	tried  *attempt // a commit of a part of it whose outcome is unknown; nil: none
+
+	// Room for the first change, so that it takes one allocation.
+	draft draft
+	room  [2]op
+}
+
+// A view is what the request sees.
+type view struct {
+	now      *draft   // the draft of Session.at, until the request changes something
+	own      bool     // now is the request's own, and may be changed in place
+	mixed    bool     // now is not Session.at plus the pending ops: a commit added changes of others
+	flashNow []string // where FlashNow values are, canonical
+}
+
+// An attempt is a commit whose outcome is unknown, because the store's answer was lost.
+// The next commit repeats it as it was, under the same id. What the request has changed
+// since is another commit. Otherwise nobody could tell which of them was stored.
+type attempt struct {
+	ops      int // how many of the pending ones it has
+	rotation rotation
+	sec      secret // of the new token
+	storedAs uint64 // the id under which the store has it, if it has it; 0: it is new
 }
 
 func newSession(m *Manager) *Session {
-	return &Session{m: m, at: nothing, now: &nothing.draft}
+	return &Session{m: m, at: nothing, view: view{now: &nothing.draft}}
 }
 
 // fresh reports whether a commit would have to create a record.
-func (s *Session) fresh() bool { return s.dead || s.at == nothing }
-
-// Err returns the first error of a write in this request, nil if there was none.
-// As with [bufio.Writer], later writes then do nothing, and the commit fails with
-// the error: nothing of the request is stored. A handler that wants to answer
-// itself calls [Session.Rollback] first, or [Error], which does so.
-func (s *Session) Err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
+func (s *Session) fresh() bool {
+	return s.at == nothing || s.pending != nil && s.pending.end
 }
 
-// Rollback drops the changes that were not committed yet, and the error.
-func (s *Session) Rollback() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.now, s.own, s.ops, s.nows, s.err = &s.at.draft, false, nil, nil, nil
-	s.dead, s.rotating, s.newID = false, false, ID{}
-	s.cid, s.tried = 0, nil
-	s.epoch++
+// change returns the pending changes, to add to them.
+func (s *Session) change() *pending {
+	if s.pending == nil {
+		s.pending = &pending{}
+	}
+	return s.pending
+}
+
+// commitID names the next commit. It is no secret; it only has to differ from the last
+// sixteen.
+func (s *Session) commitID() uint64 {
+	p := s.change()
+	if p.id == 0 {
+		p.id = rand.Uint64() | 1
+	}
+	return p.id
+}
+
+// changed reports whether the request asked for a change.
+func (s *Session) changed() bool {
+	p := s.pending
+	return p != nil && (len(p.ops) > 0 || p.rotate || p.end)
+}
+
+// failure returns the error of the first write that failed.
+func (s *Session) failure() error {
+	if s.pending == nil {
+		return nil
+	}
+	return s.pending.err
 }
 
 // fail keeps the first error. The caller holds the lock.
 func (s *Session) fail(err error) {
-	if s.err == nil {
-		s.err = err
+	if p := s.change(); p.err == nil {
+		p.err = err
 	}
 }
 
-// do applies an op to what the request sees and records it. The caller holds the
-// lock.
+// enter moves to a later phase. The caller holds the lock.
+func (s *Session) enter(p phase) { s.phase = max(s.phase, p) }
+
+// do applies an op to what the request sees and records it. The caller holds the lock.
 func (s *Session) do(o op) {
-	if s.err == nil && s.sealed && !s.m.discard && o.kind != opFlashNow && (s.fresh() || o.kind == opPersist || o.kind == opTimeouts) {
+	p := s.change()
+	if p.err == nil && s.phase == over {
+		s.m.cfg.Logger.Warn("session: written to after the request has ended; the change is not stored", "path", o.path)
 		s.fail(ErrCommitted)
 	}
-	if s.over && s.err == nil {
-		s.m.cfg.Logger.Warn("session: written to after its request had ended; nothing of that is stored", "path", o.path)
+	if s.phase >= sealed && !s.m.discard && o.kind != opFlashNow && (s.fresh() || o.kind == opPersist || o.kind == opTimeouts) {
 		s.fail(ErrCommitted)
 	}
-	if s.err != nil {
+	if p.err != nil {
 		return
 	}
 	if !s.own {
-		e := &edit{draft: *s.now}
-		s.now, s.own = &e.draft, true
-		if s.ops == nil {
-			s.ops = e.ops[:0]
+		d := &p.draft
+		if d.doc != nil { // a commit has got it
+			d = new(draft)
+		}
+		*d = *s.now
+		s.now, s.own = d, true
+		if p.ops == nil {
+			p.ops = p.room[:0]
 		}
 	}
 	if err := s.now.apply(&o, s.commitID()); err != nil {
 		s.fail(err)
 		return
 	}
-	if !s.shadowed(&o) {
-		s.ops = append(s.ops, o)
+	if !s.onlyFlashNow(&o) {
+		p.ops = append(p.ops, o)
 	}
 }
 
-// commitID names the coming commit. It needs no secrecy, only to be another one
-// than the sixteen before it.
-func (s *Session) commitID() uint64 {
-	if s.cid == 0 {
-		s.cid = rand.Uint64() | 1
+// onlyFlashNow keeps track of the FlashNow values, and reports whether an op changes
+// nothing but one of them. The caller holds the lock.
+func (s *Session) onlyFlashNow(o *op) bool {
+	if o.kind == opFlashNow {
+		if !slices.Contains(s.flashNow, o.path) {
+			s.flashNow = append(s.flashNow, o.path)
+		}
+		return true
 	}
-	return s.cid
+	if len(s.flashNow) == 0 {
+		return false
+	}
+	if o.kind == opAppend || o.kind == opUpdate {
+		return slices.ContainsFunc(s.flashNow, func(path string) bool { return dotpath.Within(o.path, path) })
+	}
+	if o.kind != opKeep {
+		s.flashNow = slices.DeleteFunc(s.flashNow, func(path string) bool {
+			return o.kind == opClear || dotpath.Within(path, o.path)
+		})
+	}
+	return false
+}
+
+// committed makes a record the state that later changes build on. The rest is what the
+// request has changed during the commit.
+func (s *Session) committed(at *stored, rest *pending) {
+	s.at, s.pending = at, rest
+	s.shown, s.read = nil, nil
+	s.mixed = s.mixed || len(s.flashNow) > 0
+}
+
+// rest returns what has been added to the pending changes since a commit took the
+// first ops of them, nil if nothing was.
+func (p *pending) rest(ops int, rotate bool) *pending {
+	if len(p.ops) == ops && !rotate && p.err == nil {
+		return nil
+	}
+	return &pending{ops: slices.Clone(p.ops[ops:]), rotate: rotate, err: p.err}
+}
+
+// Err returns the error of the first write of this request that failed, or nil. As with
+// [bufio.Writer], later writes then do nothing, and the commit fails with the error:
+// nothing of the request is stored, except that the session ends if [Session.Invalidate]
+// was called. A handler that wants to answer itself calls [Session.Rollback] first, or
+// [Error], which does so.
+func (s *Session) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failure()
+}
+
+// Rollback drops the changes that are not committed yet, and the error.
+func (s *Session) Rollback() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending, s.view = nil, view{now: &s.at.draft}
 }
 
 // ID returns the session's public ID, which stays the same for its whole life. A
@@ -143,20 +247,37 @@ func (s *Session) ID() ID {
 	if !s.fresh() {
 		return s.at.rec.ID
 	}
-	if s.newID.IsZero() {
-		s.newID = randomID()
+	p := s.change()
+	if p.newID.IsZero() {
+		p.newID = randomID()
 	}
-	return s.newID
+	return p.newID
 }
 
-// IsNew reports whether the session is not stored (yet).
+// IsNew reports whether the session is not stored yet.
 func (s *Session) IsNew() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fresh()
 }
 
-// Format writes "session" and the ID, whatever the verb, so that a session that is
+// WillRotate reports whether the next commit gives the client a new token, and so
+// whether the response has to carry a cookie: the session is new and has something to
+// store, or [Session.Login] or [Session.Regenerate] was called. A periodic rotation
+// ([Config].RotateEvery) counts from the moment it is due.
+func (s *Session) WillRotate() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.m.discard || s.phase != open || s.failure() != nil || s.cred.standing == superseded:
+		return false
+	case s.fresh():
+		return s.now.owner != "" || len(s.now.doc) > len(emptyDoc)
+	}
+	return s.pending != nil && s.pending.rotate || s.rotationDue(s.m.cfg.Now())
+}
+
+// Format writes "session" and the ID, whatever the verb is, so that a session that is
 // logged by accident shows neither its data nor its token (CVE-2023-20866).
 func (s *Session) Format(f fmt.State, _ rune) {
 	if s == nil {
@@ -170,29 +291,19 @@ func (s *Session) Format(f fmt.State, _ rune) {
 func (s *Session) ExpiresAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fresh() || len(s.ops) > 0 && !s.still() {
+	if s.fresh() || s.pending != nil && len(s.pending.ops) > 0 && !s.quiet() {
 		now := s.m.cfg.Now()
-		return s.m.cfg.expires(s.now, s.created(now), now)
+		created := now
+		if !s.fresh() {
+			created = s.at.rec.CreatedAt
+		}
+		return s.m.cfg.expires(s.now, created, now)
 	}
 	return s.at.rec.ExpiresAt
 }
 
-func (s *Session) created(now time.Time) time.Time {
-	if s.fresh() {
-		return now
-	}
-	return s.at.rec.CreatedAt
-}
-
-// logsIn reports whether the pending changes hold a login.
-func (s *Session) logsIn() bool {
-	return slices.ContainsFunc(s.ops, isLogin)
-}
-
-func isLogin(o op) bool { return o.kind == opLogin }
-
-// client tells who made the request. It is asked for by commits only: most requests
-// store nothing.
+// client tells who made the request. Only commits ask for it: most requests store
+// nothing.
 func (s *Session) client() Client {
 	if s.request == nil {
 		return Client{}
@@ -204,90 +315,66 @@ func (s *Session) client() Client {
 	return c.clean()
 }
 
-// committed makes a stored record the state that later changes build on.
-func (s *Session) committed(at *stored) {
-	s.at = at
-	s.ops, s.shown, s.read, s.cid, s.rotating, s.newID = nil, nil, nil, 0, false, ID{}
-	s.tried = nil
-	if len(s.nows) > 0 {
-		s.merged = true
+// logsIn reports whether the pending changes contain a login.
+func (s *Session) logsIn() bool {
+	return s.pending != nil && slices.ContainsFunc(s.pending.ops, isLogin)
+}
+
+func isLogin(o op) bool { return o.kind == opLogin }
+
+// quiet reports whether a commit of the pending changes does not count as visitor
+// activity. The caller holds the lock.
+func (s *Session) quiet() bool {
+	if !s.passive || s.pending == nil {
+		return s.passive
 	}
-}
-
-// changed reports whether the request asked for a change.
-func (s *Session) changed() bool { return len(s.ops) > 0 || s.rotating || s.dead }
-
-// An attempt is a commit to a record. If the store's answer is lost for good, its outcome
-// is open; then the next commit makes it again as it was, under the same id, and what
-// the request has changed since is a commit of its own. Only so it can be told which of
-// them is stored.
-type attempt struct {
-	ops      int      // how many of the session's it has
-	rotation rotation // 0: none
-	sec      secret   // of the new token
-	under    uint64   // what id the store has of it, if it has it; 0: it is new
-}
-
-// settled seals a session for which the commit before the response has nothing to
-// do, which is most often so.
-func (s *Session) settled() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	settled := !s.due && s.err == nil && !s.changed() && len(s.shown) == 0
-	s.sealed = s.sealed || settled
-	return settled
-}
-
-// seal marks that the client can be told nothing more.
-func (s *Session) seal() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sealed = true
-}
-
-// end marks that the request is over.
-func (s *Session) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.over = true
-}
-
-// still reports whether a commit of the pending changes is no activity. The caller
-// holds the lock.
-func (s *Session) still() bool {
-	return s.passive && !s.rotating && !slices.ContainsFunc(s.ops, func(o op) bool {
+	return !s.pending.rotate && !slices.ContainsFunc(s.pending.ops, func(o op) bool {
 		return o.kind == opLogin || o.kind == opTimeouts
 	})
 }
 
-func (s *Session) markPassive() {
-	if s == nil {
-		return
+// settled seals a session that has nothing to commit before the response, which is the
+// usual case.
+func (s *Session) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	settled := !s.due && s.failure() == nil && !s.changed() && len(s.shown) == 0
+	if settled {
+		s.enter(sealed)
 	}
+	return settled
+}
+
+// markPassive is IgnoreActivity.
+func (s *Session) markPassive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.passive = true
 }
 
-// shadowed keeps account of the FlashNow values, and reports whether an op
-// changes nothing but one of them. The caller holds the lock.
-func (s *Session) shadowed(o *op) bool {
-	if o.kind == opFlashNow {
-		if !slices.Contains(s.nows, o.path) {
-			s.nows = append(s.nows, o.path)
-		}
-		return true
+// reach moves to a later phase.
+func (s *Session) reach(p phase) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enter(p)
+}
+
+// rotationDue reports whether the client is to get its periodic new token.
+func (s *Session) rotationDue(now time.Time) bool {
+	every := s.m.cfg.RotateEvery
+	return every > 0 && s.cred.standing == current && !s.passive && s.phase == open && now.Sub(time.Unix(0, s.at.rotatedAt)) >= every
+}
+
+// touchDue reports whether the recorded activity is too old. A session with a shorter
+// idle timeout of its own is touched more often, or it would expire while it is in use.
+// One that has expired is not touched, or it would come back to life. If TouchEvery is
+// negative, every request touches, but only once: before the response.
+func (s *Session) touchDue(now time.Time) bool {
+	cfg := s.m.cfg
+	every := cfg.TouchEvery
+	if limit := cfg.idle(s.at.idle, s.at.absolute) / 20; every < 0 && s.phase != open || every > limit && s.at.idle > 0 {
+		every = limit
 	}
-	if len(s.nows) == 0 {
-		return false
-	}
-	if o.kind == opAppend || o.kind == opUpdate {
-		return slices.ContainsFunc(s.nows, func(path string) bool { return dotpath.Within(o.path, path) })
-	}
-	if o.kind != opKeep {
-		s.nows = slices.DeleteFunc(s.nows, func(path string) bool {
-			return o.kind == opClear || dotpath.Within(path, o.path)
-		})
-	}
-	return false
+	since := now.Sub(s.at.rec.LastActivity)
+	return !s.touchFailed && !s.passive && since > 0 && since >= every && now.Before(s.at.rec.ExpiresAt)
 }

@@ -42,7 +42,7 @@ func (cfg Config) check(store Store) (*settings, error) {
 	var c checker
 	c.times(s)
 	c.cookie(s)
-	c.limit(s, store)
+	c.maxPerOwner(s, store)
 	for _, o := range cfg.TrustedOrigins {
 		if err := s.origins.AddTrustedOrigin(o); err != nil {
 			c.refuse("TrustedOrigins", o, "write it as scheme://host[:port], without a path")
@@ -219,8 +219,8 @@ func (s *settings) digestOf(id ID, sec *secret) digest {
 	return sha256.Sum256(b[:])
 }
 
-// limit refuses a limit that nobody could keep.
-func (c *checker) limit(s *settings, store Store) {
+// maxPerOwner refuses a limit that nobody could keep.
+func (c *checker) maxPerOwner(s *settings, store Store) {
 	s.MaxPerOwner = max(0, s.MaxPerOwner)
 	_, byOwner := Capability[OwnerLister](store)
 	_, all := Capability[Lister](store)
@@ -232,11 +232,11 @@ func (c *checker) limit(s *settings, store Store) {
 // cookieEnd is the absolute limit: the server alone enforces the idle one, so that
 // prolonging a session needs no cookie.
 func (s *settings) cookieEnd(d *draft, created, now time.Time) time.Time {
-	absolute := s.limit(d)
+	absolute := s.absolute(d)
 	if absolute <= 0 {
 		return now.Add(maxAge)
 	}
-	return s.start(d, created).Add(absolute)
+	return s.absoluteStart(d, created).Add(absolute)
 }
 
 // expires returns when a session ends that is used now.
@@ -246,8 +246,8 @@ func (s *settings) expires(d *draft, created, now time.Time) time.Time {
 		idle = maxAge
 	}
 	end := now.Add(idle)
-	if absolute := s.limit(d); absolute > 0 {
-		if last := s.start(d, created).Add(absolute); last.Before(end) {
+	if absolute := s.absolute(d); absolute > 0 {
+		if last := s.absoluteStart(d, created).Add(absolute); last.Before(end) {
 			end = last
 		}
 	}
@@ -261,9 +261,9 @@ func (s *settings) shorten(r *Record, d *draft) {
 	}
 }
 
-// limit is the effective absolute timeout. As in a Config, an idle timeout that is
+// absolute is the effective absolute timeout. As in a Config, an idle timeout that is
 // longer than the default one takes it along.
-func (s *settings) limit(d *draft) time.Duration {
+func (s *settings) absolute(d *draft) time.Duration {
 	switch {
 	case d.absolute != 0:
 		return d.absolute
@@ -273,8 +273,8 @@ func (s *settings) limit(d *draft) time.Duration {
 	return s.AbsoluteTimeout
 }
 
-// start is when the absolute timeout began: at the creation, or at the login.
-func (s *settings) start(d *draft, created time.Time) time.Time {
+// absoluteStart is when the absolute timeout began: at the creation, or at the login.
+func (s *settings) absoluteStart(d *draft, created time.Time) time.Time {
 	if d.authAt != 0 {
 		return later(created, time.Unix(0, d.authAt).UTC())
 	}

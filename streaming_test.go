@@ -491,7 +491,7 @@ func TestWebSocket(t *testing.T) {
 			equal(t, "records after the logout", len(g.spy.all()), 0)
 			continue
 		}
-		info, err := g.Show(t.Context(), token.ID)
+		info, err := g.Info(t.Context(), token.ID)
 		equal(t, "stored", string(info.Document()), `{"opened":true,"texts":["hello","bye"]}`)
 		if err != nil {
 			t.Error(err)
@@ -642,7 +642,7 @@ func TestReverseProxyAround(t *testing.T) {
 			ws, _ := dial(t, c, front.URL+"/socket")
 			talk(t, ws, "ada")
 			<-done
-			info, err := g.Show(t.Context(), g.spy.all()[0].ID)
+			info, err := g.Info(t.Context(), g.spy.all()[0].ID)
 			equal(t, "stored", string(info.Document()), `{"stream":true,"n":2,"opened":true,"texts":["hello","bye"]}`)
 			if err != nil {
 				t.Error(err)

@@ -52,15 +52,15 @@ func (s *Session) Decode(path string, dst any) error {
 	return nil
 }
 
-// Pop returns the value at a path and removes it. It returns def, and removes
-// nothing, if there is none or it is not a T. Two requests at once may both get
-// the value; [Take] prevents that.
+// Pop returns the value at a path and removes it. It returns def, and removes nothing,
+// if there is no value or it is not a T. Of two overlapping requests, both may get the
+// value; if that matters, use [PopOnce].
 func Pop[T any](s *Session, path string, def T) T { return pop(s, opRemove, path, def) }
 
-// Take is [Pop] for what must be had only once, such as a one-time code: if
-// another request changed or removed the value meanwhile, the commit fails with
-// [ErrConflict], and the response with it.
-func Take[T any](s *Session, path string, def T) T { return pop(s, opTake, path, def) }
+// PopOnce is [Pop] for a value that only one request may get, such as a one-time code.
+// If another request has changed or removed the value meanwhile, the commit fails with
+// [ErrConflict], and the client gets an error response.
+func PopOnce[T any](s *Session, path string, def T) T { return pop(s, opPopOnce, path, def) }
 
 func pop[T any](s *Session, kind opKind, path string, def T) T {
 	if err := checkPath(path); err != nil {
@@ -91,65 +91,72 @@ func pop[T any](s *Session, kind opKind, path string, def T) T {
 	}
 }
 
-// Update replaces the value at a path by f of it; f gets the zero T if there is
-// none. Updates of concurrent requests add up: if another request has committed
-// meanwhile, f runs again on what that one stored, and for as long as it takes,
-// so f must depend on nothing but its argument and change nothing else. It may
-// run after the handler has returned, but never after the response has begun
-// and never without the request.
+// Update replaces the value at a path by f of it, and returns the new value as this
+// request sees it. If there is no value, f gets the zero T.
 //
-// A stored value that is not a T, such as one from before a change of the type, is
-// replaced as if there were none, because the request would fail for ever
-// otherwise; that is logged, and an [EventCorrupt] with a [*TypeError].
-func Update[T any](s *Session, path string, f func(T) T) {
-	err := checkPath(path)
-	apply := func(raw []byte, ok bool) ([]byte, error) {
-		var v T
+// Concurrent updates add up: if another request has committed meanwhile, f runs again
+// on the value that it has stored, as often as necessary. So f must depend on nothing
+// but its argument, and change nothing else. It may run after the handler has
+// returned, but never after the response has begun, and always on a goroutine of its own
+// request.
+//
+// Update replaces a stored value that is not a T as if there were none, because the
+// request would fail forever otherwise. It logs that and sends an [EventCorrupt] with a
+// [*TypeError]. After an error (see [Session.Err]), Update returns the zero T.
+func Update[T any](s *Session, path string, f func(T) T) T {
+	var zero T
+	apply := func(raw []byte, ok bool) (v T, out []byte, err error) {
 		if ok {
-			var err error
 			if v, err = jsonvalue.Decode[T](raw); err != nil {
 				s.mismatch(&TypeError{Path: path, Want: reflect.TypeFor[T]().String(), Err: err})
-				v = *new(T)
+				v = zero
 			}
 		}
 		v = f(v)
-		out, err := jsonvalue.Encode(v)
-		if err != nil {
-			return nil, &ValueError{Path: path, Type: fmt.Sprintf("%T", v), Err: err}
+		if out, err = jsonvalue.Encode(v); err != nil {
+			err = &ValueError{Path: path, Type: fmt.Sprintf("%T", v), Err: err}
 		}
-		return out, nil
+		return v, out, err
 	}
+	err := checkPath(path)
 	for range maxUpdates {
 		s.mu.Lock()
 		if err != nil {
 			s.fail(err)
 		}
-		if s.err != nil {
+		if s.failure() != nil {
 			s.mu.Unlock()
-			return
+			return zero
 		}
-		raw, ok := dotpath.Lookup(s.now.doc, path)
+		old, had := dotpath.Lookup(s.now.doc, path)
 		s.mu.Unlock()
 
 		// f runs without the lock, because it may read the session.
-		var next []byte
-		if next, err = apply(raw, ok); err != nil {
+		var v T
+		var first []byte
+		if v, first, err = apply(old, had); err != nil {
 			continue
 		}
 		s.mu.Lock()
-		cur, still := dotpath.Lookup(s.now.doc, path)
-		same := still == ok && string(cur) == string(raw)
-		if same {
-			s.do(op{kind: opUpdate, path: dotpath.Canonical(path), fn: once(next, apply)})
+		now, has := dotpath.Lookup(s.now.doc, path)
+		unchanged := has == had && string(now) == string(old)
+		if unchanged {
+			s.do(op{kind: opUpdate, path: dotpath.Canonical(path), fn: func(raw []byte, ok bool) (out []byte, err error) {
+				if out, first = first, nil; out == nil { // it is applied again, to a newer document
+					_, out, err = apply(raw, ok)
+				}
+				return out, err
+			}})
 		}
 		s.mu.Unlock()
-		if same {
-			return
+		if unchanged {
+			return v
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail(fmt.Errorf("session: Update of %q: the value changed each time the function ran; the function must not write to it itself", path))
+	return zero
 }
 
 // mismatch reports a value that an Update is about to replace.
@@ -164,15 +171,3 @@ func (s *Session) mismatch(err *TypeError) {
 // maxUpdates bounds the attempts of an Update against other goroutines of the same
 // request, and against its own function.
 const maxUpdates = 1000
-
-// once hands out the first result without another run of the function.
-func once(first []byte, f func([]byte, bool) ([]byte, error)) func([]byte, bool) ([]byte, error) {
-	return func(raw []byte, ok bool) ([]byte, error) {
-		if first != nil {
-			out := first
-			first = nil
-			return out, nil
-		}
-		return f(raw, ok)
-	}
-}

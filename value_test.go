@@ -216,7 +216,7 @@ func TestBadPaths(t *testing.T) {
 			"FlashNow": func(s *session.Session) { s.FlashNow(path, 1) },
 			"Keep":     func(s *session.Session) { s.Keep(path) },
 			"Pop":      func(s *session.Session) { session.Pop(s, path, 1) },
-			"Take":     func(s *session.Session) { session.Take(s, path, 1) },
+			"Take":     func(s *session.Session) { session.PopOnce(s, path, 1) },
 			"Update":   func(s *session.Session) { session.Update(s, path, func(n int) int { return n }) },
 		}
 		for name, write := range writes {

@@ -198,7 +198,7 @@ func (s *scene) laws(o sessiontest.RaceOutcome) {
 	if len(o.Session.All()) > 0 && o.Session.IsNew() {
 		s.fail("the visitor has no session, and sees %v", o.Session.All())
 	}
-	if _, err := s.m.Show(s.tb.Context(), s.id); same != (err == nil) || err != nil && !errors.Is(err, session.ErrNotFound) {
+	if _, err := s.m.Info(s.tb.Context(), s.id); same != (err == nil) || err != nil && !errors.Is(err, session.ErrNotFound) {
 		s.fail("the first session in the store: error %v; it is the visitor's: %t", err, same)
 	}
 }

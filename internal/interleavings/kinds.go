@@ -56,10 +56,9 @@ var byName = map[string]kind{
 		adds:   func(c *call, doc map[string]any) { doc["other"] = c.name },
 	},
 	"passive write": {
-		says: "`session.Peek(…)`, then `s.Set(\"other\", …)`",
+		says: "`s.IgnoreActivity()`, then `s.Set(\"other\", …)`",
 		do: func(c *call) {
-			_, err := session.Peek(c.ctx)
-			c.check(err)
+			c.s.IgnoreActivity()
 			c.s.Set("other", c.name)
 		},
 		effect: path("other"),
@@ -90,9 +89,9 @@ var byName = map[string]kind{
 		effect: func(c *call, s *session.Session) bool { return session.Get(s, "counts."+c.name, 0) > 0 },
 		adds:   func(c *call, doc map[string]any) { doc["counts"] = map[string]any{c.name: int64(1), "all": int64(1)} },
 	},
-	"take": {
-		says:   "`session.Take(s, \"ticket\", \"\")`",
-		do:     func(c *call) { c.had = session.Take(c.s, "ticket", "") != "" },
+	"pop once": {
+		says:   "`session.PopOnce(s, \"ticket\", \"\")`",
+		do:     func(c *call) { c.had = session.PopOnce(c.s, "ticket", "") != "" },
 		effect: func(c *call, s *session.Session) bool { return c.had && !c.refused && !s.Has("ticket") },
 		adds:   func(_ *call, doc map[string]any) { delete(doc, "ticket") },
 	},

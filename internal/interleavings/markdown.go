@@ -81,7 +81,7 @@ func Markdown() string {
 		}
 	}
 	b.WriteString("\n## More than two, and more than kinds\n\nEach order is one of many; it is here because something shows in it. Four kinds are new:\n\n")
-	for _, k := range []string{"write elsewhere", "passive write", "take", "lapse"} {
+	for _, k := range []string{"write elsewhere", "passive write", "pop once", "lapse"} {
 		fmt.Fprintf(&b, "- %s: %s\n", k, byName[k].says)
 	}
 	b.WriteString("\n| A, B, C | order | result | |\n| --- | --- | --- | --- |\n")

@@ -71,7 +71,7 @@ var mutants = []mutant{
 	},
 	{
 		"a commit creates again what is gone", "leader.go",
-		"\t\t\terr = h.update(ctx, &next.rec)\n\t\t}\n", "\t\t\terr = h.update(ctx, &next.rec)\n\t\t}\n\t\tif errors.Is(err, ErrNotFound) {\n\t\t\terr = h.store.Create(ctx, next.rec)\n\t\t}\n", modelOn("memory"),
+		"\t\t\terr = l.update(ctx, &next.rec)\n\t\t}\n", "\t\t\terr = l.update(ctx, &next.rec)\n\t\t}\n\t\tif errors.Is(err, ErrNotFound) {\n\t\t\terr = l.m.store.Create(ctx, next.rec)\n\t\t}\n", modelOn("memory"),
 	},
 	{
 		"Create of the memory store overwrites", "memstore/shard.go",
@@ -87,34 +87,34 @@ var mutants = []mutant{
 	},
 	{
 		"the ring of commit ids is not looked at", "leader.go",
-		"at.remembers(h.mark), nil", "false && at.remembers(h.mark), nil", modelOn("memory"),
+		"at.remembers(l.commitID), nil", "false && at.remembers(l.commitID), nil", modelOn("memory"),
 	},
 	{
 		"a commit that is made again is stored twice", "leader.go",
-		"if q.again != 0 && (", "if false && (", testOf(".", "TestCommitAgain"),
+		"if p.retries != 0 && (", "if false && (", testOf(".", "TestCommitAgain"),
 	},
 	{
 		"what may have been stored is taken for stored", "leader.go",
-		"at.remembers(h.mark), nil", "true || at.remembers(h.mark), nil", check{"soak on memory", "./internal/torture", []string{"soak", "-d", "8s", "-stores", "memory", "-seed", "1"}},
+		"at.remembers(l.commitID), nil", "true || at.remembers(l.commitID), nil", check{"soak on memory", "./internal/torture", []string{"soak", "-d", "8s", "-stores", "memory", "-seed", "1"}},
 	},
 	{
 		"a request with a replaced token may write", "draft.go",
 		"return d.digest.equal(presented) ||", "return true || d.digest.equal(presented) ||", modelOn("memory"),
 	},
 	{
-		"a replaced token still finds the session", "load.go",
-		"case !current && at.prev.kind != periodic:", "case false && !current && at.prev.kind != periodic:", testOf(".", "TestModel"),
+		"a replaced token still finds the session", "draft.go",
+		"case d.prev.kind == periodic:\n\t\treturn recent", "case d.prev.kind != 0:\n\t\treturn recent", testOf(".", "TestModel"),
 	},
 	{
 		"a withdrawn commit takes place all the same", "queue.go",
-		"\tl.waiting = slices.Delete(l.waiting, i, i+1)\n\treturn true", "\treturn true", testOf(".", "TestDeadline"),
+		"\tq.followers = slices.Delete(q.followers, i, i+1)\n\treturn true", "\treturn true", testOf(".", "TestDeadline"),
 	},
 	{
 		"a touch shortens", "memstore/shard.go",
 		"if expires > rec.at[byExpiry] {", "if expires != rec.at[byExpiry] {", testOf("./memstore", "TestContract"),
 	},
 	{
-		"a touch revives what has expired", "load.go",
+		"a touch revives what has expired", "session.go",
 		"since >= every && now.Before(s.at.rec.ExpiresAt)", "since >= every", modelOn("memory"),
 	},
 	{
@@ -122,12 +122,12 @@ var mutants = []mutant{
 		"if !now.Before(rec.ExpiresAt) {", "if false {", modelOn("memory"),
 	},
 	{
-		"who gets into line after the expiry is stored", "leader.go",
-		"now = h.cfg.Now() // the session may", "_ = h.cfg.Now() // the session may", testOf(".", "TestExpiryIsJudgedBehindTheLine"),
+		"a follower that comes after the expiry is stored", "leader.go",
+		"now = l.m.cfg.Now() // the session may", "_ = l.m.cfg.Now() // the session may", testOf(".", "TestExpiryIsJudgedBehindTheLine"),
 	},
 	{
 		"a commit that is no activity undoes a touch", "leader.go",
-		"if try > 0 || !h.still {", "if true {", testOf(".", "TestPeekUndoesNoTouch"),
+		"if try > 0 || !l.passive {", "if true {", testOf(".", "TestIgnoreActivityUndoesNoTouch"),
 	},
 	{
 		"two logins at once end each other", "max_per_owner.go",
@@ -147,7 +147,7 @@ var mutants = []mutant{
 	},
 	{
 		"what was found on an unstored commit counts", "leader.go",
-		"if q.err == nil || q.early {", "if q.err == nil {", testOf(".", "TestNobodyTakesInVain"),
+		"if p.err == nil || p.outcome == failedEarly {", "if p.err == nil {", testOf(".", "TestNobodyTakesInVain"),
 	},
 	{
 		"a file is renamed before it is synced", "internal/atomicfile/atomicfile.go",

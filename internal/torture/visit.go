@@ -182,7 +182,7 @@ func (st *step) perform(s *session.Session) bool {
 	case "append":
 		s.Append(st.Path, st.Value)
 	case "take":
-		st.Value = session.Take(s, st.Path, "")
+		st.Value = session.PopOnce(s, st.Path, "")
 		return st.Value != ""
 	case "remove":
 		if !s.Has(st.Path) {

@@ -27,7 +27,7 @@ func (a *app) sessionShow(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	defer done()
-	info, err := manager.Show(ctx, id)
+	info, err := manager.Info(ctx, id)
 	if errors.Is(err, session.ErrNotFound) {
 		return fmt.Errorf("no session has the ID %s; it may have expired or been signed out", id)
 	}

@@ -75,7 +75,7 @@ func (a *app) revokeSession(w http.ResponseWriter, r *http.Request, s *session.S
 		a.signOut(w, r, s)
 		return
 	}
-	info, err := a.sessions.Show(r.Context(), id)
+	info, err := a.sessions.Info(r.Context(), id)
 	switch {
 	case errors.Is(err, session.ErrNotFound) || err == nil && info.Owner != s.Owner():
 		a.fail(w, http.StatusNotFound, "You have no such session. It may have ended meanwhile.")
