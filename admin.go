@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -29,7 +28,7 @@ type Info struct {
 // Document returns a copy of the session's data as JSON text.
 func (i Info) Document() []byte { return slices.Clone(i.doc) }
 
-// info describes a record, and reports whether it is a session still.
+// info describes a record, and reports whether the session is still alive.
 func (m *Manager) info(r *Record) (i Info, live bool, err error) {
 	d := stored{rec: *r}
 	err = d.decode()
@@ -42,7 +41,7 @@ func (m *Manager) info(r *Record) (i Info, live bool, err error) {
 	}
 	live = m.cfg.Now().Before(r.ExpiresAt)
 	if err != nil {
-		return i, live, fmt.Errorf("session: %s: %w", r.ID, errors.Join(ErrCorrupt, err))
+		return i, live, errorf(ErrCorrupt, "stored record %s does not decode: %s", r.ID, detail(err))
 	}
 	if d.authAt != 0 {
 		i.AuthenticatedAt = time.Unix(0, d.authAt).UTC()
@@ -51,14 +50,14 @@ func (m *Manager) info(r *Record) (i Info, live bool, err error) {
 	return i, live, nil
 }
 
-// List yields the sessions of an owner that have not expired, in no particular
-// order. An empty owner is an error: a page of "your sessions" must not show all
-// of them to a visitor who is not signed in. A session whose data does not decode
-// is yielded with an error that matches [ErrCorrupt], and the sequence goes on; any
-// other error ends it. LastActivity may lag behind by [Config].TouchEvery.
+// List yields the sessions of an owner that have not expired, in no particular order.
+// An empty owner is an error: a page "your sessions" must not show everybody's to a
+// visitor who is not signed in. If the data of a session does not decode, List yields it
+// with an error that matches [ErrCorrupt], and continues. Any other error ends the
+// sequence. LastActivity may lag behind by [Config].TouchEvery.
 //
-// Like Info, Revoke and RevokeOwner, it speaks of all that is in the store, also if
-// managers with other cookie names share it.
+// List, Info, Revoke and RevokeOwner work on all sessions in the store, even if managers
+// with other cookie names share it.
 func (m *Manager) List(ctx context.Context, owner string) iter.Seq2[Info, error] {
 	if owner == "" {
 		return func(yield func(Info, error) bool) { yield(Info{}, errNoOwner) }
@@ -66,12 +65,12 @@ func (m *Manager) List(ctx context.Context, owner string) iter.Seq2[Info, error]
 	return m.infos(ctx, ListOwner(ctx, m.store, owner))
 }
 
-// ListAll is List for the sessions of everybody, the anonymous ones included.
+// ListAll is like [Manager.List], for the sessions of all owners and for anonymous ones.
 func (m *Manager) ListAll(ctx context.Context) iter.Seq2[Info, error] {
 	return m.infos(ctx, List(ctx, m.store))
 }
 
-var errNoOwner = errors.New("session: no owner is given; anonymous sessions have none, and ListAll lists all")
+var errNoOwner = errors.New("session: the owner is empty, as for all anonymous sessions; to list every session, use ListAll")
 
 func (m *Manager) infos(ctx context.Context, records iter.Seq2[Record, error]) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
@@ -106,12 +105,11 @@ func (m *Manager) Info(ctx context.Context, id ID) (Info, error) {
 			return i, err
 		}
 	}
-	return Info{}, fmt.Errorf("session: no session %s: %w", id, ErrNotFound)
+	return Info{}, errorf(ErrNotFound, "no session %s", id)
 }
 
-// Revoke ends a session: its client is anonymous from the next request on, and a
-// request that is under way can store nothing any more. It is no error if there is
-// no such session.
+// Revoke ends a session. Its client is anonymous from the next request on, and a request
+// that is under way can store nothing. It is not an error if there is no such session.
 func (m *Manager) Revoke(ctx context.Context, id ID) error {
 	if m.closed.Load() {
 		return ErrClosed
@@ -124,9 +122,9 @@ func (m *Manager) Revoke(ctx context.Context, id ID) error {
 	return nil
 }
 
-// RevokeOwner ends all sessions of an owner but those to keep, and returns how
-// many it ended. Call it when a password has changed, with the ID of the session
-// in hand as the one to keep (OWASP ASVS 7.4.3).
+// RevokeOwner ends all sessions of an owner except those to keep, and returns how many
+// it ended. Call it after a password has changed, and keep the ID of the current session
+// (OWASP ASVS 7.4.3).
 func (m *Manager) RevokeOwner(ctx context.Context, owner string, keep ...ID) (int, error) {
 	if m.closed.Load() {
 		return 0, ErrClosed

@@ -296,7 +296,7 @@ func TestUnstorable(t *testing.T) {
 					io.WriteString(w, "page")
 				})
 				rep.expect(t, http.StatusInternalServerError, 0)
-				equal(t, "body", rep.Body.String(), "Internal Server Error\n")
+				equal(t, "body", rep.Body.String(), "Internal Server Error. Nothing was saved.\n")
 				for _, want := range c.logs {
 					if !strings.Contains(g.log(), want) {
 						t.Errorf("log = %s, want %q in it", g.log(), want)

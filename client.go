@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// A Client is the far end of a request. Both fields are UTF-8 without NUL.
+// A Client describes the client of a request. Both fields are UTF-8 without NUL.
 type Client struct {
 	Address   string `json:"address,omitempty"`    // an IP address without port, at most 64 bytes; "" if not recorded
 	UserAgent string `json:"user_agent,omitempty"` // at most 500 bytes; "" if not recorded
@@ -27,7 +27,7 @@ func remoteClient(r *http.Request) Client {
 	return c
 }
 
-// clean cuts and repairs what came from outside, so that every store can keep it.
+// clean cuts and repairs text from outside, so that every store can keep it.
 func (c Client) clean() Client {
 	return Client{Address: cleanText(c.Address, 64), UserAgent: cleanText(c.UserAgent, 500)}
 }

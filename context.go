@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// A deadlineContext is a context with a deadline. The clock is read when somebody
-// asks for the deadline first, and a timer starts when somebody asks for Done: a
-// store that never blocks never asks, and so a request on it pays for neither.
+// A deadlineContext is a context with a deadline. It reads the clock at the first call of
+// Deadline, and starts a timer at the first call of Done. A store that never blocks calls
+// neither, so its requests pay for neither.
 type deadlineContext struct {
 	context.Context
 	limit    time.Duration // negative: none

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// readCookie finds the token among a request's cookies, without parsing the
-// others. Several cookies of the name with different values mean that somebody
-// planted one (RFC 6265bis, section 8.6): then none is trusted.
+// readCookie finds the token among the cookies of a request, without parsing the others.
+// If there are several cookies of that name with different values, somebody may have
+// planted one (RFC 6265bis, section 8.6), so unique is false and none is trusted.
 func readCookie(h http.Header, name string) (value string, found, unique bool) {
 	unique = true
 	for _, line := range h["Cookie"] {
@@ -34,8 +34,8 @@ func readCookie(h http.Header, name string) (value string, found, unique bool) {
 	return value, found, unique
 }
 
-// cookie returns the Set-Cookie for a token. An empty token deletes the cookie,
-// which takes the very attributes that it was set with.
+// cookie returns the Set-Cookie for a token. An empty token deletes the cookie, which
+// needs the same attributes that it was set with.
 func (s *settings) cookie(t Token, d *draft, created, now time.Time) *http.Cookie {
 	c := &http.Cookie{
 		Name:        s.cookieName,
@@ -57,8 +57,8 @@ func (s *settings) cookie(t Token, d *draft, created, now time.Time) *http.Cooki
 	return c
 }
 
-// setCookie puts the session's cookie on a response: one of its name, and never
-// into a shared cache (CVE-2023-30861).
+// setCookie adds the session's cookie to a response. It replaces an earlier one of the
+// same name, and keeps the response out of shared caches (CVE-2023-30861).
 func setCookie(h http.Header, c *http.Cookie) {
 	kept := h["Set-Cookie"][:0:0]
 	for _, line := range h["Set-Cookie"] {
@@ -72,8 +72,8 @@ func setCookie(h http.Header, c *http.Cookie) {
 	}
 }
 
-// directive reports whether a Cache-Control value, in lower case, has a directive
-// without argument: private="x" keeps only x out of shared caches.
+// directive reports whether a Cache-Control value, in lower case, has a directive without
+// an argument: private="x" keeps only the header x out of shared caches.
 func directive(cc, name string) bool {
 	for part := range strings.SplitSeq(cc, ",") {
 		if strings.TrimSpace(part) == name {
@@ -83,7 +83,7 @@ func directive(cc, name string) bool {
 	return false
 }
 
-// varyOnCookie says that the response depends on the cookie.
+// varyOnCookie tells caches that the response depends on the cookie.
 func varyOnCookie(h http.Header) {
 	for _, line := range h["Vary"] {
 		for part := range strings.SplitSeq(line, ",") {

@@ -12,14 +12,14 @@ import (
 // MaxDepth is the largest number of segments of a path.
 const MaxDepth = dotpath.MaxDepth
 
-// Join makes a path of segments. A path is one or more segments separated by
-// dots, none of them empty, at most [MaxDepth], in UTF-8. In a segment `\.` is a
-// dot and `\\` a backslash, and any other backslash is itself; Join escapes both.
-// A segment of digits names a position if what it meets is a list, which is
-// possible for reading only.
+// Join makes a path from segments. A path is one or more segments in UTF-8, separated by
+// dots. No segment is empty, and there are at most [MaxDepth]. In a segment, `\.` is a
+// dot and `\\` is a backslash; any other backslash stands for itself. Join escapes dots
+// and backslashes. In a list, a segment of digits is an index; that works for reading
+// only.
 //
-// What is no path ("", "a..b") is absent to every method that reads, and
-// [ErrInvalidPath] to every method that writes, and to [Session.Decode].
+// For an invalid path ("", "a..b"), methods that read find nothing. Methods that write,
+// and [Session.Decode], fail with [ErrInvalidPath].
 func Join(segments ...string) string { return dotpath.Join(segments...) }
 
 func checkPath(path string) error {
@@ -27,12 +27,12 @@ func checkPath(path string) error {
 		if len(path) > 80 {
 			path = path[:80]
 		}
-		return fmt.Errorf("%w %q: segments are separated by dots, at most %d, none empty; escape a dot with Join", ErrInvalidPath, path, MaxDepth)
+		return errorf(ErrInvalidPath, "invalid path %q: a path has at most %d segments, separated by dots, and none is empty; escape a dot with Join", path, MaxDepth)
 	}
 	return nil
 }
 
-// Has reports whether there is a value at the path. A stored null counts.
+// Has reports whether there is a value at the path. A stored null is a value.
 func (s *Session) Has(path string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +47,7 @@ func (s *Session) find(path string) ([]byte, bool) {
 	return dotpath.Lookup(s.now.doc, path)
 }
 
-// lookup returns the text at a path, and notes which flash messages were read.
+// lookup returns the text at a path, and records which flash messages were read.
 func (s *Session) lookup(path string) ([]byte, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,8 +69,8 @@ func (s *Session) noteRead(path string) {
 	}
 }
 
-// All returns a copy of the user's data, and nothing of the library's. Integers
-// are int64, or [json.Number] if they do not fit.
+// All returns a copy of the user's data, without the library's own. Integers are int64,
+// or [json.Number] if they don't fit.
 func (s *Session) All() map[string]any {
 	s.mu.Lock()
 	doc := s.now.doc
@@ -85,8 +85,8 @@ func (s *Session) All() map[string]any {
 	return v
 }
 
-// Keys yields the paths of the top-level values, sorted. They are escaped as by
-// [Join], so that each can be handed to [Get].
+// Keys yields the paths of the top-level values in sorted order. They are escaped as by
+// [Join], so that each can be passed to [Get].
 func (s *Session) Keys() iter.Seq[string] {
 	s.mu.Lock()
 	doc := s.now.doc
@@ -99,19 +99,18 @@ func (s *Session) Keys() iter.Seq[string] {
 	return slices.Values(keys)
 }
 
-// Set stores a value at the path. The value is encoded at once, so later changes
-// to it have no effect. Missing objects on the way are made, and a scalar in the
-// way is replaced by one; a list in the way is [ErrPathConflict]. On a flash
-// message, Set makes the value permanent.
+// Set stores a value at the path. It encodes the value immediately, so later changes to
+// the value have no effect. Set creates missing objects along the path, and replaces a
+// scalar along the path by an object. A list along the path is [ErrPathConflict]. If the
+// path holds a flash message, Set makes it permanent.
 //
-// The value is anything that encoding/json encodes, without loss: a channel, a
-// cycle, NaN or invalid UTF-8 is a [*ValueError]. The first error sticks: see
-// [Session.Err].
+// The value can be anything that encoding/json encodes. A channel, a cycle, NaN or invalid
+// UTF-8 is a [*ValueError]. The first error sticks: see [Session.Err].
 func (s *Session) Set(path string, v any) { s.write(opSet, path, v) }
 
-// Append adds values to the list at the path, or to a new one if there is none.
-// Appends of concurrent requests add up. What is there and is no list is
-// [ErrPathConflict]; null counts as an empty list. Values are as in Set.
+// Append adds values to the list at the path, or to a new list if there is none. Appends
+// of concurrent requests add up. A value that is not a list is [ErrPathConflict]; null
+// counts as an empty list. The values are encoded as by Set.
 func (s *Session) Append(path string, v ...any) {
 	if v == nil {
 		v = []any{}
@@ -119,7 +118,7 @@ func (s *Session) Append(path string, v ...any) {
 	s.write(opAppend, path, v)
 }
 
-// Remove deletes the values at the paths. A missing one is no error; one inside
+// Remove deletes the values at the paths. A missing value is not an error. A path inside
 // of a list is [ErrPathConflict].
 func (s *Session) Remove(paths ...string) {
 	s.mu.Lock()
@@ -133,8 +132,8 @@ func (s *Session) Remove(paths ...string) {
 	}
 }
 
-// Clear deletes all of the user's data, flash messages included. The session, its
-// owner and its token stay; compare [Session.Invalidate].
+// Clear deletes all of the user's data, including flash messages. The session, its owner
+// and its token stay; compare [Session.Invalidate].
 func (s *Session) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +142,7 @@ func (s *Session) Clear() {
 	}
 }
 
-// write encodes a value and does a set, append or flash with it.
+// write encodes a value and sets, appends or flashes it.
 func (s *Session) write(kind opKind, path string, v any) {
 	err := checkPath(path)
 	var raw []byte
@@ -151,7 +150,7 @@ func (s *Session) write(kind opKind, path string, v any) {
 		if raw, err = jsonvalue.Encode(v); err != nil {
 			err = &ValueError{Path: path, Type: fmt.Sprintf("%T", v), Err: err}
 		} else if s.m.cfg.MaxBytes > 0 && len(raw) > s.m.cfg.MaxBytes {
-			err = fmt.Errorf("session: the %T at %q has %d bytes, above Config.MaxBytes (%d): %w", v, path, len(raw), s.m.cfg.MaxBytes, ErrTooLarge)
+			err = errorf(ErrTooLarge, "the %T at %q has %d bytes, more than Config.MaxBytes (%d)", v, path, len(raw), s.m.cfg.MaxBytes)
 		}
 	}
 	s.mu.Lock()

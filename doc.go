@@ -18,88 +18,103 @@ Package session keeps data about a visitor between HTTP requests.
 
 # A session is a document, a request is a patch
 
-What is stored for a visitor is one JSON document. Values have dotted paths; a
-value is encoded when it is set and decoded, into the type that the reader asks
-for, when it is read. What a request changes is recorded as a list of operations.
+A session is one JSON document in a store. Its values have dotted paths. A value is
+encoded when it is set, and decoded when it is read, into the type that the caller asks
+for. What a request changes is recorded as a list of operations.
 
 When the response begins, the operations are applied to the stored document, under
 its version number. If another request has committed in between, they are applied
-again, to the newer document. So two requests that set different keys both win,
-without a lock while a handler runs.
+again, to the newer document. So two requests that set different keys both win, and
+nothing is locked while a handler runs.
 
-# Where the store is called
+Reading with a type needs a type parameter, which Go methods cannot have. That is why
+[Get], [Lookup], [Pop], [PopOnce] and [Update] are functions, and [Session.Set] and the
+others are methods. A [Key] ties a path to its type, and has all of them as methods.
 
-In two places: the first [From] loads, and the commit stores, before the first byte
-of the response. A request that never asks for its session costs no store call and
-gets no cookie and no header. A response that reached the client is stored; if the
-commit fails, the client gets an error (see [Config].OnError) and never a success.
-A visitor who wrote nothing has no record and no cookie.
+# When the store is called
 
-The commit happens at the first final WriteHeader, Write, ReadFrom, Flush or
-Hijack, or when the handler returns. It does not end with the request's context: a
-closed tab loses nothing. A panic in the handler commits nothing. What is changed
-after the first byte is committed when the handler returns; only a new session or a
-new token is then too late ([ErrCommitted], logged).
+In two places: the first [From] of a request loads the session, and the commit stores
+the changes before the first byte of the response. A request that never asks for its
+session costs no store call and gets no cookie and no header. A visitor who has written
+nothing has no record and no cookie. If the commit fails, the client gets an error (see
+[Config].OnError), never a success.
+
+The commit happens at the first final WriteHeader, Write, ReadFrom, Flush or Hijack,
+or when the handler returns. It does not end with the request's context, so nothing is
+lost when a browser tab is closed. If the handler panics, nothing is committed. Changes
+after the first byte are committed when the handler returns. By then it is too late for
+a new session or a new token: that is [ErrCommitted], which is logged.
 
 # Isolation
 
-What a request may rely on, whatever other requests of the same session do, in this
-process or another one:
+Whatever other requests of the same session do, in this process or another one, a
+request can rely on this:
 
   - It sees one snapshot, taken by the first From, plus its own changes.
-  - Its changes are stored all together or not at all. Only [Session.Invalidate] and
-    what is written after it are two sessions: the old one has ended even if the new
-    one cannot be stored.
+  - Its changes are stored all together or not at all. The only exception is
+    [Session.Invalidate]: the old session ends even if the new one, with what is written
+    after Invalidate, cannot be stored.
   - Changes at different paths are all kept. At the same path, the later commit wins.
-  - [Session.Append] and [Update] are exact: of 50 concurrent increments by Update
-    all 50 count, once each. That holds if an answer of the store is lost, too,
-    unless sixteen other commits come in before it is missed.
-  - [Take] is exact: of several requests that take a value, one commits.
-  - What it has read is not checked at the commit. Use Update to make a change
-    depend on the stored value, and not Get and Set.
-  - After a logout, a revocation or an expiry nothing is stored and nothing comes
-    back to life. After [Session.Login] or [Session.Regenerate], requests that came
-    with the old token store nothing, and cannot log out either. Their commit is
-    [ErrEnded], a 409; without changes of their own they answer as usual.
+  - [Session.Append] and [Update] are exact: of 50 concurrent increments by Update, each
+    counts once. That holds even if an answer of the store is lost, unless sixteen other
+    commits follow before the request notices.
+  - [PopOnce] is exact: of several requests that get the same value, only one commits.
+  - The commit does not check what the request has read. To make a change depend on the
+    stored value, use Update, not Get and Set.
+  - After a logout, a revocation or an expiry, nothing is stored and nothing comes back to
+    life. After [Session.Login] or [Session.Regenerate], requests that came with the old
+    token store nothing, and cannot log out either. Their commit fails with [ErrEnded],
+    which is answered with a 409. Without changes they are answered as usual.
 
-The file docs/interleavings.md of the repository states what comes of every two
-requests that meet, in every order; the tests of all stores run that table, and
+The file docs/interleavings.md of the repository lists the outcome of every pair of
+overlapping requests, in every order. The tests of all stores run that table, and
 sessiontest.Race does the same for your own handlers.
 
 # Tokens and IDs
 
-The cookie holds a [Token]: a public record ID and a secret. The store holds the ID
-and a digest of the secret, so that a copy of the store logs nobody in. A token that
-the server never issued is not adopted. Regenerate and Login replace the token (its
-secret) and keep the ID, which is safe to log, to list and to revoke. How many
-sessions an owner may have at a time is [Config].MaxPerOwner; by default, any number.
+The cookie holds a [Token]: a public record ID and a secret. The store holds the ID and a
+digest of the secret, so a copy of the store logs nobody in. A token that the server
+never issued is not adopted. Regenerate and Login replace the token (its secret) and
+keep the ID, which is safe to log, to list and to revoke. [Config].MaxPerOwner limits the
+sessions of an owner; by default there is no limit.
 
-The cookie is named __Host-session and is Secure, HttpOnly and SameSite=Lax. What
-weakens it has a name that begins with Dangerously. For development without TLS,
-set [CookieConfig].DangerouslyAllowHTTP.
+The cookie is named __Host-session and is Secure, HttpOnly and SameSite=Lax. Settings that
+switch a protection off have names that begin with Dangerously. Timeouts, limits and
+trusted origins are choices of the application; their defaults are safe. For development
+without TLS, set [CookieConfig].DangerouslyAllowHTTP.
 
 # Time
 
-A session ends when it is idle for [Config].IdleTimeout or older than
-AbsoluteTimeout, by the manager's clock, at the same instant in every store. A
-request that only reads prolongs it at most once per TouchEvery; no cookie is sent
-for that. A session can have limits of its own: [Session.SetTimeouts].
+A session ends when it has been idle for [Config].IdleTimeout, or is older than
+AbsoluteTimeout. The manager's clock decides, so it ends at the same instant in every
+store. A request that only reads prolongs it at most once per TouchEvery, and needs no
+new cookie for that. [Session.SetTimeouts] gives a session limits of its own.
 
-A page that polls would keep its session alive for as long as its tab is open. Its
-requests ask by [Peek], or their routes are wrapped in [Manager.Passive]: then they
-prolong nothing, even if they store something.
+A page that polls would keep its session alive for as long as its tab is open. Mark such
+requests by [Session.IgnoreActivity], or wrap their routes in [Manager.IgnoreActivity]:
+then they prolong nothing, even if they store something.
 
 # Flash messages
 
-[Session.Flash] leaves a value for the next request: for the page that is shown
-after the redirect. A script's request, a prefetch or another redirect in between
-does not use it up.
+[Session.Flash] leaves a value for the next request: the page that is shown after a
+redirect. A script's request, a prefetch or another redirect in between does not use it
+up. Flash, [Session.Reflash] and [Session.Keep] have the names that users of Laravel and
+Expanse know.
 
 # Stores
 
-[Store] has four methods, and a contract that sessiontest.TestStore checks. There
-are memstore, filestore and sqlstore (SQLite, PostgreSQL, MySQL and MariaDB) beside
-this package, and [Discard], which keeps nothing. The package sessionconfig makes a
-manager from configuration files and environment variables.
+The packages memstore, filestore and sqlstore (SQLite, PostgreSQL, MySQL and MariaDB) are
+stores, and [Discard] is one that keeps nothing. The package sessionconfig makes a manager
+from configuration files and environment variables.
+
+# For authors of stores
+
+A program that only uses sessions can skip this part, and the names in it. [Store] has
+four methods: Load, Create, Update and Delete of a [Record]. A store that can do more
+implements optional interfaces: [Viewer] (lend records), [Toucher] (prolong a session),
+[Pruner] (delete expired records), [Lister] and [OwnerLister] (enumerate them). The
+functions [Touch], [Prune], [List] and [ListOwner] call them, or do without, and
+[Capability] finds them through wrappers. [MaxOwner] and [PruneSlack] are limits that every
+store keeps. sessiontest.TestStore checks every sentence of the contract.
 */
 package session

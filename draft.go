@@ -3,15 +3,14 @@ package session
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/expanse-go/session/internal/dotpath"
 )
 
-// A draft is a session's state while it is being changed. Its slices are never
-// written in place, so that a copy of a draft is a snapshot.
+// A draft is the state of a session while it is being changed. Its slices are never
+// written in place, so a copy of a draft is a snapshot.
 type draft struct {
 	envelope
 	doc   []byte
@@ -20,19 +19,19 @@ type draft struct {
 
 var emptyDoc = []byte("{}")
 
-// A stored is a record, and what is in it. It is never changed: what a commit
-// stores is another one. So requests may share it.
+// A stored is a record and its decoded content. It is never changed, because a commit
+// stores another one. So requests may share it.
 type stored struct {
 	rec Record
 	draft
 }
 
-// nothing is what is stored for a visitor without a record.
+// nothing stands for a visitor without a record.
 var nothing = &stored{draft: draft{doc: emptyDoc}}
 
-// An op is one recorded change. A request's ops are its patch: what is applied
-// to the request's own view at once, and again to the stored document whenever
-// somebody else has committed in between.
+// An op is one recorded change. The ops of a request are its patch. Each is applied to
+// the request's own view immediately, and again to the stored document if another request
+// has committed in between.
 type op struct {
 	kind opKind
 	path string // canonical
@@ -68,18 +67,18 @@ const (
 	opPersist
 )
 
-// maxFlash bounds the flash messages of a session: each costs a look at the
+// maxFlash limits the flash messages of a session, because each costs a search of the
 // document when it is used up.
 const maxFlash = 256
 
-// apply performs one op. The id is that of the commit, the generation of what it
-// flashes. On an error the draft is as before.
+// apply performs one op. The id is that of the commit; it becomes the generation of
+// flash messages. After an error the draft is unchanged.
 func (d *draft) apply(o *op, id uint64) error {
 	doc, err := d.doc, error(nil)
 	switch o.kind {
 	case opSet, opFlash, opFlashNow:
 		if o.kind == opFlash && len(d.flash) >= maxFlash && d.marked(o.path) == 0 {
-			return fmt.Errorf("session: more than %d flash messages; use one list of them: %w", maxFlash, ErrTooLarge)
+			return errorf(ErrTooLarge, "more than %d flash messages; put them into one list", maxFlash)
 		}
 		doc, err = dotpath.Set(doc, o.path, o.raw)
 	case opAppend:
@@ -101,7 +100,7 @@ func (d *draft) apply(o *op, id uint64) error {
 	case opConsume:
 		if d.marked(o.path) == o.gen {
 			if next, _, err := dotpath.Remove(doc, o.path); err == nil {
-				doc = next // else the value has become part of a list, and only the mark goes
+				doc = next // otherwise the value is inside of a list now, and only the mark goes
 			}
 		}
 	case opLogin:
@@ -119,8 +118,8 @@ func (d *draft) apply(o *op, id uint64) error {
 	return nil
 }
 
-// remark keeps the flash marks in step: what writes or removes a value makes it,
-// and all below it, permanent; what only changes it leaves it a message.
+// remark updates the flash marks. An op that writes or removes a value makes it and
+// everything below it permanent. An op that only changes a value leaves it a message.
 func (d *draft) remark(o *op, id uint64) {
 	switch o.kind {
 	case opSet, opRemove, opPopOnce:
@@ -143,8 +142,8 @@ func (d *draft) remark(o *op, id uint64) {
 	}
 }
 
-// adopt takes over what ops can change, and keeps what only commits change: tokens
-// and the ring.
+// adopt copies what ops can change, and keeps what only commits change: tokens and the
+// ring.
 func (d *draft) adopt(from *draft) {
 	d.doc, d.flash, d.owner = from.doc, from.flash, from.owner
 	d.authAt, d.idle, d.absolute, d.persist = from.authAt, from.idle, from.absolute, from.persist
@@ -165,7 +164,7 @@ func (d *draft) unmark(path string) {
 	}
 }
 
-// marked returns the generation of a path's mark, 0 if it has none.
+// marked returns the generation of the mark of a path, or 0 if it has none.
 func (d *draft) marked(path string) uint64 {
 	for _, m := range d.flash {
 		if m.path == path {
@@ -191,9 +190,9 @@ func pathError(o *op, err error) error {
 	}
 	switch o.kind {
 	case opAppend:
-		return fmt.Errorf("session: append to %q: not a list, or inside of one: %w", o.path, ErrPathConflict)
+		return errorf(ErrPathConflict, "cannot append to %q: it is not a list, or inside of one", o.path)
 	default:
-		return fmt.Errorf("session: write to %q: inside of a list; change the whole list with Update: %w", o.path, ErrPathConflict)
+		return errorf(ErrPathConflict, "cannot write to %q: it is inside of a list; change the whole list with Update", o.path)
 	}
 }
 
@@ -202,16 +201,15 @@ func (d *draft) ended() draft {
 	return draft{doc: emptyDoc, envelope: envelope{ring: d.ring, extensions: d.extensions}}
 }
 
-// decode takes the record apart. After an error the rest is of no use.
+// decode decodes the record. After an error the draft must not be used.
 func (at *stored) decode() (err error) {
 	at.owner = at.rec.Owner
 	at.doc, err = at.envelope.decode(at.rec.Data)
 	return err
 }
 
-// admits reports whether a request that was let in with the given digest may
-// still write: its token is the current one, or the one that a periodic rotation
-// has replaced since.
+// admits reports whether a request that was loaded with the given digest may still write:
+// its token is the current one, or a periodic rotation has replaced it since.
 func (d *draft) admits(presented *digest) bool {
 	return d.digest.equal(presented) || d.prev.kind == periodic && d.prev.digest.equal(presented)
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// An envelope is what [Record.Data] holds, apart from the user's document.
+// An envelope is the content of [Record.Data], except for the user's document.
 //
 // Version 1, integers big-endian, lengths as unsigned varints:
 //
@@ -24,14 +24,12 @@ import (
 //	 6  persistence of the cookie: 1 (browser session) or 2 (persistent)
 //	 7  flash marks: generation 8 bytes, length, path; repeated
 //	 8  ids of the last commits, 8 bytes each, newest last
-//	 …  unknown fields are kept, byte for byte and behind the known ones, by code
-//	    that is older than they are
+//	 …  older code keeps fields that it does not know, byte for byte, after the others
 //
 // Instants are nanoseconds since 1970 in UTC. The document is compact JSON text
-// at the end, so that other programs can read it. The checksum stands in for a
-// validation of the document on every load: text that passes it is text that a
-// commit has written. It is no protection against somebody who can write to the
-// store.
+// at the end, so that other programs can read it. The checksum replaces a validation of
+// the document at every load: text that passes was written by a commit. It is no
+// protection against an attacker who can write to the store.
 type envelope struct {
 	digest     digest
 	prev       previous

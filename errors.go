@@ -5,40 +5,42 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
-// Errors to compare with [errors.Is]. Every error text of this package begins
-// with "session: " and says what to do where something can be done.
+// Errors to compare with [errors.Is]. Every error text of this package begins with
+// "session: ", once, and says what to do if something can be done.
 var (
 	// ErrNotFound is returned by stores for an absent record, and by
 	// [Session.Decode] for an absent path.
 	ErrNotFound = errors.New("session: not found")
 
-	// ErrConflict is returned by stores for a version that has moved on. A commit
-	// fails with it when other processes were faster for as long as the deadline
-	// allows, or when another request took what [PopOnce] took.
+	// ErrConflict is returned by stores for a version that is no longer the stored one.
+	// A commit fails with it if other processes were faster until its deadline, or if
+	// another request got the value that [PopOnce] returned.
 	ErrConflict = errors.New("session: changed by another request")
 
-	// ErrEnded is returned by a commit whose session was logged out, revoked,
-	// rotated by a login, or expired before its writes could be stored. They are
-	// dropped; nothing is brought back to life.
+	// ErrEnded is returned by a commit whose session was logged out, revoked, rotated by
+	// a login, or expired before its changes could be stored. The changes are dropped, so
+	// that nothing comes back to life.
 	ErrEnded = errors.New("session: ended before the request did; its changes were not stored")
 
-	// ErrTooLarge is returned by a commit above [Config.MaxBytes], or above 256
-	// flash messages.
+	// ErrTooLarge is returned by a write or a commit that exceeds [Config].MaxBytes or
+	// 256 flash messages.
 	ErrTooLarge = errors.New("session: too large")
 
-	// ErrCorrupt is returned by a store whose medium holds something that is not a
-	// record; the manager treats the session as absent and reports [EventCorrupt].
+	// ErrCorrupt is returned by a store that finds something that is not a record. The
+	// manager treats the session as absent and sends an [EventCorrupt].
 	ErrCorrupt = errors.New("session: stored record does not decode")
 
-	// ErrFull is returned by a store that has reached its limit and may forget
-	// none of its sessions.
+	// ErrFull is returned by a store that has reached its limit and must not drop any of
+	// its sessions.
 	ErrFull = errors.New("session: store is full")
 
-	// ErrCommitted is reported when a change after the first byte of the response
-	// can no longer be told to the client: a new session or a new token.
-	ErrCommitted = errors.New("session: changed after the response began; the cookie can no longer be sent")
+	// ErrCommitted is the error of a change that needs a new cookie, made after the
+	// response has begun: a new session, a new token, or another lifetime. It is also the
+	// error of any change after the request has ended.
+	ErrCommitted = errors.New("session: changed too late: the response has begun, so no cookie can be sent, or the request has ended")
 
 	// ErrClosed is returned by a manager after [Manager.Close].
 	ErrClosed = errors.New("session: manager is closed; close it only after the server has shut down")
@@ -46,20 +48,21 @@ var (
 	// ErrNoSession is returned by [From] outside of the middleware.
 	ErrNoSession = errors.New("session: no session in the context; wrap the handler in Manager.Handler")
 
-	// ErrCrossOrigin is what the error handler gets for an unsafe request that
-	// another site made the browser send; see [Config].TrustedOrigins.
+	// ErrCrossOrigin is passed to the error handler for an unsafe request that another
+	// site made the browser send; see [Config].TrustedOrigins.
 	ErrCrossOrigin = errors.New("session: cross-origin request refused; trust the origin in Config.TrustedOrigins if it is yours")
 
 	// ErrInvalidPath is the error of a path with an empty segment, more than
 	// [MaxDepth] segments, or invalid UTF-8.
 	ErrInvalidPath = errors.New("session: invalid path")
 
-	// ErrPathConflict is the error of a write through a list, or of an Append to
-	// something else than a list. Use [Update] to change a list in the middle.
-	ErrPathConflict = errors.New("session: the value in the way is not of the kind that the path needs")
+	// ErrPathConflict is the error of a write inside of a list, or of an Append to
+	// something that is not a list. To change an element of a list, use [Update] on the
+	// list.
+	ErrPathConflict = errors.New("session: a value on the path is not of the kind that the write needs")
 )
 
-// A StoreError says which operation of a store failed on which record.
+// A StoreError is the failure of a store's operation on a record.
 type StoreError struct {
 	Op  string // "load", "create", "update", "delete", "touch", "prune", "list", …
 	ID  ID     // zero if the operation is not about one record
@@ -69,40 +72,48 @@ type StoreError struct {
 // Error names the operation, the record and the cause.
 func (e *StoreError) Error() string {
 	if e.ID.IsZero() {
-		return fmt.Sprintf("session: store: %s: %v", e.Op, e.Err)
+		return fmt.Sprintf("session: store: %s: %s", e.Op, detail(e.Err))
 	}
-	return fmt.Sprintf("session: store: %s %s: %v", e.Op, e.ID, e.Err)
+	return fmt.Sprintf("session: store: %s %s: %s", e.Op, e.ID, detail(e.Err))
+}
+
+// detail returns the text of an error without the prefix, for a text that has it already.
+func detail(err error) string {
+	if err == nil {
+		return "unknown error"
+	}
+	return strings.ReplaceAll(err.Error(), "session: ", "")
 }
 
 // Unwrap returns Err.
 func (e *StoreError) Unwrap() error { return e.Err }
 
-// A TypeError says that the value at a path does not fit the type that was asked
+// A TypeError is the error of a value that does not have the type that the caller asked
 // for.
 type TypeError struct {
-	Path string // as it was asked for
-	Want string // the Go type asked for
+	Path string // as the caller gave it
+	Want string // the Go type that the caller asked for
 	Err  error  // what the decoder said
 }
 
 // Error names the path, the type and what the decoder said.
 func (e *TypeError) Error() string {
-	return fmt.Sprintf("session: value at %q is not of type %s: %v", e.Path, e.Want, e.Err)
+	return fmt.Sprintf("session: value at %q is not of type %s: %s", e.Path, e.Want, detail(e.Err))
 }
 
 // Unwrap returns Err.
 func (e *TypeError) Unwrap() error { return e.Err }
 
-// A ValueError says which value could not be stored, and why.
+// A ValueError is the error of a value that cannot be stored.
 type ValueError struct {
-	Path string // as it was given
+	Path string // as the caller gave it
 	Type string // the Go type of the value
 	Err  error
 }
 
 // Error names the type, the path and the reason.
 func (e *ValueError) Error() string {
-	return fmt.Sprintf("session: cannot store the %s at %q: %v", e.Type, e.Path, e.Err)
+	return fmt.Sprintf("session: cannot store the %s at %q: %s", e.Type, e.Path, detail(e.Err))
 }
 
 // Unwrap returns Err.
@@ -125,45 +136,66 @@ var errTaken error = takenError{}
 
 type takenError struct{}
 
-func (takenError) Error() string { return "session: taken by another request" }
+func (takenError) Error() string {
+	return "session: another request has changed or removed the value that PopOnce returned"
+}
 
 func (takenError) Is(target error) bool { return target == ErrConflict }
 
 var (
 	errFunction  = errors.New("session: an Update function panicked")
-	errGone      = fmt.Errorf("session: the record is gone: %w", ErrEnded)
+	errGone      = errorf(ErrEnded, "ended by another request; the changes of this one were not stored")
 	errNotStored = errors.New("session: the commit ended early")
 )
 
-// DefaultError is the default of [Config].OnError. It answers in plain text
+// A kindError is an error of one of the kinds above, with a text of its own.
+type kindError struct {
+	kind error
+	text string
+}
+
+func (e *kindError) Error() string { return e.text }
+func (e *kindError) Unwrap() error { return e.kind }
+
+func errorf(kind error, format string, args ...any) error {
+	return &kindError{kind, "session: " + fmt.Sprintf(format, args...)}
+}
+
+// DefaultError is the default of [Config].OnError. It answers in plain text, with a
+// sentence that tells a visitor what to do, and the status
 //
-//   - 403 to a cross-origin write,
-//   - 404 if what [Manager.Info] looked for is not there,
-//   - 409 if the session has ended meanwhile, or if another request took what
-//     [PopOnce] took,
+//   - 403 for a cross-origin write,
+//   - 404 if [Manager.Info] found no session,
+//   - 409 if the session has ended meanwhile, or if another request got the value that
+//     [PopOnce] returned,
 //   - 503 with Retry-After if the store is down, full or too contended,
-//   - 500 to everything else, which is a mistake of the program.
+//   - 500 for everything else, which is a mistake in the program.
 //
-// It sends no detail and no cookie, so the client keeps the one it has.
+// It sends no detail and no cookie, so the client keeps the cookie that it has.
 func DefaultError(w http.ResponseWriter, _ *http.Request, err error) {
-	status := http.StatusInternalServerError
-	var store *StoreError
-	switch {
-	case errors.Is(err, ErrCrossOrigin):
-		status = http.StatusForbidden
-	case errors.Is(err, ErrEnded), errors.Is(err, errTaken):
-		status = http.StatusConflict
-	case errors.As(err, &store), errors.Is(err, ErrConflict), errors.Is(err, ErrClosed):
-		status = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", "2")
-	case errors.Is(err, ErrNotFound):
-		status = http.StatusNotFound
-	}
-	text := http.StatusText(status) + "\n"
+	status, advice := statusOf(err)
+	text := http.StatusText(status) + ". " + advice + "\n"
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Length", strconv.Itoa(len(text))) // whole even if the handler aborts
+	h.Set("Content-Length", strconv.Itoa(len(text))) // complete even if the handler aborts
+	if status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "2")
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text)) // a client that has gone needs no answer
+}
+
+func statusOf(err error) (status int, advice string) {
+	switch {
+	case errors.Is(err, ErrCrossOrigin):
+		return http.StatusForbidden, "The request came from another site."
+	case errors.Is(err, ErrEnded), errors.Is(err, errTaken):
+		return http.StatusConflict, "Your session has changed, so nothing was saved. Reload the page and try again."
+	case errors.As(err, new(*StoreError)), errors.Is(err, ErrConflict), errors.Is(err, ErrClosed):
+		return http.StatusServiceUnavailable, "Nothing was saved. Try again in a moment."
+	case errors.Is(err, ErrNotFound):
+		return http.StatusNotFound, "There is no such session."
+	}
+	return http.StatusInternalServerError, "Nothing was saved."
 }

@@ -2,7 +2,7 @@ package session
 
 import "time"
 
-// An Event tells what happened to a session. It holds no secret.
+// An Event describes something that happened to a session. It contains no secret.
 type Event struct {
 	Kind  EventKind // what happened
 	Time  time.Time // when, by the manager's clock
@@ -11,7 +11,7 @@ type Event struct {
 	Err   error     // the cause, for the kinds that have one
 }
 
-// EventKind is what happened.
+// An EventKind says what happened.
 type EventKind string
 
 // The kinds of events.

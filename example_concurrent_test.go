@@ -96,5 +96,5 @@ func ExamplePopOnce() {
 	// Output:
 	// 1234 1234
 	// <nil>
-	// session: taken by another request
+	// session: another request has changed or removed the value that PopOnce returned
 }

@@ -9,24 +9,24 @@ import (
 	"github.com/expanse-go/session/internal/dotpath"
 )
 
-// Flash stores a value that is there now and in the next request, and then gone:
-// what a form handler leaves for the page that it redirects to. It shares the
-// paths of the other data: read it with [Get].
+// Flash stores a value that exists in this request and in the next one, and is gone then.
+// A form handler leaves it for the page that it redirects to. Flash messages share the
+// paths of the other data: read them with [Get].
 //
-// A message is used up by a later request that was shown it when it loaded the
-// session, and that either read it or is a navigation, or comes from a client that
-// sends no Sec-Fetch headers. A redirect (3xx) and a prefetch use up nothing, and
-// neither does a script's request that did not look; so messages survive what
-// happens between the form and the page.
+// A later request uses up a message if it has loaded the session with the message, and
+// has read it, is a navigation, or comes from a client that sends no Sec-Fetch headers. A
+// redirect (3xx), a prefetch, and a script's request that has not read the message use up
+// nothing. So messages survive what happens between the form and the page.
 func (s *Session) Flash(path string, v any) { s.write(opFlash, path, v) }
 
-// FlashNow sets a value for this request only. It is never stored; a stored value
-// at the path is hidden, not lost. Append and Update at the path or below change
-// this value and are not stored either; Set and Remove there are changes like any
-// other.
+// FlashNow sets a value for this request only. It is never stored. It hides a stored
+// value at the path, and does not change it. Append and Update at the path or below
+// change the hidden copy only, and are not stored either. Set and Remove there are
+// stored like any other change.
 func (s *Session) FlashNow(path string, v any) { s.write(opFlashNow, path, v) }
 
-// Reflash keeps all flash messages for one more request.
+// Reflash keeps all flash messages for one more request. It also keeps the values of
+// [Session.FlashNow].
 func (s *Session) Reflash() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,8 +38,8 @@ func (s *Session) Reflash() {
 	}
 }
 
-// Keep keeps the flash messages at the given paths for one more request. Paths
-// that hold no flash message are ignored.
+// Keep keeps the flash messages at the given paths for one more request. It ignores
+// paths without a flash message.
 func (s *Session) Keep(paths ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +73,7 @@ const (
 	usesNone
 )
 
-// usageOf judges a request by its fetch metadata (W3C Fetch Metadata, and the
+// usageOf decides by the fetch metadata of a request (W3C Fetch Metadata, and the
 // Sec-Purpose of a prefetch).
 func usageOf(r *http.Request, status int) usage {
 	h := r.Header
@@ -96,8 +96,8 @@ func (s *Session) hasShown() bool {
 	return len(s.shown) > 0
 }
 
-// usedUp returns the ops that remove the messages which this request uses up: of
-// those that it was shown, the ones that it has not renewed.
+// usedUp returns the ops that remove the messages which this request uses up: those that
+// it was loaded with and has not renewed.
 func (s *Session) usedUp(u usage) []op {
 	var ops []op
 	for i, m := range s.shown {
@@ -111,8 +111,8 @@ func (s *Session) usedUp(u usage) []op {
 	return ops
 }
 
-// uses limits what a passive request uses up: it is no page that somebody looks at,
-// even if it is sent by a client that gives no fetch metadata.
+// uses limits what a passive request uses up. Nobody looks at its answer as a page, even
+// if the client sends no fetch metadata.
 func (s *Session) uses(u usage) usage {
 	s.mu.Lock()
 	defer s.mu.Unlock()

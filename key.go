@@ -1,6 +1,6 @@
 package session
 
-// A Key names a value together with its type, so that the two cannot part:
+// A Key is a path together with the type of the value there:
 //
 //	var cart = session.NewKey[Cart]("shop.cart")
 //

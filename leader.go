@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"time"
@@ -332,7 +331,7 @@ func (l *leader) reload(ctx context.Context, cause error, try int) (done bool, e
 			l.own.rebase(at)
 			return at.remembers(l.commitID), nil
 		}
-		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+		err = errorf(ErrCorrupt, "stored record does not decode: %s", detail(err))
 	}
 	switch {
 	case errors.Is(err, ErrNotFound):

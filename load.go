@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 )
 
 // Load returns the session of a token, for transports other than the middleware. For an
@@ -38,7 +37,7 @@ func (m *Manager) load(parent context.Context, t Token) (*Session, error) {
 	err := m.view(ctx, id, &at.rec)
 	if err == nil {
 		if err = at.decode(); err != nil {
-			err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+			err = errorf(ErrCorrupt, "stored record does not decode: %s", detail(err))
 		}
 	}
 	switch {

@@ -7,13 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// Login makes the session that of an owner: any text that identifies an account,
-// at most [MaxOwner] bytes. It does all that a change of privilege asks for (OWASP
-// ASVS 7.2.4): the client gets a new token, the old one reaches nothing from the
-// commit on, and the absolute timeout starts anew. The data stays; call
-// [Session.Clear] before if it must not come along.
+// Login gives the session to an owner: any text that identifies an account, at most
+// [MaxOwner] bytes. It does everything that a change of privilege requires (OWASP ASVS
+// 7.2.4): the client gets a new token, the old one reaches nothing from the commit on,
+// and the absolute timeout starts again. The data stays; to drop it, call
+// [Session.Clear] first.
 //
-// An empty owner is an error: to log out, call [Session.Invalidate].
+// An empty owner is an error. To log out, call [Session.Invalidate].
 func (s *Session) Login(owner string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -21,7 +21,7 @@ func (s *Session) Login(owner string) {
 	case owner == "":
 		s.fail(fmt.Errorf("session: Login needs an owner; to log out, call Invalidate"))
 	case len(owner) > MaxOwner || !utf8.ValidString(owner) || strings.IndexByte(owner, 0) >= 0:
-		s.fail(fmt.Errorf("session: owner has %d bytes; it must be UTF-8 without NUL, at most %d bytes", len(owner), MaxOwner))
+		s.fail(fmt.Errorf("session: the owner passed to Login has %d bytes; it must be UTF-8 without NUL and have at most %d bytes", len(owner), MaxOwner))
 	default:
 		s.rotateToken()
 		s.do(op{kind: opLogin, args: &opArgs{owner: owner, authAt: s.m.cfg.Now().UnixNano()}})
@@ -62,16 +62,17 @@ func (s *Session) Invalidate() {
 	}
 }
 
-// Owner returns whom the session belongs to, "" while it is anonymous.
+// Owner returns the owner that [Session.Login] has set, or "" if the session is
+// anonymous.
 func (s *Session) Owner() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return strings.Clone(s.now.owner) // callers keep it for long, and a store may have lent it
+	return strings.Clone(s.now.owner) // a caller may keep it for long, and it may be part of what a store has lent
 }
 
-// AuthenticatedAt returns the instant of the last [Session.Login], or the zero
-// time. Before something sensitive, ask for the password again if it is long ago
-// (OWASP ASVS 7.5.3).
+// AuthenticatedAt returns the time of the last [Session.Login], or the zero time. If it
+// is long ago, ask for the password again before a sensitive operation (OWASP ASVS
+// 7.5.3).
 func (s *Session) AuthenticatedAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,22 +90,23 @@ func (s *Session) Timeouts() (idle, absolute time.Duration) {
 	return s.now.idle, s.now.absolute
 }
 
-// SetTimeouts gives this session limits of its own, which are stored with it and
-// stay through rotation and login: longer ones for "remember me", shorter ones
-// for an administrator. Zero is the manager's default (for absolute, at least
-// idle), negative is no limit but the 400 days that browsers keep a cookie.
+// SetTimeouts gives this session limits of its own: longer ones for "remember me", or
+// shorter ones for an administrator. They are stored with the session, and stay through
+// rotation and login. Zero means the manager's default (for absolute, at least idle).
+// Negative means no limit except the 400 days that browsers keep a cookie. To change one
+// limit only, get the other one from [Session.Timeouts].
 func (s *Session) SetTimeouts(idle, absolute time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if idle > maxAge || absolute > maxAge {
-		s.fail(fmt.Errorf("session: timeouts of %v and %v: browsers keep no cookie for more than 400 days; use a negative value for no limit", idle, absolute))
+		s.fail(fmt.Errorf("session: timeouts of %v and %v are too long: browsers keep no cookie for more than 400 days; use a negative value for no limit", idle, absolute))
 		return
 	}
 	s.do(op{kind: opTimeouts, args: &opArgs{idle: idle, absolute: absolute}})
 }
 
-// SetPersistent decides whether the cookie outlives the browser, for "remember
-// me". How long is a matter of [Session.SetTimeouts]. The default is that of
+// SetPersistent decides whether the cookie survives when the browser is closed, for
+// "remember me". [Session.SetTimeouts] decides for how long. The default follows from
 // [CookieConfig].BrowserSession.
 func (s *Session) SetPersistent(yes bool) {
 	s.mu.Lock()

@@ -6,18 +6,18 @@ import (
 	"net/http"
 )
 
-// Handler is the middleware. It gives every request a session that is loaded when
-// [From] is called first, and commits it when the response begins. A request
-// that never asks costs no store call and gets no header.
+// Handler is the middleware. It gives every request a session, which is loaded by the
+// first call of [From] and committed when the response begins. A request that never asks
+// for its session costs no store call and gets no header.
 //
-// It refuses what other sites make a browser do: unsafe methods with a foreign
-// origin get a 403 ([ErrCrossOrigin]) from the error handler; see
-// [http.CrossOriginProtection] and [Config].TrustedOrigins. GET, HEAD and OPTIONS
-// always pass, so they must change nothing.
+// Handler refuses requests that other sites make a browser send: an unsafe method with a
+// foreign origin gets a 403 ([ErrCrossOrigin]) from the error handler; see
+// [http.CrossOriginProtection] and [Config].TrustedOrigins. GET, HEAD and OPTIONS always
+// pass, so they must change nothing.
 //
-// A panic that reaches Handler commits nothing and goes on up. Wrapping twice in
-// the same manager is wrapping once. An [http.TimeoutHandler] belongs inside of
-// Handler: around it, a request that has timed out may still commit.
+// If a panic reaches Handler, it commits nothing and the panic continues. Wrapping a
+// handler twice in the same manager has no further effect. Put an [http.TimeoutHandler]
+// inside of Handler: if it is outside, a request that has timed out may still commit.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.exchange(r.Context()) != nil {
@@ -51,10 +51,10 @@ func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *
 	})).ServeHTTP
 }
 
-// From returns the session of a request, and loads it on the first call; the
-// result of that, error included, stays for the request. The error is
-// [ErrNoSession] outside of the middleware, [ErrClosed], or a [*StoreError]: hand
-// it to [Error]. With several managers around, it is the innermost one's session.
+// From returns the session of a request. The first call loads it, and its result,
+// including an error, stays the same for the whole request. The error is [ErrNoSession]
+// outside of the middleware, [ErrClosed], or a [*StoreError]; pass it to [Error]. If the
+// handlers of several managers are nested, From returns the session of the innermost.
 func From(ctx context.Context) (*Session, error) { return from(ctx.Value(anyKey{})) }
 
 // From is [From] for an application with several managers.
@@ -77,9 +77,9 @@ func (m *Manager) exchange(ctx context.Context) *exchange {
 	return x
 }
 
-// Error answers a request that failed with err, by the error handler of its
-// manager, or by [DefaultError] outside of the middleware. What the request has
-// changed in its session, and has not committed, is dropped.
+// Error answers a request that has failed with err. It calls the error handler of the
+// manager, or [DefaultError] outside of the middleware. It drops the changes of the
+// session that are not committed yet.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	switch v := r.Context().Value(anyKey{}).(type) {
 	case *exchange:

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -208,7 +209,7 @@ func TestFailedCommit(t *testing.T) {
 				w.WriteHeader(http.StatusOK)
 			}).ServeHTTP(w, newBrowser().request("GET"))
 			equal(t, "status", w.Code, http.StatusServiceUnavailable)
-			equal(t, "body", w.Body.String(), "Service Unavailable\n")
+			equal(t, "body", w.Body.String(), "Service Unavailable. Nothing was saved. Try again in a moment.\n")
 			equal(t, "calls of the error handler", handled, 1)
 			equal(t, "calls below", strings.Join(w.calls, " "), "WriteHeader Write Flush")
 			h := w.Header()
@@ -217,7 +218,7 @@ func TestFailedCommit(t *testing.T) {
 					t.Errorf("%s = %q after a failed commit", name, h[name])
 				}
 			}
-			equal(t, "Content-Length", h.Get("Content-Length"), "20")
+			equal(t, "Content-Length", h.Get("Content-Length"), strconv.Itoa(w.Body.Len()))
 			equal(t, "header from before the handler", h.Get("X-Request-Id"), "7")
 			equal(t, "Retry-After", h.Get("Retry-After"), "2")
 			equal(t, "Vary", h.Get("Vary"), "Cookie")
@@ -347,7 +348,7 @@ func TestNestedManagers(t *testing.T) {
 		map[string]*rig{"outer": outer, "inner": inner}[down].spy.hook(func(string, session.ID) error { return errors.New("down") }, nil)
 		rep := newBrowser().send(h)
 		equal(t, down+" down", rep.Code, http.StatusServiceUnavailable)
-		equal(t, down+" down: body", rep.Body.String(), "Service Unavailable\n")
+		equal(t, down+" down: body", rep.Body.String(), "Service Unavailable. Nothing was saved. Try again in a moment.\n")
 		for _, line := range rep.set() {
 			if strings.Contains(line, down) {
 				t.Errorf("%s is down, and its cookie was sent: %q", down, line)
@@ -447,7 +448,7 @@ func TestRecovererInside(t *testing.T) {
 		io.WriteString(w, "page")
 	})))
 	rep.expect(t, http.StatusInternalServerError, 0)
-	equal(t, "body", rep.Body.String(), "Internal Server Error\n")
+	equal(t, "body", rep.Body.String(), "Internal Server Error. Nothing was saved.\n")
 	equal(t, "values", len(g.data(t, g.token(b))), 2)
 	equal(t, "log", strings.Contains(g.log(), "Update function panicked"), true)
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/expanse-go/session/internal/dotpath"
 )
 
-// maxAge is the longest life of a cookie in browsers (RFC 6265bis, section
-// 5.6.2), and so the longest pause in which a session can be of use.
+// maxAge is the longest life of a cookie in browsers (RFC 6265bis, section 5.6.2), and so
+// the longest time for which a session is useful.
 const maxAge = 400 * 24 * time.Hour
 
-// settings is a checked Config: every field holds its effective value.
+// A settings is a checked Config: every field has its effective value.
 type settings struct {
 	Config
 	cookieName string // with prefix
@@ -300,5 +300,5 @@ func (s *settings) checkSize(d *draft, old []byte) error {
 	for _, z := range sizes[:min(3, len(sizes))] {
 		big = append(big, fmt.Sprintf("%q (%d bytes)", z.key, z.n))
 	}
-	return fmt.Errorf("session: %d bytes, above Config.MaxBytes (%d); the biggest values: %s: %w", len(d.doc), s.MaxBytes, strings.Join(big, ", "), ErrTooLarge)
+	return errorf(ErrTooLarge, "the data has %d bytes, more than Config.MaxBytes (%d); the biggest values: %s", len(d.doc), s.MaxBytes, strings.Join(big, ", "))
 }

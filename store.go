@@ -15,7 +15,8 @@ type Record struct {
 	// ID is the key. It is public: safe to log, to list and to use in a URL.
 	ID ID
 
-	// Version is 1 after Create and grows by one with each Update. Touch leaves it.
+	// Version is 1 after Create and grows by one with each Update. Touch does not change
+	// it.
 	Version uint64
 
 	// Owner is the account that the session belongs to, "" while it is anonymous.
@@ -29,64 +30,63 @@ type Record struct {
 	CreatedAt    time.Time // of the record
 	LastActivity time.Time // of the last write or touch
 
-	// ExpiresAt is the first instant at which the session is over. Only the
-	// manager judges it: a store returns an expired record like any other, and
-	// may forget it at any time from ExpiresAt plus [PruneSlack] on.
+	// ExpiresAt is the first instant at which the session is over. Only the manager
+	// looks at it: a store returns an expired record like any other, and may delete it
+	// at any time from ExpiresAt plus [PruneSlack] on.
 	ExpiresAt time.Time
 
 	// Data is the envelope, opaque to stores. It is binary.
 	Data []byte
 }
 
-// PruneSlack is how long past its ExpiresAt every store keeps a record. It is
-// wider than the clocks of one cluster differ, so that no process can lose a
-// record that another still counts as alive.
+// PruneSlack is how long every store keeps a record after its ExpiresAt. It is longer
+// than the clocks of one cluster differ, so that no process deletes a record that
+// another one still considers alive.
 const PruneSlack = time.Hour
 
-// MaxOwner is the longest owner in bytes: what fits into an index key of every
-// supported database.
+// MaxOwner is the length of the longest owner in bytes. It fits into an index key of
+// every supported database.
 const MaxOwner = 255
 
-// A Store keeps records. The methods are called by a [Manager]; most programs
-// only construct a store and hand it to [New].
+// A Store keeps records. A [Manager] calls its methods; most programs only construct a
+// store and pass it to [New].
 //
-// There is no upsert, on purpose: a late Update of a record that was deleted
-// must fail, or a slow request would bring a logged-out session back to life
-// (CVE-2025-46336).
+// There is no upsert, on purpose. A late Update of a record that was deleted must fail,
+// or a slow request would bring a logged-out session back to life (CVE-2025-46336).
 //
-// All methods may be called by many goroutines, and, for a store that several
-// processes share, by many processes at once; each is atomic. A method honours
-// the cancellation of ctx as far as its medium allows; after an error other than
-// [ErrNotFound] and [ErrConflict] the caller cannot know whether the write took
-// place, and the manager finds out by loading the record again.
+// All methods are safe for concurrent use by many goroutines, and, if several processes
+// share the store, by many processes. Each method is atomic. It honours the cancellation
+// of ctx as far as its medium allows. After an error other than [ErrNotFound] and
+// [ErrConflict], the caller cannot know whether the write took place; the manager finds
+// out by loading the record again.
 //
 // Errors may be wrapped; callers use [errors.Is].
 //
-// The contract is executable: sessiontest.TestStore checks every sentence of it.
-// Optional powers are [Viewer], [Toucher], [Pruner], [Lister] and [OwnerLister].
+// sessiontest.TestStore checks every sentence of this contract. The optional interfaces
+// are [Viewer], [Toucher], [Pruner], [Lister] and [OwnerLister].
 type Store interface {
 	// Load returns the record, expired or not. It returns [ErrNotFound] if there
 	// is none. The caller owns the result, Data included, and may change it.
 	Load(ctx context.Context, id ID) (Record, error)
 
-	// Create stores a new record under Version 1, whatever r.Version says. It
-	// returns [ErrConflict], and changes nothing, if the ID is there, expired or
-	// not. The store does not retain r.Data.
+	// Create stores a new record with Version 1, whatever r.Version is. If there is a
+	// record of that ID, expired or not, Create returns [ErrConflict] and changes
+	// nothing. The store does not retain r.Data.
 	Create(ctx context.Context, r Record) error
 
-	// Update replaces the record whose ID and Version are those of r by r, and
-	// stores it under r.Version+1. It returns [ErrNotFound] if there is no record
-	// of that ID, and [ErrConflict] if its version is another; then nothing
-	// changes. The store does not retain r.Data.
+	// Update replaces the record with the ID and Version of r by r, with the version
+	// r.Version+1. It returns [ErrNotFound] if there is no record of that ID, and
+	// [ErrConflict] if the record has another version; then nothing changes. The store
+	// does not retain r.Data.
 	Update(ctx context.Context, r Record) error
 
 	// Delete removes the record. It returns nil if there is none.
 	Delete(ctx context.Context, id ID) error
 }
 
-// Capability returns the first store in the chain of s that implements C, where
-// a store that wraps another one says so by a method Unwrap() Store. A wrapper
-// that must intercept a capability implements it itself.
+// Capability returns the first store in the chain of s that implements C. A store that
+// wraps another one returns it from a method Unwrap() Store. A wrapper that has to
+// intercept a capability implements it itself.
 func Capability[C any](s Store) (C, bool) {
 	for s != nil {
 		if c, ok := s.(C); ok {
@@ -102,28 +102,28 @@ func Capability[C any](s Store) (C, bool) {
 	return zero, false
 }
 
-// A Viewer lends records that are only to be read, which spares a store in memory
-// the copy. The manager loads by it, but only if the store itself is one: it does
-// not look through a wrapper, whose Load it would pass by.
+// A Viewer lends records that are only read, so that a store in memory need not copy
+// them. The manager uses it to load, but only if the store itself is a Viewer: it does
+// not look inside a wrapper, because that would bypass the wrapper's Load.
 type Viewer interface {
-	// View is Load, except that the caller must not change Data, and that Data
-	// never changes: what is written later is stored elsewhere. As it waits for
-	// nothing, [Config].StoreTimeout does not end its context.
+	// View is like Load, except that the caller must not change Data, and that the
+	// store never changes it either: later writes are stored elsewhere. View does not
+	// wait, so [Config].StoreTimeout does not limit its context.
 	View(ctx context.Context, id ID) (Record, error)
 }
 
 // A Toucher prolongs a session without rewriting it.
 type Toucher interface {
-	// Touch moves LastActivity and ExpiresAt of the record forward. Each moves
-	// only if the new instant is later than the stored one: a touch never
-	// shortens. Data, Version and everything else stay. It returns nil if there is
-	// no record.
+	// Touch moves LastActivity and ExpiresAt of the record forward. Each moves only if
+	// the new instant is later than the stored one: a touch never shortens a session.
+	// Data, Version and everything else stay the same. Touch returns nil if there is no
+	// record.
 	Touch(ctx context.Context, id ID, lastActivity, expires time.Time) error
 }
 
-// Touch prolongs a session by [Toucher] if s has it. Otherwise it loads the
-// record and updates it, which costs a version; it gives up quietly if another
-// writer is faster, because that writer has prolonged the session too.
+// Touch prolongs a session by [Toucher] if s implements it. Otherwise it loads the
+// record and updates it, which increments the version. If another writer is faster, Touch
+// returns nil, because that writer has prolonged the session, too.
 func Touch(ctx context.Context, s Store, id ID, lastActivity, expires time.Time) error {
 	if t, ok := Capability[Toucher](s); ok {
 		return t.Touch(ctx, id, lastActivity, expires)
@@ -152,16 +152,15 @@ func later(a, b time.Time) time.Time {
 
 // A Pruner removes expired records.
 type Pruner interface {
-	// Prune deletes at most limit records whose ExpiresAt is before the given
-	// instant, and returns how many it deleted; fewer than limit means that no
-	// more were found. It blocks other calls for no longer than a small batch
-	// takes. Several processes may prune at once. A limit below 1 deletes nothing.
+	// Prune deletes at most limit records whose ExpiresAt is before the given instant,
+	// and returns how many it deleted. Fewer than limit means that there are no more. It
+	// blocks other calls only for as long as a small batch takes. Several processes may
+	// prune at the same time. A limit below 1 deletes nothing.
 	Prune(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
-// Prune removes expired records by [Pruner] if s has it, else by [List] and
-// Delete. It returns an error that matches [errors.ErrUnsupported] if s can do
-// neither.
+// Prune removes expired records by [Pruner] if s implements it, and otherwise by [List]
+// and Delete. If s supports neither, the error matches [errors.ErrUnsupported].
 func Prune(ctx context.Context, s Store, before time.Time, limit int) (int, error) {
 	if p, ok := Capability[Pruner](s); ok {
 		return p.Prune(ctx, before, limit)
@@ -187,16 +186,15 @@ func Prune(ctx context.Context, s Store, before time.Time, limit int) (int, erro
 
 // A Lister enumerates all records.
 type Lister interface {
-	// List yields every record that is there from its beginning to its end once,
-	// expired ones included, in no particular order; one that comes or goes
-	// meanwhile may be missed. It holds no lock while it yields: the loop may call
-	// the store. An error is yielded with a zero record and ends the sequence. The
-	// caller owns each record.
+	// List yields each record once, expired ones included, in no particular order. It
+	// may miss a record that is created or deleted meanwhile. It holds no lock while it
+	// yields, so the loop may call the store. An error is yielded with a zero record and
+	// ends the sequence. The caller owns each record.
 	List(ctx context.Context) iter.Seq2[Record, error]
 }
 
-// List enumerates all records by [Lister]. Without it the sequence is one error
-// that matches [errors.ErrUnsupported].
+// List enumerates all records by [Lister]. If s does not implement it, the sequence is
+// one error that matches [errors.ErrUnsupported].
 func List(ctx context.Context, s Store) iter.Seq2[Record, error] {
 	if l, ok := Capability[Lister](s); ok {
 		return l.List(ctx)
@@ -208,13 +206,13 @@ func List(ctx context.Context, s Store) iter.Seq2[Record, error] {
 
 // An OwnerLister enumerates the records of one owner by an index.
 type OwnerLister interface {
-	// ListOwner is List restricted to the records whose Owner is the given one,
-	// byte for byte.
+	// ListOwner is like List, but yields only records whose Owner equals owner, byte
+	// for byte.
 	ListOwner(ctx context.Context, owner string) iter.Seq2[Record, error]
 }
 
-// ListOwner enumerates the records of one owner by [OwnerLister] if s has it,
-// else by filtering [List].
+// ListOwner enumerates the records of one owner by [OwnerLister] if s implements it, and
+// otherwise by filtering [List].
 func ListOwner(ctx context.Context, s Store, owner string) iter.Seq2[Record, error] {
 	if l, ok := Capability[OwnerLister](s); ok {
 		return l.ListOwner(ctx, owner)
@@ -231,9 +229,9 @@ func ListOwner(ctx context.Context, s Store, owner string) iter.Seq2[Record, err
 	}
 }
 
-// Discard is the null store: it keeps nothing. A manager on it hands out
-// sessions that work for the length of one request, stores nothing and sends no
-// cookie. It disables sessions without a change to the handlers.
+// Discard is a store that keeps nothing, like io.Discard; the configuration files call
+// it "null". A manager on it hands out sessions that last for one request, stores nothing
+// and sends no cookie. It disables sessions without a change to the handlers.
 var Discard Store = discard{}
 
 type discard struct{}

@@ -256,7 +256,7 @@ func TestHTTP2(t *testing.T) {
 	failed := fetch(t, c, request("GET", srv.URL+"/fail"))
 	body, _ := io.ReadAll(failed.Body)
 	equal(t, "status of a failed commit", failed.StatusCode, http.StatusInternalServerError)
-	equal(t, "body of a failed commit", string(body), "Internal Server Error\n")
+	equal(t, "body of a failed commit", string(body), "Internal Server Error. Nothing was saved.\n")
 	equal(t, "header of the failed handler", failed.Header.Get("X-Secret"), "")
 }
 
@@ -373,7 +373,7 @@ func TestFailedCommitBehindAProxy(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if resp.StatusCode != http.StatusInternalServerError || string(body) != "Internal Server Error\n" {
+	if resp.StatusCode != http.StatusInternalServerError || string(body) != "Internal Server Error. Nothing was saved.\n" {
 		t.Errorf("status %d, body %q, error %v", resp.StatusCode, body, err)
 	}
 }
@@ -715,6 +715,6 @@ func TestReverseProxyFailedCommit(t *testing.T) {
 			add(w, r, s)
 			pass.ServeHTTP(w, r)
 		}), http2)
-		equal(t, proto+": page", visitPage(t, c, front.URL), "503 Service Unavailable\n")
+		equal(t, proto+": page", visitPage(t, c, front.URL), "503 Service Unavailable. Nothing was saved. Try again in a moment.\n")
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"log/slog"
 )
 
-// A Token is the value of the session cookie: the record ID (16 bytes) and a
-// secret (32 bytes), in base64url without padding. Who holds it is the user.
-// It cannot be printed by accident: formatting, logging and marshalling give
-// "[redacted]". Convert it to a string to send it.
+// A Token is the value of the session cookie: the record ID (16 bytes) and a secret (32
+// bytes), in base64url without padding. Whoever holds it is the user. It cannot be
+// printed by accident: formatting, logging and marshalling give "[redacted]". To send it,
+// convert it to a string.
 type Token string
 
 // tokenLen is the only length of a token: 48 bytes in base64url, which needs no
@@ -40,11 +40,11 @@ func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 // reach a JSON log.
 func (Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// An ID names a session's record for its whole life. It is random (128 bit) and
-// public: knowing it gives no access.
+// An ID identifies the record of a session for its whole life. It is random (128 bits)
+// and public: it gives no access.
 type ID [16]byte
 
-// ParseID reads what [ID.String] writes.
+// ParseID parses the text that [ID.String] returns.
 func ParseID(s string) (ID, error) {
 	var id ID
 	if len(s) != hex.EncodedLen(len(id)) {

@@ -10,11 +10,11 @@ import (
 	"github.com/expanse-go/session/internal/jsonvalue"
 )
 
-// Get returns the value at a path, or def if there is none or it is not a T. A
-// stored null is a value: it gives the zero T. The value is a copy.
+// Get returns the value at a path, or def if there is no value or it is not a T. A stored
+// null is a value: Get returns the zero T. The result is a copy.
 //
-// T is any type that encoding/json decodes. In an any, integers are int64
-// ([json.Number] if they do not fit) and other numbers float64.
+// T can be any type that encoding/json decodes. In an any, integers are int64
+// ([json.Number] if they don't fit), and other numbers are float64.
 func Get[T any](s *Session, path string, def T) T {
 	if v, ok := Lookup[T](s, path); ok {
 		return v
@@ -22,8 +22,8 @@ func Get[T any](s *Session, path string, def T) T {
 	return def
 }
 
-// Lookup is [Get] for callers that must tell an absent value from a zero one. It
-// reports false if there is no value at the path or it is not a T.
+// Lookup is like [Get], for callers that must distinguish an absent value from a zero one.
+// It reports false if there is no value at the path or it is not a T.
 func Lookup[T any](s *Session, path string) (T, bool) {
 	raw, ok := s.lookup(path)
 	if !ok {
@@ -34,17 +34,17 @@ func Lookup[T any](s *Session, path string) (T, bool) {
 	return v, err == nil
 }
 
-// Decode stores the value at a path into what dst points to. The error is
-// [ErrNotFound] if there is none, [ErrInvalidPath] for what is no path, or a
-// [*TypeError]; then *dst is unchanged or partly filled, as [json.Unmarshal]
-// leaves it.
+// Decode stores the value at a path in the variable that dst points to. The error is
+// [ErrNotFound] if there is no value, [ErrInvalidPath] for an invalid path, or a
+// [*TypeError]. After a TypeError, *dst is unchanged or partly filled, as
+// [json.Unmarshal] leaves it.
 func (s *Session) Decode(path string, dst any) error {
 	if err := checkPath(path); err != nil {
 		return err
 	}
 	raw, ok := s.lookup(path)
 	if !ok {
-		return fmt.Errorf("session: no value at %q: %w", path, ErrNotFound)
+		return errorf(ErrNotFound, "no value at %q", path)
 	}
 	if err := jsonvalue.Unmarshal(raw, dst); err != nil {
 		return &TypeError{Path: path, Want: strings.TrimPrefix(fmt.Sprintf("%T", dst), "*"), Err: err}
@@ -57,7 +57,7 @@ func (s *Session) Decode(path string, dst any) error {
 // value; if that matters, use [PopOnce].
 func Pop[T any](s *Session, path string, def T) T { return pop(s, opRemove, path, def) }
 
-// PopOnce is [Pop] for a value that only one request may get, such as a one-time code.
+// PopOnce is like [Pop], for a value that only one request may get, such as a one-time code.
 // If another request has changed or removed the value meanwhile, the commit fails with
 // [ErrConflict], and the client gets an error response.
 func PopOnce[T any](s *Session, path string, def T) T { return pop(s, opPopOnce, path, def) }
@@ -159,15 +159,15 @@ func Update[T any](s *Session, path string, f func(T) T) T {
 	return zero
 }
 
-// mismatch reports a value that an Update is about to replace.
+// mismatch reports a value that Update is about to replace.
 func (s *Session) mismatch(err *TypeError) {
 	s.mu.Lock()
 	at := s.at
 	s.mu.Unlock()
-	s.m.cfg.Logger.Warn("session: value replaced, because it is not of the type that Update needs", "error", err)
+	s.m.cfg.Logger.Warn("session: Update replaced a value that does not have its type", "error", err)
 	s.m.event(context.Background(), Event{Kind: EventCorrupt, ID: at.rec.ID, Owner: at.rec.Owner, Err: err})
 }
 
-// maxUpdates bounds the attempts of an Update against other goroutines of the same
-// request, and against its own function.
+// maxUpdates limits how often Update tries again because another goroutine of the same
+// request, or its own function, has changed the value.
 const maxUpdates = 1000
