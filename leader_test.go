@@ -72,7 +72,7 @@ func (g *rig) crowdOn(store func(op string) error, b *browser, first handler, ot
 	<-gate.reached
 	for i, h := range others {
 		start(1+i, h)
-		synctest.Wait() // in line, so that the order is known
+		synctest.Wait() // in the queue, so that the order is known
 	}
 	close(gate.open)
 	wg.Wait()
@@ -125,7 +125,7 @@ func TestOneUpdateServesMany(t *testing.T) {
 		equal(t, "n", got["n"], any(int64(61)))
 		equal(t, "keys", len(got["keys"].(map[string]any)), 60)
 		for i, v := range got["list"].([]any) {
-			equal(t, "order of the line", v, any(int64(i)))
+			equal(t, "order of the queue", v, any(int64(i)))
 		}
 	})
 }
@@ -242,7 +242,7 @@ func TestFailsAlone(t *testing.T) {
 	}
 }
 
-// TestFailedPatchIsNotTakenForStored: its own commit failed although that of the line
+// TestFailedPatchIsNotTakenForStored: its own commit failed although that of the queue
 // it led went through; when it tries again it must really store.
 func TestFailedPatchIsNotTakenForStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -285,7 +285,7 @@ func TestNobodyTakesInVain(t *testing.T) {
 	})
 }
 
-// TestBarrier: requests in line before a login are stored, those behind it came with
+// TestBarrier: requests in the queue before a login are stored, those behind it came with
 // a token that is dead.
 func TestBarrier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -306,7 +306,7 @@ func TestBarrier(t *testing.T) {
 	})
 }
 
-// TestDeadline: a request whose time is over leaves the line; once it is taken, it
+// TestDeadline: a request whose time is over leaves the queue; once it is taken, it
 // waits for the outcome, because it cannot know it.
 func TestDeadline(t *testing.T) {
 	for _, taken := range []bool{false, true} {
@@ -315,7 +315,7 @@ func TestDeadline(t *testing.T) {
 			b := g.signedUp(t, "x")
 			updates := 0
 			g.spy.hook(func(op string, _ session.ID) error {
-				if op == "update" { // the second store call is that of the line
+				if op == "update" { // the second store call is that of the queue
 					if updates++; taken == (updates == 2) {
 						time.Sleep(time.Minute) // of the bubble's clock
 					} else {
@@ -521,65 +521,65 @@ func TestUpdateThatSets(t *testing.T) {
 	equal(t, "n", g.data(t, g.token(b))["n"], any(int64(1)))
 }
 
-// A storm is a store whose calls fail at random, before or after they did what they
+// A faults makes the calls of a store fail at random, before or after they did what they
 // were asked.
-type storm struct {
-	mu     sync.Mutex
-	rng    *rand.Rand
-	faults float64
+type faults struct {
+	mu    sync.Mutex
+	rng   *rand.Rand
+	share float64
 }
 
-func (s *storm) hit(share float64) bool {
+func (s *faults) hit(share float64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rng.Float64() < s.faults*share
+	return s.rng.Float64() < s.share*share
 }
 
-func (s *storm) pause() {
+func (s *faults) pause() {
 	s.mu.Lock()
 	d := time.Duration(s.rng.IntN(3000)) * time.Microsecond
 	s.mu.Unlock()
 	time.Sleep(d) // of the bubble's clock: it only shuffles
 }
 
-var errStorm = errors.New("connection reset")
+var errInjected = errors.New("connection reset")
 
-func (s *storm) before(op string, _ session.ID) error {
+func (s *faults) before(op string, _ session.ID) error {
 	s.pause()
 	switch {
 	case op == "update" && s.hit(0.3):
 		return session.ErrConflict
 	case s.hit(0.3):
-		return errStorm
+		return errInjected
 	}
 	return nil
 }
 
-func (s *storm) after(op string, _ session.ID, err error) error {
+func (s *faults) after(op string, _ session.ID, err error) error {
 	s.pause()
 	if err == nil && op != "load" && s.hit(0.6) {
-		return errStorm
+		return errInjected
 	}
 	return err
 }
 
-// TestStorm runs many requests of one session through two managers on a store that
+// TestFaultyStore runs many requests of one session through two managers on a store that
 // loses calls and answers. An answer of 200 means stored, once; one of 409 means not
 // stored; after a 503 nobody can know, but it is stored once or not at all, and
 // always as a whole.
-func TestStorm(t *testing.T) {
+func TestFaultyStore(t *testing.T) {
 	for seed := range uint64(100) {
-		synctest.Test(t, func(t *testing.T) { weather(t, seed) })
+		synctest.Test(t, func(t *testing.T) { runOnFaultyStore(t, seed) })
 	}
 }
 
-func weather(t *testing.T, seed uint64) {
+func runOnFaultyStore(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	spy := newSpyStore()
 	rigs := []*rig{newRigOn(t, spy), newRigOn(t, spy)}
 	b := newBrowser()
 	rigs[0].visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("n", 0) })
-	s := &storm{rng: rng, faults: float64(seed%4) * 0.15}
+	s := &faults{rng: rng, share: float64(seed%4) * 0.15}
 	spy.hook(s.before, s.after)
 
 	const requests = 40
@@ -623,7 +623,7 @@ func weather(t *testing.T, seed uint64) {
 			t.Errorf("seed %d: request %d (%d) is %d times in the list, and its key is %v", seed, i, code, n, keys[fmt.Sprintf("k%d", i)])
 		case code == http.StatusOK && n != 1, code == http.StatusConflict && n != 0:
 			t.Errorf("seed %d: request %d was answered %d and is %d times in the list", seed, i, code, n)
-		case code == http.StatusServiceUnavailable && s.faults == 0, !slices.Contains([]int{200, 409, 503}, code), code == 409 && login < 0:
+		case code == http.StatusServiceUnavailable && s.share == 0, !slices.Contains([]int{200, 409, 503}, code), code == 409 && login < 0:
 			t.Errorf("seed %d: request %d was answered %d", seed, i, code)
 		}
 	}
@@ -640,13 +640,13 @@ func weather(t *testing.T, seed uint64) {
 	}
 }
 
-type stormDocument struct {
+type faultyStoreDocument struct {
 	N    int
 	List []int
 	Keys map[string]bool
 }
 
-func storedDocument(t *testing.T, g *rig, spy *spyStore) (doc stormDocument) {
+func storedDocument(t *testing.T, g *rig, spy *spyStore) (doc faultyStoreDocument) {
 	t.Helper()
 	recs := spy.all()
 	if len(recs) != 1 {
@@ -662,19 +662,19 @@ func storedDocument(t *testing.T, g *rig, spy *spyStore) (doc stormDocument) {
 	return doc
 }
 
-// TestExpiryIsJudgedBehindTheLine: a session expires after somebody has begun to hold
-// its line, and before others get into it. Theirs comes too late, whatever the time was
-// when the holder began.
-func TestExpiryIsJudgedBehindTheLine(t *testing.T) {
+// TestExpiryIsJudgedForFollowers: a session expires after its leader has begun, and
+// before followers join the queue. They are too late, whatever the time was when the
+// leader began.
+func TestExpiryIsJudgedForFollowers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var holder string
+		var leading string
 		var looked int
 		expire, expired := func() {}, make(chan struct{})
 		g := newRig(t, func(c *session.Config) {
 			now := c.Now
 			c.Now = func() time.Time {
 				at := now()
-				if goroutine() == holder {
+				if goroutine() == leading {
 					if looked++; looked == 2 { // to commit, and to hold
 						expire()
 					}
@@ -686,12 +686,12 @@ func TestExpiryIsJudgedBehindTheLine(t *testing.T) {
 		expire = func() {
 			g.clock.advance(3 * time.Hour)
 			close(expired)
-			synctest.Wait() // the late one is in line
+			synctest.Wait() // the late one is in the queue
 		}
 		outcomes := g.crowd(b, add,
 			func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 				add(w, r, s)
-				holder = goroutine()
+				leading = goroutine()
 			},
 			func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 				<-expired

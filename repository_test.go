@@ -414,8 +414,8 @@ func TestReadmeProgram(t *testing.T) {
 	if !ok || !ok2 || !strings.HasPrefix(program, "package main") {
 		t.Fatal("README.md does not begin with a program")
 	}
-	if n := strings.Count(string(text), "\n"); n >= 200 {
-		t.Errorf("README.md has %d lines; keep it under 200", n)
+	if n := strings.Count(string(text), "\n"); n >= 150 {
+		t.Errorf("README.md has %d lines; keep it under 150", n)
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "main.go")

@@ -143,7 +143,7 @@ func TestCommitAgainInCompany(t *testing.T) {
 		var done sync.WaitGroup
 		for i, s := range all {
 			done.Go(func() { _, errs[i] = m.Commit(ctx, s) })
-			synctest.Wait() // the first is in the store, the others in line
+			synctest.Wait() // the first is in the store, the others in the queue
 		}
 		close(gate)
 		done.Wait()

@@ -123,7 +123,7 @@ var mutants = []mutant{
 	},
 	{
 		"a follower that comes after the expiry is stored", "leader.go",
-		"now = l.m.cfg.Now() // the session may", "_ = l.m.cfg.Now() // the session may", testOf(".", "TestExpiryIsJudgedBehindTheLine"),
+		"now = l.m.cfg.Now() // the session may", "_ = l.m.cfg.Now() // the session may", testOf(".", "TestExpiryIsJudgedForFollowers"),
 	},
 	{
 		"a commit that is no activity undoes a touch", "leader.go",
