@@ -208,19 +208,44 @@ func (at *stored) decode() (err error) {
 	return err
 }
 
-// admits reports whether a request that was loaded with the given digest may still write:
-// its token is the current one, or a periodic rotation has replaced it since.
-func (d *draft) admits(presented *digest) bool {
-	return d.digest.equal(presented) || d.prev.kind == periodic && d.prev.digest.equal(presented)
+// maxPrevious limits how many replaced tokens a record keeps: more rotations than that
+// within the grace forget the oldest.
+const maxPrevious = 8
+
+// rotate makes next the digest of the draft's token. It keeps the tokens replaced within
+// the grace. A change of privilege replaces them all: none of them may write anymore.
+func (d *draft) rotate(kind rotation, next digest, now time.Time, grace time.Duration) {
+	var kept []previous
+	if grace > 0 {
+		for _, p := range d.prev {
+			if now.UnixNano() < p.deadline {
+				if kind == privilege {
+					p.kind = privilege
+				}
+				kept = append(kept, p)
+			}
+		}
+		kept = append(kept, previous{digest: d.digest, kind: kind, deadline: now.Add(grace).UnixNano()})
+		kept = kept[max(0, len(kept)-maxPrevious):]
+	}
+	d.prev, d.digest, d.rotatedAt = kept, next, now.UnixNano()
 }
 
-// rotate makes next the digest of the draft's token.
-func (d *draft) rotate(kind rotation, next digest, now time.Time, grace time.Duration) {
-	d.prev = previous{}
-	if grace > 0 {
-		d.prev = previous{digest: d.digest, kind: kind, deadline: now.Add(grace).UnixNano()}
+// previous returns the replaced token with the given digest, or nil.
+func (d *draft) previous(presented *digest) *previous {
+	for i := range d.prev {
+		if p := &d.prev[i]; p.digest.equal(presented) {
+			return p
+		}
 	}
-	d.digest, d.rotatedAt = next, now.UnixNano()
+	return nil
+}
+
+// admits reports whether a request that was loaded with the given digest may still write:
+// its token is the current one, or periodic rotations have replaced it since.
+func (d *draft) admits(presented *digest) bool {
+	p := d.previous(presented)
+	return d.digest.equal(presented) || p != nil && p.kind == periodic
 }
 
 // A standing is what the client's token is worth.
@@ -242,12 +267,14 @@ const (
 
 // standingOf returns what a token with the given digest is worth.
 func (d *draft) standingOf(presented *digest, now time.Time) standing {
-	switch {
-	case d.digest.equal(presented):
+	if d.digest.equal(presented) {
 		return current
-	case d.prev.kind == 0 || !d.prev.digest.equal(presented) || now.UnixNano() >= d.prev.deadline:
+	}
+	p := d.previous(presented)
+	switch {
+	case p == nil || now.UnixNano() >= p.deadline:
 		return noToken
-	case d.prev.kind == periodic:
+	case p.kind == periodic:
 		return recent
 	}
 	return superseded

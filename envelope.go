@@ -17,7 +17,8 @@ import (
 //	+------+-----+------------+-----------------------------+-----+----------+
 //
 //	 1  digest of the secret, 32 bytes
-//	 2  previous digest: 32 bytes, kind 1 byte, deadline 8 bytes
+//	 2  a previous digest: 32 bytes, kind 1 byte, deadline 8 bytes; once for each, oldest
+//	    first
 //	 3  when the token was made, 8 bytes
 //	 4  when the owner logged in, 8 bytes
 //	 5  own timeouts: idle 8 bytes, absolute 8 bytes
@@ -32,7 +33,7 @@ import (
 // protection against an attacker who can write to the store.
 type envelope struct {
 	digest     digest
-	prev       previous
+	prev       []previous // oldest first
 	rotatedAt  int64
 	authAt     int64 // 0: never
 	idle       time.Duration
@@ -43,11 +44,10 @@ type envelope struct {
 	extensions []byte // unknown fields, as they were
 }
 
-// previous is the token that the current one replaced, recognised until the
-// deadline.
+// A previous is a token that was replaced, and is recognised until the deadline.
 type previous struct {
 	digest   digest
-	kind     rotation // 0: none
+	kind     rotation
 	deadline int64
 }
 
@@ -102,9 +102,10 @@ func (e *envelope) encode(doc []byte, id uint64) []byte {
 	b := make([]byte, envelopeHead, e.size()+len(doc))
 	b[0], b[1] = envelopeMagic, envelopeVersion
 	b = append(append(b, tagDigest, byte(len(e.digest))), e.digest[:]...)
-	if e.prev.kind != 0 {
-		b = append(append(b, tagPrevious, byte(len(e.digest)+9)), e.prev.digest[:]...)
-		b = binary.BigEndian.AppendUint64(append(b, byte(e.prev.kind)), uint64(e.prev.deadline))
+	for i := range e.prev {
+		p := &e.prev[i]
+		b = append(append(b, tagPrevious, byte(len(p.digest)+9)), p.digest[:]...)
+		b = binary.BigEndian.AppendUint64(append(b, byte(p.kind)), uint64(p.deadline))
 	}
 	b = binary.BigEndian.AppendUint64(append(b, tagRotatedAt, 8), uint64(e.rotatedAt))
 	if e.authAt != 0 {
@@ -151,9 +152,7 @@ func (e *envelope) appendRing(b []byte, id uint64) []byte {
 // size is the encoded length without the document, or a little more.
 func (e *envelope) size() int {
 	n := envelopeHead + 2 + len(e.digest) + 10 + 10 + 18 + 3 + 3 + len(e.ring) + 8 + len(e.extensions) + 1
-	if e.prev.kind != 0 {
-		n += 2 + len(e.digest) + 9
-	}
+	n += len(e.prev) * (2 + len(e.digest) + 9)
 	for _, m := range e.flash {
 		n += 8 + binary.MaxVarintLen32 + len(m.path)
 	}
@@ -225,9 +224,9 @@ func (e *envelope) field(tag byte, f, whole []byte) bool {
 		if len(f) != len(e.digest)+9 {
 			return false
 		}
-		copy(e.prev.digest[:], f)
-		e.prev.kind = rotation(f[len(e.digest)])
-		e.prev.deadline = int64(binary.BigEndian.Uint64(f[len(e.digest)+1:]))
+		p := previous{kind: rotation(f[len(e.digest)]), deadline: int64(binary.BigEndian.Uint64(f[len(e.digest)+1:]))}
+		copy(p.digest[:], f)
+		e.prev = append(e.prev, p)
 	case tagRotatedAt, tagAuthAt:
 		if len(f) != 8 {
 			return false

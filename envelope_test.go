@@ -11,13 +11,13 @@ import (
 
 func fullEnvelope() envelope {
 	e := envelope{
-		prev:      previous{kind: privilege, deadline: 42},
+		prev:      []previous{{kind: periodic, deadline: 41}, {kind: privilege, deadline: 42}},
 		rotatedAt: 1, authAt: 2, idle: time.Hour, absolute: -1, persist: persistent,
 		flash:      []flashMark{{"status", 7}, {"a.b", 8}},
 		extensions: []byte{200, 3, 'x', 'y', 'z', 201, 0},
 	}
 	for i := range e.digest {
-		e.digest[i], e.prev.digest[i] = byte(i), byte(255-i)
+		e.digest[i], e.prev[1].digest[i] = byte(i), byte(255-i)
 	}
 	for id := range uint64(20) {
 		e.encode(emptyDoc, id+1)

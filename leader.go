@@ -122,6 +122,7 @@ type leader struct {
 	batch    []*patch
 	commitID uint64 // under which the store remembers the whole batch
 	passive  bool   // nothing that is applied counts as visitor activity
+	loaded   bool   // the record was loaded during this commit: it is the store's
 	panicked any    // by a function of its own patch
 	exiting  bool   // still true at the end: such a function has ended the goroutine
 }
@@ -148,7 +149,16 @@ func (l *leader) commit(ctx context.Context, qs *queues, q *queue) {
 		if try > 0 {
 			next = new(stored)
 		}
-		if !l.fold(ctx, now.UTC(), next) {
+		some := l.fold(ctx, now.UTC(), next)
+		if !l.loaded && l.anyFailed() {
+			// The record may be older than the store's, which may take the patch.
+			if _, err := l.reload(ctx, ErrConflict, 0); err != nil {
+				l.failAll(err)
+				return
+			}
+			continue
+		}
+		if !some {
 			return
 		}
 		// A touch doesn't change the version. A commit that counts as activity sets a
@@ -233,6 +243,9 @@ func (l *leader) fold(ctx context.Context, now time.Time, to *stored) (some bool
 		p.err = l.apply(ctx, p, &next)
 		if p.err == nil {
 			p.err = l.m.cfg.checkSize(&next, d.doc)
+		}
+		if p.err == nil && p.rotation == privilege && d.standingOf(&p.presented, now) == noToken {
+			p.err = ErrEnded // replaced by a periodic rotation, longer ago than the grace
 		}
 		if p.err != nil {
 			switch {
@@ -329,6 +342,7 @@ func (l *leader) reload(ctx context.Context, cause error, try int) (done bool, e
 		if err = at.decode(); err == nil {
 			m.cfg.shorten(&at.rec, &at.draft)
 			l.own.rebase(at)
+			l.loaded = true
 			return at.remembers(l.commitID), nil
 		}
 		err = errorf(ErrCorrupt, "stored record does not decode: %s", detail(err))
@@ -358,9 +372,16 @@ func (l *leader) succeed(at *stored) {
 	p.at = at
 }
 
+// anyFailed reports whether a patch could not be applied, and could be on another record.
+func (l *leader) anyFailed() bool {
+	again := func(p *patch) bool { return p.outcome == failed || p.outcome == failedEarly }
+	return again(l.own) || slices.ContainsFunc(l.batch, again)
+}
+
 // failAll gives one error to every patch that has no outcome of its own. An error on
 // top of changes that are then not stored does not count: what another request took
-// there, for instance, is still to be had.
+// there, for instance, is still to be had. Neither does an error on a record that may be
+// older than the store's.
 func (l *leader) failAll(err error) {
 	l.fail(l.own, err)
 	for _, f := range l.batch {
@@ -370,7 +391,7 @@ func (l *leader) failAll(err error) {
 
 func (l *leader) fail(p *patch, err error) {
 	p.storedAs = l.commitID
-	if p.err == nil || p.outcome == failedEarly {
+	if p.err == nil || p.outcome == failedEarly || p.outcome == failed && !l.loaded {
 		p.outcome, p.err = failed, err
 	}
 }

@@ -71,7 +71,7 @@ func (m *Manager) load(parent context.Context, t Token) (*Session, error) {
 	}
 	s := &l.s
 	s.m, s.at, s.now, s.shown = m, at, &at.draft, at.flash
-	s.cred = credential{t, digest, standing}
+	s.cred, s.loadedAt = credential{t, digest, standing}, now
 	s.due = s.touchDue(now) || s.rotationDue(now)
 	return s, nil
 }

@@ -35,6 +35,7 @@ type Session struct {
 	shown []flashMark // the flash messages that the session was loaded with; nil once a commit has used them up
 	read  []bool      // which of them the request has read
 
+	loadedAt    time.Time
 	passive     bool // the request does not count as visitor activity
 	due         bool // when the session was loaded, a touch or a periodic rotation was due
 	touchFailed bool // one attempt per request is enough

@@ -148,15 +148,42 @@ func (m *Manager) updateFailed(ctx context.Context, s *Session, p *patch) error 
 	return err
 }
 
-// touch prolongs the session. It fails no response.
+// longRequest is how long a request has to last until it looks at the stored session
+// again before it touches it. No session has a timeout as short as that.
+const longRequest = time.Second
+
+// touch prolongs the session. It fails no response. During a long request, the session may
+// have expired by limits that another request has set meanwhile; a touch by the limits of
+// the request's own snapshot would bring it back to life.
 func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
-	at := *s.at
+	at := *s.at // other requests may share it
+	id := at.rec.ID
+	if now.Sub(s.loadedAt) >= longRequest {
+		var err error
+		if at.rec, err = m.store.Load(ctx, id); err == nil {
+			at.draft = draft{}
+			err = at.decode()
+		}
+		if errors.Is(err, ErrNotFound) {
+			return
+		}
+		if err != nil {
+			s.touchFailed = true // the store may be slow to fail
+			_ = m.storeFailed(ctx, "load", id, err)
+			return
+		}
+		m.cfg.shorten(&at.rec, &at.draft)
+		if !now.Before(at.rec.ExpiresAt) {
+			return
+		}
+	}
 	expires := m.cfg.expires(&at.draft, at.rec.CreatedAt, now).UTC()
-	if err := Touch(ctx, m.store, at.rec.ID, now.UTC(), expires); err != nil {
-		s.touchFailed = true // the store may be slow to fail
-		_ = m.storeFailed(ctx, "touch", at.rec.ID, err)
+	if err := Touch(ctx, m.store, id, now.UTC(), expires); err != nil {
+		s.touchFailed = true
+		_ = m.storeFailed(ctx, "touch", id, err)
 		return
 	}
-	at.rec.LastActivity, at.rec.ExpiresAt = now.UTC(), later(at.rec.ExpiresAt, expires)
-	s.at = &at
+	touched := *s.at
+	touched.rec.LastActivity, touched.rec.ExpiresAt = now.UTC(), later(at.rec.ExpiresAt, expires)
+	s.at = &touched
 }

@@ -103,7 +103,7 @@ var mutants = []mutant{
 	},
 	{
 		"a replaced token still finds the session", "draft.go",
-		"case d.prev.kind == periodic:\n\t\treturn recent", "case d.prev.kind != 0:\n\t\treturn recent", testOf(".", "TestModel"),
+		"case p.kind == periodic:\n\t\treturn recent", "case p.kind != 0:\n\t\treturn recent", testOf(".", "TestModel"),
 	},
 	{
 		"a withdrawn commit takes place all the same", "queue.go",

@@ -1,0 +1,171 @@
+package session_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/memstore"
+)
+
+// lawManager returns a manager with a clock that the test moves.
+func lawManager(t *testing.T, store session.Store, cfg session.Config) (*session.Manager, func(time.Duration)) {
+	t.Helper()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	cfg.Now, cfg.PruneEvery = func() time.Time { return now }, -1
+	m, err := session.New(store, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, func(d time.Duration) { now = now.Add(d) }
+}
+
+func commitOf(t *testing.T, m *session.Manager, s *session.Session) *http.Cookie {
+	t.Helper()
+	c, err := m.Commit(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestLawL1TouchDoesNotRevive: a request that lasts longer than the session must not bring
+// it back to life, whatever the limits were when the request began.
+func TestLawL1TouchDoesNotRevive(t *testing.T) {
+	for name, touchEvery := range map[string]time.Duration{"default": 0, "every request": -1} {
+		t.Run(name, func(t *testing.T) {
+			m, advance := lawManager(t, memstore.New(memstore.Config{}), session.Config{TouchEvery: touchEvery})
+			token := stored(t, m, func(s *session.Session) { s.Set("k", 1) })
+			advance(time.Second)
+			stream := load(t, m, token)
+			login := load(t, m, token)
+			login.Login("admin")
+			login.Set("secret", 42)
+			login.SetTimeouts(10*time.Minute, 0)
+			token = session.Token(commitOf(t, m, login).Value)
+			advance(time.Hour)
+			if !load(t, m, token).IsNew() {
+				t.Fatal("the session has not expired")
+			}
+			commitOf(t, m, stream)
+			if s := load(t, m, token); !s.IsNew() || s.Has("secret") {
+				t.Error("a touch has revived the session")
+			}
+		})
+	}
+}
+
+// TestLawL1TouchKeepsNewLimits: a long request that ends in time prolongs the session by
+// the limits that are stored, not by its own old ones.
+func TestLawL1TouchKeepsNewLimits(t *testing.T) {
+	m, advance := lawManager(t, memstore.New(memstore.Config{}), session.Config{TouchEvery: -1})
+	token := stored(t, m, func(s *session.Session) { s.Set("k", 1) })
+	advance(time.Second)
+	stream := load(t, m, token)
+	other := load(t, m, token)
+	other.SetTimeouts(10*time.Minute, 0)
+	commitOf(t, m, other)
+	advance(5 * time.Minute)
+	commitOf(t, m, stream)
+	advance(9 * time.Minute)
+	if load(t, m, token).IsNew() {
+		t.Error("the touch has not prolonged the session")
+	}
+	advance(2 * time.Minute)
+	if !load(t, m, token).IsNew() {
+		t.Error("the session lives longer than its own limits")
+	}
+}
+
+// TestLawL2TwoRotationsWithinTheGrace: every token that was replaced within the grace is
+// recognised, so a request that is under way with it starts no session of its own.
+func TestLawL2TwoRotationsWithinTheGrace(t *testing.T) {
+	m, advance := lawManager(t, memstore.New(memstore.Config{}), session.Config{})
+	tokens := []session.Token{stored(t, m, func(s *session.Session) { s.Set("k", 1) })}
+	for i := range 4 {
+		advance(time.Second)
+		s := load(t, m, tokens[i])
+		if i == 0 {
+			s.Login("ada")
+		} else {
+			s.Regenerate()
+		}
+		tokens = append(tokens, session.Token(commitOf(t, m, s).Value))
+	}
+	for i, token := range tokens[:4] {
+		late := load(t, m, token)
+		late.Set("seen", true)
+		if c, err := m.Commit(t.Context(), late); c != nil || !errors.Is(err, session.ErrEnded) {
+			t.Errorf("token %d: cookie %v, error %v; want ErrEnded", i, c != nil, err)
+		}
+	}
+	if load(t, m, tokens[4]).Owner() != "ada" {
+		t.Error("the current token does not work")
+	}
+	advance(time.Minute)
+	late := load(t, m, tokens[0])
+	late.Set("seen", true)
+	if c := commitOf(t, m, late); c == nil {
+		t.Error("after the grace, the old token is unknown, but starts no new session")
+	}
+}
+
+// TestLawL3NoFailureFromAnOldRecord: a commit that fails on the record which its request
+// has loaded looks at the newest one before it says so.
+func TestLawL3NoFailureFromAnOldRecord(t *testing.T) {
+	for name, c := range map[string]struct {
+		seed, meanwhile, late func(*session.Session)
+	}{
+		"size": {
+			func(s *session.Session) { s.Set("a", strings.Repeat("x", 80)) },
+			func(s *session.Session) { s.Remove("a") },
+			func(s *session.Session) { s.Append("b", strings.Repeat("y", 40)) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, _ := lawManager(t, memstore.New(memstore.Config{}), session.Config{MaxBytes: 120})
+			token := stored(t, m, c.seed)
+			late := load(t, m, token)
+			other := load(t, m, token)
+			c.meanwhile(other)
+			commitOf(t, m, other)
+			c.late(late)
+			if _, err := m.Commit(t.Context(), late); err != nil {
+				t.Errorf("Commit = %v", err)
+			}
+			if !load(t, m, token).Has("b") {
+				t.Error("the write is lost")
+			}
+		})
+	}
+}
+
+// TestLawL6RotationAfterTheGrace: a request whose token a periodic rotation has replaced
+// may store data for as long as it lasts, but it gets a new token only within the grace.
+func TestLawL6RotationAfterTheGrace(t *testing.T) {
+	for _, after := range []time.Duration{30 * time.Second, 9 * time.Minute} {
+		m, advance := lawManager(t, memstore.New(memstore.Config{}), session.Config{RotateEvery: 10 * time.Minute, Grace: time.Minute})
+		old := stored(t, m, func(s *session.Session) { s.Login("ada") })
+		advance(11 * time.Minute)
+		s := load(t, m, old)
+		thief, writer := load(t, m, old), load(t, m, old)
+		s.Set("a", 1)
+		token := session.Token(commitOf(t, m, s).Value)
+		advance(after)
+		writer.Set("w", 1)
+		if c := commitOf(t, m, writer); c != nil {
+			t.Errorf("%v: a write with a replaced token got a new one", after)
+		}
+		thief.Regenerate()
+		c, err := m.Commit(t.Context(), thief)
+		if within := after < time.Minute; within != (err == nil) || within != (c != nil) || !within && !errors.Is(err, session.ErrEnded) {
+			t.Errorf("%v: Regenerate = %v, %v", after, c != nil, err)
+		}
+		if alive := load(t, m, token).Owner() == "ada"; alive != (after > time.Minute) {
+			t.Errorf("%v: the current token works: %v", after, alive)
+		}
+	}
+}
