@@ -21,51 +21,51 @@ import (
 type call struct {
 	kind
 	name string // A, B or C
-	*scene
+	*run
 
-	// What it met, in its handler.
+	// What the handler saw.
 	s        *session.Session
 	ctx      context.Context
 	saw      map[string]any
 	sawOwner string
 	sawNew   bool
-	had      bool      // what it wanted to take
-	end      time.Time // of the session, if the touch counts
+	had      bool      // PopOnce found a value
+	end      time.Time // the expiry of the session if the touch has an effect
 
 	refused    bool
-	lastCookie bool // the browser's cookie is from this one's answer
+	lastCookie bool // the browser's cookie is from the response to this request
 }
 
-// A scene is what the requests of a case have in common.
-type scene struct {
+// A run is one run of a case.
+type run struct {
 	tb    testing.TB
 	title string
 	clock *sessiontest.Clock
 	m     *session.Manager
-	id    session.ID // of the session at first
+	id    session.ID // of the seeded session
 	calls []*call
 }
 
-func (s *scene) check(err error) {
+func (s *run) check(err error) {
 	s.tb.Helper()
 	if err != nil {
 		s.fail("%v", err)
 	}
 }
 
-// fail fails the test, and says in which case.
-func (s *scene) fail(format string, a ...any) {
+// fail reports an error, and names the case.
+func (s *run) fail(format string, a ...any) {
 	s.tb.Helper()
 	s.tb.Errorf("%s: "+format, append([]any{s.title}, a...)...)
 }
 
-// Check plays the case on a store, and compares what comes of it with what is
-// stated, if that is not "", and with what holds in every case. Other sessions of
-// the store are in nobody's way. With several stores, which are the same data as
-// several processes have it, the requests are served by managers of their own.
+// Check runs the case on a store. It compares the outcome with c.Want, unless that is
+// "", and checks the invariants. The store may contain other sessions. If there are
+// several stores, they must share their data, as several processes do; then each
+// request is served by a manager of its own.
 func (c Case) Check(tb testing.TB, stores ...session.Store) {
 	tb.Helper()
-	s := &scene{tb: tb, title: c.Name(), clock: sessiontest.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
+	s := &run{tb: tb, title: c.Name(), clock: sessiontest.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
 	race := sessiontest.Race{
 		Open: func(testing.TB) (*session.Manager, http.Handler) {
 			s.m = s.open(stores[0])
@@ -78,7 +78,7 @@ func (c Case) Check(tb testing.TB, stores ...session.Store) {
 		},
 	}
 	for i, name := range c.Ops {
-		x := &call{kind: byName[name], name: string(rune('A' + i)), scene: s}
+		x := &call{kind: byName[name], name: string(rune('A' + i)), run: s}
 		s.calls = append(s.calls, x)
 		race.Requests = append(race.Requests, sessiontest.RaceRequest{Name: x.name, Handler: x.handle, Stranger: x.stranger})
 	}
@@ -93,14 +93,14 @@ func (c Case) Check(tb testing.TB, stores ...session.Store) {
 	if got := s.outcome(o); got != c.Want && c.Want != "" {
 		s.fail("got %q, want %q; the session has %v, owner %q", got, c.Want, o.Session.All(), o.Session.Owner())
 	}
-	s.laws(o)
+	s.checkInvariants(o)
 	if len(c.Ops) == 2 {
-		s.sight(c)
+		s.checkSnapshots(c)
 	}
 }
 
-// open makes a manager. It is not closed, which would close the store.
-func (s *scene) open(store session.Store) *session.Manager {
+// open returns a new manager. Nobody closes it, because Close would close the store.
+func (s *run) open(store session.Store) *session.Manager {
 	s.tb.Helper()
 	m, err := session.New(store, session.Config{
 		IdleTimeout: idle, Now: s.clock.Now, PruneEvery: -1,
@@ -112,8 +112,8 @@ func (s *scene) open(store session.Store) *session.Manager {
 	return m
 }
 
-// outcome says in the words of the tables what came of it.
-func (s *scene) outcome(o sessiontest.RaceOutcome) string {
+// outcome returns the outcome in the notation of the tables.
+func (s *run) outcome(o sessiontest.RaceOutcome) string {
 	var last *call
 	for _, x := range s.committed(o.Order) {
 		a := o.Answers[slices.Index(s.calls, x)]
@@ -135,7 +135,7 @@ func (s *scene) outcome(o sessiontest.RaceOutcome) string {
 		}
 	}
 	if n := len(o.Stale); n > 0 {
-		tail = append(tail, fmt.Sprintf(", %d left behind", n))
+		tail = append(tail, fmt.Sprintf(", %d orphaned", n))
 	}
 	state := strings.Join(there, "+")
 	switch {
@@ -150,7 +150,7 @@ func (s *scene) outcome(o sessiontest.RaceOutcome) string {
 }
 
 // committed returns the calls in the order of their commits.
-func (s *scene) committed(order string) []*call {
+func (s *run) committed(order string) []*call {
 	calls := slices.Clone(s.calls)
 	slices.SortFunc(calls, func(a, b *call) int {
 		return strings.Index(order, a.name+" commits") - strings.Index(order, b.name+" commits")
@@ -158,8 +158,8 @@ func (s *scene) committed(order string) []*call {
 	return calls
 }
 
-// laws are what holds in every order of any requests.
-func (s *scene) laws(o sessiontest.RaceOutcome) {
+// checkInvariants checks what holds for all requests in every order.
+func (s *run) checkInvariants(o sessiontest.RaceOutcome) {
 	s.tb.Helper()
 	same := !o.Session.IsNew() && o.Session.ID() == s.id
 	var list []string
@@ -171,11 +171,11 @@ func (s *scene) laws(o sessiontest.RaceOutcome) {
 		case a.StatusCode != http.StatusOK && !x.refused:
 			s.fail("%s: status %d, want 200 or 409", x.name, a.StatusCode)
 		case !x.refused && x.ends && (x.stranger || x.saw["seed"] == true) && same:
-			s.fail("%s ended the session, and it is there", x.name)
+			s.fail("%s ended the session, but the session is still there", x.name)
 		case !x.refused && x.keeps && !there && a.Session != nil && a.Session.ID() == o.Session.ID():
-			s.fail("%s was answered, and its effect is lost", x.name)
+			s.fail("%s was answered 200, but its effect is lost", x.name)
 		case x.refused && (there || len(a.Cookies()) > 0):
-			s.fail("%s was refused, and has an effect (%t) or sets cookies %v", x.name, there, a.Cookies())
+			s.fail("%s was answered 409, but has an effect (%t) or sets cookies %v", x.name, there, a.Cookies())
 		}
 		if there && slices.Contains(session.Get(o.Session, "list", []string{}), x.name) {
 			list = append(list, x.name)
@@ -187,26 +187,26 @@ func (s *scene) laws(o sessiontest.RaceOutcome) {
 		}
 	}
 	if got := session.Get(o.Session, "list", []string{}); !slices.Equal(got, list) {
-		s.fail("list %q, want %q, by the order of the commits", got, list)
+		s.fail("list %q, want %q, in the order of the commits", got, list)
 	}
 	if got := session.Get(o.Session, "counts.all", 0); got != all {
 		s.fail("counted %d, want %d", got, all)
 	}
 	if got := session.Get(o.Session, "seed", false); got != same {
-		s.fail("data from before: %t, want %t", got, same)
+		s.fail("the seeded data is there: %t, want %t", got, same)
 	}
 	if len(o.Session.All()) > 0 && o.Session.IsNew() {
-		s.fail("the visitor has no session, and sees %v", o.Session.All())
+		s.fail("the visitor has no session, but sees %v", o.Session.All())
 	}
 	if _, err := s.m.Info(s.tb.Context(), s.id); same != (err == nil) || err != nil && !errors.Is(err, session.ErrNotFound) {
-		s.fail("the first session in the store: error %v; it is the visitor's: %t", err, same)
+		s.fail("the seeded session in the store: error %v; it is the visitor's session: %t", err, same)
 	}
 }
 
-// sight checks what the second of two requests has seen: what the first has stored,
-// if it loaded after that, and its token still let it in; else the session as it
-// was.
-func (s *scene) sight(c Case) {
+// checkSnapshots checks what the two requests of a case saw. B must see what A
+// stored if B loaded after A's commit and its token was still valid. Otherwise it
+// must see the seeded session.
+func (s *run) checkSnapshots(c Case) {
 	s.tb.Helper()
 	a, b := s.calls[0], s.calls[1]
 	committed := strings.Index(c.Order, "A commits")

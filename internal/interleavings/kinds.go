@@ -9,26 +9,27 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// kinds are the rows and columns of the tables, in their order.
+// kinds lists the rows and columns of the tables, in order.
 var kinds = []string{
 	"read", "write", "append", "update", "flash",
 	"login", "regenerate", "invalidate", "revoke", "touch", "prune", "expire",
 }
 
 // A kind is something that a request does to a session. Everything that it stores
-// has the name of the request in it, so that its effect can be told from others'.
+// contains the name of the request, so that the test can tell the effects of
+// different requests apart.
 type kind struct {
-	says     string // in the documentation
-	stranger bool   // comes from another browser, that of an administrator
-	ends     bool   // the session
-	rotates  bool
-	keeps    bool // its effect: nothing but the end of the session takes it away
+	says     string // what it does, for the documentation
+	stranger bool   // the request comes from another browser, without the visitor's cookie
+	ends     bool   // it ends the session
+	rotates  bool   // it replaces the token
+	keeps    bool   // only the end of the session undoes its effect
 	do       func(c *call)
-	effect   func(c *call, s *session.Session) bool // is there to be seen in s; nil: has none
-	adds     func(c *call, doc map[string]any)      // to what a later request sees
+	effect   func(c *call, s *session.Session) bool // reports whether s shows the effect; nil: no effect
+	adds     func(c *call, doc map[string]any)      // adds what a later request sees
 }
 
-// idle is the timeout of the sessions, and forgotten is longer than stores keep them.
+// idle is the timeout of the sessions. After forgotten, stores may delete them.
 const (
 	idle      = 2 * time.Hour
 	forgotten = idle + session.PruneSlack + time.Nanosecond
@@ -40,23 +41,23 @@ func path(name string) func(*call, *session.Session) bool {
 
 var byName = map[string]kind{
 	"read": {
-		says: "reads",
+		says: "reads a value, and changes nothing",
 		do:   func(c *call) { session.Get(c.s, "k", "") },
 	},
 	"write": {
-		says:   "`s.Set(\"k\", …)`, the same path in each request",
+		says:   "sets a value: `s.Set(\"k\", …)`; all writes use the same key",
 		do:     func(c *call) { c.s.Set("k", c.name) },
 		effect: path("k"),
 		adds:   func(c *call, doc map[string]any) { doc["k"] = c.name },
 	},
 	"write elsewhere": {
-		says:   "`s.Set(\"other\", …)`",
+		says:   "sets a value under another key: `s.Set(\"other\", …)`",
 		do:     func(c *call) { c.s.Set("other", c.name) },
 		effect: path("other"),
 		adds:   func(c *call, doc map[string]any) { doc["other"] = c.name },
 	},
-	"passive write": {
-		says: "`s.IgnoreActivity()`, then `s.Set(\"other\", …)`",
+	"poll": {
+		says: "a request that does not count as visitor activity, such as a heartbeat, and that sets a value: `s.IgnoreActivity()`, then `s.Set(\"other\", …)`",
 		do: func(c *call) {
 			c.s.IgnoreActivity()
 			c.s.Set("other", c.name)
@@ -65,7 +66,7 @@ var byName = map[string]kind{
 		adds:   func(c *call, doc map[string]any) { doc["other"] = c.name },
 	},
 	"append": {
-		says:  "`s.Append(\"list\", …)`",
+		says:  "appends an element to a list: `s.Append(\"list\", …)`",
 		keeps: true,
 		do:    func(c *call) { c.s.Append("list", c.name) },
 		effect: func(c *call, s *session.Session) bool {
@@ -74,7 +75,7 @@ var byName = map[string]kind{
 		adds: func(c *call, doc map[string]any) { doc["list"] = []any{c.name} },
 	},
 	"update": {
-		says:  "`session.Update(s, \"counts\", …)`, which counts",
+		says:  "increments counters, by a function of the stored value: `session.Update(s, \"counts\", …)`",
 		keeps: true,
 		do: func(c *call) {
 			session.Update(c.s, "counts", func(n map[string]int) map[string]int {
@@ -90,42 +91,42 @@ var byName = map[string]kind{
 		adds:   func(c *call, doc map[string]any) { doc["counts"] = map[string]any{c.name: int64(1), "all": int64(1)} },
 	},
 	"pop once": {
-		says:   "`session.PopOnce(s, \"ticket\", \"\")`",
+		says:   "reads and deletes a value that only one request may use, such as a ticket: `session.PopOnce(s, \"ticket\", \"\")`",
 		do:     func(c *call) { c.had = session.PopOnce(c.s, "ticket", "") != "" },
 		effect: func(c *call, s *session.Session) bool { return c.had && !c.refused && !s.Has("ticket") },
 		adds:   func(_ *call, doc map[string]any) { delete(doc, "ticket") },
 	},
 	"flash": {
-		says:   "`s.Flash(\"message\", …)`",
+		says:   "leaves a message that the next page shows once: `s.Flash(\"message\", …)`",
 		do:     func(c *call) { c.s.Flash("message", c.name) },
 		effect: path("message"),
 		adds:   func(c *call, doc map[string]any) { doc["message"] = c.name },
 	},
 	"login": {
-		says:    "`s.Login(…)`",
+		says:    "signs the visitor in, and replaces the token: `s.Login(…)`",
 		rotates: true,
 		do:      func(c *call) { c.s.Login(c.name) },
 		effect:  func(c *call, s *session.Session) bool { return s.Owner() == c.name },
 	},
 	"regenerate": {
-		says:    "`s.Regenerate()`; its effect is that the browser has this token, and no later one",
+		says:    "replaces the token: `s.Regenerate()`; its effect is that the browser ends up with this token, and not with a later one",
 		rotates: true,
 		do:      func(c *call) { c.s.Regenerate() },
 		effect:  func(c *call, s *session.Session) bool { return !s.IsNew() && c.lastCookie },
 	},
 	"invalidate": {
-		says: "`s.Invalidate()`, the logout",
+		says: "logs out, which ends the session: `s.Invalidate()`",
 		ends: true,
 		do:   func(c *call) { c.s.Invalidate() },
 	},
 	"revoke": {
-		says:     "`manager.Revoke(…)` by an administrator, whose browser is another one",
+		says:     "an administrator, in another browser, ends the session: `manager.Revoke(…)`",
 		stranger: true,
 		ends:     true,
 		do:       func(c *call) { c.check(c.m.Revoke(c.ctx, c.id)) },
 	},
 	"touch": {
-		says: "reads six minutes later, when a touch is due; its effect is a later end of the session",
+		says: "only reads, but six minutes later, so that the server records the activity; its effect is that the session expires later",
 		do: func(c *call) {
 			session.Get(c.s, "k", "")
 			c.end = c.clock.Advance(idle / 20).Add(idle)
@@ -133,12 +134,12 @@ var byName = map[string]kind{
 		effect: func(c *call, s *session.Session) bool { return !s.IsNew() && !s.ExpiresAt().Before(c.end) },
 	},
 	"prune": {
-		says:     "`manager.Prune(…)` while the session is in use",
+		says:     "deletes expired sessions from the store, while this session is in use: `manager.Prune(…)`",
 		stranger: true,
 		do:       func(c *call) { c.prune() },
 	},
 	"expire": {
-		says:     "`manager.Prune(…)` when the session has been idle for too long",
+		says:     "deletes expired sessions from the store, after this one has been idle for too long: `manager.Prune(…)`",
 		stranger: true,
 		ends:     true,
 		do: func(c *call) {
@@ -146,8 +147,8 @@ var byName = map[string]kind{
 			c.prune()
 		},
 	},
-	"lapse": {
-		says:     "the session has been idle for too long, and nobody has pruned it yet",
+	"timeout": {
+		says:     "not a request: the session has been idle for too long, but is still in the store",
 		stranger: true,
 		ends:     true,
 		do:       func(c *call) { c.clock.Advance(idle) },
@@ -159,7 +160,7 @@ func (c *call) prune() {
 	c.check(err)
 }
 
-// handle is the handler of the request: it notes what it sees, and does its thing.
+// handle is the handler of the request. It records what it sees, and then runs the kind.
 func (c *call) handle(_ http.ResponseWriter, r *http.Request, s *session.Session) {
 	c.s, c.ctx = s, r.Context()
 	c.saw, c.sawOwner, c.sawNew = s.All(), s.Owner(), s.IsNew()

@@ -5,42 +5,56 @@ import (
 	"strings"
 )
 
-const intro = `# When requests of one session meet
+const intro = `# Outcomes of overlapping requests
 
 <!-- Generated from internal/interleavings by: go test -run TestInterleavings -update -->
 
-Two tabs, a double click, a slow request and a logout: requests of one session overlap all the
-time. Here is what comes of it, for every two kinds of requests and in every order. The tests
-of all stores run these tables, in one process and as in several, on the middleware as it is, with every
-request held where the order says (` + "`sessiontest.Race`" + ` does the same for your own handlers).
+This document lists the outcome of every pair of overlapping requests of one session, in every order.
+Requests of one visitor overlap all the time: two tabs, a double click, a slow page and a logout.
 
-A is the request that commits first, and the row; B is the column.
+A session is a set of values that the server keeps for one visitor. The visitor's browser has a cookie with a
+token, and the token leads to the session. A request goes through these steps:
 
-| cell | meaning |
+1. **sends**: the request leaves the browser, with the cookie that the browser has at that moment.
+2. **loads**: the server reads the session from its store. The handler works on this snapshot.
+3. **commits**: the server stores the changes that the handler made, and sends the response. If the stored
+   session has changed in the meantime, the server applies the same changes to the newer state. If the session has
+   ended, or a login has replaced the token, it answers 409 Conflict and stores nothing.
+
+The tests of every store run all of these cases, with one server process and with several. They use the
+real middleware, and hold each request until its turn comes. ` + "`sessiontest.Race`" + ` does the same for your own handlers.
+
+## How to read the tables
+
+In each table, the row is request A, which commits first, and the column is request B.
+
+| cell | outcome |
 | --- | --- |
-| · | the session is as it was |
-| A+B | both have their effect |
-| A | only A has an effect: B has none of its own, or A's replaced it |
-| B | only B has an effect: likewise |
-| gone | the visitor has no session, and nothing is left of it |
-| new: B | the visitor has another session, with nothing in it but what B did |
-| …, not B | B is answered 409, and nothing of it is stored; all others are answered 200 |
-| …, 1 left behind | the store has another session, whose cookie the browser has lost |
+| · | the session is unchanged |
+| A+B | both requests have an effect |
+| A | only A has an effect: B has none of its own, or A's effect replaced it |
+| B | only B has an effect: A has none of its own, or B's effect replaced it |
+| gone | the session has ended, and none of its data is left; the visitor has no session |
+| new: B | the first session has ended; the visitor has a new session, which contains only what B did |
+| …, not B | B is answered 409, and nothing of B is stored; all other requests are answered 200 |
+| …, 1 orphaned | the store also has a session that the browser no longer has a cookie for |
+
+These are the requests. In the Go code, ` + "`s`" + ` is the session and ` + "`manager`" + ` is the session manager.
 
 `
 
 const everywhere = `
-## In every order
+## What holds in every order
 
-- A request sees what was stored when it loaded, all of it, and nothing later.
-- A request that is answered 409 has stored nothing, and sets no cookie.
-- What was counted or appended and answered 200 is there, once, in the order of the commits, unless the
-  session ended afterwards.
-- Once a session has ended, nothing brings it back; the store has no record of it.
-- No token but the one in the browser reaches a session, where the tables do not say "left behind".
+- A request sees everything that was stored before it loaded, and nothing that was stored later.
+- A request that is answered 409 has stored nothing, and its response sets no cookie.
+- If a request that appends or counts is answered 200, its element or count is stored exactly once, and the list has the
+  elements in the order of the commits, unless the session ends afterwards.
+- Once a session has ended, nothing brings it back, and the store has no record of it.
+- Only the token that the browser has leads to a session, except where a table says "orphaned".
 
-These are checked in the orders of the tables, and in all 90 orders of every three of write, update, flash,
-login, regenerate, invalidate, touch and lapse.
+The tests check these rules in all orders of the tables, and in all 90 orders of every combination of three requests out of
+write, update, flash, login, regenerate, invalidate, touch and timeout.
 `
 
 // Markdown returns docs/interleavings.md.
@@ -54,17 +68,17 @@ func Markdown() string {
 	for _, t := range []struct{ title, text, table string }{
 		{
 			"Overlapping: both load, A commits, B commits",
-			"B does not see what A did. What it does is applied to what A has stored. It does not matter which of them is sent or loads first.",
+			"B does not see what A did. The server applies B's changes to the state that A stored. The outcome does not depend on which request is sent first, or loads first.",
 			overlap,
 		},
 		{
-			"In turn: A commits, then B is sent",
-			"B comes with the cookie that the browser has after A's answer, and sees what A has stored. It uses up the flash message.",
-			inTurn,
+			"Sequential: A commits, then B is sent",
+			"B carries the cookie that the browser has after A's response, and sees what A stored. If A left a flash message, B consumes it.",
+			sequential,
 		},
 		{
 			"Late: B is sent, A commits, B loads",
-			"B comes with the cookie from before. Where A has not replaced the token, this is as in turn. A request with the old token sees an empty session, and has none to end.",
+			"B was sent before A's response arrived, so it carries the cookie from before A. Only the rows in which A replaces the token are here; all other rows are the same as in the sequential table. A request with the old token sees an empty session, and cannot end the real one.",
 			late,
 		},
 	} {
@@ -80,11 +94,11 @@ func Markdown() string {
 			}
 		}
 	}
-	b.WriteString("\n## More than two, and more than kinds\n\nEach order is one of many; it is here because something shows in it. Four kinds are new:\n\n")
-	for _, k := range []string{"write elsewhere", "passive write", "pop once", "lapse"} {
+	b.WriteString("\n## More cases\n\nThese are single orders, of two or three requests, that show something the tables do not. They use four more kinds of requests:\n\n")
+	for _, k := range []string{"write elsewhere", "poll", "pop once", "timeout"} {
 		fmt.Fprintf(&b, "- %s: %s\n", k, byName[k].says)
 	}
-	b.WriteString("\n| A, B, C | order | result | |\n| --- | --- | --- | --- |\n")
+	b.WriteString("\n| A, B, C | order | outcome | why |\n| --- | --- | --- | --- |\n")
 	for _, c := range others {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.Join(c.Ops, ", "), c.Order, c.Want, c.Says)
 	}

@@ -1,9 +1,9 @@
-// Package interleavings states what comes of requests of one session that meet,
-// for every two kinds of requests and every order, and checks it on a store. The
-// tests of all stores run it, and docs/interleavings.md is made of it.
+// Package interleavings lists the outcome of every pair of overlapping requests of
+// one session, in every order, and checks the list against a store. The tests of
+// all stores run it, and docs/interleavings.md is generated from it.
 //
-// The tables are written from what the package comment of session promises
-// ("Isolation"), and not from what a run has shown.
+// The tables follow from the section "Isolation" in the documentation of package
+// session. They do not record what a run has shown.
 package interleavings
 
 import (
@@ -14,16 +14,8 @@ import (
 	"github.com/expanse-go/session/sessiontest"
 )
 
-// Words of the tables. A is the request that commits first.
-//
-//	·         the session is as it was
-//	A+B       both have their effect
-//	A         only A has an effect: B has none of its own, or A's replaced it
-//	B         likewise
-//	gone      the visitor has no session, and nothing is left of it
-//	new: B    the visitor has another session, with nothing in it but what B did
-//	… not B   B is answered 409, and nothing of it is stored
-//	… 1 left behind   the store has another session, whose cookie the browser lost
+// The notation of the tables is the one that the constant intro explains. A is the
+// request that commits first.
 
 // overlap: A loads, B loads, A commits, B commits.
 const overlap = `
@@ -42,9 +34,9 @@ prune      | ·    | B           | B           | B           | B           | B  
 expire     | gone | gone, not B | gone, not B | gone, not B | gone, not B | gone, not B | gone, not B | gone       | gone   | gone  | gone  | gone
 `
 
-// inTurn: A loads, A commits, and then the browser sends B, which loads and
+// sequential: A loads, A commits, and then the browser sends B, which loads and
 // commits.
-const inTurn = `
+const sequential = `
            | read | write  | append | update | flash  | login  | regenerate | invalidate | revoke | touch | prune | expire
 read       | ·    | B      | B      | B      | B      | B      | B          | gone       | gone   | B     | ·     | gone
 write      | A    | B      | A+B    | A+B    | A+B    | A+B    | A+B        | gone       | gone   | A+B   | A     | gone
@@ -61,102 +53,100 @@ expire     | gone | new: B | new: B | new: B | new: B | new: B | gone       | go
 `
 
 // late: A loads, the browser sends B, A commits, B loads, B commits. B has the
-// cookie that A has replaced. The rows that are not here are those of inTurn.
+// cookie that A has replaced. All other rows are the same as in sequential.
 const late = `
            | read | write    | append   | update   | flash    | login    | regenerate | invalidate | revoke | touch | prune | expire
 login      | A    | A, not B | A, not B | A, not B | A, not B | A, not B | A, not B   | A          | gone   | A     | A     | gone
 regenerate | A    | A, not B | A, not B | A, not B | A, not B | A, not B | A, not B   | A          | gone   | A     | A     | gone
 `
 
-// others are single orders of requests: where three show something that two do not,
-// and what depends on more than the kinds.
+// others lists single orders that show something the tables do not.
 var others = []Case{
 	{ops("write", "write elsewhere"), "A loads, B loads, A commits, B commits", "A+B",
-		"changes at different paths are all kept"},
+		"changes under different keys are all kept"},
 	{ops("pop once", "pop once"), "A loads, B loads, A commits, B commits", "A, not B",
-		"both have the value in hand, one of them commits"},
+		"both read the value, but only the first to commit keeps it"},
 	{ops("pop once", "pop once"), "A loads, A commits, B loads, B commits", "A",
-		"the second finds nothing, and that is no error"},
+		"the second request finds no value, which is not an error"},
 	{ops("pop once", "write", "pop once"), "A loads, C loads, B loads, B commits, C commits, A commits", "B+C, not A",
-		"it is the commit that counts, not who was first to look"},
+		"the first to commit gets the value, not the first to read it"},
 	{ops("update", "update", "update"), "A loads, B loads, C loads, C commits, A commits, B commits", "A+B+C",
-		"each is applied to what the others have stored"},
+		"each function runs on the latest stored value, so no increment is lost"},
 	{ops("append", "append", "append"), "C loads, B loads, A loads, B commits, C commits, A commits", "A+B+C",
-		"the list has them in the order of the commits"},
+		"the elements are in the order of the commits"},
 	{ops("write", "login", "write"), "A loads, B loads, C loads, A commits, B commits, C commits", "A+B, not C",
-		"what was stored before the login comes along, and what comes after it with the old token does not"},
+		"the login keeps what was stored before it, and refuses later changes by requests with the old token"},
 	{ops("write", "login", "write"), "A loads, B loads, C loads, B commits, A commits, C commits", "B, not A, not C",
-		"the login is the border, for all that loaded before it"},
+		"all requests that loaded before the login, and commit after it, are refused"},
 	{ops("login", "login", "login"), "A loads, B loads, C loads, B commits, C commits, A commits", "B, not A, not C",
-		"one login wins, and it is the first to commit"},
+		"the first login to commit wins"},
 	{ops("login", "login", "write"), "C loads, A loads, A commits, B loads, B commits, C commits", "B, not C",
-		"a token that was replaced twice is as dead as one that was replaced once"},
+		"a token that was replaced twice is as invalid as one that was replaced once"},
 	{ops("regenerate", "write", "append"), "A loads, B sends, A commits, B loads, B commits, C loads, C commits", "A+C, not B",
-		"the late request is refused, and takes no good cookie away from the browser"},
+		"the late request is refused, and the browser keeps its new cookie"},
 	{ops("login", "touch", "write"), "A loads, B loads, A commits, B commits, C loads, C commits", "A+B+C",
 		"a request that loaded before the login still counts as activity"},
 	{ops("update", "update", "invalidate"), "A loads, B loads, C loads, A commits, B commits, C commits", "gone",
-		"a logout takes all with it"},
+		"a logout ends the session with everything that was stored before"},
 	{ops("update", "update", "invalidate"), "A loads, B loads, C loads, A commits, C commits, B commits", "gone, not B",
-		"and nothing after it brings anything back"},
+		"a request that commits after the logout does not bring the session back"},
 	{ops("invalidate", "write", "append"), "C loads, A loads, A commits, B loads, B commits, C commits", "new: B, not C",
-		"the refused request does not touch the session that the browser has begun meanwhile"},
-	{ops("invalidate", "write", "append"), "A loads, A commits, B sends, C sends, B loads, B commits, C loads, C commits", "new: C, 1 left behind",
-		"two first requests at once make two sessions; the browser keeps the cookie that came last"},
-	{ops("invalidate", "login", "invalidate"), "C loads, A loads, A commits, B loads, B commits, C commits", "gone, 1 left behind",
-		"the answer to a logout deletes the cookie of whatever session the browser has by then"},
+		"the refused request does not affect the session that the browser has started in the meantime"},
+	{ops("invalidate", "write", "append"), "A loads, A commits, B sends, C sends, B loads, B commits, C loads, C commits", "new: C, 1 orphaned",
+		"two concurrent requests without a session create two sessions; the browser keeps the cookie of the last response"},
+	{ops("invalidate", "login", "invalidate"), "C loads, A loads, A commits, B loads, B commits, C commits", "gone, 1 orphaned",
+		"the response to a logout deletes the cookie of whichever session the browser has by then"},
 	{ops("touch", "invalidate", "touch"), "A loads, B loads, C loads, A commits, B commits, C commits", "gone",
-		"a touch brings nothing back"},
+		"recording activity does not bring a session back"},
 	{ops("expire", "write", "write"), "B loads, A loads, A commits, C loads, C commits, B commits", "new: C, not B",
-		"an expiry is a border like a logout"},
-	{ops("lapse", "write"), "A loads, B loads, A commits, B commits", "gone, not B",
-		"the clock alone ends a session, whether or not the store still has it"},
-	{ops("lapse", "write"), "A loads, A commits, B loads, B commits", "new: B",
-		"the token of a session that has ended is not adopted"},
-	{ops("lapse", "touch"), "A loads, B loads, A commits, B commits", "gone",
-		"a touch that comes too late prolongs nothing"},
-	{ops("touch", "lapse", "write"), "A loads, C loads, A commits, B loads, B commits, C commits", "gone, not C",
-		"a session that was prolonged ends later, and is then as ended"},
-	{ops("touch", "passive write"), "B loads, A loads, A commits, B commits", "A+B",
-		"a write that is no activity prolongs nothing, and does not undo what a touch has prolonged meanwhile"},
-	{ops("touch", "passive write", "passive write"), "B loads, C loads, A loads, A commits, C commits, B commits", "A+B",
-		"nor do two of them"},
+		"an expired session is as final as a logout"},
+	{ops("timeout", "write"), "A loads, B loads, A commits, B commits", "gone, not B",
+		"a session ends when its time is up, even if the store still has it"},
+	{ops("timeout", "write"), "A loads, A commits, B loads, B commits", "new: B",
+		"the new session gets a new token, not the one of the session that has ended"},
+	{ops("timeout", "touch"), "A loads, B loads, A commits, B commits", "gone",
+		"activity that is recorded too late does not extend the session"},
+	{ops("touch", "timeout", "write"), "A loads, C loads, A commits, B loads, B commits, C commits", "gone, not C",
+		"a session that was extended expires later, and is then just as final"},
+	{ops("touch", "poll"), "B loads, A loads, A commits, B commits", "A+B",
+		"a poll does not extend the session, and does not undo the extension by a concurrent touch"},
+	{ops("touch", "poll", "poll"), "B loads, C loads, A loads, A commits, C commits, B commits", "A+B",
+		"the same holds for two polls"},
 	{ops("touch", "prune", "write"), "A loads, B loads, C loads, A commits, B commits, C commits", "A+C",
-		"pruning takes what has expired, and nothing else"},
+		"pruning deletes only sessions that have expired"},
 	{ops("flash", "read", "read"), "A loads, A commits, B loads, C loads, B commits, C commits", "·",
-		"two pages at once both show the message; it is used up once"},
+		"two concurrent pages both show the message, and it is then deleted"},
 	{ops("flash", "read", "read"), "C loads, A loads, A commits, C commits, B loads, B commits", "·",
-		"a page that was loaded before the message does not use it up; the next one does"},
+		"a request that loaded before the message was stored does not consume it; the next one does"},
 	{ops("flash", "flash", "read"), "A loads, A commits, C loads, B loads, B commits, C commits", "B",
-		"a page uses up the message that it has shown, and not the one that has replaced it"},
+		"a page consumes the message that it showed, and not the one that has replaced it"},
 	{ops("flash", "login", "read"), "A loads, A commits, B loads, C loads, B commits, C commits", "B",
-		"both show the message; the one with the old token has nothing left to store, and answers as usual"},
+		"both show the message; the request with the old token has nothing left to store, so it is answered 200"},
 }
 
 func ops(kinds ...string) []string { return kinds }
 
-// A Case is requests by their kinds, which are called A, B and C, an order by its
-// name, and what comes of it, in the words of the tables.
+// A Case is one order of two or three requests, and its outcome.
 type Case struct {
-	Ops   []string
-	Order string
-	Want  string
-	Says  string // why, or ""
+	Ops   []string // the kinds of the requests A, B and C
+	Order string   // in the notation of sessiontest.Race
+	Want  string   // the outcome, in the notation of the tables; "": any
+	Says  string   // the explanation, or ""
 }
 
-// Name is that of a subtest.
+// Name returns the name of the subtest of c.
 func (c Case) Name() string { return strings.Join(c.Ops, " × ") + ": " + c.Order }
 
 // Pairs returns the cells of the tables, each in every order in which A commits
-// first; those in which B does are in the cell across the diagonal. If few, each
-// cell is there in one order for each of the three ways to meet.
+// first. The orders in which B commits first belong to the mirrored cell. If few is
+// true, Pairs returns one order of each table for each cell.
 func Pairs(few bool) []Case {
 	var cases []Case
-	turn := cells(inTurn)
+	base := cells(sequential)
 	for _, t := range []struct {
 		orders []string
 		cells  map[[2]string]string
-	}{{overlapOrders, cells(overlap)}, {inTurnOrders, turn}, {lateOrders, cells(late)}} {
+	}{{overlapOrders, cells(overlap)}, {sequentialOrders, base}, {lateOrders, cells(late)}} {
 		orders := t.orders
 		if few {
 			orders = orders[:1]
@@ -165,7 +155,7 @@ func Pairs(few bool) []Case {
 			for _, b := range kinds {
 				want, ok := t.cells[[2]string{a, b}]
 				if !ok {
-					want = turn[[2]string{a, b}]
+					want = base[[2]string{a, b}]
 				}
 				for _, o := range orders {
 					cases = append(cases, Case{Ops: ops(a, b), Order: o, Want: want})
@@ -176,10 +166,10 @@ func Pairs(few bool) []Case {
 	return cases
 }
 
-// Threes yields every three of the kinds that differ most, in every order, with
-// nothing stated: only what holds in every case is checked.
+// Threes yields every combination of three of the most different kinds, in every
+// order. It states no outcome, so only the invariants are checked.
 func Threes() iter.Seq[Case] {
-	some := []string{"write", "update", "flash", "login", "regenerate", "invalidate", "touch", "lapse"}
+	some := []string{"write", "update", "flash", "login", "regenerate", "invalidate", "touch", "timeout"}
 	orders := slices.Collect(sessiontest.Race{Requests: []sessiontest.RaceRequest{{Name: "A"}, {Name: "B"}, {Name: "C"}}}.Orders())
 	return func(yield func(Case) bool) {
 		for i, a := range some {
@@ -196,7 +186,7 @@ func Threes() iter.Seq[Case] {
 	}
 }
 
-// Others returns the orders that the tables do not have.
+// Others returns the cases that are not in the tables.
 func Others() []Case { return slices.Clone(others) }
 
 var (
@@ -213,10 +203,10 @@ var (
 		"A sends, B sends, A loads, A commits, B loads, B commits",
 		"B sends, A sends, A loads, A commits, B loads, B commits",
 	}
-	inTurnOrders = []string{"A sends, A loads, A commits, B sends, B loads, B commits"}
+	sequentialOrders = []string{"A sends, A loads, A commits, B sends, B loads, B commits"}
 )
 
-// cells reads a table: by row and column.
+// cells parses a table into its cells, by row and column.
 func cells(table string) map[[2]string]string {
 	all := map[[2]string]string{}
 	lines := strings.Split(strings.TrimSpace(table), "\n")
