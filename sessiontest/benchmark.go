@@ -11,13 +11,13 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// callers is how many goroutines share a store in the parallel benchmarks, if the
-// processors divide it.
+// callers is the number of goroutines that share a store in the parallel benchmarks,
+// rounded up to a multiple of the number of processors.
 const callers = 16
 
-// BenchmarkStore measures the methods of a store on records of 500 bytes: by one
-// caller, and by 16 at once on records of their own. The times are those of the
-// store alone, so they compare stores, not managers.
+// BenchmarkStore measures the methods of a store with records of 500 bytes: called by one
+// goroutine, and by 16 at once that use different records. It measures the store alone,
+// without a manager.
 func BenchmarkStore(b *testing.B, h Harness) {
 	b.Run("Load", each(h, func(b *testing.B, s session.Store, r *session.Record) {
 		if _, err := s.Load(b.Context(), r.ID); err != nil {
@@ -47,7 +47,8 @@ func BenchmarkStore(b *testing.B, h Harness) {
 	}))
 }
 
-// each runs f on a record of its own, alone and then in parallel.
+// each benchmarks f, first in one goroutine, and then in several that use different
+// records.
 func each(h Harness, f func(*testing.B, session.Store, *session.Record)) func(*testing.B) {
 	return func(b *testing.B) {
 		b.Run("alone", func(b *testing.B) {
@@ -89,7 +90,7 @@ func stored(b *testing.B, s session.Store) session.Record {
 	return r
 }
 
-// sample is the record of a signed-in browser.
+// sample returns the record of a signed-in visitor.
 func sample() session.Record {
 	now := time.Now().UTC()
 	r := session.Record{

@@ -16,7 +16,7 @@ import (
 	"github.com/expanse-go/session/sessiontest"
 )
 
-// echo answers with the parts of the request that a session notices.
+// echo responds with the parts of the request that affect sessions.
 var echo = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	cookies := make([]string, 0, 4)
 	for _, k := range r.Cookies() {
@@ -73,7 +73,7 @@ func TestClientUserHeader(t *testing.T) {
 	}
 }
 
-// app signs in, shows a message once, and counts.
+// app has routes that sign in, show a message once, and count.
 func app(t *testing.T, cfg session.Config) (*session.Manager, http.Handler) {
 	t.Helper()
 	m, err := session.New(newStore(), cfg)
@@ -126,7 +126,7 @@ func TestClientVisit(t *testing.T) {
 	visit(":")
 }
 
-// TestClientTabs writes to one session from many tabs at once.
+// TestClientTabs writes to one session from many goroutines at once.
 func TestClientTabs(t *testing.T) {
 	m, h := app(t, session.Config{})
 	c := sessiontest.NewClient(t, h)
@@ -165,7 +165,7 @@ func TestClientServer(t *testing.T) {
 	}
 }
 
-// TestClientConnection uses what a recorder has not got.
+// TestClientConnection uses features that an httptest.ResponseRecorder lacks.
 func TestClientConnection(t *testing.T) {
 	c := sessiontest.NewClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -190,7 +190,7 @@ func TestClientConnection(t *testing.T) {
 	}
 }
 
-// TestClientInBubble waits for a day.
+// TestClientInBubble uses the client in a bubble of testing/synctest for a day.
 func TestClientInBubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, h := app(t, session.Config{})
@@ -201,12 +201,12 @@ func TestClientInBubble(t *testing.T) {
 		}
 		<-time.After(24*time.Hour + time.Second)
 		if k := c.Cookie(m.CookieName()); k != nil {
-			t.Errorf("after a day there is still %v", k)
+			t.Errorf("after a day the client still has the cookie %v", k)
 		}
 	})
 }
 
-// tester records what a helper reports.
+// tester records the errors and logs of a test.
 type tester struct {
 	testing.TB
 	mu     sync.Mutex

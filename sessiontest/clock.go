@@ -5,28 +5,27 @@ import (
 	"time"
 )
 
-// A Clock is a clock for tests. It stands still unless it is moved. Its method
-// Now is a [session.Config.Now]. It may be used by many goroutines.
+// A Clock is a clock for tests. It stands still until [Clock.Advance] or [Clock.Set]
+// moves it. Use its method Now as [session.Config].Now. A Clock is safe for concurrent
+// use.
 //
-// The contexts and timers of a program do not follow it; testing/synctest moves
-// those.
+// A Clock does not affect contexts and timers; testing/synctest does.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// NewClock returns a clock that shows t.
+// NewClock returns a clock that is set to t.
 func NewClock(t time.Time) *Clock { return &Clock{now: t} }
 
-// Now returns what the clock shows.
+// Now returns the time of the clock.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// Advance moves the clock by d, or back if d is negative, and returns what it
-// shows then.
+// Advance moves the clock by d, which may be negative, and returns the new time.
 func (c *Clock) Advance(d time.Duration) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -34,7 +33,7 @@ func (c *Clock) Advance(d time.Duration) time.Time {
 	return c.now
 }
 
-// Set makes the clock show t.
+// Set sets the clock to t.
 func (c *Clock) Set(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,10 +1,10 @@
-// Package sessiontest helps to test programs that use sessions, and stores.
+// Package sessiontest provides helpers to test programs that use sessions, and to test
+// stores.
 //
 // # Handlers
 //
-// [NewRequest] returns a request that carries the cookie of a session with the
-// values a test needs, and [Session] reads the session back after the handler has
-// answered:
+// [NewRequest] returns a request with the cookie of a session that contains the values
+// a test needs. [Session] returns the session after the handler has responded:
 //
 //	r := sessiontest.NewRequest(t, manager, "POST", "/cart", func(s *session.Session) {
 //		s.Login("ana")
@@ -16,10 +16,10 @@
 //
 // # Whole visits
 //
-// [NewClient] is a browser as far as sessions notice: it keeps cookies by their
-// rules, follows redirects, and says with each request whether it is a
-// navigation, a script's fetch or a prefetch, which is what flash messages and
-// cross-origin protection go by.
+// [NewClient] returns a client that behaves like a browser in everything that affects
+// sessions. It applies the rules for cookies, follows redirects, and marks each request
+// as a navigation, a script's fetch or a prefetch. Flash messages and cross-origin
+// protection depend on those marks.
 //
 //	c := sessiontest.NewClient(t, manager.Handler(app))
 //	c.Submit("/login", url.Values{"name": {"ana"}})   // follows the redirect
@@ -27,8 +27,8 @@
 //
 // # Time
 //
-// A [Clock] stands still until the test moves it. It goes into [session.Config]
-// and into the client, whose cookies expire by it:
+// A [Clock] stands still until the test moves it. Pass it to [session.Config], and to
+// the client, so that cookies expire by it:
 //
 //	clock := sessiontest.NewClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 //	manager, err := session.New(store, session.Config{Now: clock.Now})
@@ -36,19 +36,19 @@
 //
 // # Faults
 //
-// [Wrap] puts a function around every call of a store. It can count, fail, wait,
-// lose an answer or spoil a record, so that a test sees what the program does when
-// its store does that.
+// [Wrap] calls a function around every call of a store. The function can count calls,
+// fail, wait, lose a result or damage a record. So a test can check how the program
+// handles a faulty store.
 //
 // # Races
 //
-// A [Race] runs requests of one visitor in every order in which their loads and
-// commits can fall, one step at a time, and each order has a name by which it can be
-// run again. So a test sees what a double click, two tabs, or a logout in the middle
-// of another request do to a handler.
+// A [Race] runs requests of one visitor in every possible order of their loads and
+// commits, one step at a time. Each order has a name, by which it can be run again. So a
+// test can check how a handler behaves with a double click, with two tabs, or with a
+// logout during another request.
 //
 // # Stores
 //
-// [TestStore] checks a store against the whole contract of [session.Store], a
-// subtest a clause; [BenchmarkStore] measures it.
+// [TestStore] checks a store against the whole contract of [session.Store], with one
+// subtest for each clause. [BenchmarkStore] measures the store.
 package sessiontest

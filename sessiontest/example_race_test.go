@@ -11,7 +11,8 @@ import (
 	"github.com/expanse-go/session/sessiontest"
 )
 
-// Two tabs put something into a cart, by reading it, adding to it, and writing it.
+// Two tabs add an item to a cart. The handler reads the cart, appends to it, and writes
+// it back, so concurrent requests lose an item.
 func ExampleRace() {
 	race := sessiontest.Race{
 		Open: func(tb testing.TB) (*session.Manager, http.Handler) {

@@ -8,14 +8,15 @@ import (
 	"github.com/expanse-go/session/sessiontest"
 )
 
-// The test of a store, whole. With Reopen and Share in the harness it also covers
-// restarts and second processes; "go test -run TestContract/Update" runs a part.
+// This is the complete test of a store. With Reopen and Share in the harness it also
+// covers restarts and second processes. To run a part of it, use
+// "go test -run TestContract/Update".
 func ExampleTestStore() {
 	// In the package of the store: func TestContract(t *testing.T)
 	_ = func(t *testing.T) {
 		sessiontest.TestStore(t, sessiontest.Harness{
 			Open: func(tb testing.TB) session.Store {
-				s := memstore.New(memstore.Config{}) // in place of yours
+				s := memstore.New(memstore.Config{}) // use your store here
 				tb.Cleanup(func() { /* s.Close() */ })
 				return s
 			},

@@ -15,7 +15,7 @@ import (
 	"github.com/expanse-go/session/sessiontest"
 )
 
-// t stands for the *testing.T of a test: examples have none.
+// t stands in for the *testing.T of a test, because examples have none.
 var t testing.TB = exampleTB{}
 
 type exampleTB struct{ testing.TB }
@@ -27,7 +27,8 @@ func (exampleTB) Errorf(f string, a ...any) { fmt.Printf(f+"\n", a...) }
 func (exampleTB) Logf(f string, a ...any)   { fmt.Printf(f+"\n", a...) }
 func (exampleTB) Fatalf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }
 
-// A handler's test: a request with a session, and the session afterwards.
+// This tests a handler: it sends a request with a session, and checks the session
+// afterwards.
 func ExampleNewRequest() {
 	manager, _ := session.New(memstore.New(memstore.Config{}), session.Config{})
 	buy := manager.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
@@ -46,7 +47,7 @@ func ExampleNewRequest() {
 	// Output: ana 3
 }
 
-// A form, the redirect after it, and a message that is seen once.
+// This submits a form, follows the redirect, and sees a message that is shown once.
 func ExampleClient() {
 	manager, _ := session.New(memstore.New(memstore.Config{}), session.Config{})
 	app := http.NewServeMux()
@@ -70,7 +71,7 @@ func ExampleClient() {
 	// 403 Forbidden
 }
 
-// A session that nobody uses for two hours.
+// A session expires when it is not used for two hours.
 func ExampleClock() {
 	clock := sessiontest.NewClock(time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC))
 	manager, _ := session.New(memstore.New(memstore.Config{}), session.Config{Now: clock.Now})
@@ -87,7 +88,7 @@ func ExampleClock() {
 	// 11:00 ""
 }
 
-// What does the program answer while its store is down?
+// This checks how the program responds while its store is down.
 func ExampleWrap() {
 	down := false
 	store := sessiontest.Wrap(memstore.New(memstore.Config{}), func(ctx context.Context, c sessiontest.Call, next func() error) error {

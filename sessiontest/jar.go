@@ -10,35 +10,34 @@ import (
 	"time"
 )
 
-// A jar keeps cookies as RFC 6265bis says. The one of net/http/cookiejar has no
-// clock but the real one, ignores prefixes and SameSite, and does not tell what it
-// has.
+// A jar keeps cookies by the rules of RFC 6265bis. The jar of net/http/cookiejar always
+// uses the real clock, ignores prefixes and SameSite, and cannot list its cookies.
 type jar struct {
 	mu      sync.Mutex
-	cookies []kept // in the order of their first arrival
+	cookies []entry // in the order in which they were first set
 }
 
-// kept is a cookie in the jar, and what its attributes amount to.
-type kept struct {
+// An entry is a cookie in the jar with its effective attributes.
+type entry struct {
 	*http.Cookie
 
 	domain, path string
 	hostOnly     bool
-	expires      time.Time // zero: with the browser
+	expires      time.Time // zero: until the browser is closed
 }
 
-const maxAge = 400 * 24 * 3600 // what browsers grant at most, in seconds
+const maxAge = 400 * 24 * 3600 // the maximum of browsers, in seconds
 
-// store does what a browser does on a Set-Cookie from u: keep, replace, remove, or
-// refuse with the reason.
+// store handles a Set-Cookie header from u like a browser: it adds, replaces or deletes a
+// cookie, or returns the reason why a browser rejects it.
 func (j *jar) store(u *url.URL, set *http.Cookie, now time.Time) error {
-	if err := refuse(u, set); err != nil {
+	if err := reject(u, set); err != nil {
 		return err
 	}
-	k := keep(u, set, now)
+	k := newEntry(u, set, now)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	i := slices.IndexFunc(j.cookies, func(o kept) bool {
+	i := slices.IndexFunc(j.cookies, func(o entry) bool {
 		return o.Name == k.Name && o.domain == k.domain && o.path == k.path && o.hostOnly == k.hostOnly
 	})
 	switch {
@@ -52,8 +51,8 @@ func (j *jar) store(u *url.URL, set *http.Cookie, now time.Time) error {
 	return nil
 }
 
-func keep(u *url.URL, set *http.Cookie, now time.Time) kept {
-	k := kept{hostOnly: set.Domain == "", domain: u.Hostname(), path: set.Path}
+func newEntry(u *url.URL, set *http.Cookie, now time.Time) entry {
+	k := entry{hostOnly: set.Domain == "", domain: u.Hostname(), path: set.Path}
 	if !k.hostOnly {
 		k.domain = strings.ToLower(strings.TrimPrefix(set.Domain, "."))
 	}
@@ -76,8 +75,8 @@ func keep(u *url.URL, set *http.Cookie, now time.Time) kept {
 	return k
 }
 
-// refuse returns why a browser does not take the cookie, or nil.
-func refuse(u *url.URL, k *http.Cookie) error {
+// reject returns the reason why a browser rejects the cookie, or nil.
+func reject(u *url.URL, k *http.Cookie) error {
 	prefixed := func(p string) bool { return len(k.Name) >= len(p) && strings.EqualFold(k.Name[:len(p)], p) }
 	host, domain := u.Hostname(), strings.ToLower(strings.TrimPrefix(k.Domain, "."))
 	switch {
@@ -90,22 +89,22 @@ func refuse(u *url.URL, k *http.Cookie) error {
 	case prefixed("__Host-") && (!k.Secure || k.Path != "/" || k.Domain != ""):
 		return errors.New("the prefix __Host- needs Secure, Path=/ and no Domain")
 	case domain != "" && host != domain && !strings.HasSuffix(host, "."+domain):
-		return errors.New("the Domain is not that of the origin")
+		return errors.New("the Domain does not match the origin")
 	}
 	return nil
 }
 
-// send returns the cookies for u, except for what SameSite says.
-func (j *jar) send(u *url.URL, now time.Time) []kept {
+// send returns the cookies for u. It ignores SameSite.
+func (j *jar) send(u *url.URL, now time.Time) []entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var match []kept
+	var match []entry
 	for _, k := range j.cookies {
 		if k.live(now) && k.belongs(u) && (!k.Secure || u.Scheme == "https") && under(u.Path, k.path) {
 			match = append(match, k)
 		}
 	}
-	slices.SortStableFunc(match, func(a, b kept) int { return len(b.path) - len(a.path) })
+	slices.SortStableFunc(match, func(a, b entry) int { return len(b.path) - len(a.path) })
 	return match
 }
 
@@ -125,17 +124,17 @@ func (j *jar) find(u *url.URL, name string, now time.Time) *http.Cookie {
 func (j *jar) restart() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.cookies = slices.DeleteFunc(j.cookies, func(k kept) bool { return k.expires.IsZero() })
+	j.cookies = slices.DeleteFunc(j.cookies, func(k entry) bool { return k.expires.IsZero() })
 }
 
-func (k kept) live(now time.Time) bool { return k.expires.IsZero() || now.Before(k.expires) }
+func (k entry) live(now time.Time) bool { return k.expires.IsZero() || now.Before(k.expires) }
 
-func (k kept) belongs(u *url.URL) bool {
+func (k entry) belongs(u *url.URL) bool {
 	host := u.Hostname()
 	return host == k.domain || !k.hostOnly && strings.HasSuffix(host, "."+k.domain)
 }
 
-// under reports whether a request of path is one of the cookie's path.
+// under reports whether path matches the path of a cookie.
 func under(path, cookie string) bool {
 	if path == "" {
 		path = "/"

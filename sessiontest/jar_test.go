@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-func TestJarRefuses(t *testing.T) {
+func TestJarRejects(t *testing.T) {
 	for _, test := range []struct {
 		url, set string
-		refused  bool
+		rejected bool
 	}{
 		{"https://example.com/", "__Host-s=1; Path=/; Secure", false},
 		{"https://example.com/", "__Host-s=1; Path=/", true},
@@ -27,8 +27,8 @@ func TestJarRefuses(t *testing.T) {
 		{"https://example.com/", "s=1; Domain=www.example.com", true},
 	} {
 		err := (&jar{}).store(at(t, test.url), parse(t, test.set), time.Now())
-		if got := err != nil; got != test.refused {
-			t.Errorf("%s at %s: refused %t (%v), want %t", test.set, test.url, got, err, test.refused)
+		if got := err != nil; got != test.rejected {
+			t.Errorf("%s at %s: rejected %t (%v), want %t", test.set, test.url, got, err, test.rejected)
 		}
 	}
 }
@@ -64,7 +64,7 @@ func TestJarSends(t *testing.T) {
 	}
 }
 
-func TestJarReplacesAndForgets(t *testing.T) {
+func TestJarReplacesAndDeletes(t *testing.T) {
 	j, u, now := &jar{}, at(t, "https://example.com/"), time.Now()
 	for _, set := range []string{"a=1; Path=/", "b=1; Path=/; Max-Age=60", "c=1; Path=/x", "a=2; Path=/", "a=3; Path=/x"} {
 		if err := j.store(u, parse(t, set), now); err != nil {

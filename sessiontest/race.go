@@ -14,9 +14,9 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A Race is some requests of one visitor that meet. It runs them in every order in
-// which their loads and their commits can fall, one step at a time, so that what
-// happens by bad luck in production happens in each run of the test:
+// A Race runs overlapping requests of one visitor in every possible order of their loads
+// and commits, one step at a time. So the test always covers the orders that are rare in
+// production:
 //
 //	sessiontest.Race{
 //		Open:     newApp,
@@ -32,109 +32,113 @@ import (
 //		},
 //	}.Run(t)
 //
-// Each order is a subtest with a name like "buy loads, logout loads, logout commits,
-// buy commits", by which a failure is run again. Nothing depends on time or on the
-// scheduler: a request runs only while all others stand still. A handler that waits
-// for another request of the race, for example for a lock of the program, therefore
-// waits for ever, where the order has that request behind it.
+// Each order is a subtest with a name like "buy loads, logout loads, logout commits, buy
+// commits". Use the name to run a failed order again. The result depends neither on time
+// nor on the scheduler: while one request runs, all others are paused. So a handler that
+// waits for another request of the race, for example for a lock, waits forever if the
+// order runs that request later.
 //
-// Two requests have 6 orders, three have 90, four 2520. With one more point to hold
-// at it is 20 and 1680, with all points 70 and 34650.
+// Two requests have 6 orders, three have 90, and four have 2520. With one more point in
+// Hold, two have 20 and three have 1680; with all points, 70 and 34650.
 type Race struct {
-	// Open returns a manager on an empty store, and the program that uses it, for one
-	// order, and has it closed by tb.Cleanup. The program may be wrapped in the
-	// manager's Handler or not. It may be nil if every request has a handler.
+	// Open returns a manager with an empty store, and the application that uses it, for
+	// one order. It closes the manager by tb.Cleanup. The application may or may not be
+	// wrapped in the manager's Handler. It may be nil if every request has a handler.
 	Open func(tb testing.TB) (*session.Manager, http.Handler)
 
-	// Replica returns another manager on the store of m, and the program that uses it, as
-	// another process has them. If it is not nil, it is called for each request but the
-	// first, which that replica then serves. Nil: what Open returned serves all.
+	// Replica returns another manager with the store of m, and the application that uses
+	// it, like another process of the application. If it is not nil, Play calls it for
+	// each request except the first one, and the result serves that request. If it is
+	// nil, the result of Open serves all requests.
 	Replica func(tb testing.TB, m *session.Manager) (*session.Manager, http.Handler)
 
-	// Seed fills the session that the visitor has at first. Nil: the visitor has none.
+	// Seed fills the session that the visitor has at the start. If it is nil, the visitor
+	// has no session.
 	Seed func(s *session.Session)
 
-	// Requests are what the visitor's browser sends.
+	// Requests are the requests that the visitor's browser sends.
 	Requests []RaceRequest
 
-	// Hold says where requests stop to let others pass, besides their ends.
-	// Defaults to [RaceLoads].
+	// Hold lists the points at which a request pauses so that others can run, in addition
+	// to its end. It defaults to [RaceLoads].
 	Hold []RacePoint
 
-	// Check judges what came of one order.
+	// Check checks the outcome of one order.
 	Check func(tb testing.TB, o RaceOutcome)
 }
 
 // A RaceRequest is one request of a race.
 type RaceRequest struct {
-	// Name stands for the request in the names of the orders. It has no comma, and no
-	// other request has it. Defaults to the number of the request, from 1.
+	// Name identifies the request in the names of the orders. It must be unique and must
+	// not contain a comma. It defaults to the number of the request, starting at 1.
 	Name string
 
-	// New makes the request, by [httptest.NewRequest], once for each order. The cookies
-	// are added. Defaults to GET /.
+	// New returns a new request, made by [httptest.NewRequest]. It is called once for each
+	// order. The race adds the cookies. New defaults to GET /.
 	New func() *http.Request
 
-	// Handler answers in place of the program.
+	// Handler, if not nil, handles the request instead of the application.
 	Handler func(w http.ResponseWriter, r *http.Request, s *session.Session)
 
-	// Stranger is a request without the visitor's cookies, for example of an
-	// administrator. The cookies that it gets are not the visitor's either.
+	// Stranger marks a request from another browser, for example that of an
+	// administrator: it does not send the visitor's cookies, and its response does not
+	// change them.
 	Stranger bool
 }
 
-// A RacePoint is a place at which a request can be held, by the word that says in
-// the name of an order that the request gets there.
+// A RacePoint is a point at which a request can pause. Its value is the word that stands
+// for it in the name of an order.
 type RacePoint string
 
 const (
-	// RaceSends is when the request has left the browser, with the cookies of that
-	// moment. Where this is no point, a request is sent when it is loaded: what
-	// another one has done before, such as a login, it knows.
+	// RaceSends is the point at which the request has left the browser, with the cookies
+	// of that moment. If an order does not contain this point, the request is sent
+	// immediately before it loads, with the cookies of all earlier responses.
 	RaceSends RacePoint = "sends"
 
-	// RaceLoads is when the session has been loaded, before the handler runs. The race
-	// loads it for handlers that would do so later.
+	// RaceLoads is the point at which the session has been loaded and before the handler
+	// runs. The race loads the session even if the handler would do so later.
 	RaceLoads RacePoint = "loads"
 
-	// RaceHandles is before the commit: when the handler is about to begin its response,
-	// or returns. It tells something new of handlers that change more than the session.
+	// RaceHandles is the point before the commit: the handler is about to begin its
+	// response, or returns. It is useful for handlers that change more than the session.
 	RaceHandles RacePoint = "handles"
 
-	// RaceCommits is the end of the request: the session is stored, the response
-	// complete, its cookies are in the browser. Every request gets there last.
+	// RaceCommits is the end of the request: the session is stored, the response is
+	// complete, and the browser has its cookies. It is the last point of every request.
 	RaceCommits RacePoint = "commits"
 )
 
 var racePoints = []RacePoint{RaceSends, RaceLoads, RaceHandles, RaceCommits}
 
-// A RaceOutcome is what came of one order.
+// A RaceOutcome is the outcome of one order.
 type RaceOutcome struct {
-	Order   string           // its name
-	Manager *session.Manager // that of Open
+	Order   string           // the name of the order
+	Manager *session.Manager // the one that Open returned
 	Answers []RaceAnswer     // one for each request, in the order of Race.Requests
 
-	// Session is what the visitor has in the end: what the cookie reaches that the
-	// browser holds after all responses. It is for reading.
+	// Session is the visitor's session in the end: the one that the browser's cookie
+	// leads to after all responses. It is for reading.
 	Session *session.Session
 
-	// Stale are the sessions that the visitor's earlier cookies still reach. There are
-	// none after a login or a logout, or something is wrong.
+	// Stale contains the sessions that earlier cookies of the visitor still lead to. After
+	// a login or a logout it must be empty.
 	Stale []*session.Session
 }
 
-// A RaceAnswer is what came of one request.
+// A RaceAnswer is the outcome of one request.
 type RaceAnswer struct {
-	// Response is what the browser got. The StatusCode is 0 if the handler panicked or
-	// ended its goroutine; unless that was by [http.ErrAbortHandler], the test has failed.
+	// Response is the response that the browser received. Its StatusCode is 0 if the
+	// handler panicked or ended its goroutine. That fails the test, unless the handler
+	// panicked with [http.ErrAbortHandler].
 	*Response
 
-	// Session is the request's own, for reading: what it saw, with its changes. It is
-	// nil if it could not be loaded, or the request did not get that far.
+	// Session is the session that the handler used, with its changes. It is for reading.
+	// It is nil if the session could not be loaded, or the request ended before that.
 	Session *session.Session
 }
 
-// Run runs every order, each as a subtest, and checks what came of it.
+// Run runs every order as a subtest, and calls r.Check with its outcome.
 func (r Race) Run(t *testing.T) {
 	t.Helper()
 	for order := range r.Orders() {
@@ -145,8 +149,8 @@ func (r Race) Run(t *testing.T) {
 	}
 }
 
-// Play runs one order, and returns what came of it without a check. The order may
-// hold at points that are not in Hold.
+// Play runs one order and returns its outcome, without calling r.Check. The order may
+// contain points that are not in r.Hold.
 func (r Race) Play(tb testing.TB, order string) RaceOutcome {
 	tb.Helper()
 	steps, err := r.parse(order)
@@ -154,15 +158,15 @@ func (r Race) Play(tb testing.TB, order string) RaceOutcome {
 		tb.Fatalf("order %q: %v", order, err)
 	}
 	m, app := r.Open(tb)
-	v := &visitor{tb: tb, m: m}
+	v := &browser{tb: tb, m: m}
 	if r.Seed != nil {
 		if c := Cookie(tb, m, r.Seed); c != nil {
-			v.take([]*http.Cookie{c})
+			v.receive([]*http.Cookie{c})
 		}
 	}
 	racers := make([]*racer, len(r.Requests))
 	for i := range racers {
-		c := &racer{RaceRequest: r.Requests[i], visitor: v, m: m, app: app, going: make(chan struct{}), stopped: make(chan struct{})}
+		c := &racer{RaceRequest: r.Requests[i], browser: v, m: m, app: app, resume: make(chan struct{}), paused: make(chan struct{})}
 		if i > 0 && r.Replica != nil {
 			c.m, c.app = r.Replica(tb, m)
 		}
@@ -180,62 +184,62 @@ func (r Race) Play(tb testing.TB, order string) RaceOutcome {
 	return v.outcome(order, racers)
 }
 
-// A visitor is the browser that the requests come from.
-type visitor struct {
+// A browser is the browser that the requests come from.
+type browser struct {
 	tb     testing.TB
 	m      *session.Manager
 	jar    jar
-	tokens []session.Token // all that it ever had
+	tokens []session.Token // all tokens that it ever received
 }
 
 var raceSite = &url.URL{Scheme: "https", Host: "example.com", Path: "/"}
 
-// take keeps the cookies of a response.
-func (v *visitor) take(cookies []*http.Cookie) {
+// receive stores the cookies of a response.
+func (b *browser) receive(cookies []*http.Cookie) {
 	for _, c := range cookies {
-		_ = v.jar.store(raceSite, c, time.Now()) // a browser refuses in silence
-		if c.Name == v.m.CookieName() && c.MaxAge >= 0 {
-			v.tokens = append(v.tokens, session.Token(c.Value))
+		_ = b.jar.store(raceSite, c, time.Now()) // browsers reject cookies silently
+		if c.Name == b.m.CookieName() && c.MaxAge >= 0 {
+			b.tokens = append(b.tokens, session.Token(c.Value))
 		}
 	}
 }
 
-func (v *visitor) outcome(order string, racers []*racer) RaceOutcome {
-	v.tb.Helper()
-	o := RaceOutcome{Order: order, Manager: v.m}
+func (b *browser) outcome(order string, racers []*racer) RaceOutcome {
+	b.tb.Helper()
+	o := RaceOutcome{Order: order, Manager: b.m}
 	for _, c := range racers {
 		a := RaceAnswer{&Response{Response: &http.Response{Header: http.Header{}, Body: http.NoBody}}, c.session}
 		if c.ok {
 			a.Response = &Response{c.rec.Result(), c.rec.Body.String()}
 		} else if c.failure != "" {
-			v.tb.Errorf("order %q: a handler did not return: %s", order, c.failure)
+			b.tb.Errorf("order %q: a handler did not return: %s", order, c.failure)
 		}
 		o.Answers = append(o.Answers, a)
 	}
 	var token session.Token
-	if c := v.jar.find(raceSite, v.m.CookieName(), time.Now()); c != nil {
+	if c := b.jar.find(raceSite, b.m.CookieName(), time.Now()); c != nil {
 		token = session.Token(c.Value)
 	}
-	o.Session = load(v.tb, v.m, token)
-	for _, t := range v.tokens {
-		if s := load(v.tb, v.m, t); t != token && !s.IsNew() {
+	o.Session = load(b.tb, b.m, token)
+	for _, t := range b.tokens {
+		if s := load(b.tb, b.m, t); t != token && !s.IsNew() {
 			o.Stale = append(o.Stale, s)
 		}
 	}
 	return o
 }
 
-// A racer is a request on its goroutine, which runs only between a value on going
-// and the next on stopped.
+// A racer runs a request on a goroutine of its own. The goroutine runs only between a
+// value on the channel resume and the next one on paused.
 type racer struct {
 	RaceRequest
-	*visitor
-	m       *session.Manager
-	app     http.Handler
-	hold    []RacePoint
-	going   chan struct{}
-	stopped chan struct{} // closed at the end
-	ended   bool
+	*browser
+	m      *session.Manager
+	app    http.Handler
+	hold   []RacePoint
+	resume chan struct{}
+	paused chan struct{} // closed at the end
+	ended  bool
 
 	rec     *httptest.ResponseRecorder
 	session *session.Session
@@ -243,41 +247,41 @@ type racer struct {
 	failure string
 }
 
-// step lets the request run to its next point.
+// step runs the request up to its next point.
 func (c *racer) step() {
 	if c.ended {
-		return // it did not get to all of its points, for example for a 403
+		return // it skipped some of its points, for example because of a 403
 	}
-	c.going <- struct{}{}
-	if _, more := <-c.stopped; more {
+	c.resume <- struct{}{}
+	if _, more := <-c.paused; more {
 		return
 	}
 	c.ended = true
 	if c.ok && !c.Stranger {
-		c.take(c.rec.Result().Cookies())
+		c.receive(c.rec.Result().Cookies())
 	}
 }
 
 func (c *racer) at(p RacePoint) {
 	if slices.Contains(c.hold, p) {
-		c.stopped <- struct{}{}
-		<-c.going
+		c.paused <- struct{}{}
+		<-c.resume
 	}
 }
 
 func (c *racer) run() {
-	defer close(c.stopped)
+	defer close(c.paused)
 	defer func() {
 		switch v := recover(); v {
 		case nil:
-		case http.ErrAbortHandler: // which is a way to answer nothing
+		case http.ErrAbortHandler: // aborts the response on purpose
 			c.failure = ""
 		default:
 			c.failure = fmt.Sprintf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
-	c.failure = "its goroutine was ended"
-	<-c.going
+	c.failure = "its goroutine has exited"
+	<-c.resume
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	if c.New != nil {
 		r = c.New()
@@ -295,9 +299,9 @@ func (c *racer) run() {
 	c.ok = true
 }
 
-// serve is inside of the manager's middleware and around the program.
+// serve runs inside the manager's middleware, and calls the application.
 func (c *racer) serve(w http.ResponseWriter, r *http.Request) {
-	c.session, _ = c.m.From(r.Context()) // the program gets the same error
+	c.session, _ = c.m.From(r.Context()) // the application gets the same error
 	c.at(RaceLoads)
 	before := &beforeCommit{ResponseWriter: w, c: c}
 	if c.Handler != nil {
@@ -308,8 +312,8 @@ func (c *racer) serve(w http.ResponseWriter, r *http.Request) {
 	before.reached()
 }
 
-// beforeCommit holds a request that begins its response. It offers what a recorder
-// does.
+// beforeCommit pauses a request that begins its response. It has the same methods as an
+// [httptest.ResponseRecorder].
 type beforeCommit struct {
 	http.ResponseWriter
 	c    *racer

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// A raceStep is one request's way to its next point.
+// A raceStep runs one request up to a point.
 type raceStep struct {
 	request int
 	point   RacePoint
@@ -21,14 +21,14 @@ func (r Race) Orders() iter.Seq[string] {
 	if hold == nil {
 		hold = []RacePoint{RaceLoads}
 	}
-	var points []RacePoint // in their order
+	var points []RacePoint // in the order in which a request reaches them
 	for _, p := range racePoints {
 		if p == RaceCommits || slices.Contains(hold, p) {
 			points = append(points, p)
 		}
 	}
 	return func(yield func(string) bool) {
-		next := make([]int, len(r.Requests)) // how many points each has behind it
+		next := make([]int, len(r.Requests)) // the number of points that each request has reached
 		var extend func(words []string) bool
 		extend = func(words []string) bool {
 			if len(words) == len(next)*len(points) {
@@ -39,9 +39,9 @@ func (r Race) Orders() iter.Seq[string] {
 					continue
 				}
 				next[i]++
-				goOn := extend(append(words, r.name(i)+" "+string(points[n])))
+				more := extend(append(words, r.name(i)+" "+string(points[n])))
 				next[i]--
-				if !goOn {
+				if !more {
 					return false
 				}
 			}
@@ -58,7 +58,8 @@ func (r Race) name(i int) string {
 	return strconv.Itoa(i + 1)
 }
 
-// parse reads the name of an order. Every request must go forward, and to its end.
+// parse parses the name of an order. Every request must reach its points in order, and
+// commit.
 func (r Race) parse(order string) ([]raceStep, error) {
 	var steps []raceStep
 	reached := make([]int, len(r.Requests))
@@ -72,10 +73,10 @@ func (r Race) parse(order string) ([]raceStep, error) {
 			}
 		}
 		if request < 0 || point < 0 {
-			return nil, fmt.Errorf("%q is not a request and one of the points %q", word, racePoints)
+			return nil, fmt.Errorf("%q is not the name of a request followed by one of the points %q", word, racePoints)
 		}
 		if point+1 <= reached[request] {
-			return nil, fmt.Errorf("%q comes too late", word)
+			return nil, fmt.Errorf("%q comes after a later point of the same request", word)
 		}
 		reached[request] = point + 1
 		steps = append(steps, raceStep{request, racePoints[point]})

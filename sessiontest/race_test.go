@@ -17,7 +17,7 @@ import (
 
 type raceHandler = func(w http.ResponseWriter, r *http.Request, s *session.Session)
 
-// race is one of handlers on a memory store.
+// race returns a race of the handlers, with a memory store.
 func race(t *testing.T, handlers ...raceHandler) sessiontest.Race {
 	t.Helper()
 	r := sessiontest.Race{
@@ -44,8 +44,8 @@ func countBadly(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 
 func logout(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Invalidate() }
 
-// TestRaceOrders: as many as there are ways to shuffle, and each request's steps in
-// their order.
+// TestRaceOrders checks the number of orders, and that each request keeps the order of
+// its own steps.
 func TestRaceOrders(t *testing.T) {
 	all := []sessiontest.RacePoint{sessiontest.RaceHandles, sessiontest.RaceLoads, sessiontest.RaceSends}
 	for _, c := range []struct {
@@ -74,7 +74,7 @@ func TestRaceOrders(t *testing.T) {
 		}
 	}
 	for range race(t, nil, nil).Orders() {
-		break // and no more is yielded, or this panics
+		break // a sequence that yields again panics
 	}
 	got := slices.Collect(race(t, nil, nil).Orders())
 	want := []string{
@@ -92,13 +92,12 @@ func TestRaceOrders(t *testing.T) {
 
 type nameKey struct{}
 
-// TestRaceDoesAsItSays compares the name of every order with what is seen from
-// outside: of the program that makes the request, the store, the handler, and the store
-// again.
-func TestRaceDoesAsItSays(t *testing.T) {
+// TestRaceFollowsTheOrder compares the name of every order with the calls of New, the
+// store, and the handler.
+func TestRaceFollowsTheOrder(t *testing.T) {
 	var log []string
 	note := func(name any, point string) {
-		if name, ok := name.(string); ok { // or it is the race that looks at the result
+		if name, ok := name.(string); ok { // otherwise the race inspects the outcome
 			log = append(log, name+" "+point)
 		}
 	}
@@ -151,8 +150,8 @@ func TestRaceDoesAsItSays(t *testing.T) {
 	}
 }
 
-// TestRaceThree runs all orders of three, and finds in each what one after the other
-// would give as well.
+// TestRaceThree runs all orders of three requests, and expects in each the outcome of
+// sequential requests.
 func TestRaceThree(t *testing.T) {
 	orders := 0
 	r := race(t, count, count, count)
@@ -168,9 +167,9 @@ func TestRaceThree(t *testing.T) {
 	}
 }
 
-// TestRaceFinds what it is for: a count that is lost in just the orders in which
-// both requests have loaded before either commits.
-func TestRaceFinds(t *testing.T) {
+// TestRaceFindsLostUpdate checks that an increment is lost in exactly those orders in
+// which both requests load before either commits.
+func TestRaceFindsLostUpdate(t *testing.T) {
 	r := race(t, countBadly, countBadly)
 	for order := range r.Orders() {
 		want := 1
@@ -189,8 +188,8 @@ func TestRaceFinds(t *testing.T) {
 	}
 }
 
-// TestRaceCookies: a request is sent with what the browser holds at that moment, or,
-// where sending is a point of its own, may come late with an old cookie.
+// TestRaceCookies checks that a request carries the cookies that the browser had when it
+// sent the request.
 func TestRaceCookies(t *testing.T) {
 	login := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Login("ana") }
 	var owner string
@@ -215,7 +214,7 @@ func TestRaceCookies(t *testing.T) {
 	}
 }
 
-// TestRaceStale: a token that still works although the browser has another one.
+// TestRaceStale has a token that is still valid, although the browser has another one.
 func TestRaceStale(t *testing.T) {
 	r := race(t, func(w http.ResponseWriter, _ *http.Request, _ *session.Session) {
 		http.SetCookie(w, &http.Cookie{Name: "__Host-session", Value: "planted", Path: "/", Secure: true})
@@ -226,7 +225,8 @@ func TestRaceStale(t *testing.T) {
 	}
 }
 
-// TestRaceStranger: an administrator has no cookie of the visitor's, and gives none.
+// TestRaceStranger checks that a stranger neither sends nor changes the visitor's
+// cookies.
 func TestRaceStranger(t *testing.T) {
 	r := race(t, count, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 		if !s.IsNew() {
@@ -243,8 +243,8 @@ func TestRaceStranger(t *testing.T) {
 	r.Run(t)
 }
 
-// TestRaceWithoutSession: nothing is seeded, so each request makes a session, and the
-// browser has the later one.
+// TestRaceWithoutSession seeds no session, so each request creates one, and the browser
+// keeps the later one.
 func TestRaceWithoutSession(t *testing.T) {
 	r := race(t, count, count)
 	r.Seed = nil
@@ -254,7 +254,7 @@ func TestRaceWithoutSession(t *testing.T) {
 	}
 }
 
-// TestRaceReplicas: each request has a manager of its own.
+// TestRaceReplicas checks that each request has a manager of its own.
 func TestRaceReplicas(t *testing.T) {
 	served := map[*session.Manager]int{}
 	program := func(m *session.Manager) http.Handler {
@@ -283,8 +283,8 @@ func TestRaceReplicas(t *testing.T) {
 	r.Run(t)
 }
 
-// TestRaceStream: hints and a flush go through, and the flush is held before it
-// commits.
+// TestRaceStream checks that early hints and a flush reach the response writer, and that
+// the flush pauses before it commits.
 func TestRaceStream(t *testing.T) {
 	r := race(t, func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
 		count(w, nil, s)
@@ -305,7 +305,7 @@ func TestRaceStream(t *testing.T) {
 	}
 }
 
-// failures is a test that may fail.
+// failures records the errors of a test.
 type failures struct {
 	testing.TB
 	texts []string
@@ -320,7 +320,7 @@ func (f *failures) Fatalf(format string, a ...any) {
 	runtime.Goexit()
 }
 
-// fails runs one order as a test of its own.
+// fails runs one order, and returns its errors.
 func fails(t *testing.T, r sessiontest.Race, order string) (o sessiontest.RaceOutcome, text string) {
 	t.Helper()
 	f := &failures{TB: t}
@@ -341,7 +341,7 @@ func TestRaceOfBrokenHandlers(t *testing.T) {
 	}{
 		{"panic", func(http.ResponseWriter, *http.Request, *session.Session) { panic("broken") }, "panic: broken"},
 		{"abort", func(http.ResponseWriter, *http.Request, *session.Session) { panic(http.ErrAbortHandler) }, ""},
-		{"exit", func(http.ResponseWriter, *http.Request, *session.Session) { runtime.Goexit() }, "its goroutine was ended"},
+		{"exit", func(http.ResponseWriter, *http.Request, *session.Session) { runtime.Goexit() }, "its goroutine has exited"},
 	} {
 		r := race(t, func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 			count(w, r, s)
@@ -359,8 +359,8 @@ func TestRaceOfBrokenHandlers(t *testing.T) {
 	}
 }
 
-// TestRaceEndsEarly: a request that is refused before its handler has no points, and
-// one whose session cannot be loaded has no session.
+// TestRaceEndsEarly checks a request that is refused before its handler runs, and a
+// request whose session cannot be loaded.
 func TestRaceEndsEarly(t *testing.T) {
 	r := race(t, count, count)
 	r.Requests[0].New = func() *http.Request {
@@ -398,17 +398,17 @@ func TestRaceRefusesOrders(t *testing.T) {
 	r := race(t, count, count)
 	r.Requests[1].Name = "b c"
 	for order, want := range map[string]string{
-		"":                                   `"" is not a request`,
+		"":                                   `"" is not the name of a request`,
 		"1 loads":                            "request 1 never commits",
 		"1 commits":                          "request b c never commits",
-		"1 commits, 2 commits":               `"2 commits" is not a request`,
-		"1 commits, b c stops, b c commits":  `"b c stops" is not a request`,
-		"1 commits, b c commits, b c loads":  `"b c loads" comes too late`,
-		"1 loads, 1 loads, 1 commits":        `"1 loads" comes too late`,
-		"1 commits, commits":                 `"commits" is not a request`,
-		"1 commits, b c commits, 1 commits":  `"1 commits" comes too late`,
-		"1 commits,b c loads, b c commits":   "not a request",
-		"1 handles, 1 sends, b c commits, 1": "too late",
+		"1 commits, 2 commits":               `"2 commits" is not the name of a request`,
+		"1 commits, b c stops, b c commits":  `"b c stops" is not the name of a request`,
+		"1 commits, b c commits, b c loads":  `"b c loads" comes after a later point`,
+		"1 loads, 1 loads, 1 commits":        `"1 loads" comes after a later point`,
+		"1 commits, commits":                 `"commits" is not the name of a request`,
+		"1 commits, b c commits, 1 commits":  `"1 commits" comes after a later point`,
+		"1 commits,b c loads, b c commits":   "not the name of a request",
+		"1 handles, 1 sends, b c commits, 1": "comes after a later point",
 	} {
 		if _, text := fails(t, r, order); !strings.Contains(text, want) {
 			t.Errorf("order %q: the test says %q, want %q", order, text, want)

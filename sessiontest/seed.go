@@ -8,21 +8,21 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// Cookie stores a new session that seed has filled, and returns its cookie, for
-// a request or [Client.SetCookie]. It is nil if seed wrote nothing: such a session
-// is not stored.
+// Cookie stores a new session that seed has filled, and returns its cookie, for use in a
+// request or in [Client.SetCookie]. It returns nil if seed wrote nothing, because such a
+// session is not stored.
 func Cookie(tb testing.TB, m *session.Manager, seed func(*session.Session)) *http.Cookie {
 	tb.Helper()
 	s, err := m.Load(tb.Context(), "")
 	if err != nil {
-		tb.Fatalf("new session: %v", err)
+		tb.Fatalf("cannot create a session: %v", err)
 	}
 	if seed != nil {
 		seed(s)
 	}
 	c, err := m.Commit(tb.Context(), s)
 	if err != nil {
-		tb.Fatalf("commit of the seeded session: %v", err)
+		tb.Fatalf("cannot commit the seeded session: %v", err)
 	}
 	return c
 }
@@ -30,8 +30,8 @@ func Cookie(tb testing.TB, m *session.Manager, seed func(*session.Session)) *htt
 // NewRequest returns a request for a handler, as [httptest.NewRequest] does, with
 // the cookie of a new session that seed has filled.
 //
-// The request names neither an origin nor a Sec-Fetch mode: it is that of a plain
-// client, which passes cross-origin protection, and uses flash messages up.
+// The request has neither an Origin nor Sec-Fetch headers, like that of a plain HTTP
+// client. So it passes cross-origin protection, and consumes flash messages.
 func NewRequest(tb testing.TB, m *session.Manager, method, target string, seed func(*session.Session)) *http.Request {
 	tb.Helper()
 	r := httptest.NewRequestWithContext(tb.Context(), method, target, nil)
@@ -41,12 +41,12 @@ func NewRequest(tb testing.TB, m *session.Manager, method, target string, seed f
 	return r
 }
 
-// Session returns the session that a client has after the response: that of the
-// cookie which the response sets, or else of the request's cookie; a new one if
-// the response deletes the cookie, or there is none. Either may be nil.
+// Session returns the session that a client has after the response. It uses the cookie
+// that the response sets, or otherwise the cookie of the request. If the response deletes
+// the cookie, or there is none, it returns a new session. Both r and w may be nil.
 //
-// It is for reading. A test that changes it has to commit it, and to give the
-// client the cookie that [session.Manager.Commit] returns, if any.
+// The session is for reading. A test that changes it must commit it, and give the client
+// the cookie that [session.Manager.Commit] returns, if any.
 func Session(tb testing.TB, m *session.Manager, r *http.Request, w *http.Response) *session.Session {
 	tb.Helper()
 	var token session.Token
@@ -69,7 +69,7 @@ func load(tb testing.TB, m *session.Manager, token session.Token) *session.Sessi
 	tb.Helper()
 	s, err := m.Load(tb.Context(), token)
 	if err != nil {
-		tb.Fatalf("load of the client's session: %v", err)
+		tb.Fatalf("cannot load the session of the client: %v", err)
 	}
 	return s
 }

@@ -39,8 +39,8 @@ func TestNewRequest(t *testing.T) {
 	}
 }
 
-// TestSessionFollowsTheResponse covers a rotated token, a new session and a
-// deleted one.
+// TestSessionFollowsTheResponse covers a rotated token, a new session, and a deleted
+// one.
 func TestSessionFollowsTheResponse(t *testing.T) {
 	m := newManager(t)
 	seeded := func(s *session.Session) { s.Set("k", "old") }

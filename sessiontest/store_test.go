@@ -14,30 +14,30 @@ import (
 	"github.com/expanse-go/session/sessiontest"
 )
 
-// disk is a store that outlives its handles.
-type disk struct{ session.Store }
+// persistent is a store whose data outlives its handles.
+type persistent struct{ session.Store }
 
-func (d disk) Unwrap() session.Store { return d.Store }
+func (p persistent) Unwrap() session.Store { return p.Store }
 
-func TestStoreWithEverything(t *testing.T) {
+func TestStoreWithAllCapabilities(t *testing.T) {
 	handles := 0
-	again := func(_ testing.TB, s session.Store) session.Store {
+	handle := func(_ testing.TB, s session.Store) session.Store {
 		handles++
-		return disk{s.(disk).Store}
+		return persistent{s.(persistent).Store}
 	}
 	sessiontest.TestStore(t, sessiontest.Harness{
-		Open:   func(testing.TB) session.Store { return disk{newStore()} },
-		Reopen: again,
-		Share:  again,
+		Open:   func(testing.TB) session.Store { return persistent{newStore()} },
+		Reopen: handle,
+		Share:  handle,
 	})
 	if handles < 5 {
-		t.Errorf("%d handles were asked for; restarts and second processes were not tested", handles)
+		t.Errorf("%d handles were opened, want at least 5: restarts and second processes were not tested", handles)
 	}
 }
 
-// TestStoreWithNothing is also what TestFailures starts in a process of its own,
-// where the environment names a fault.
-func TestStoreWithNothing(t *testing.T) {
+// TestStoreWithoutCapabilities also runs in the processes that TestFailures starts, with
+// a fault that the environment names.
+func TestStoreWithoutCapabilities(t *testing.T) {
 	sessiontest.TestStore(t, sessiontest.Harness{Open: func(tb testing.TB) session.Store {
 		core := struct{ session.Store }{newStore()}
 		switch os.Getenv("SESSIONTEST_FAULT") {
@@ -56,7 +56,7 @@ func TestStoreWithNothing(t *testing.T) {
 	}})
 }
 
-// TestFailures reads what the author of a faulty store reads.
+// TestFailures checks the output of the test of a faulty store.
 func TestFailures(t *testing.T) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -64,11 +64,11 @@ func TestFailures(t *testing.T) {
 	}
 	for fault, want := range map[string]struct{ says, not string }{
 		"none":   {"PASS", "FAIL"},
-		"upsert": {"--- FAIL: TestStoreWithNothing/Update/deleted", "--- FAIL: TestStoreWithNothing/Load"},
+		"upsert": {"--- FAIL: TestStoreWithoutCapabilities/Update/deleted", "--- FAIL: TestStoreWithoutCapabilities/Load"},
 		"open":   {"no such server", "panic"},
 	} {
 		t.Run(fault, func(t *testing.T) {
-			cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestStoreWithNothing$", "-test.v")
+			cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestStoreWithoutCapabilities$", "-test.v")
 			cmd.Env = append(os.Environ(), "SESSIONTEST_FAULT="+fault)
 			out, err := cmd.CombinedOutput()
 			if got, want := err == nil, fault == "none"; got != want {
@@ -85,7 +85,7 @@ func BenchmarkStore(b *testing.B) {
 	sessiontest.BenchmarkStore(b, sessiontest.Harness{Open: func(testing.TB) session.Store { return newStore() }})
 }
 
-// TestBenchmarkStore runs each benchmark once, and looks at what it measures.
+// TestBenchmarkStore runs each benchmark once, and checks which methods it calls.
 func TestBenchmarkStore(t *testing.T) {
 	if err := flag.Set("test.benchtime", "1x"); err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestBenchmarkStore(t *testing.T) {
 	})
 	for _, op := range []string{"load", "create", "update", "delete", "touch"} {
 		if calls[op] < 2 {
-			t.Errorf("%s was called %d times, want at least one alone and one in parallel", op, calls[op])
+			t.Errorf("%s was called %d times, want at least once alone and once in parallel", op, calls[op])
 		}
 	}
 }

@@ -8,42 +8,42 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A Call is one call of a store's method, as the function of [Wrap] sees it.
+// A Call is one call of a store's method, as [Wrap] passes it to the function.
 type Call struct {
 	// Op is "load", "create", "update", "delete", "touch", "prune", "list" or
 	// "list-owner".
 	Op string
 
-	// ID is the record's. It is zero for "prune", "list" and "list-owner".
+	// ID is the ID of the record. It is zero for "prune", "list" and "list-owner".
 	ID session.ID
 
-	// Record is what "create" and "update" are about to write, and what "load" has
-	// returned once next has; nil for all others. The function may change it: a
-	// store that damages data is one that changes it.
+	// Record is the record that "create" and "update" are about to write. For "load" it
+	// is the loaded record, once next has returned. It is nil for all others. The
+	// function may change it, for example to simulate damaged data.
 	Record *session.Record
 }
 
-// Wrap returns a store that calls around instead of each method of s. The
-// method itself is next; what around returns is the error of the call:
+// Wrap returns a store that calls around instead of each method of s. The function next
+// calls the method. The error that around returns is the result of the call:
 //
 //	return next()                             // as if not wrapped
-//	n.Add(1); return next()                   // count
-//	return errors.New("store is down")        // fail without effect
-//	_ = next(); return errors.New("timeout")  // lose the answer of a write
-//	<-gate; return next()                     // hold a call back
-//	err := next(); <-gate; return err         // hold its answer back
+//	n.Add(1); return next()                   // count calls
+//	return errors.New("store is down")        // fail without any effect
+//	_ = next(); return errors.New("timeout")  // lose the result of a write
+//	<-gate; return next()                     // delay the call
+//	err := next(); <-gate; return err         // delay the result
 //	err := next(); clear(c.Record.Data); …    // return damaged data
 //
-// One function in place of a type for every fault: faults combine, and a test
-// tells at once what happens and when.
+// A single function, instead of a type for each kind of fault, can combine faults, and
+// lets the test decide what happens when.
 //
-// Around may call next once or never; it runs on the goroutine of the caller, at
-// the same time for calls that are made at the same time. For "list" and
-// "list-owner" next is the whole loop, and returns the error that the store yields;
-// the loop gets what around returns.
+// Around may call next at most once. It runs on the goroutine of the caller, so
+// concurrent calls of the store call it concurrently. For "list" and "list-owner", next
+// runs the whole loop and returns the error that the store yields. The loop then yields
+// the error that around returns.
 //
-// The result has those capabilities that s has, and each is wrapped like the four
-// methods. It implements Unwrap.
+// The result has the same capabilities as s, except [session.Viewer], and wraps them in
+// the same way. It implements Unwrap.
 func Wrap(s session.Store, around func(ctx context.Context, c Call, next func() error) error) session.Store {
 	w := wrapped{s, around}
 	if l, ok := session.Capability[session.OwnerLister](s); ok {
@@ -61,7 +61,7 @@ func Wrap(s session.Store, around func(ctx context.Context, c Call, next func() 
 	return outermost{w, s}
 }
 
-// wrapped has the four methods that every store has.
+// wrapped wraps the four methods of [session.Store].
 type wrapped struct {
 	store  session.Store
 	around func(context.Context, Call, func() error) error
@@ -91,9 +91,9 @@ func (w wrapped) Delete(ctx context.Context, id session.ID) error {
 	return w.around(ctx, Call{Op: "delete", ID: id}, func() error { return w.store.Delete(ctx, id) })
 }
 
-// The chain that outermost.Unwrap begins has one link for each capability of the
-// store, so that the wrapper claims what the store can do and nothing else.
-// [session.Capability] finds the link before it comes to the store itself.
+// The chain that begins with outermost.Unwrap has one link for each capability of the
+// store, so that the wrapper has exactly the capabilities of the store.
+// [session.Capability] finds the link before it reaches the store itself.
 type (
 	outermost struct {
 		wrapped
@@ -149,20 +149,20 @@ func (l ownerLister) ListOwner(ctx context.Context, owner string) iter.Seq2[sess
 
 func (w wrapped) sequence(ctx context.Context, op string, seq iter.Seq2[session.Record, error]) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
-		over := false // the loop was left early
+		stopped := false // the loop stopped early
 		err := w.around(ctx, Call{Op: op}, func() error {
 			for r, err := range seq {
 				if err != nil {
 					return err
 				}
 				if !yield(r, nil) {
-					over = true
+					stopped = true
 					return nil
 				}
 			}
 			return nil
 		})
-		if err != nil && !over {
+		if err != nil && !stopped {
 			yield(session.Record{}, err)
 		}
 	}

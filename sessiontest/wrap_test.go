@@ -19,16 +19,15 @@ func record(b byte) session.Record {
 	return session.Record{ID: session.ID{b}, Owner: "ana", CreatedAt: now, LastActivity: now, ExpiresAt: now.Add(time.Hour), Data: []byte("{}")}
 }
 
-// TestWrapChangesNothing runs the whole contract through a wrapper: twice, since
-// wrappers may be wrapped.
+// TestWrapChangesNothing runs the whole contract on a store that is wrapped twice.
 func TestWrapChangesNothing(t *testing.T) {
 	sessiontest.TestStore(t, sessiontest.Harness{Open: func(testing.TB) session.Store {
-		return sessiontest.Wrap(sessiontest.Wrap(newStore(), nothing), nothing)
+		return sessiontest.Wrap(sessiontest.Wrap(newStore(), passThrough), passThrough)
 	}})
 }
 
-// powers names the capabilities that a store claims.
-func powers(s session.Store) (names []string) {
+// capabilities returns the names of the capabilities of a store.
+func capabilities(s session.Store) (names []string) {
 	if _, ok := session.Capability[session.Toucher](s); ok {
 		names = append(names, "Toucher")
 	}
@@ -44,7 +43,7 @@ func powers(s session.Store) (names []string) {
 	return names
 }
 
-func TestWrapClaimsWhatTheStoreCan(t *testing.T) {
+func TestWrapKeepsCapabilities(t *testing.T) {
 	type core struct{ session.Store }
 	all := newStore()
 	for _, s := range []session.Store{
@@ -61,7 +60,7 @@ func TestWrapClaimsWhatTheStoreCan(t *testing.T) {
 			session.Pruner
 		}{core{all}, all.(session.Lister), all.(session.Pruner)},
 	} {
-		if got, want := powers(sessiontest.Wrap(s, nothing)), powers(s); !slices.Equal(got, want) {
+		if got, want := capabilities(sessiontest.Wrap(s, passThrough)), capabilities(s); !slices.Equal(got, want) {
 			t.Errorf("wrapped store has %q, want %q", got, want)
 		}
 	}
@@ -134,7 +133,7 @@ func TestWrapFails(t *testing.T) {
 	must(t, s.Create(ctx, record(1)))
 }
 
-func TestWrapLosesTheAnswer(t *testing.T) {
+func TestWrapLosesTheResult(t *testing.T) {
 	inner := newStore()
 	s := sessiontest.Wrap(inner, func(_ context.Context, _ sessiontest.Call, next func() error) error {
 		return errors.Join(next(), errDown)
@@ -172,8 +171,8 @@ func TestWrapDamages(t *testing.T) {
 	}
 }
 
-// TestWrapHolds stops a request between its load and its save.
-func TestWrapHolds(t *testing.T) {
+// TestWrapDelays delays an Update until after a Delete.
+func TestWrapDelays(t *testing.T) {
 	loaded, release := make(chan struct{}), make(chan struct{})
 	s := sessiontest.Wrap(newStore(), func(_ context.Context, c sessiontest.Call, next func() error) error {
 		if c.Op == "update" {
@@ -235,7 +234,7 @@ func TestWrapList(t *testing.T) {
 				t.Errorf("%d yields, the last error %v; want %d and %v", n, last, wantN, test.want)
 			}
 			for range session.List(t.Context(), s) {
-				break // and no more is yielded, or this panics
+				break // a sequence that yields again panics
 			}
 		})
 	}

@@ -8,14 +8,14 @@ import (
 )
 
 var loadClauses = []Clause{
-	{Name: "Load/absent", Rule: "Load returns ErrNotFound if there is none", check: loadAbsent},
+	{Name: "Load/absent", Rule: "Load returns ErrNotFound if there is no record", check: loadAbsent},
 	{Name: "Load/expired", Rule: "Load returns the record, expired or not", check: loadExpired},
 	{Name: "Load/owned-by-caller", Rule: "the caller owns the result, Data included, and may change it", check: loadOwned},
 }
 
 func loadAbsent(p *probe) error {
 	_, err := p.store.Load(p.ctx, p.id())
-	if err := wants("Load of an ID that never was", err, session.ErrNotFound); err != nil {
+	if err := wants("Load of an ID that was never created", err, session.ErrNotFound); err != nil {
 		return err
 	}
 	r, err := p.fresh()
@@ -55,7 +55,7 @@ var createClauses = []Clause{
 	{Name: "Create/version", Rule: "Create stores a new record under Version 1, whatever r.Version says", check: createVersion},
 	{Name: "Create/taken", Rule: "Create returns ErrConflict, and changes nothing, if the ID is there", check: createTaken},
 	{Name: "Create/taken-expired", Rule: "Create returns ErrConflict if the ID is there, expired or not", check: createTakenExpired},
-	{Name: "Create/after-delete", Rule: "Create stores a new record: a deleted one is not there", check: createAfterDelete},
+	{Name: "Create/after-delete", Rule: "Create stores a new record: a deleted one does not count", check: createAfterDelete},
 	{Name: "Create/not-retained", Rule: "Create does not retain r.Data", check: createNotRetained},
 	{Name: "Create/similar-ids", Rule: "ID is the key: every bit of it counts", check: createSimilar},
 }
@@ -78,7 +78,7 @@ func createFields(p *probe) error {
 	if err != nil {
 		return err
 	}
-	want.Version = got.Version // the subject of Create/version
+	want.Version = got.Version // Create/version checks it
 	return diff(got, want)
 }
 
@@ -110,8 +110,8 @@ func createTaken(p *probe) error {
 	return p.stays(r)
 }
 
-// createTakenExpired does not load the expired record, which is the subject of
-// Load/expired.
+// createTakenExpired does not load the expired record, because Load/expired checks
+// that.
 func createTakenExpired(p *probe) error {
 	r := p.record()
 	r.ExpiresAt = p.now.Add(-time.Minute)
@@ -180,12 +180,12 @@ func createSimilar(p *probe) error {
 		r.ID = id
 		var err error
 		if stored[i], err = p.create(r); err != nil {
-			return fmt.Errorf("ID %s beside %s: %w", id, base, err)
+			return fmt.Errorf("ID %s, similar to %s: %w", id, base, err)
 		}
 	}
 	for _, r := range stored {
 		if err := p.stays(r); err != nil {
-			return fmt.Errorf("ID %s beside similar ones: %w", r.ID, err)
+			return fmt.Errorf("ID %s among similar ones: %w", r.ID, err)
 		}
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 
 var deleteClauses = []Clause{
 	{Name: "Delete/removes", Rule: "Delete removes the record", check: deleteRemoves},
-	{Name: "Delete/absent", Rule: "Delete returns nil if there is none", check: deleteAbsent},
+	{Name: "Delete/absent", Rule: "Delete returns nil if there is no record", check: deleteAbsent},
 	{Name: "Delete/others", Rule: "Delete removes the record, and no other", check: deleteOthers},
 }
 
@@ -43,7 +43,7 @@ func (p *probe) deletes(id session.ID) error {
 
 func deleteAbsent(p *probe) error {
 	if err := p.store.Delete(p.ctx, p.id()); err != nil {
-		return fmt.Errorf("Delete of an ID that never was: got error %w, want nil", err)
+		return fmt.Errorf("Delete of an ID that was never created: got error %w, want nil", err)
 	}
 	r, err := p.fresh()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// diff returns an error that names every field in which the records differ, or
-// nil. Times are compared as instants, and empty data has one form only.
+// diff returns an error that names every field in which the records differ, or nil.
+// It compares times as instants, and treats nil and empty data as equal.
 func diff(got, want session.Record) error {
 	var errs []error
 	field := func(name string, got, want any, same bool) {
@@ -33,7 +33,7 @@ func diff(got, want session.Record) error {
 	return errors.Join(errs...)
 }
 
-// quote shows the beginning of s.
+// quote returns the beginning of s, quoted.
 func quote(s string) string {
 	const most = 60
 	if len(s) <= most {
@@ -42,7 +42,7 @@ func quote(s string) string {
 	return fmt.Sprintf("%q… (%d bytes)", s[:most], len(s))
 }
 
-// wants reports as an error if err does not match the sentinel.
+// wants returns an error if err does not match the sentinel error want.
 func wants(call string, err, want error) error {
 	if errors.Is(err, want) {
 		return nil
@@ -50,16 +50,16 @@ func wants(call string, err, want error) error {
 	return fmt.Errorf("%s: got error %v, want %v", call, err, want)
 }
 
-// winners reports as an error unless exactly one of the errors is nil.
-func winners(call string, errs []error) error {
-	won := 0
+// exactlyOne returns an error unless exactly one of the errors is nil.
+func exactlyOne(call string, errs []error) error {
+	succeeded := 0
 	for _, err := range errs {
 		if err == nil {
-			won++
+			succeeded++
 		}
 	}
-	if won != 1 {
-		return fmt.Errorf("%d of %d parallel calls of %s succeeded, want 1", won, len(errs), call)
+	if succeeded != 1 {
+		return fmt.Errorf("%d of %d parallel calls of %s succeeded, want 1", succeeded, len(errs), call)
 	}
 	return nil
 }

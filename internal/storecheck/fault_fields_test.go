@@ -52,10 +52,10 @@ var fieldFaults = []fault{
 	{"Record/text", "Update normalizes", updated(func(_ *faulty, r *session.Record) {
 		r.Owner = strings.ReplaceAll(r.Owner, "e\u0301", "\u00e9")
 	})},
-	{"Record/longest-text", "Create cuts the user agent at 255 bytes", created(func(r *session.Record) {
+	{"Record/longest-text", "Create truncates the user agent at 255 bytes", created(func(r *session.Record) {
 		r.Client.UserAgent = r.Client.UserAgent[:min(255, len(r.Client.UserAgent))]
 	})},
-	{"Record/longest-text", "Update cuts the owner at 254 bytes", updated(func(_ *faulty, r *session.Record) {
+	{"Record/longest-text", "Update truncates the owner at 254 bytes", updated(func(_ *faulty, r *session.Record) {
 		r.Owner = r.Owner[:min(254, len(r.Owner))]
 	})},
 	{"Record/empty", "Create refuses empty data", func(f *faulty) {
@@ -66,21 +66,21 @@ var fieldFaults = []fault{
 			return f.mem.Create(ctx, r)
 		}
 	}},
-	{"Record/empty", "Create names the unknown", created(func(r *session.Record) {
+	{"Record/empty", "Create stores unknown for an empty address", created(func(r *session.Record) {
 		if r.Client.Address == "" {
 			r.Client.Address = "unknown"
 		}
 	})},
-	{"Record/binary", "Create ends data at a zero byte", created(func(r *session.Record) {
+	{"Record/binary", "Create truncates data at a zero byte", created(func(r *session.Record) {
 		r.Data, _, _ = bytes.Cut(r.Data, []byte{0})
 	})},
-	{"Record/binary", "Create makes UTF-8 of data", created(func(r *session.Record) {
+	{"Record/binary", "Create replaces invalid UTF-8 in data", created(func(r *session.Record) {
 		r.Data = bytes.ToValidUTF8(r.Data, []byte("\ufffd"))
 	})},
-	{"Record/large", "Create cuts data at 64 KiB", created(func(r *session.Record) {
+	{"Record/large", "Create truncates data at 64 KiB", created(func(r *session.Record) {
 		r.Data = r.Data[:min(1<<16-1, len(r.Data))]
 	})},
-	{"Record/large", "Update cuts data below 1 MiB", updated(func(_ *faulty, r *session.Record) {
+	{"Record/large", "Update truncates data below 1 MiB", updated(func(_ *faulty, r *session.Record) {
 		r.Data = r.Data[:min(1<<20-1, len(r.Data))]
 	})},
 
@@ -93,12 +93,12 @@ var fieldFaults = []fault{
 			r.ExpiresAt = old.ExpiresAt
 		}
 	})},
-	{"Update/all-fields", "Update leaves CreatedAt in its second", updated(func(f *faulty, r *session.Record) {
+	{"Update/all-fields", "Update ignores a CreatedAt one second later", updated(func(f *faulty, r *session.Record) {
 		if old, ok := f.get(r.ID); ok && r.CreatedAt.Sub(old.CreatedAt) == time.Second {
 			r.CreatedAt = old.CreatedAt
 		}
 	})},
-	{"Create/not-retained", "Create keeps the caller's slice", func(f *faulty) {
+	{"Create/not-retained", "Create retains the caller's slice", func(f *faulty) {
 		f.create = func(ctx context.Context, r session.Record) error {
 			err := f.mem.Create(ctx, r)
 			if err == nil {
@@ -107,7 +107,7 @@ var fieldFaults = []fault{
 			return err
 		}
 	}},
-	{"Update/not-retained", "Update keeps the caller's slice", func(f *faulty) {
+	{"Update/not-retained", "Update retains the caller's slice", func(f *faulty) {
 		f.update = func(ctx context.Context, r session.Record) error {
 			err := f.mem.Update(ctx, r)
 			if err == nil {
@@ -116,7 +116,7 @@ var fieldFaults = []fault{
 			return err
 		}
 	}},
-	{"Load/owned-by-caller", "Load hands out the store's slice", func(f *faulty) {
+	{"Load/owned-by-caller", "Load returns the store's slice", func(f *faulty) {
 		f.load = func(ctx context.Context, id session.ID) (session.Record, error) {
 			r, ok := f.get(id)
 			if !ok {

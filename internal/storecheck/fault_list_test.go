@@ -11,10 +11,10 @@ import (
 
 type sequence = iter.Seq2[session.Record, error]
 
-// A lister is List, or ListOwner of one owner.
+// A lister is either List, or ListOwner of one owner.
 type lister func(ctx context.Context) sequence
 
-// listFault returns the fault in List, and the same fault in ListOwner.
+// listFault returns a fault in List, and the same fault in ListOwner.
 func listFault(clause, what string, wrap func(f *faulty, right lister) lister) []fault {
 	return []fault{
 		{"List/" + clause, what, func(f *faulty) { f.lists = wrap(f, f.mem.List) }},
@@ -26,7 +26,7 @@ func listFault(clause, what string, wrap func(f *faulty, right lister) lister) [
 	}
 }
 
-// filter returns a fault that leaves records out, or changes them.
+// filter returns a fault that omits or changes records.
 func filter(keep func(n int, r *session.Record) bool) func(*faulty, lister) lister {
 	return func(_ *faulty, right lister) lister {
 		return func(ctx context.Context) sequence {
@@ -44,7 +44,7 @@ func filter(keep func(n int, r *session.Record) bool) func(*faulty, lister) list
 }
 
 var listFaults = concat(
-	listFault("complete", "it leaves the user agent out", filter(func(_ int, r *session.Record) bool {
+	listFault("complete", "it omits the user agent", filter(func(_ int, r *session.Record) bool {
 		r.Client.UserAgent = ""
 		return true
 	})),
@@ -67,7 +67,7 @@ var listFaults = concat(
 			}
 		}
 	}),
-	listFault("expired", "it leaves expired records out", filter(func(_ int, r *session.Record) bool {
+	listFault("expired", "it omits expired records", filter(func(_ int, r *session.Record) bool {
 		return r.ExpiresAt.After(time.Now()) || r.ID.IsZero()
 	})),
 	listFault("many", "it ends after a page", filter(func(n int, _ *session.Record) bool { return n <= 100 })),
@@ -85,7 +85,7 @@ var listFaults = concat(
 			}
 		}
 	}),
-	listFault("while-changing", "it counts its way through pages", func(f *faulty, right lister) lister {
+	listFault("while-changing", "it pages by offset", func(f *faulty, right lister) lister {
 		return func(ctx context.Context) sequence {
 			return func(yield func(session.Record, error) bool) {
 				const size = 5
@@ -112,7 +112,7 @@ var listFaults = concat(
 			}
 		}
 	}),
-	listFault("break", "it goes on after a break", func(_ *faulty, right lister) lister {
+	listFault("break", "it continues after a break", func(_ *faulty, right lister) lister {
 		return func(ctx context.Context) sequence {
 			return func(yield func(session.Record, error) bool) {
 				for r, err := range right(ctx) {
@@ -121,7 +121,7 @@ var listFaults = concat(
 			}
 		}
 	}),
-	listFault("cancelled", "it goes on after an error", func(_ *faulty, right lister) lister {
+	listFault("cancelled", "it continues after an error", func(_ *faulty, right lister) lister {
 		return func(ctx context.Context) sequence {
 			return func(yield func(session.Record, error) bool) {
 				for r, err := range right(context.WithoutCancel(ctx)) {
@@ -149,7 +149,7 @@ var listFaults = concat(
 			}
 		}
 	}),
-	listFault("no-lock", "nobody can create meanwhile", func(f *faulty, right lister) lister {
+	listFault("no-lock", "Create waits for the end of the loop", func(f *faulty, right lister) lister {
 		lock := make(chan struct{}, 1)
 		if f.create == nil {
 			f.create = func(ctx context.Context, r session.Record) error {
@@ -170,7 +170,7 @@ var listFaults = concat(
 			}
 		}
 	}),
-	listFault("deleted", "it meets the trace of a deleted record", func(f *faulty, right lister) lister {
+	listFault("deleted", "it yields deleted records", func(f *faulty, right lister) lister {
 		return func(ctx context.Context) sequence {
 			return func(yield func(session.Record, error) bool) {
 				for r, err := range right(ctx) {
@@ -193,12 +193,12 @@ var listFaults = concat(
 		{"ListOwner/exact", "trailing spaces do not count", owned(func(a, b string) bool {
 			return strings.TrimRight(a, " ") == strings.TrimRight(b, " ")
 		})},
-		{"ListOwner/exact", "owners are prefixes", owned(strings.HasPrefix)},
+		{"ListOwner/exact", "owners match as prefixes", owned(strings.HasPrefix)},
 		{"ListOwner/exact", "a percent sign is a pattern", owned(func(a, b string) bool {
 			return a == b || strings.HasSuffix(b, "%") && strings.HasPrefix(a, b[:len(b)-1])
 		})},
 		{"ListOwner/exact", "anonymous records have no index", owned(func(a, b string) bool { return a == b && (a != "" || b != "") })},
-		{"ListOwner/moves", "the index is that of Create", func(f *faulty) {
+		{"ListOwner/moves", "Update does not change the index", func(f *faulty) {
 			f.listOwner = func(ctx context.Context, owner string) sequence {
 				return func(yield func(session.Record, error) bool) {
 					for r, err := range f.mem.List(ctx) {
@@ -219,7 +219,7 @@ func concat(lists ...[]fault) (all []fault) {
 	return all
 }
 
-// owned returns a ListOwner that compares owners by same.
+// owned returns a fault in which ListOwner compares owners by same.
 func owned(same func(stored, asked string) bool) func(*faulty) {
 	return func(f *faulty) {
 		f.listOwner = func(ctx context.Context, owner string) sequence {

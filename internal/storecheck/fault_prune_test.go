@@ -28,7 +28,7 @@ func pruning(before func(time.Time) time.Time, limit func(int) int, result func(
 	}
 }
 
-// outdatedIDs returns what there is to prune.
+// outdatedIDs returns the IDs of records to prune.
 func (f *faulty) outdatedIDs(before time.Time, limit int) (ids []session.ID) {
 	for _, id := range f.ids() {
 		if r, ok := f.get(id); ok && r.ExpiresAt.Before(before) && len(ids) < limit {
@@ -39,7 +39,7 @@ func (f *faulty) outdatedIDs(before time.Time, limit int) (ids []session.ID) {
 }
 
 var pruneFaults = []fault{
-	{"Prune/removes", "Prune keeps what was updated", func(f *faulty) {
+	{"Prune/removes", "Prune skips updated records", func(f *faulty) {
 		f.prune = func(ctx context.Context, before time.Time, limit int) (n int, err error) {
 			for _, id := range f.outdatedIDs(before, limit) {
 				if r, _ := f.get(id); r.Version == 1 {
@@ -50,7 +50,7 @@ var pruneFaults = []fault{
 			return n, nil
 		}
 	}},
-	{"Prune/removes", "Prune returns half of what it did", pruning(nil, nil, func(n, limit int) int {
+	{"Prune/removes", "Prune returns too small a count", pruning(nil, nil, func(n, limit int) int {
 		if n == 3 {
 			return 1
 		}
@@ -58,13 +58,13 @@ var pruneFaults = []fault{
 	})},
 	{"Prune/boundary", "Prune includes the instant", pruning(func(t time.Time) time.Time { return t.Add(1) }, nil, nil)},
 	{"Prune/boundary", "Prune compares milliseconds", pruning(func(t time.Time) time.Time { return t.Add(-time.Millisecond) }, nil, nil)},
-	{"Prune/limit", "Prune takes all or none", pruning(nil, func(limit int) int {
+	{"Prune/limit", "Prune ignores its limit", pruning(nil, func(limit int) int {
 		if limit > 0 {
 			return math.MaxInt
 		}
 		return limit
 	}, nil)},
-	{"Prune/batches", "Prune ends one early", pruning(nil, nil, func(n, limit int) int {
+	{"Prune/batches", "Prune returns one less than its limit", pruning(nil, nil, func(n, limit int) int {
 		if n == limit {
 			return max(0, n-1)
 		}
@@ -76,13 +76,13 @@ var pruneFaults = []fault{
 		}
 		return n
 	})},
-	{"Prune/limit-below-one", "no limit is no limit", pruning(nil, func(limit int) int {
+	{"Prune/limit-below-one", "a limit below one means no limit", pruning(nil, func(limit int) int {
 		if limit < 1 {
 			return math.MaxInt
 		}
 		return limit
 	}, nil)},
-	{"Prune/parallel", "Prune counts what it meant to delete", func(f *faulty) {
+	{"Prune/parallel", "Prune counts what it planned to delete", func(f *faulty) {
 		f.prune = func(ctx context.Context, before time.Time, limit int) (int, error) {
 			ids := f.outdatedIDs(before, limit)
 			gap()
@@ -90,8 +90,8 @@ var pruneFaults = []fault{
 			return len(ids), err
 		}
 	}},
-	{"Prune/parallel-update", "Prune looks, then deletes", func(f *faulty) {
-		// An Update that takes its time falls between the look and the deletion.
+	{"Prune/parallel-update", "Prune checks, then deletes", func(f *faulty) {
+		// A slow Update falls between the check and the deletion.
 		f.update = func(ctx context.Context, r session.Record) error {
 			gap()
 			return f.mem.Update(ctx, r)
@@ -109,7 +109,7 @@ var pruneFaults = []fault{
 			return n, nil
 		}
 	}},
-	{"ListOwner/pruned", "Prune forgets the index", func(f *faulty) {
+	{"ListOwner/pruned", "Prune does not change the index", func(f *faulty) {
 		pruned := map[session.ID]session.Record{}
 		f.prune = func(ctx context.Context, before time.Time, limit int) (int, error) {
 			for _, id := range f.outdatedIDs(before, limit) {

@@ -10,10 +10,11 @@ import (
 
 var errDeadlock = errors.New("deadlock found when trying to get lock")
 
-// crowd counts who is in a method at the same time, after all have come in.
-type crowd struct{ now, most atomic.Int32 }
+// concurrency counts the goroutines in a method at the same time, after all of them
+// have entered it.
+type concurrency struct{ now, most atomic.Int32 }
 
-func (c *crowd) enter() int32 {
+func (c *concurrency) enter() int32 {
 	n := c.now.Add(1)
 	gap()
 	for {
@@ -24,14 +25,14 @@ func (c *crowd) enter() int32 {
 	}
 }
 
-func (c *crowd) leave() {
+func (c *concurrency) leave() {
 	if c.now.Add(-1) == 0 {
 		c.most.Store(0)
 	}
 }
 
 var raceFaults = []fault{
-	{"Create/parallel", "Create looks, then inserts", func(f *faulty) {
+	{"Create/parallel", "Create checks, then inserts", func(f *faulty) {
 		f.create = func(_ context.Context, r session.Record) error {
 			if _, ok := f.get(r.ID); ok {
 				return session.ErrConflict
@@ -43,7 +44,7 @@ var raceFaults = []fault{
 			return nil
 		}
 	}},
-	{"Create/parallel", "Create lets the deadlock of its losers through", func(f *faulty) {
+	{"Create/parallel", "Create returns the deadlock error of the database", func(f *faulty) {
 		f.create = func(ctx context.Context, r session.Record) error {
 			_, before := f.get(r.ID)
 			gap()
@@ -54,8 +55,8 @@ var raceFaults = []fault{
 			return err
 		}
 	}},
-	{"Update/parallel", "many losers of Update get a deadlock", func(f *faulty) {
-		var in crowd
+	{"Update/parallel", "Update returns the deadlock error of the database", func(f *faulty) {
+		var in concurrency
 		f.update = func(ctx context.Context, r session.Record) error {
 			n := in.enter()
 			defer in.leave()
@@ -67,7 +68,7 @@ var raceFaults = []fault{
 		}
 	}},
 	{"Update/counter", "Load reads the version after the data", func(f *faulty) {
-		f.alone = true // else Share/counter is the same clause
+		f.alone = true // otherwise Share/counter fails, too
 		var calls atomic.Int32
 		f.load = func(ctx context.Context, id session.ID) (session.Record, error) {
 			r, err := f.mem.Load(ctx, id)
@@ -91,7 +92,7 @@ var raceFaults = []fault{
 			return r, err
 		}
 	}},
-	{"Delete/parallel-update", "Update looks, then inserts or replaces", func(f *faulty) {
+	{"Delete/parallel-update", "Update checks, then inserts or replaces", func(f *faulty) {
 		f.update = func(ctx context.Context, r session.Record) error {
 			if _, ok := f.get(r.ID); !ok {
 				return session.ErrNotFound
@@ -103,8 +104,8 @@ var raceFaults = []fault{
 			return f.mem.Update(ctx, r)
 		}
 	}},
-	{"Store/parallel", "a crowd of Updates shares a buffer", func(f *faulty) {
-		var in crowd
+	{"Store/parallel", "more than eight Updates share a buffer", func(f *faulty) {
+		var in concurrency
 		var buffer atomic.Pointer[[]byte]
 		f.update = func(ctx context.Context, r session.Record) error {
 			data := r.Data

@@ -7,7 +7,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// touching returns a fault in how Touch changes a record that is there.
+// touching returns a fault in how Touch changes an existing record.
 func touching(change func(r *session.Record, lastActivity, expires time.Time)) func(*faulty) {
 	return func(f *faulty) {
 		f.touch = func(_ context.Context, id session.ID, lastActivity, expires time.Time) error {
@@ -17,7 +17,7 @@ func touching(change func(r *session.Record, lastActivity, expires time.Time)) f
 	}
 }
 
-// forward is what a touch ought to do.
+// forward changes the record as a correct Touch does.
 func forward(r *session.Record, lastActivity, expires time.Time) {
 	if lastActivity.After(r.LastActivity) {
 		r.LastActivity = lastActivity
@@ -28,26 +28,26 @@ func forward(r *session.Record, lastActivity, expires time.Time) {
 }
 
 var touchFaults = []fault{
-	{"Touch/moves", "Touch keeps seconds", touching(func(r *session.Record, lastActivity, expires time.Time) {
+	{"Touch/moves", "Touch truncates to seconds", touching(func(r *session.Record, lastActivity, expires time.Time) {
 		forward(r, lastActivity.Truncate(time.Second), expires.Truncate(time.Second))
 	})},
-	{"Touch/each-alone", "Touch moves both or none", touching(func(r *session.Record, lastActivity, expires time.Time) {
+	{"Touch/each-alone", "Touch moves both times or neither", touching(func(r *session.Record, lastActivity, expires time.Time) {
 		if lastActivity.After(r.LastActivity) && expires.After(r.ExpiresAt) {
 			forward(r, lastActivity, expires)
 		}
 	})},
-	{"Touch/each-alone", "Touch moves both if one is later", touching(func(r *session.Record, lastActivity, expires time.Time) {
+	{"Touch/each-alone", "Touch moves both times if one is later", touching(func(r *session.Record, lastActivity, expires time.Time) {
 		if lastActivity.After(r.LastActivity) || expires.After(r.ExpiresAt) {
 			r.LastActivity, r.ExpiresAt = lastActivity, expires
 		}
 	})},
-	{"Touch/never-shortens", "Touch shortens if it is late in all", touching(func(r *session.Record, lastActivity, expires time.Time) {
+	{"Touch/never-shortens", "Touch shortens if both times are earlier", touching(func(r *session.Record, lastActivity, expires time.Time) {
 		if lastActivity.Before(r.LastActivity) && expires.Equal(r.ExpiresAt.Add(-time.Minute)) {
 			r.ExpiresAt = expires
 		}
 		forward(r, lastActivity, expires)
 	})},
-	{"Touch/unchanged", "Touch takes no changed row for no row", func(f *faulty) {
+	{"Touch/unchanged", "Touch treats an unchanged row as a missing one", func(f *faulty) {
 		f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
 			if r, ok := f.get(id); ok && lastActivity.Equal(r.LastActivity) && expires.Equal(r.ExpiresAt) {
 				return session.ErrNotFound
@@ -55,7 +55,7 @@ var touchFaults = []fault{
 			return f.mem.Touch(ctx, id, lastActivity, expires)
 		}
 	}},
-	{"Touch/nothing-else", "Touch forgets the user agent", touching(func(r *session.Record, lastActivity, expires time.Time) {
+	{"Touch/nothing-else", "Touch clears the user agent", touching(func(r *session.Record, lastActivity, expires time.Time) {
 		forward(r, lastActivity, expires)
 		r.Client.UserAgent = ""
 	})},
@@ -74,7 +74,7 @@ var touchFaults = []fault{
 			return f.mem.Update(ctx, r)
 		}
 	}},
-	{"Touch/absent", "Touch of nothing is ErrNotFound", func(f *faulty) {
+	{"Touch/absent", "Touch of a missing record returns ErrNotFound", func(f *faulty) {
 		f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
 			if _, ok := f.get(id); !ok {
 				return session.ErrNotFound
@@ -82,7 +82,7 @@ var touchFaults = []fault{
 			return f.mem.Touch(ctx, id, lastActivity, expires)
 		}
 	}},
-	{"Touch/absent", "Touch inserts what never was", func(f *faulty) {
+	{"Touch/absent", "Touch inserts a missing record", func(f *faulty) {
 		f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
 			if !f.remembers(f.ever, id) {
 				return f.mem.Create(ctx, session.Record{ID: id, LastActivity: lastActivity, ExpiresAt: expires})
@@ -90,12 +90,12 @@ var touchFaults = []fault{
 			return f.mem.Touch(ctx, id, lastActivity, expires)
 		}
 	}},
-	{"Touch/expired", "Touch finds living records only", touching(func(r *session.Record, lastActivity, expires time.Time) {
+	{"Touch/expired", "Touch ignores expired records", touching(func(r *session.Record, lastActivity, expires time.Time) {
 		if r.ExpiresAt.After(time.Now()) {
 			forward(r, lastActivity, expires)
 		}
 	})},
-	{"Touch/parallel", "Touch looks, then writes the times", func(f *faulty) {
+	{"Touch/parallel", "Touch reads, then writes the times", func(f *faulty) {
 		f.touch = func(_ context.Context, id session.ID, lastActivity, expires time.Time) error {
 			r, _ := f.get(id)
 			forward(&r, lastActivity, expires)
@@ -116,7 +116,7 @@ var touchFaults = []fault{
 			return nil
 		}
 	}},
-	{"Touch/parallel-delete", "Touch looks, then inserts or moves", func(f *faulty) {
+	{"Touch/parallel-delete", "Touch checks, then inserts or moves", func(f *faulty) {
 		f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
 			r, ok := f.get(id)
 			gap()
@@ -126,7 +126,7 @@ var touchFaults = []fault{
 			return f.mem.Touch(ctx, id, lastActivity, expires)
 		}
 	}},
-	{"Context/touch", "a cancelled Touch moves one of two", func(f *faulty) {
+	{"Context/touch", "a cancelled Touch moves one of two times", func(f *faulty) {
 		f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
 			if ctx.Err() != nil {
 				_ = f.mem.Touch(ctx, id, lastActivity, time.Time{})
@@ -135,7 +135,7 @@ var touchFaults = []fault{
 			return f.mem.Touch(ctx, id, lastActivity, expires)
 		}
 	}},
-	{"Context/touch", "a cancelled Touch says nil", func(f *faulty) {
+	{"Context/touch", "a cancelled Touch returns nil", func(f *faulty) {
 		f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
 			if ctx.Err() != nil {
 				return nil

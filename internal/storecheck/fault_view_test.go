@@ -7,20 +7,20 @@ import (
 )
 
 var viewFaults = []fault{
-	{"View/same", "View forgets the client", func(f *faulty) {
+	{"View/same", "View omits the client", func(f *faulty) {
 		f.view = func(ctx context.Context, id session.ID) (session.Record, error) {
 			r, err := f.mem.Load(ctx, id)
 			r.Client = session.Client{}
 			return r, err
 		}
 	}},
-	{"View/absent", "View returns no record without an error", func(f *faulty) {
+	{"View/absent", "View returns a zero record and a nil error", func(f *faulty) {
 		f.view = func(_ context.Context, id session.ID) (session.Record, error) {
 			r, _ := f.get(id)
 			return r, nil
 		}
 	}},
-	{"View/never-changes", "Update writes into the data that View lent", func(f *faulty) {
+	{"View/never-changes", "Update overwrites the data that View returned", func(f *faulty) {
 		f.view = func(_ context.Context, id session.ID) (session.Record, error) {
 			r, ok := f.get(id)
 			if !ok {

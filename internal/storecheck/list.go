@@ -10,7 +10,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A listing is List, or ListOwner for the owner of the clause's records.
+// A listing is either List or ListOwner. ListOwner gets the owner of the clause's
+// records.
 type listing func(ctx context.Context, p *probe, owner string) iter.Seq2[session.Record, error]
 
 func listAll(ctx context.Context, p *probe, _ string) iter.Seq2[session.Record, error] {
@@ -24,15 +25,15 @@ func listOwner(ctx context.Context, p *probe, owner string) iter.Seq2[session.Re
 }
 
 // listClauses returns the rules that List and ListOwner have in common.
-func listClauses(name string, needs Power, list listing) []Clause {
+func listClauses(name string, needs Capabilities, list listing) []Clause {
 	clauses := []Clause{
 		{Name: "complete", Rule: "List yields every record that is there once, in no particular order", check: list.complete},
 		{Name: "expired", Rule: "List yields every record that is there, expired ones included", check: list.expired},
 		{Name: "deleted", Rule: "List yields every record that is there, and no other", check: list.deleted},
 		{Name: "many", Rule: "List yields every record that is there, however many", check: list.many},
 		{Name: "while-changing", Rule: "List yields every record that is there from its beginning to its end once, whatever comes or goes meanwhile", check: list.whileChanging},
-		{Name: "no-lock", Rule: "it holds no lock while it yields: the loop may call the store", check: list.noLock},
-		{Name: "break", Rule: "the loop may end early", check: list.breaks},
+		{Name: "no-lock", Rule: "List holds no lock while it yields: the loop may call the store", check: list.noLock},
+		{Name: "break", Rule: "the loop may stop early", check: list.breaks},
 		{Name: "cancelled", Rule: "an error is yielded with a zero record and ends the sequence", check: list.cancelled},
 		{Name: "owned-by-caller", Rule: "the caller owns each record", check: list.owned},
 	}
@@ -43,7 +44,7 @@ func listClauses(name string, needs Power, list listing) []Clause {
 	return clauses
 }
 
-// owner returns an owner that nobody else has.
+// owner returns an owner that no other record has.
 func (p *probe) owner() string { return "owner-" + p.id().String() }
 
 // owned creates n plain records of a new owner.
@@ -53,8 +54,8 @@ func (p *probe) owned(n int) (owner string, rs []session.Record, err error) {
 	return owner, rs, err
 }
 
-// yields checks that the sequence yields each of the records once, as it is
-// stored, and calls each on the way. Records of others are passed over.
+// yields checks that the sequence yields each of the records once, with the stored
+// contents, or calls each for every record if each is not nil. It skips other records.
 func yields(seq iter.Seq2[session.Record, error], rs []session.Record, each func() error) error {
 	seen := map[session.ID]int{}
 	want := map[session.ID]session.Record{}
@@ -70,7 +71,7 @@ func yields(seq iter.Seq2[session.Record, error], rs []session.Record, each func
 			continue
 		}
 		if seen[r.ID]++; seen[r.ID] > 1 {
-			return fmt.Errorf("record %s was yielded again", r.ID)
+			return fmt.Errorf("record %s was yielded twice", r.ID)
 		}
 		if each == nil {
 			if err := diff(r, w); err != nil {
@@ -99,7 +100,7 @@ func (l listing) complete(p *probe) error {
 	return yields(l(p.ctx, p, owner), rs, nil)
 }
 
-// expired does not load the expired record, which is the subject of Load/expired.
+// expired does not load the expired record, because Load/expired checks that.
 func (l listing) expired(p *probe) error {
 	r := p.record()
 	r.Owner = p.owner()
@@ -129,7 +130,7 @@ func (l listing) deleted(p *probe) error {
 	return nil
 }
 
-// many needs more records than fit into a page of 100 or 256, and an odd number.
+// many creates more records than fit into a page of 100 or 256, and an odd number.
 func (l listing) many(p *probe) error {
 	owner, rs, err := p.owned(261)
 	if err != nil {
@@ -138,9 +139,9 @@ func (l listing) many(p *probe) error {
 	return yields(l(p.ctx, p, owner), rs, func() error { return nil })
 }
 
-// whileChanging deletes a record, and updates one that stays, at each step. A
-// store that counts its way through pages then misses records, and
-// one that goes by what an Update changes meets them again.
+// whileChanging deletes one record and updates another one at each step. A store
+// that pages by offset then misses records, and a store that pages by a field which
+// Update changes yields records twice.
 func (l listing) whileChanging(p *probe) error {
 	const n = 24
 	owner, stay, err := p.owned(n)
@@ -187,7 +188,7 @@ func (l listing) noLock(p *probe) error {
 	})
 }
 
-// breaks leaves more loops than a pool has connections, and then uses the store.
+// breaks abandons more loops than a pool has connections, and then uses the store.
 func (l listing) breaks(p *probe) error {
 	owner, rs, err := p.owned(3)
 	if err != nil {
@@ -200,11 +201,11 @@ func (l listing) breaks(p *probe) error {
 			return false
 		})
 		if calls != 1 {
-			return fmt.Errorf("the loop body ran %d times although it broke the loop, want 1", calls)
+			return fmt.Errorf("the loop body ran %d times although it stopped the loop, want 1", calls)
 		}
 	}
 	if _, err = p.update(rs[0]); err != nil {
-		return fmt.Errorf("after the loop was left early: %w", err)
+		return fmt.Errorf("after the loop stopped early: %w", err)
 	}
 	return nil
 }
@@ -224,7 +225,7 @@ func (l listing) cancelled(p *probe) error {
 			cancel()
 			switch {
 			case failed:
-				return errors.New("the sequence went on after an error")
+				return errors.New("the sequence continued after an error")
 			case err != nil && (diff(r, session.Record{}) != nil):
 				return fmt.Errorf("error %w came with record %s, want a zero record", err, r.ID)
 			}
@@ -248,7 +249,7 @@ func (l listing) owned(p *probe) error {
 	}
 	for _, r := range rs {
 		if err := p.stays(r); err != nil {
-			return fmt.Errorf("after the caller changed what was yielded: %w", err)
+			return fmt.Errorf("after the caller changed the yielded records: %w", err)
 		}
 	}
 	return nil

@@ -10,13 +10,13 @@ import (
 
 var ownerClauses = []Clause{
 	{Name: "ListOwner/exact", Rule: "ListOwner is restricted to the records whose Owner is the given one, byte for byte", Needs: ListsOwner, check: ownerExact},
-	{Name: "ListOwner/moves", Rule: "Update replaces the record: it is listed for its new owner and no longer for the old one", Needs: ListsOwner, check: ownerMoves},
+	{Name: "ListOwner/moves", Rule: "Update replaces the record: it is listed for its new owner, and not for the old one", Needs: ListsOwner, check: ownerMoves},
 	{Name: "ListOwner/pruned", Rule: "a pruned record is not listed for its owner", Needs: ListsOwner | Prunes, check: ownerPruned},
 }
 
-// lookalikes returns owners that a careless comparison takes for one another.
+// similarOwners returns owners that a careless comparison treats as equal.
 // All begin with the tag.
-func lookalikes(tag string) []string {
+func similarOwners(tag string) []string {
 	long := tag + strings.Repeat("x", session.MaxOwner-len(tag)-1)
 	return []string{
 		tag + "ana", tag + "Ana", strings.ToUpper(tag + "ana"), // case
@@ -32,7 +32,7 @@ func lookalikes(tag string) []string {
 
 func ownerExact(p *probe) error {
 	id := p.id()
-	owners := append(lookalikes("o-"+id.String()[:16]+"-"), "")
+	owners := append(similarOwners("o-"+id.String()[:16]+"-"), "")
 	rs, err := p.several(len(owners), func(i int, r *session.Record) { r.Owner = owners[i] })
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func ownerMoves(p *probe) error {
 	if err != nil {
 		return err
 	}
-	// Login, another login, logout. Who "" is, is the subject of ListOwner/exact.
+	// Login, another login, logout. ListOwner/exact checks the records of the owner "".
 	for _, owner := range []string{p.owner(), p.owner(), ""} {
 		old := r.Owner
 		r.Owner = owner
@@ -79,10 +79,10 @@ func ownerMoves(p *probe) error {
 			return err
 		}
 		if found, err := p.lists(owner, r.ID); err != nil || owner != "" && !found {
-			return cmp.Or(err, fmt.Errorf("an Update made %q the owner, for whom the record is not listed", owner))
+			return cmp.Or(err, fmt.Errorf("an Update changed the owner to %q, but the record is not listed for that owner", owner))
 		}
 		if found, err := p.lists(old, r.ID); err != nil || old != "" && found {
-			return cmp.Or(err, fmt.Errorf("the record of %q became that of %q, and is still listed for the former", old, owner))
+			return cmp.Or(err, fmt.Errorf("an Update changed the owner from %q to %q, but the record is still listed for the former", old, owner))
 		}
 	}
 	return nil

@@ -13,31 +13,32 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// How often a race is run, and by how many. A store whose steps can interleave
-// does so within a few rounds when this many start at once.
+// rounds is how often a clause repeats concurrent calls, and callers is the number of
+// goroutines. If the steps of a method can interleave, they do so within a few rounds
+// when this many goroutines start at once.
 const (
-	rounds = 8
-	racers = 16
+	rounds  = 8
+	callers = 16
 )
 
 var parallelClauses = []Clause{
-	{Name: "Create/parallel", Rule: "each method is atomic: of several Creates of one ID one succeeds", check: createParallel},
-	{Name: "Update/parallel", Rule: "each method is atomic: of several Updates of one version one succeeds, the others return ErrConflict", check: updateParallel},
-	{Name: "Update/counter", Rule: "each method is atomic: a counter that many increase by Load and Update is exact", check: updateCounter},
-	{Name: "Load/parallel-update", Rule: "each method is atomic: a Load returns a record as one Update has written it", check: loadParallelUpdate},
-	{Name: "Delete/parallel-update", Rule: "a late Update of a record that was deleted must fail, however close they are", check: deleteParallelUpdate},
+	{Name: "Create/parallel", Rule: "each method is atomic: of several concurrent Creates of one ID, exactly one succeeds", check: createParallel},
+	{Name: "Update/parallel", Rule: "each method is atomic: of several concurrent Updates of one version, exactly one succeeds, and the others return ErrConflict", check: updateParallel},
+	{Name: "Update/counter", Rule: "each method is atomic: a counter that many goroutines increment by Load and Update is exact", check: updateCounter},
+	{Name: "Load/parallel-update", Rule: "each method is atomic: a Load returns a record as a single Update wrote it", check: loadParallelUpdate},
+	{Name: "Delete/parallel-update", Rule: "a late Update of a deleted record must fail, even if it runs at the same time as the Delete", check: deleteParallelUpdate},
 	{Name: "Store/parallel", Rule: "all methods may be called by many goroutines at once", check: storeParallel},
 }
 
 func createParallel(p *probe) error {
 	for range rounds {
 		id := p.id()
-		errs := parallel(racers, func(int) error {
+		errs := parallel(callers, func(int) error {
 			r := p.record()
 			r.ID = id
 			return p.store.Create(p.ctx, r)
 		})
-		if err := winners("Create", errs); err != nil {
+		if err := exactlyOne("Create", errs); err != nil {
 			return err
 		}
 		for _, err := range errs {
@@ -55,8 +56,8 @@ func updateParallel(p *probe) error {
 		if err != nil {
 			return err
 		}
-		errs := parallel(racers, func(int) error { return p.store.Update(p.ctx, clone(r)) })
-		if err := winners("Update", errs); err != nil {
+		errs := parallel(callers, func(int) error { return p.store.Update(p.ctx, clone(r)) })
+		if err := exactlyOne("Update", errs); err != nil {
 			return err
 		}
 		for _, err := range errs {
@@ -72,8 +73,8 @@ func updateCounter(p *probe) error {
 	return p.counts(4, func(int) session.Store { return p.store })
 }
 
-// counts lets n goroutines, each on its store, increase one counter. All have
-// loaded it before the first of them updates it.
+// counts lets n goroutines, each with its own store, increment one counter. All of
+// them load it before the first one updates it.
 func (p *probe) counts(n int, store func(i int) session.Store) error {
 	const each = 8
 	r := p.record()
@@ -105,13 +106,13 @@ func (p *probe) counts(n int, store func(i int) session.Store) error {
 		return err
 	}
 	if want := fmt.Sprint(n * each); string(r.Data) != want {
-		return fmt.Errorf("%d goroutines increased a counter %s times, and it says %s", n, want, quote(string(r.Data)))
+		return fmt.Errorf("%d goroutines incremented a counter %s times, but its value is %s", n, want, quote(string(r.Data)))
 	}
 	return nil
 }
 
-// increase adds one to the counter, from the record it is given if that has a
-// version.
+// increase adds one to the counter. It starts with r if r has a version, and loads the
+// record otherwise.
 func (p *probe) increase(s session.Store, r session.Record) error {
 	for {
 		if r.Version == 0 {
@@ -131,14 +132,14 @@ func (p *probe) increase(s session.Store, r session.Record) error {
 		case !errors.Is(err, session.ErrConflict):
 			return fmt.Errorf("Update: %w", err)
 		case p.ctx.Err() != nil:
-			return fmt.Errorf("Update never succeeds: %w", err)
+			return fmt.Errorf("Update did not succeed before the timeout: %w", err)
 		}
 		r.Version = 0
 	}
 }
 
-// loadParallelUpdate writes the same number into several fields, again and again,
-// while others look whether a record has different ones.
+// loadParallelUpdate writes the same number into several fields again and again, while
+// other goroutines check that all fields of a loaded record have the same number.
 func loadParallelUpdate(p *probe) error {
 	const updates, loads = 24, 500
 	number := func(r session.Record, n int) session.Record {
@@ -168,14 +169,14 @@ func loadParallelUpdate(p *probe) error {
 			}
 			r, err := p.load(first.ID)
 			if err != nil {
-				return fmt.Errorf("while another updates the record: %w", err)
+				return fmt.Errorf("while another goroutine updates the record: %w", err)
 			}
 			n, err := strconv.Atoi(r.Owner)
 			if err != nil || n < 0 || n > updates {
-				return fmt.Errorf("while another updates the record: Owner %q was never written", r.Owner)
+				return fmt.Errorf("while another goroutine updates the record: Owner %q was never written", r.Owner)
 			}
 			if err := diff(r, number(r, n)); err != nil {
-				return fmt.Errorf("while another updates the record, by what Owner says: %w", err)
+				return fmt.Errorf("while another goroutine updates the record, compared with the version that Owner names: %w", err)
 			}
 		}
 		return nil
@@ -188,8 +189,8 @@ func deleteParallelUpdate(p *probe) error {
 		if err != nil {
 			return err
 		}
-		// What the Update returns does not matter: it may have come first.
-		deleted, _ := duel(n,
+		// The Update may return any error, because it may have run first.
+		deleted, _ := race(n,
 			func() error { return p.store.Delete(p.ctx, r.ID) },
 			func() error { return p.store.Update(p.ctx, clone(r)) })
 		if deleted != nil {
@@ -202,9 +203,9 @@ func deleteParallelUpdate(p *probe) error {
 	return nil
 }
 
-// storeParallel keeps many records busy at once, each of which has one user.
+// storeParallel uses many records at once, each in one goroutine.
 func storeParallel(p *probe) error {
-	return cmp.Or(parallel(racers, func(int) error {
+	return cmp.Or(parallel(callers, func(int) error {
 		r, err := p.fresh()
 		if err != nil {
 			return err

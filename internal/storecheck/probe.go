@@ -14,7 +14,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A probe is one run of one clause: the store, and the IDs that the clause used.
+// A probe is one run of one clause. It has the store and the IDs that the clause used.
 type probe struct {
 	ctx   context.Context
 	env   Env
@@ -29,8 +29,7 @@ func newProbe(ctx context.Context, env Env) *probe {
 	return &probe{ctx: ctx, env: env, store: env.Store, now: time.Now().UTC().Truncate(time.Second)}
 }
 
-// id returns a fresh ID. The record that it may come to name is deleted when the
-// clause is over.
+// id returns a random ID. A record with that ID is deleted after the clause.
 func (p *probe) id() (id session.ID) {
 	rand.Read(id[:])
 	return p.own(id)
@@ -43,10 +42,10 @@ func (p *probe) own(id session.ID) session.ID {
 	return id
 }
 
-// cleanUp deletes what is left of the clause's records, also after its context
-// has ended.
+// cleanUp deletes the remaining records of the clause, even after its context has
+// ended.
 func (p *probe) cleanUp() error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), Patience/6)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), Timeout/6)
 	defer cancel()
 	p.mu.Lock()
 	ids := slices.Clone(p.ids)
@@ -60,8 +59,9 @@ func (p *probe) cleanUp() error {
 	return errors.Join(errs...)
 }
 
-// record returns a plain record that is not stored yet: anonymous, in whole
-// seconds, alive for an hour, with its ID in the data so that no two are alike.
+// record returns a plain record that is not stored yet: anonymous, with times in whole
+// seconds, and valid for an hour. Its data contains its ID, so no two records are
+// alike.
 func (p *probe) record() session.Record {
 	id := p.id()
 	return session.Record{
@@ -74,7 +74,7 @@ func (p *probe) record() session.Record {
 	}
 }
 
-// create stores the record and returns it as the store has it from then on.
+// create stores the record and returns it as Load does.
 func (p *probe) create(r session.Record) (session.Record, error) {
 	if err := p.store.Create(p.ctx, clone(r)); err != nil {
 		return session.Record{}, fmt.Errorf("Create of a new record: %w", err)
@@ -110,8 +110,8 @@ func (p *probe) load(id session.ID) (session.Record, error) {
 	return r, nil
 }
 
-// update stores the record, whose version must be right, and returns it as the
-// store has it from then on.
+// update stores the record, which must have the current version, and returns it as
+// Load does.
 func (p *probe) update(r session.Record) (session.Record, error) {
 	if err := p.store.Update(p.ctx, clone(r)); err != nil {
 		return session.Record{}, fmt.Errorf("Update of the current version: %w", err)
@@ -119,7 +119,7 @@ func (p *probe) update(r session.Record) (session.Record, error) {
 	return p.load(r.ID)
 }
 
-// stays reports as an error if the stored record is not the given one.
+// stays returns an error if the stored record differs from want.
 func (p *probe) stays(want session.Record) error {
 	got, err := p.load(want.ID)
 	if err != nil {
@@ -128,23 +128,23 @@ func (p *probe) stays(want session.Record) error {
 	return diff(got, want)
 }
 
-// gone reports as an error if there is a record. Which error says that there is
-// none is the subject of Load/absent alone.
+// gone returns an error if the record exists. Only Load/absent checks which error Load
+// returns.
 func (p *probe) gone(id session.ID) error {
 	if r, err := p.store.Load(p.ctx, id); err == nil {
-		return fmt.Errorf("the record is there, at version %d; want none", r.Version)
+		return fmt.Errorf("the record exists, at version %d; want none", r.Version)
 	}
 	return nil
 }
 
-// clone returns a record that shares no memory with r, so that a clause finds a
-// store that keeps or changes the caller's slice only where it looks for one.
+// clone returns a record that shares no memory with r. So a store that retains or
+// changes the caller's slice fails only the clauses that check for it.
 func clone(r session.Record) session.Record {
 	r.Data = bytes.Clone(r.Data)
 	return r
 }
 
-// parallel runs f n times at once and returns the errors by number.
+// parallel calls f in n goroutines at once, and returns the errors in the order of i.
 func parallel(n int, f func(i int) error) []error {
 	errs := make([]error, n)
 	start := make(chan struct{})
@@ -160,8 +160,8 @@ func parallel(n int, f func(i int) error) []error {
 	return errs
 }
 
-// duel runs a and b at once, in odd rounds with the other in front.
-func duel(round int, a, b func() error) (errA, errB error) {
+// race calls a and b at once. In odd rounds it starts b first.
+func race(round int, a, b func() error) (errA, errB error) {
 	calls := []func() error{a, b}
 	first := round % 2
 	errs := parallel(2, func(i int) error { return calls[(i+first)%2]() })

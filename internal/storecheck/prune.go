@@ -13,14 +13,14 @@ var pruneClauses = []Clause{
 	{Name: "Prune/boundary", Rule: "Prune deletes records whose ExpiresAt is before the given instant, and no other", Needs: Prunes, check: pruneBoundary},
 	{Name: "Prune/limit", Rule: "Prune deletes at most limit records", Needs: Prunes, check: pruneLimit},
 	{Name: "Prune/batches", Rule: "fewer than limit means that no more were found", Needs: Prunes, check: pruneBatches},
-	{Name: "Prune/limit-below-one", Rule: "a limit below 1 deletes nothing", Needs: Prunes, check: pruneNothing},
+	{Name: "Prune/limit-below-one", Rule: "Prune with a limit below 1 deletes nothing", Needs: Prunes, check: pruneNothing},
 	{Name: "Prune/parallel", Rule: "several processes may prune at once", Needs: Prunes, check: pruneParallel},
-	{Name: "Prune/parallel-update", Rule: "each method is atomic: Prune does not delete a record that was prolonged meanwhile", Needs: Prunes, check: pruneParallelUpdate},
+	{Name: "Prune/parallel-update", Rule: "each method is atomic: Prune does not delete a record whose expiry was extended at the same time", Needs: Prunes, check: pruneParallelUpdate},
 }
 
-// past returns an instant to prune before. In a store of its own a clause prunes
-// living records, because a store may forget expired ones unasked. In a store
-// that others use it prunes at a time that nobody else has records of.
+// past returns the instant before which the clauses prune. If the store belongs to the
+// clause, that is in the future, because a store may delete expired records by itself.
+// If others use the store, it is in the distant past, when no real record expires.
 func (p *probe) past() time.Time {
 	if p.env.Occupied {
 		return time.Date(1990, 1, 1, 0, 0, p.now.Second(), 0, time.UTC)
@@ -28,8 +28,8 @@ func (p *probe) past() time.Time {
 	return p.now.Add(time.Hour)
 }
 
-// outdated creates n records that expire before p.past. It reports ok false if
-// nothing can be said of Prune, because somebody else removes such records.
+// outdated creates n records that expire before p.past. It returns ok == false if
+// another process deletes such records, so that Prune cannot be checked.
 func (p *probe) outdated(n int, f func(i int, r *session.Record)) (rs []session.Record, ok bool, err error) {
 	for i := range n {
 		r := p.record()
@@ -46,7 +46,7 @@ func (p *probe) outdated(n int, f func(i int, r *session.Record)) (rs []session.
 	return rs, !p.env.Occupied || p.left(rs) == n, nil
 }
 
-// left returns how many of the records are there.
+// left returns how many of the records exist.
 func (p *probe) left(rs []session.Record) (n int) {
 	for _, r := range rs {
 		if p.gone(r.ID) != nil {
@@ -122,7 +122,7 @@ func pruneLimit(p *probe) error {
 	return nil
 }
 
-// pruneBatches is how the manager sweeps.
+// pruneBatches calls Prune as the manager does.
 func pruneBatches(p *probe) error {
 	const n, limit = 5, 2
 	rs, ok, err := p.outdated(n, nil)
@@ -142,7 +142,7 @@ func pruneBatches(p *probe) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("Prune never returned fewer than its limit, for %d records in batches of %d", n, limit)
+	return fmt.Errorf("Prune never returned less than its limit, for %d records in batches of %d", n, limit)
 }
 
 func pruneNothing(p *probe) error {
@@ -180,7 +180,7 @@ func pruneParallel(p *probe) error {
 		sum += d
 	}
 	if left := p.left(rs); sum != n-left {
-		return fmt.Errorf("%d Prunes at once say that they deleted %v, together %d, but %d of %d records are left", pruners, deleted, sum, left, n)
+		return fmt.Errorf("%d concurrent calls of Prune returned %v, in total %d, but %d of %d records are left", pruners, deleted, sum, left, n)
 	}
 	return nil
 }
@@ -193,7 +193,7 @@ func pruneParallelUpdate(p *probe) error {
 		}
 		r := rs[0]
 		r.ExpiresAt = p.now.Add(2 * time.Hour)
-		pruned, updated := duel(n,
+		pruned, updated := race(n,
 			func() error { _, err := p.prune(1000); return err },
 			func() error { return p.store.Update(p.ctx, clone(r)) })
 		if pruned != nil {
@@ -205,7 +205,7 @@ func pruneParallelUpdate(p *probe) error {
 			_, err = p.load(r.ID)
 		}
 		if err != nil {
-			return fmt.Errorf("after Prune and an Update (error %v) at the same time: %w", updated, err)
+			return fmt.Errorf("after a Prune and an Update (error %v) at the same time: %w", updated, err)
 		}
 	}
 	return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// What a record can hold. Each value goes through Create and through Update,
-// because many stores have one statement for each.
+// These clauses check what a record can hold. Each value goes through Create and
+// through Update, because many stores have a statement for each.
 var recordClauses = []Clause{
 	{Name: "Record/nanoseconds", Rule: "times have a resolution of one nanosecond", check: recordNanoseconds},
 	{Name: "Record/utc", Rule: "times are instants in UTC", check: recordUTC},
@@ -19,11 +19,11 @@ var recordClauses = []Clause{
 	{Name: "Record/longest-text", Rule: "Owner is at most MaxOwner bytes, Address 64, UserAgent 500", check: recordLongest},
 	{Name: "Record/empty", Rule: `Owner is "" while it is anonymous; Address and UserAgent are "" if not recorded; Data may be empty`, check: recordEmpty},
 	{Name: "Record/binary", Rule: "Data is binary", check: recordBinary},
-	{Name: "Record/large", Rule: "Data is opaque to stores, and may have a MiB", check: recordLarge},
+	{Name: "Record/large", Rule: "Data is opaque to stores, and may have a size of 1 MiB", check: recordLarge},
 }
 
-// keeps checks that the fields which f sets come back from Create, and then from
-// an Update of another record.
+// keeps checks that Create stores the fields that f sets, and that an Update of
+// another record does, too.
 func (p *probe) keeps(f func(*session.Record)) error {
 	created := p.record()
 	f(&created)
@@ -103,7 +103,7 @@ func recordText(p *probe) error {
 
 func recordLongest(p *probe) error {
 	for _, letter := range []string{"x", "é", "名", "😀"} {
-		fill := func(n int) string { // exactly n bytes
+		fill := func(n int) string { // returns exactly n bytes
 			s := strings.Repeat(letter, n/len(letter))
 			return s + strings.Repeat("y", n-len(s))
 		}
@@ -147,8 +147,8 @@ func recordBinary(p *probe) error {
 	return nil
 }
 
-// noise is a MiB that does not compress, so that a store which compresses has to
-// keep it all, in plain letters.
+// noise returns 1 MiB of plain letters that compress badly, so that a store which
+// compresses its data has to store a large value, too.
 var noise = sync.OnceValue(func() []byte {
 	b := make([]byte, 1<<20)
 	rand.NewChaCha8([32]byte{1}).Read(b)

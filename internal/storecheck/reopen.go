@@ -7,16 +7,16 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// What outlives a process, and what several processes see of each other.
+// These clauses check what outlives a process, and what processes see of each other.
 var (
 	reopenClauses = []Clause{
-		{Name: "Reopen/records", Rule: "a store that outlives the program keeps every record as it is", Needs: Reopens, check: reopenRecords},
-		{Name: "Reopen/deleted", Rule: "a deleted record does not come back with a restart", Needs: Reopens, check: reopenDeleted},
-		{Name: "Reopen/owner", Rule: "a store that outlives the program still lists records by owner", Needs: Reopens | ListsOwner, check: reopenOwner},
+		{Name: "Reopen/records", Rule: "a persistent store keeps every record unchanged over a restart", Needs: Reopens, check: reopenRecords},
+		{Name: "Reopen/deleted", Rule: "a deleted record does not come back after a restart", Needs: Reopens, check: reopenDeleted},
+		{Name: "Reopen/owner", Rule: "a persistent store still lists records by owner after a restart", Needs: Reopens | ListsOwner, check: reopenOwner},
 	}
 	shareClauses = []Clause{
-		{Name: "Share/visible", Rule: "a store that several processes share has one state: what one has written, all see", Needs: Shares, check: shareVisible},
-		{Name: "Share/counter", Rule: "each method is atomic between processes: a counter that several increase by Load and Update is exact", Needs: Shares, check: shareCounter},
+		{Name: "Share/visible", Rule: "a store that several processes share has one state: each process sees what the others have written", Needs: Shares, check: shareVisible},
+		{Name: "Share/counter", Rule: "each method is atomic between processes: a counter that several processes increment by Load and Update is exact", Needs: Shares, check: shareCounter},
 	}
 )
 
@@ -93,8 +93,8 @@ func (p *probe) share() (session.Store, error) {
 	return s, nil
 }
 
-// shareVisible lets each handle load the record before the other changes it, so
-// that a copy which one of them keeps shows.
+// shareVisible lets each handle load the record before the other handle changes it, so
+// that a handle which caches the record fails.
 func shareVisible(p *probe) error {
 	other, err := p.share()
 	if err != nil {
@@ -109,17 +109,17 @@ func shareVisible(p *probe) error {
 		writer, reader := stores[n%2], stores[(n+1)%2]
 		r.Data = fmt.Appendf(nil, "written by handle %d", n%2)
 		if err := writer.Update(p.ctx, clone(r)); err != nil {
-			return fmt.Errorf("Update of what the other handle has written: %w", err)
+			return fmt.Errorf("Update of a record that the other handle wrote: %w", err)
 		}
 		if r, err = writer.Load(p.ctx, r.ID); err != nil {
 			return fmt.Errorf("Load of a stored record: %w", err)
 		}
 		got, err := reader.Load(p.ctx, r.ID)
 		if err != nil {
-			return fmt.Errorf("Load of what the other handle has written: %w", err)
+			return fmt.Errorf("Load of a record that the other handle wrote: %w", err)
 		}
 		if err := diff(got, r); err != nil {
-			return fmt.Errorf("written by the other handle: %w", err)
+			return fmt.Errorf("after the other handle wrote the record: %w", err)
 		}
 	}
 	if err := other.Delete(p.ctx, r.ID); err != nil {

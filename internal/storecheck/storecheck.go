@@ -1,21 +1,20 @@
 // Package storecheck is the contract of [session.Store] as a table of clauses.
 //
-// The table has two users. The tests of a store give every clause a store of its
+// The table has two users. The tests of a store run each clause on a store of its
 // own, through package sessiontest. The command line runs the same table against
-// a live server: there other people's records lie beside those of the clauses,
-// and must be neither harmed nor assumed absent. So every clause works under
-// random IDs, looks at no record but its own, and removes them afterwards.
+// a live store, which also contains the records of real sessions. So every clause
+// uses random IDs, ignores all other records, and deletes its own afterwards.
 //
-// A clause judges one rule and leans on as little else as it can: a fault in one
-// rule should show in one clause. That is why "nothing changes" compares two
-// loads with each other rather than with what was created, why most clauses use
-// whole seconds and plain text, and why only Load/absent looks at the error that
-// stands for absence. The tests of this package hold the table to it: each
-// faulty store there must trip its clause and no other.
+// Each clause checks one rule and relies on as few others as possible, so that a
+// fault in one rule fails one clause. That is why "nothing changes" compares two
+// loads with each other instead of comparing a load with what was created, why
+// most clauses use whole seconds and plain text, and why only Load/absent checks
+// which error stands for a missing record. The tests of this package enforce it:
+// each faulty store there must fail its clause and no other.
 //
-// [Law] is not a clause. It compares a long random sequence of operations with
-// a model, so almost every fault trips it; it finds what nobody thought of, where
-// a clause says what is wrong.
+// [CompareWithModel] is not a clause. It compares a long random sequence of
+// operations with a model, so almost every fault makes it fail. It finds the
+// faults that no clause covers; a clause says what is wrong.
 package storecheck
 
 import (
@@ -29,40 +28,40 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A Clause is one rule of the contract, and the check of it.
+// A Clause is one rule of the contract and its check.
 type Clause struct {
-	Name  string // such as "Update/stale-version"
-	Rule  string // the rule in the words of the contract
-	Needs Power  // what the store, or the environment, must be able to do
+	Name  string       // such as "Update/stale-version"
+	Rule  string       // the rule in the words of the contract
+	Needs Capabilities // what the store and the environment must support
 
 	check func(*probe) error
 }
 
-// An Env is where clauses run.
+// An Env is the environment in which the clauses run.
 type Env struct {
-	// Store is the store to be judged.
+	// Store is the store to check.
 	Store session.Store
 
 	// Reopen closes the store and opens the same data again, as a restart of the
-	// program does. Nil if nothing outlives the store.
+	// program does. It is nil if the data does not outlive the store.
 	Reopen func(context.Context, session.Store) (session.Store, error)
 
 	// Share opens the data of the store a second time while the store stays open,
-	// as a second process does. Nil if only one process can have it. Whoever gave
-	// the function closes what it returned.
+	// as a second process does. It is nil if only one process can use the data. The
+	// caller that sets Share closes the stores that it returned.
 	Share func(context.Context, session.Store) (session.Store, error)
 
-	// Occupied says that others use the store meanwhile. The clauses of Prune then
-	// work in the past, where nobody else has records, and a record that cannot be
-	// cleaned up is an error.
+	// Occupied reports that others use the store at the same time. The clauses of
+	// Prune then use times in the past, at which no real record expires, and a record
+	// that cannot be cleaned up is an error.
 	Occupied bool
 }
 
-// Patience is how long a clause may take. It is far more than any needs: what
-// takes longer hangs.
-const Patience = time.Minute
+// Timeout is how long a clause may take. It is far more than any clause needs, so a
+// clause that exceeds it hangs.
+const Timeout = time.Minute
 
-var errGaveUp = errors.New("the environment gave up")
+var errGaveUp = errors.New("the environment ended the goroutine of the check")
 
 // Clauses returns the table. The caller owns it.
 func Clauses() []Clause {
@@ -74,10 +73,11 @@ func Clauses() []Clause {
 	)
 }
 
-// Run checks all clauses, one after the other, on one store. The error is nil if
-// the store keeps the rule, matches [errors.ErrUnsupported] if it does not claim
-// to, and says otherwise what it does instead. The sequence ends early when ctx
-// ends. A clause of Reopen replaces env.Store for the clauses after it.
+// Run checks all clauses, one after the other, on one store. It yields a nil error
+// for each clause that the store satisfies, an error that matches
+// [errors.ErrUnsupported] if the store lacks a capability that the clause needs, and
+// otherwise an error that says what the store does instead. The sequence ends early
+// when ctx ends. A clause of Reopen replaces env.Store for the clauses after it.
 func Run(ctx context.Context, env Env) iter.Seq2[Clause, error] {
 	return func(yield func(Clause, error) bool) {
 		if env.Reopen != nil {
@@ -95,8 +95,8 @@ func Run(ctx context.Context, env Env) iter.Seq2[Clause, error] {
 				return
 			}
 			err := error(nil)
-			if lacks := c.Needs &^ env.Powers(); lacks != 0 {
-				err = fmt.Errorf("session: %s needs %s: %w", c.Name, lacks, errors.ErrUnsupported)
+			if missing := c.Needs &^ env.Capabilities(); missing != 0 {
+				err = fmt.Errorf("session: %s needs %s: %w", c.Name, missing, errors.ErrUnsupported)
 			} else {
 				err = c.Check(ctx, env)
 			}
@@ -107,15 +107,15 @@ func Run(ctx context.Context, env Env) iter.Seq2[Clause, error] {
 	}
 }
 
-// Check judges the store by this clause. It may leave the store closed if the
+// Check checks the store against this clause. It may leave the store closed if the
 // clause needs Reopens.
 func (c Clause) Check(ctx context.Context, env Env) error {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	p := newProbe(ctx, env)
 	done := make(chan error, 1)
 	go func() {
-		err := errGaveUp // what Goexit leaves, as a harness calls it by testing.T.Fatal
+		err := errGaveUp // stays if a harness ends the goroutine by testing.T.Fatal
 		defer func() { done <- err }()
 		checked := c.check(p)
 		if left := p.cleanUp(); env.Occupied {
@@ -127,18 +127,18 @@ func (c Clause) Check(ctx context.Context, env Env) error {
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		// The store gets time to notice the end of its context, and cleaning up
-		// takes a moment. A goroutine that is stuck then is given up.
-		last := time.NewTimer(Patience / 4)
+		// Give the store time to notice the end of its context, and to clean up. If the
+		// goroutine is still stuck then, abandon it.
+		last := time.NewTimer(Timeout / 4)
 		defer last.Stop()
 		select {
 		case err = <-done:
 		case <-last.C:
-			err = fmt.Errorf("hangs although its context has ended: %w", context.Cause(ctx))
+			err = fmt.Errorf("the call hangs although its context has ended: %w", context.Cause(ctx))
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("session: the store breaks %s (%s): %w", c.Name, c.Rule, err)
+		return fmt.Errorf("session: the store violates %s (%s): %w", c.Name, c.Rule, err)
 	}
 	return nil
 }

@@ -18,8 +18,8 @@ import (
 )
 
 func TestCorrectStore(t *testing.T) {
-	if got := tripped(t, func(*faulty) {}); got != nil {
-		t.Errorf("a correct store trips %q", got)
+	if got := failedClauses(t, func(*faulty) {}); got != nil {
+		t.Errorf("a correct store fails %q", got)
 	}
 }
 
@@ -27,10 +27,10 @@ func TestNames(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range Clauses() {
 		if !regexp.MustCompile(`^[A-Z][A-Za-z]+/[a-z0-9-]+$`).MatchString(c.Name) {
-			t.Errorf("name %q is not like Update/stale-version", c.Name)
+			t.Errorf("the name %q does not have the form Update/stale-version", c.Name)
 		}
 		if seen[c.Name] {
-			t.Errorf("two clauses are called %s", c.Name)
+			t.Errorf("two clauses have the name %s", c.Name)
 		}
 		seen[c.Name] = true
 		if c.Rule == "" {
@@ -39,9 +39,9 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// strangers are records of others, one of them of every kind that a clause
-// could meet by mistake.
-func strangers(m *mem) {
+// addForeignRecords stores records that do not belong to the clauses: one of every kind
+// that a clause could use by mistake.
+func addForeignRecords(m *mem) {
 	now := time.Now()
 	for i, expires := range []time.Time{
 		now.Add(time.Hour), now.Add(-time.Minute), now.Add(-2 * time.Hour), now.Add(-3 * 365 * 24 * time.Hour),
@@ -57,15 +57,15 @@ func strangers(m *mem) {
 	}
 }
 
-// TestOccupied runs the clauses one after the other on a store that holds the
-// records of others, which must be the same afterwards, and no record more.
+// TestOccupied runs the clauses one after the other on a store that contains other
+// records. Afterwards the store must contain exactly those, unchanged.
 func TestOccupied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMem()
-		strangers(m)
+		addForeignRecords(m)
 		before := maps.Clone(m.m)
 		ran := 0
-		for c, err := range Run(t.Context(), Env{Store: m, Reopen: m.again, Share: m.again, Occupied: true}) {
+		for c, err := range Run(t.Context(), Env{Store: m, Reopen: m.reopen, Share: m.reopen, Occupied: true}) {
 			ran++
 			if err != nil {
 				t.Errorf("%s: %v", c.Name, err)
@@ -75,28 +75,29 @@ func TestOccupied(t *testing.T) {
 			t.Errorf("%d clauses ran, want %d", ran, want)
 		}
 		if len(m.m) != len(before) {
-			t.Errorf("%d records are there, want the %d of before", len(m.m), len(before))
+			t.Errorf("the store has %d records, want the %d from before", len(m.m), len(before))
 		}
 		for id, r := range before {
 			if err := diff(m.m[id], r); err != nil {
-				t.Errorf("record of somebody else: %v", err)
+				t.Errorf("a foreign record was changed: %v", err)
 			}
 		}
 	})
 }
 
-// TestOccupiedFaults checks that a clause bites in the company of others, too.
+// TestOccupiedFaults checks that the clauses find faults in a store with other records,
+// too.
 func TestOccupiedFaults(t *testing.T) {
-	for _, f := range slices.Concat(verbFaults, pruneFaults) {
+	for _, f := range slices.Concat(methodFaults, pruneFaults) {
 		synctest.Test(t, func(t *testing.T) {
 			broken := newFaulty()
 			f.make(broken)
-			strangers(broken.mem)
+			addForeignRecords(broken.mem)
 			env := broken.env()
 			env.Occupied = true
 			for c, err := range Run(t.Context(), env) {
 				if c.Name == f.clause && err == nil {
-					t.Errorf("the fault %q does not trip %s", f.what, c.Name)
+					t.Errorf("the fault %q does not fail %s", f.what, c.Name)
 				}
 			}
 		})
@@ -131,7 +132,7 @@ func TestRunEnds(t *testing.T) {
 	}
 }
 
-// leaky forgets to delete what the clauses leave.
+// leaky cannot delete the records of the clauses.
 type leaky struct{ *mem }
 
 func (l leaky) Delete(context.Context, session.ID) error { return errors.New("read-only") }
@@ -139,7 +140,7 @@ func (l leaky) Delete(context.Context, session.ID) error { return errors.New("re
 func TestLeftBehind(t *testing.T) {
 	c := Clauses()[slices.IndexFunc(Clauses(), func(c Clause) bool { return c.Name == "Create/version" })]
 	if err := c.Check(t.Context(), Env{Store: leaky{newMem()}, Occupied: true}); err == nil || !strings.Contains(err.Error(), "left behind") {
-		t.Errorf("in a store of others: got error %v, want one that names the record left behind", err)
+		t.Errorf("in an occupied store: got error %v, want one that names the record left behind", err)
 	}
 	if err := c.Check(t.Context(), Env{Store: leaky{newMem()}}); err != nil {
 		t.Errorf("in a store of its own: got error %v, want nil", err)
@@ -159,14 +160,14 @@ func TestHang(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "hangs") {
 			t.Errorf("got error %v, want one that says hangs", err)
 		}
-		if got := time.Since(start); got > 2*Patience {
+		if got := time.Since(start); got > 2*Timeout {
 			t.Errorf("Check took %v", got)
 		}
 		close(never)
 	})
 }
 
-// TestGiveUp is what testing.T.Fatal does in a harness.
+// TestGiveUp ends the goroutine, as testing.T.Fatal in a harness does.
 func TestGiveUp(t *testing.T) {
 	c := Clauses()[slices.IndexFunc(Clauses(), func(c Clause) bool { return c.Name == "Reopen/deleted" })]
 	err := c.Check(t.Context(), Env{Store: newMem(), Reopen: func(context.Context, session.Store) (session.Store, error) {

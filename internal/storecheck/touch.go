@@ -14,14 +14,14 @@ var touchClauses = []Clause{
 	{Name: "Touch/moves", Rule: "Touch moves LastActivity and ExpiresAt of the record forward", Needs: Touches, check: touchMoves},
 	{Name: "Touch/each-alone", Rule: "each moves only if the new instant is later than the stored one", Needs: Touches, check: touchAlone},
 	{Name: "Touch/never-shortens", Rule: "a touch never shortens", Needs: Touches, check: touchShortens},
-	{Name: "Touch/unchanged", Rule: "a touch that moves nothing is no error", Needs: Touches, check: touchUnchanged},
+	{Name: "Touch/unchanged", Rule: "a touch that moves nothing returns nil", Needs: Touches, check: touchUnchanged},
 	{Name: "Touch/nothing-else", Rule: "Data, Version and everything else stay", Needs: Touches, check: touchNothingElse},
 	{Name: "Touch/then-update", Rule: "Version stays: an Update of the version from before the touch succeeds", Needs: Touches, check: touchThenUpdate},
 	{Name: "Touch/absent", Rule: "Touch returns nil if there is no record", Needs: Touches, check: touchAbsent},
 	{Name: "Touch/expired", Rule: "only the manager judges expiry: a touch moves an expired record like any other", Needs: Touches, check: touchExpired},
-	{Name: "Touch/parallel", Rule: "each method is atomic: of several touches the latest instants stay", Needs: Touches, check: touchParallel},
-	{Name: "Touch/parallel-update", Rule: "each method is atomic: a touch and an Update do not undo each other", Needs: Touches, check: touchParallelUpdate},
-	{Name: "Touch/parallel-delete", Rule: "each method is atomic: a touch does not bring back a deleted record", Needs: Touches, check: touchParallelDelete},
+	{Name: "Touch/parallel", Rule: "each method is atomic: after several concurrent touches, the record has the latest times", Needs: Touches, check: touchParallel},
+	{Name: "Touch/parallel-update", Rule: "each method is atomic: a concurrent touch does not undo an Update", Needs: Touches, check: touchParallelUpdate},
+	{Name: "Touch/parallel-delete", Rule: "each method is atomic: a concurrent touch does not bring back a deleted record", Needs: Touches, check: touchParallelDelete},
 }
 
 func (p *probe) touch(id session.ID, lastActivity, expires time.Time) error {
@@ -32,8 +32,8 @@ func (p *probe) touch(id session.ID, lastActivity, expires time.Time) error {
 	return nil
 }
 
-// touched touches the record by so much from its stored instants, and checks
-// that its times are those wanted.
+// touched touches the record with times at the given distances from the stored ones,
+// and checks how far the stored times moved.
 func (p *probe) touched(r session.Record, last, expires, wantLast, wantExpires time.Duration) error {
 	if err := p.touch(r.ID, r.LastActivity.Add(last), r.ExpiresAt.Add(expires)); err != nil {
 		return err
@@ -103,7 +103,7 @@ func touchNothingElse(p *probe) error {
 	if err != nil {
 		return err
 	}
-	got.LastActivity, got.ExpiresAt = r.LastActivity, r.ExpiresAt // the subject of Touch/moves
+	got.LastActivity, got.ExpiresAt = r.LastActivity, r.ExpiresAt // Touch/moves checks them
 	return diff(got, r)
 }
 
@@ -122,7 +122,7 @@ func touchThenUpdate(p *probe) error {
 func touchAbsent(p *probe) error {
 	never := p.id()
 	if err := p.touch(never, p.now, p.now.Add(time.Hour)); err != nil {
-		return fmt.Errorf("an ID that never was: %w", err)
+		return fmt.Errorf("an ID that was never created: %w", err)
 	}
 	if err := p.gone(never); err != nil {
 		return err
@@ -140,8 +140,8 @@ func touchAbsent(p *probe) error {
 	return p.gone(r.ID)
 }
 
-// touchExpired does not load the record while it is expired, which is the
-// subject of Load/expired.
+// touchExpired does not load the record while it is expired, because Load/expired
+// checks that.
 func touchExpired(p *probe) error {
 	r := p.record()
 	r.ExpiresAt = p.now.Add(-time.Minute)
@@ -158,20 +158,20 @@ func touchParallel(p *probe) error {
 			return err
 		}
 		step := func(i int) time.Duration { return time.Duration(i+1) * time.Second }
-		if err := cmp.Or(parallel(racers, func(i int) error {
+		if err := cmp.Or(parallel(callers, func(i int) error {
 			return p.touch(r.ID, r.LastActivity.Add(step(i)), r.ExpiresAt.Add(step(i)))
 		})...); err != nil {
 			return err
 		}
-		if err := p.touched(r, 0, 0, step(racers-1), step(racers-1)); err != nil {
-			return fmt.Errorf("after %d parallel touches: %w", racers, err)
+		if err := p.touched(r, 0, 0, step(callers-1), step(callers-1)); err != nil {
+			return fmt.Errorf("after %d parallel touches: %w", callers, err)
 		}
 	}
 	return nil
 }
 
-// touchParallelUpdate judges the data only. The times are those of the Update if
-// it came last, and that it is not refused is the subject of Touch/then-update.
+// touchParallelUpdate checks the data only. If the Update ran last, the times are those
+// of the Update. Touch/then-update checks that a touch does not cause a conflict.
 func touchParallelUpdate(p *probe) error {
 	for n := range rounds {
 		r, err := p.fresh()
@@ -179,7 +179,7 @@ func touchParallelUpdate(p *probe) error {
 			return err
 		}
 		r.Data = fmt.Appendf(nil, `{"written":"by Update","round":%d}`, n)
-		touched, updated := duel(n,
+		touched, updated := race(n,
 			func() error { return p.touch(r.ID, r.LastActivity.Add(time.Minute), r.ExpiresAt.Add(time.Minute)) },
 			func() error { return p.store.Update(p.ctx, clone(r)) })
 		if touched != nil {
@@ -190,7 +190,7 @@ func touchParallelUpdate(p *probe) error {
 			return err
 		}
 		if updated == nil && (!bytes.Equal(got.Data, r.Data) || got.Version == r.Version) {
-			return errors.New("a touch at the same time undid an Update")
+			return errors.New("a concurrent touch undid an Update")
 		}
 	}
 	return nil
@@ -202,8 +202,8 @@ func touchParallelDelete(p *probe) error {
 		if err != nil {
 			return err
 		}
-		// What the touch returns does not matter here.
-		_, deleted := duel(n,
+		// The touch may return any error here.
+		_, deleted := race(n,
 			func() error { return p.touch(r.ID, r.LastActivity.Add(time.Minute), r.ExpiresAt.Add(time.Minute)) },
 			func() error { return p.store.Delete(p.ctx, r.ID) })
 		if deleted != nil {

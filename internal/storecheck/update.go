@@ -9,11 +9,11 @@ import (
 
 var updateClauses = []Clause{
 	{Name: "Update/all-fields", Rule: "Update replaces the record by r", check: updateFields},
-	{Name: "Update/version", Rule: "Update stores it under r.Version+1", check: updateVersion},
-	{Name: "Update/stale-version", Rule: "Update returns ErrConflict if its version is another; then nothing changes", check: updateStale},
-	{Name: "Update/version-ahead", Rule: "Update returns ErrConflict if its version is another, also a later one; then nothing changes", check: updateAhead},
+	{Name: "Update/version", Rule: "Update stores the record under r.Version+1", check: updateVersion},
+	{Name: "Update/stale-version", Rule: "Update returns ErrConflict if the stored version is a different one; then nothing changes", check: updateStale},
+	{Name: "Update/version-ahead", Rule: "Update returns ErrConflict if r.Version is later than the stored version; then nothing changes", check: updateAhead},
 	{Name: "Update/absent", Rule: "Update returns ErrNotFound if there is no record of that ID; then nothing changes", check: updateAbsent},
-	{Name: "Update/deleted", Rule: "a late Update of a record that was deleted must fail", check: updateDeleted},
+	{Name: "Update/deleted", Rule: "a late Update of a deleted record must fail", check: updateDeleted},
 	{Name: "Update/expired", Rule: "only the manager judges expiry: Update of an expired record works like any other", check: updateExpired},
 	{Name: "Update/others", Rule: "Update replaces the record whose ID and Version are those of r, and no other", check: updateOthers},
 	{Name: "Update/not-retained", Rule: "Update does not retain r.Data", check: updateNotRetained},
@@ -25,12 +25,12 @@ func updateFields(p *probe) error {
 		return err
 	}
 	for _, want := range []session.Record{
-		{ // everything else, and times forward
+		{ // all fields change, and times move forward
 			ID: r.ID, Owner: "user-43", Client: session.Client{Address: "198.51.100.9", UserAgent: "curl/8"},
 			CreatedAt: r.CreatedAt.Add(time.Second), LastActivity: r.LastActivity.Add(time.Minute),
 			ExpiresAt: r.ExpiresAt.Add(time.Hour), Data: []byte(`{"a longer document than before":[1,2,3,4,5,6,7,8,9]}`),
 		},
-		{ // everything shorter, and times back: an Update may do what a Touch may not
+		{ // all fields get shorter, and times move back, as only an Update may do
 			ID: r.ID, Owner: "", Client: session.Client{},
 			CreatedAt: r.CreatedAt.Add(-time.Hour), LastActivity: r.LastActivity.Add(-time.Hour),
 			ExpiresAt: r.ExpiresAt.Add(-time.Hour), Data: []byte(`{}`),
@@ -40,7 +40,7 @@ func updateFields(p *probe) error {
 		if r, err = p.update(want); err != nil {
 			return err
 		}
-		want.Version = r.Version // the subject of Update/version
+		want.Version = r.Version // Update/version checks it
 		if err := diff(r, want); err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func updateAbsent(p *probe) error {
 	for _, v := range []uint64{0, 1, 2} {
 		r := p.record()
 		r.Version = v
-		if err := wants(fmt.Sprintf("Update of version %d of an ID that never was", v), p.store.Update(p.ctx, r), session.ErrNotFound); err != nil {
+		if err := wants(fmt.Sprintf("Update of version %d of an ID that was never created", v), p.store.Update(p.ctx, r), session.ErrNotFound); err != nil {
 			return err
 		}
 		if err := p.gone(r.ID); err != nil {
@@ -120,7 +120,7 @@ func updateAbsent(p *probe) error {
 	return nil
 }
 
-// updateDeleted is CVE-2025-46336.
+// updateDeleted checks for CVE-2025-46336.
 func updateDeleted(p *probe) error {
 	r, err := p.fresh()
 	if err != nil {

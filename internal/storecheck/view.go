@@ -8,12 +8,12 @@ import (
 )
 
 var viewClauses = []Clause{
-	{Name: "View/same", Rule: "View is Load", Needs: Views, check: viewSame},
-	{Name: "View/absent", Rule: "View is Load: it returns ErrNotFound if there is no record", Needs: Views, check: viewAbsent},
-	{Name: "View/never-changes", Rule: "Data never changes: what is written later is stored elsewhere", Needs: Views, check: viewNeverChanges},
+	{Name: "View/same", Rule: "View returns what Load returns", Needs: Views, check: viewSame},
+	{Name: "View/absent", Rule: "View returns ErrNotFound if there is no record, as Load does", Needs: Views, check: viewAbsent},
+	{Name: "View/never-changes", Rule: "Data that View returned never changes: later writes use other memory", Needs: Views, check: viewNeverChanges},
 }
 
-// view asks the store itself, as the manager does.
+// view calls the store itself, without [session.Capability], as the manager does.
 func (p *probe) view(id session.ID) (session.Record, error) {
 	return p.store.(session.Viewer).View(p.ctx, id)
 }
@@ -47,8 +47,8 @@ func viewAbsent(p *probe) error {
 	return nil
 }
 
-// viewNeverChanges keeps what it saw while other data of the same length, and then
-// another record, take the place.
+// viewNeverChanges keeps the viewed data while data of the same length, and then
+// another record, replace it.
 func viewNeverChanges(p *probe) error {
 	r, err := p.fresh()
 	if err != nil {

@@ -8,26 +8,26 @@ import (
 	"github.com/expanse-go/session"
 )
 
-func TestLaw(t *testing.T) {
+func TestCompareWithModel(t *testing.T) {
 	for seed := range uint64(20) {
 		m := newMem()
-		if err := Law(t.Context(), Env{Store: m, Reopen: m.again}, seed, 1000); err != nil {
+		if err := CompareWithModel(t.Context(), Env{Store: m, Reopen: m.reopen}, seed, 1000); err != nil {
 			t.Error(err)
 		}
 		if len(m.m) != 0 {
 			t.Errorf("%d records are left behind", len(m.m))
 		}
-		if err := Law(t.Context(), Env{Store: core{newMem()}}, seed, 300); err != nil {
+		if err := CompareWithModel(t.Context(), Env{Store: core{newMem()}}, seed, 300); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
-// TestLawFaults has faults that no clause can see, because each needs a history
-// that nobody would think of, and faults in what only the law looks at.
-func TestLawFaults(t *testing.T) {
+// TestModelFindsRareFaults has faults that no clause can find, because each needs an
+// unusual sequence of operations.
+func TestModelFindsRareFaults(t *testing.T) {
 	for what, broken := range map[string]func(*faulty){
-		"the third update of a record of Ana has a byte too many": updated(func(_ *faulty, r *session.Record) {
+		"the third update of a record of Ana appends a byte": updated(func(_ *faulty, r *session.Record) {
 			if r.Version == 3 && r.Owner == "Ana" {
 				r.Data = append(r.Data, 0)
 			}
@@ -42,12 +42,12 @@ func TestLawFaults(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			if got := tripped(t, broken); got != nil {
-				t.Errorf("trips %q; it is no test of the law", got)
+			if got := failedClauses(t, broken); got != nil {
+				t.Errorf("the clauses %q find the fault, too", got)
 			}
 			f := newFaulty()
 			broken(f)
-			err := Law(t.Context(), f.env(), 1, 2000)
+			err := CompareWithModel(t.Context(), f.env(), 1, 2000)
 			if err == nil || !strings.Contains(err.Error(), "seed 1, step ") {
 				t.Errorf("got error %v, want one with seed and step", err)
 			}
@@ -55,10 +55,10 @@ func TestLawFaults(t *testing.T) {
 	}
 }
 
-// TestLawBites runs the law on every fault whose subject it covers at all: it
-// makes no calls at the same time, and no long or odd values.
-func TestLawBites(t *testing.T) {
-	for _, f := range verbFaults {
+// TestModelFindsFaults checks that the comparison finds every fault that it covers. It
+// covers neither concurrent calls nor long or unusual values.
+func TestModelFindsFaults(t *testing.T) {
+	for _, f := range methodFaults {
 		switch group, _, _ := strings.Cut(f.clause, "/"); {
 		case group == "Context", f.clause == "Create/similar-ids", f.clause == "Update/others", f.clause == "Delete/others":
 			continue
@@ -68,10 +68,10 @@ func TestLawBites(t *testing.T) {
 			f.make(broken)
 			var err error
 			for seed := uint64(0); seed < 8 && err == nil; seed++ {
-				err = Law(t.Context(), broken.env(), seed, 500)
+				err = CompareWithModel(t.Context(), broken.env(), seed, 500)
 			}
 			if err == nil {
-				t.Error("the law holds on the faulty store")
+				t.Error("the comparison does not find the fault")
 			}
 		})
 	}

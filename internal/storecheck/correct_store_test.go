@@ -12,7 +12,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// mem is a correct store, and the ground of the faulty ones.
+// mem is a correct store, on which the faulty ones are built.
 type mem struct {
 	mu sync.Mutex
 	m  map[session.ID]session.Record
@@ -120,12 +120,12 @@ func (m *mem) list(ctx context.Context, member func(session.Record) bool) iter.S
 	}
 }
 
-// ids is sorted, so that runs of the tests are alike.
+// ids returns the IDs in order, so that the tests are reproducible.
 func (m *mem) ids() []session.ID {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.SortedFunc(maps.Keys(m.m), func(a, b session.ID) int { return bytes.Compare(a[:], b[:]) })
 }
 
-// again returns another handle of the same data.
-func (m *mem) again(context.Context, session.Store) (session.Store, error) { return m, nil }
+// reopen returns another handle of the same data.
+func (m *mem) reopen(context.Context, session.Store) (session.Store, error) { return m, nil }

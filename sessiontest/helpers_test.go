@@ -10,4 +10,4 @@ import (
 
 func newStore() session.Store { return memstore.New(memstore.Config{}) }
 
-func nothing(_ context.Context, _ sessiontest.Call, next func() error) error { return next() }
+func passThrough(_ context.Context, _ sessiontest.Call, next func() error) error { return next() }

@@ -9,8 +9,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A faulty store is a correct one with some methods replaced. What a fault does
-// not replace, it does right.
+// A faulty store is a correct one with some methods replaced. The other methods are
+// correct.
 type faulty struct {
 	*mem
 
@@ -24,11 +24,11 @@ type faulty struct {
 	lists     func(context.Context) iter.Seq2[session.Record, error]
 	listOwner func(context.Context, string) iter.Seq2[session.Record, error]
 
-	reopen func() session.Store // nil: nothing is lost
+	reopen func() session.Store // nil: the store itself
 	share  func() session.Store // nil: the store itself
 	alone  bool                 // the store does not claim to be shareable
 
-	past // what happened, for faults that need to know
+	past // earlier calls, for the faults that depend on them
 }
 
 type past struct {
@@ -149,7 +149,7 @@ func (f *faulty) recall(in map[session.ID]session.Record, id session.ID) (sessio
 	return r, ok
 }
 
-// get returns what is stored, memory and all.
+// get returns the stored record without copying its data.
 func (m *mem) get(id session.ID) (session.Record, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -157,14 +157,14 @@ func (m *mem) get(id session.ID) (session.Record, bool) {
 	return r, ok
 }
 
-// put stores r, no questions asked.
+// put stores r without any checks.
 func (m *mem) put(r session.Record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.m[r.ID] = r
 }
 
-// change changes what is stored under the ID, if anything is.
+// change calls f with the stored record, and reports whether there is one.
 func (m *mem) change(id session.ID, f func(*session.Record)) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -176,6 +176,6 @@ func (m *mem) change(id session.ID, f func(*session.Record)) bool {
 	return ok
 }
 
-// gap is where a store that does not lock lets others in. Tests run on a fake
-// clock, which stands still until all goroutines have come to such a place.
+// gap lets other goroutines run, as in a store that does not lock. The tests use a fake
+// clock, which advances only when all goroutines are blocked.
 func gap() { <-time.After(time.Millisecond) }

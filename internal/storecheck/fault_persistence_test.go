@@ -6,8 +6,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-var outliveFaults = []fault{
-	{"Reopen/records", "versions begin anew", func(f *faulty) {
+var persistenceFaults = []fault{
+	{"Reopen/records", "versions start again at 1", func(f *faulty) {
 		f.reopen = func() session.Store {
 			for _, id := range f.ids() {
 				f.change(id, func(r *session.Record) { r.Version = 1 })
@@ -41,7 +41,7 @@ var outliveFaults = []fault{
 			return &faulty{mem: f.mem, past: past{ever: f.ever, gone: f.gone}, listOwner: nothing}
 		}
 	}},
-	{"Share/visible", "a handle brings back what another deleted", func(f *faulty) {
+	{"Share/visible", "a handle restores what another one deleted", func(f *faulty) {
 		f.share = func() session.Store { return f.mem }
 		f.update = func(ctx context.Context, r session.Record) error {
 			err := f.mem.Update(ctx, r)
@@ -52,7 +52,7 @@ var outliveFaults = []fault{
 			return err
 		}
 	}},
-	{"Share/visible", "a handle keeps a copy until it meets a conflict", func(f *faulty) {
+	{"Share/visible", "a handle caches records until it gets a conflict", func(f *faulty) {
 		f.share = func() session.Store {
 			copies := map[session.ID]session.Record{}
 			h := newFaulty()
@@ -78,8 +78,8 @@ var outliveFaults = []fault{
 			return h
 		}
 	}},
-	{"Share/counter", "a handle locks itself only", func(f *faulty) {
-		// The first handle is right, and slow enough to write in the other's gap.
+	{"Share/counter", "a handle locks only itself", func(f *faulty) {
+		// The first handle is correct, and slow enough to write during the other's pause.
 		f.update = func(ctx context.Context, r session.Record) error {
 			gap()
 			return f.mem.Update(ctx, r)
@@ -110,5 +110,5 @@ var outliveFaults = []fault{
 	}},
 }
 
-// nothing is a ListOwner without an index.
+// nothing is a ListOwner that has lost its index.
 func nothing(context.Context, string) sequence { return func(func(session.Record, error) bool) {} }

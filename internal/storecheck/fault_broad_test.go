@@ -10,8 +10,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// Mistakes that real stores make. Each breaks several rules; the test names the
-// ones that must be among those found.
+// broadFaults lists bugs that real stores have. Each violates several rules; clauses
+// names those that must fail at least.
 var broadFaults = []struct {
 	what    string
 	clauses []string
@@ -38,7 +38,7 @@ var broadFaults = []struct {
 				return f.mem.Update(ctx, r)
 			}
 		}},
-	{"look, then act, without a lock",
+	{"check, then act, without a lock",
 		[]string{"Update/parallel", "Update/counter", "Share/counter"},
 		func(f *faulty) {
 			f.update = func(_ context.Context, r session.Record) error {
@@ -54,7 +54,7 @@ var broadFaults = []struct {
 				return nil
 			}
 		}},
-	{"expired records are as good as gone",
+	{"expired records count as deleted",
 		[]string{"Load/expired", "Create/taken-expired", "Update/expired", "Touch/expired"},
 		func(f *faulty) {
 			expire := func(id session.ID) {
@@ -79,7 +79,7 @@ var broadFaults = []struct {
 				return f.mem.Touch(ctx, id, lastActivity, expires)
 			}
 		}},
-	{"rows that an UPDATE leaves as they are do not count (MySQL)",
+	{"rows that an UPDATE leaves unchanged do not count (MySQL)",
 		[]string{"Touch/unchanged", "Touch/never-shortens", "Touch/parallel"},
 		func(f *faulty) {
 			f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
@@ -90,7 +90,7 @@ var broadFaults = []struct {
 				return f.mem.Touch(ctx, id, lastActivity, expires)
 			}
 		}},
-	{"a touch is a load and a save",
+	{"Touch is a Load and an Update",
 		[]string{"Touch/nothing-else", "Touch/then-update"},
 		func(f *faulty) {
 			f.touch = func(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
@@ -111,7 +111,7 @@ var broadFaults = []struct {
 				return r, err
 			}
 		}},
-	{"nothing is stored, and nobody told", []string{"Load/expired", "Create/all-fields", "Create/taken", "Update/all-fields", "List/complete"},
+	{"Create stores nothing, and returns nil", []string{"Load/expired", "Create/all-fields", "Create/taken", "Update/all-fields", "List/complete"},
 		func(f *faulty) {
 			f.create = func(context.Context, session.Record) error { return nil }
 		}},
@@ -121,10 +121,10 @@ func TestBroadFaults(t *testing.T) {
 	for _, f := range broadFaults {
 		t.Run(f.what, func(t *testing.T) {
 			t.Parallel()
-			got := tripped(t, f.make)
+			got := failedClauses(t, f.make)
 			for _, name := range f.clauses {
 				if !slices.Contains(got, name) {
-					t.Errorf("does not trip %s, only %q", name, got)
+					t.Errorf("%s does not fail; only %q fail", name, got)
 				}
 			}
 		})

@@ -8,8 +8,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-var verbFaults = []fault{
-	{"Load/absent", "Load lets the driver's error through", func(f *faulty) {
+var methodFaults = []fault{
+	{"Load/absent", "Load returns the driver's error", func(f *faulty) {
 		f.load = func(ctx context.Context, id session.ID) (session.Record, error) {
 			r, err := f.mem.Load(ctx, id)
 			if err != nil {
@@ -28,7 +28,7 @@ var verbFaults = []fault{
 		}
 	}},
 
-	{"Create/version", "Create takes the version it is given", func(f *faulty) {
+	{"Create/version", "Create stores the given version", func(f *faulty) {
 		f.create = func(ctx context.Context, r session.Record) error {
 			err := f.mem.Create(ctx, r)
 			if err == nil && r.Version > 0 {
@@ -37,7 +37,7 @@ var verbFaults = []fault{
 			return err
 		}
 	}},
-	{"Create/taken", "Create says ErrConflict and overwrites", func(f *faulty) {
+	{"Create/taken", "Create returns ErrConflict but overwrites", func(f *faulty) {
 		f.create = func(ctx context.Context, r session.Record) error {
 			err := f.mem.Create(ctx, r)
 			if err != nil {
@@ -46,7 +46,7 @@ var verbFaults = []fault{
 			return err
 		}
 	}},
-	{"Create/taken-expired", "Create takes over an expired record", func(f *faulty) {
+	{"Create/taken-expired", "Create replaces an expired record", func(f *faulty) {
 		f.create = func(ctx context.Context, r session.Record) error {
 			if old, ok := f.get(r.ID); ok && !old.ExpiresAt.After(time.Now()) {
 				_ = f.mem.Delete(ctx, r.ID)
@@ -54,7 +54,7 @@ var verbFaults = []fault{
 			return f.mem.Create(ctx, r)
 		}
 	}},
-	{"Create/after-delete", "Create meets the trace of a deleted record", func(f *faulty) {
+	{"Create/after-delete", "Create finds a deleted record", func(f *faulty) {
 		f.create = func(ctx context.Context, r session.Record) error {
 			if f.remembers(f.gone, r.ID) {
 				return session.ErrConflict
@@ -62,7 +62,7 @@ var verbFaults = []fault{
 			return f.mem.Create(ctx, r)
 		}
 	}},
-	{"Create/after-delete", "Create counts on where the deleted record ended", func(f *faulty) {
+	{"Create/after-delete", "Create continues the version of a deleted record", func(f *faulty) {
 		f.create = func(ctx context.Context, r session.Record) error {
 			err := f.mem.Create(ctx, r)
 			if old, ok := f.recall(f.gone, r.ID); err == nil && ok {
@@ -71,7 +71,7 @@ var verbFaults = []fault{
 			return err
 		}
 	}},
-	{"Create/similar-ids", "IDs end at their last but one bit", func(f *faulty) {
+	{"Create/similar-ids", "the last bit of IDs does not count", func(f *faulty) {
 		f.create = func(ctx context.Context, r session.Record) error {
 			twin := r.ID
 			twin[15] ^= 1
@@ -101,7 +101,7 @@ var verbFaults = []fault{
 			return err
 		}
 	}},
-	{"Update/stale-version", "version 0 is always right", func(f *faulty) {
+	{"Update/stale-version", "version 0 matches every version", func(f *faulty) {
 		f.update = func(ctx context.Context, r session.Record) error {
 			if old, ok := f.get(r.ID); ok && r.Version == 0 {
 				r.Version = old.Version
@@ -109,7 +109,7 @@ var verbFaults = []fault{
 			return f.mem.Update(ctx, r)
 		}
 	}},
-	{"Update/stale-version", "Update says ErrConflict and prolongs", func(f *faulty) {
+	{"Update/stale-version", "Update returns ErrConflict but extends the record", func(f *faulty) {
 		f.update = func(ctx context.Context, r session.Record) error {
 			err := f.mem.Update(ctx, r)
 			if old, ok := f.get(r.ID); ok && err != nil && r.Version < old.Version {
@@ -118,7 +118,7 @@ var verbFaults = []fault{
 			return err
 		}
 	}},
-	{"Update/version-ahead", "Update asks for a version at most as high", func(f *faulty) {
+	{"Update/version-ahead", "Update accepts later versions", func(f *faulty) {
 		f.update = func(ctx context.Context, r session.Record) error {
 			if old, ok := f.get(r.ID); ok && r.Version > old.Version {
 				r.Version = old.Version
@@ -126,7 +126,7 @@ var verbFaults = []fault{
 			return f.mem.Update(ctx, r)
 		}
 	}},
-	{"Update/absent", "Update inserts what never was", func(f *faulty) {
+	{"Update/absent", "Update inserts a missing record", func(f *faulty) {
 		f.update = func(ctx context.Context, r session.Record) error {
 			if !f.remembers(f.ever, r.ID) {
 				return f.mem.Create(ctx, r)
@@ -134,7 +134,7 @@ var verbFaults = []fault{
 			return f.mem.Update(ctx, r)
 		}
 	}},
-	{"Update/absent", "Update cannot tell absent from stale", func(f *faulty) {
+	{"Update/absent", "Update returns ErrConflict for a missing record", func(f *faulty) {
 		f.update = func(ctx context.Context, r session.Record) error {
 			if !f.remembers(f.ever, r.ID) {
 				return session.ErrConflict
@@ -142,7 +142,7 @@ var verbFaults = []fault{
 			return f.mem.Update(ctx, r)
 		}
 	}},
-	{"Update/deleted", "Update cannot tell deleted from stale", func(f *faulty) {
+	{"Update/deleted", "Update returns ErrConflict for a deleted record", func(f *faulty) {
 		f.update = func(ctx context.Context, r session.Record) error {
 			err := f.mem.Update(ctx, r)
 			if err != nil && f.remembers(f.gone, r.ID) {
@@ -151,7 +151,7 @@ var verbFaults = []fault{
 			return err
 		}
 	}},
-	{"Update/expired", "Update finds living records only", func(f *faulty) {
+	{"Update/expired", "Update ignores expired records", func(f *faulty) {
 		f.update = func(ctx context.Context, r session.Record) error {
 			if old, ok := f.get(r.ID); ok && !old.ExpiresAt.After(time.Now()) {
 				return session.ErrNotFound
@@ -174,7 +174,7 @@ var verbFaults = []fault{
 		}
 	}},
 
-	{"Delete/removes", "Delete finds living records only", func(f *faulty) {
+	{"Delete/removes", "Delete ignores expired records", func(f *faulty) {
 		f.remove = func(ctx context.Context, id session.ID) error {
 			if r, ok := f.get(id); ok && !r.ExpiresAt.After(time.Now()) {
 				return nil
@@ -182,7 +182,7 @@ var verbFaults = []fault{
 			return f.mem.Delete(ctx, id)
 		}
 	}},
-	{"Delete/absent", "Delete of nothing is ErrNotFound", func(f *faulty) {
+	{"Delete/absent", "Delete of a missing record returns ErrNotFound", func(f *faulty) {
 		f.remove = func(ctx context.Context, id session.ID) error {
 			if _, ok := f.get(id); !ok {
 				return session.ErrNotFound
@@ -208,7 +208,7 @@ var verbFaults = []fault{
 		}
 	}},
 
-	{"Context/load", "Load takes a cancelled query for an empty one", func(f *faulty) {
+	{"Context/load", "a cancelled Load returns ErrNotFound", func(f *faulty) {
 		f.load = func(ctx context.Context, id session.ID) (session.Record, error) {
 			if ctx.Err() != nil {
 				return session.Record{}, session.ErrNotFound
@@ -225,7 +225,7 @@ var verbFaults = []fault{
 			return f.mem.Create(ctx, r)
 		}
 	}},
-	{"Context/create", "a cancelled Create says nil", func(f *faulty) {
+	{"Context/create", "a cancelled Create returns nil", func(f *faulty) {
 		f.create = func(ctx context.Context, r session.Record) error {
 			if ctx.Err() != nil {
 				return nil
@@ -233,7 +233,7 @@ var verbFaults = []fault{
 			return f.mem.Create(ctx, r)
 		}
 	}},
-	{"Context/update", "a cancelled Update leaves half of itself", func(f *faulty) {
+	{"Context/update", "a cancelled Update stores only the data", func(f *faulty) {
 		f.update = func(ctx context.Context, r session.Record) error {
 			if ctx.Err() != nil {
 				f.change(r.ID, func(old *session.Record) { old.Data = r.Data })
@@ -242,7 +242,7 @@ var verbFaults = []fault{
 			return f.mem.Update(ctx, r)
 		}
 	}},
-	{"Context/update", "a cancelled Update changes no rows and says so", func(f *faulty) {
+	{"Context/update", "a cancelled Update returns ErrConflict", func(f *faulty) {
 		f.update = func(ctx context.Context, r session.Record) error {
 			if ctx.Err() != nil {
 				return session.ErrConflict
@@ -250,7 +250,7 @@ var verbFaults = []fault{
 			return f.mem.Update(ctx, r)
 		}
 	}},
-	{"Context/update", "a cancelled Update says nil", func(f *faulty) {
+	{"Context/update", "a cancelled Update returns nil", func(f *faulty) {
 		f.update = func(ctx context.Context, r session.Record) error {
 			if ctx.Err() != nil {
 				return nil
@@ -258,7 +258,7 @@ var verbFaults = []fault{
 			return f.mem.Update(ctx, r)
 		}
 	}},
-	{"Context/delete", "a cancelled Delete says nil", func(f *faulty) {
+	{"Context/delete", "a cancelled Delete returns nil", func(f *faulty) {
 		f.remove = func(ctx context.Context, id session.ID) error {
 			if ctx.Err() != nil {
 				return nil

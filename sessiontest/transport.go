@@ -11,48 +11,48 @@ import (
 	"testing"
 )
 
-// A hop sends one request of what may become a chain of redirects. What depends on
-// the target is decided here and not once for the chain.
-type hop struct{ c *Client }
+// A transport sends the requests of a client. The http.Client calls it once for each
+// redirect, so headers and cookies follow the target of each request.
+type transport struct{ c *Client }
 
-func (h hop) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	site := siteOf(h.c.page, r.URL)
+	site := siteOf(t.c.page, r.URL)
 	safe := r.Method == http.MethodGet || r.Method == http.MethodHead
 	mode := r.Header.Get("Sec-Fetch-Mode")
 	if mode != "" {
 		r.Header.Set("Sec-Fetch-Site", site)
 		r.Header.Del("Origin")
 		if !safe || mode == "cors" && site != "same-origin" {
-			r.Header.Set("Origin", h.c.page.Scheme+"://"+h.c.page.Host)
+			r.Header.Set("Origin", t.c.page.Scheme+"://"+t.c.page.Host)
 		}
 	}
 	cross, navigation := site == "cross-site", mode == "navigate" || mode == ""
-	for _, k := range h.c.jar.send(r.URL, h.c.Now()) {
+	for _, k := range t.c.jar.send(r.URL, t.c.Now()) {
 		if !cross || k.SameSite == http.SameSiteNoneMode || lax(k.Cookie) && navigation && safe {
 			r.AddCookie(&http.Cookie{Name: k.Name, Value: k.Value})
 		}
 	}
-	w, err := h.c.rt.RoundTrip(r)
+	w, err := t.c.rt.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
 	for _, k := range w.Cookies() {
 		if !cross || navigation || k.SameSite == http.SameSiteNoneMode {
-			_ = h.c.jar.store(r.URL, k, h.c.Now()) // a browser refuses in silence
+			_ = t.c.jar.store(r.URL, k, t.c.Now()) // browsers reject cookies silently
 		}
 	}
 	return w, nil
 }
 
-// lax reports whether navigations from other sites may carry the cookie. Browsers
-// take one without SameSite for Lax.
+// lax reports whether navigations from other sites may send the cookie. Browsers treat a
+// cookie without SameSite as Lax.
 func lax(k *http.Cookie) bool {
 	return k.SameSite != http.SameSiteStrictMode && k.SameSite != http.SameSiteNoneMode
 }
 
-// siteOf returns the Sec-Fetch-Site of a request. A host and its subdomains are
-// one site.
+// siteOf returns the Sec-Fetch-Site header of a request. A host and its subdomains are
+// the same site.
 func siteOf(from, to *url.URL) string {
 	a, b := from.Hostname(), to.Hostname()
 	switch {
@@ -64,12 +64,12 @@ func siteOf(from, to *url.URL) string {
 	return "cross-site"
 }
 
-// serve runs a server of the handler whose connections are pipes, until the test
-// ends. A recorder in place of a server would be simpler, but knows neither 1xx
-// responses nor hijacking, and hides what happens after the first byte.
+// serve serves the handler over pipes until the end of the test. A recorder instead of a
+// server would be simpler, but supports neither 1xx responses nor hijacking, and hides
+// what happens after the first byte.
 func serve(tb testing.TB, h http.Handler) http.RoundTripper {
 	tb.Helper()
-	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	out := &testLog{tb: tb}
 	server := &http.Server{Handler: h, ErrorLog: log.New(out, "", 0)}
 	rt := &http.Transport{DialContext: l.dial, DialTLSContext: l.dial, DisableCompression: true}
@@ -87,14 +87,14 @@ func serve(tb testing.TB, h http.Handler) http.RoundTripper {
 	return rt
 }
 
-// pipes is a listener in memory.
-type pipes struct {
+// A pipeListener is a listener in memory.
+type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
 }
 
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (p *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {
 	case p.conns <- pipe{server}:
@@ -106,7 +106,7 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-func (p *pipes) Accept() (net.Conn, error) {
+func (p *pipeListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.conns:
 		return c, nil
@@ -115,19 +115,20 @@ func (p *pipes) Accept() (net.Conn, error) {
 	}
 }
 
-func (p *pipes) Close() error {
+func (p *pipeListener) Close() error {
 	p.once.Do(func() { close(p.closed) })
 	return nil
 }
 
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 80), Port: 80} }
+func (p *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 80), Port: 80} }
 
-// A pipe has the client address of httptest's requests.
+// A pipe is a connection with the same client address as httptest's requests.
 type pipe struct{ net.Conn }
 
 func (pipe) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1234} }
 
-// testLog writes to the log of a test while it runs. Writing later panics.
+// testLog writes to the log of a test, and discards everything after the test, because
+// logging would panic then.
 type testLog struct {
 	mu sync.Mutex
 	tb testing.TB // nil after the test
