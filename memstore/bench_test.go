@@ -11,8 +11,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// BenchmarkFootprint reports what a session takes over its data, and how long one
-// collection of a heap of them is.
+// BenchmarkFootprint reports the memory overhead of a session, and how long the garbage
+// collection of a heap with a million sessions takes.
 func BenchmarkFootprint(b *testing.B) {
 	for _, size := range []int{100, 500, 600, 1000} {
 		b.Run(strconv.Itoa(size), func(b *testing.B) { footprint(b, size) })
@@ -65,7 +65,7 @@ func BenchmarkUpdate(b *testing.B) {
 	}
 }
 
-// BenchmarkCreateFull creates in a store in which each new session evicts one.
+// BenchmarkCreateFull creates sessions in a full store, so that each one evicts another.
 func BenchmarkCreateFull(b *testing.B) {
 	const n = 100_000
 	s := New(Config{MaxSessions: n})

@@ -9,58 +9,58 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// The bodies of a shard are entries of a log: of pages without pointers, so that the
-// garbage collector marks a page of them instead of each. Keeping each body as a
-// string of its own is the obvious way; with a million sessions it makes every
-// collection several times as long.
+// A bodyLog holds the bodies of the records of a shard, as entries of a log. The log
+// consists of pages without pointers, so the garbage collector marks whole pages instead
+// of single bodies. With a string for each body, every collection takes several times as
+// long if there are a million sessions.
 //
-// An entry is never changed, as View lends it. A body that changes gets a new entry,
-// and the old one is dead. While more than a quarter of the log is dead, each write
-// moves a few living entries from the oldest page to the newest one (see tidy), and
-// an emptied page is left to the collector, which keeps it as long as somebody reads
-// what was lent from it.
-type bodies struct {
-	pages []page
-	first uint16 // the number of pages[0]; the next has the next one, and 0 follows the last
-	open  int    // the number of the page that takes entries, or closed
-	swept int    // how far the oldest page has been tidied
+// An entry never changes, because View returns it without a copy. A changed body gets a
+// new entry, and the old one is dead. While more than a quarter of the log is dead, each
+// write moves a few live entries from the oldest page to the newest one (see compact).
+// An empty page is left to the garbage collector, which frees it when no caller of View
+// uses it any more.
+type bodyLog struct {
+	pages     []page
+	first     uint16 // the number of pages[0]; the numbers of the following pages count up, and wrap around
+	open      int    // the number of the page that takes new entries, or closed
+	compacted int    // the offset in the oldest page up to which it has been compacted
 
-	written, live int // bytes of all entries, and of those that are somebody's body
-	held          int // pages that have not been given up
+	written, live int // bytes of all entries, and of the live ones
+	held          int // the number of pages that have not been released
 }
 
-// A page holds entries end to end, each with the number of its slot (4 bytes), its
-// length (2 bytes), and the body. One that is longer than maxEntry has a page for
-// itself, and states no length.
+// A page is a sequence of entries. Each entry has the number of its slot (4 bytes), its
+// length (2 bytes), and the body. An entry longer than maxEntry has a page of its own,
+// and its length field is 0.
 type page struct {
-	data []byte // nil: given up
-	live int
+	data []byte // nil: released
+	live int    // bytes of the live entries
 }
 
 const (
 	entryHead = 6
 	maxEntry  = 4 << 10
 	minPage   = 2 << 10
-	maxPage   = 28 << 10 // what a reader who keeps lent bytes keeps alive
+	maxPage   = 28 << 10 // limits the memory that a caller of View can keep alive
 
-	// Where less is dead, pages mostly die by themselves before it is worth tidying.
-	tidyFrom = 16 << 10
+	// With fewer dead bytes than this, most pages become empty without compaction.
+	compactFrom = 16 << 10
 
-	// mostPages leaves numbers for what tidying moves.
-	mostPages = 1<<16 - 1<<8
+	// maxPages leaves some page numbers for compaction.
+	maxPages = 1<<16 - 1<<8
 
 	closed = -1
 )
 
-var little = binary.LittleEndian
+var littleEndian = binary.LittleEndian
 
-// keep stores an entry, whose head is yet to be filled in, as the body of a slot. A
-// long one belongs to the store from then on.
-func (s *shard) keep(ref uint32, entry []byte) {
-	little.PutUint32(entry, ref)
-	little.PutUint16(entry[4:], 0)
+// addBody fills in the head of an entry, and stores the entry as the body of a slot. It
+// takes ownership of an entry longer than maxEntry, and copies any other.
+func (s *shard) addBody(ref uint32, entry []byte) {
+	littleEndian.PutUint32(entry, ref)
+	littleEndian.PutUint16(entry[4:], 0)
 	if len(entry) <= maxEntry {
-		little.PutUint16(entry[4:], uint16(len(entry)))
+		littleEndian.PutUint16(entry[4:], uint16(len(entry)))
 	}
 	s.write(ref, entry)
 }
@@ -82,33 +82,34 @@ func (s *shard) write(ref uint32, entry []byte) {
 	l.written += n
 }
 
-func (l *bodies) page(number uint16) *page { return &l.pages[number-l.first] }
+func (l *bodyLog) page(number uint16) *page { return &l.pages[number-l.first] }
 
 func (p *page) room() int { return cap(p.data) - len(p.data) }
 
 // add appends a page and returns its number.
-func (l *bodies) add(data []byte) uint16 {
+func (l *bodyLog) add(data []byte) uint16 {
 	l.pages = append(l.pages, page{data: data})
 	l.held++
 	return l.first + uint16(len(l.pages)-1)
 }
 
-// full tells that there are no numbers left for pages: after a third of a terabyte, or some
-// million bodies of more than a page entry.
-func (l *bodies) full() error {
-	if len(l.pages) < mostPages {
+// full returns an error if there are no page numbers left. That happens after a third of
+// a terabyte, or after some million bodies that are longer than maxEntry.
+func (l *bodyLog) full() error {
+	if len(l.pages) < maxPages {
 		return nil
 	}
-	return fmt.Errorf("%w: the memory store has no room for more sessions of this size, whatever MaxBytes is", session.ErrFull)
+	return fmt.Errorf("%w: the memory store cannot hold more sessions of this size, whatever MaxBytes is", session.ErrFull)
 }
 
-// fullPages are sizes in which the allocator hands out memory.
+// fullPages lists size classes of the allocator.
 var fullPages = [...]int{18 << 10, 20 << 10, 21760, 24 << 10, 27264, maxPage}
 
-// pageSize is small while there is little to hold: a store has 256 logs. Sessions are
-// often of one size, so a full page is one of the sizes that leave little behind the
-// last entry if all are like this one; else every session may pay some ten bytes more.
-func (l *bodies) pageSize(n int) int {
+// pageSize returns the size of a new page for an entry of n bytes. It is small while the
+// log is small, because a store has 256 logs. For a larger log it is the size class that
+// wastes the least space if all entries have this size, which is common. Otherwise each
+// session might cost about ten bytes more.
+func (l *bodyLog) pageSize(n int) int {
 	size := 1 << bits.Len(uint(max(minPage, 4*n, l.live/8)-1))
 	if size < fullPages[0] {
 		return size
@@ -122,18 +123,18 @@ func (l *bodies) pageSize(n int) int {
 	return best
 }
 
-// lose gives up the body of a slot.
-func (s *shard) lose(ref uint32) {
+// dropBody marks the body of a slot as dead.
+func (s *shard) dropBody(ref uint32) {
 	l, rec := &s.log, s.slot(ref)
 	n := entryHead + s.size(rec)
 	number := rec.page()
 	rec.where |= none &^ ownedBit // nowhere
-	l.forget(number, n)
-	s.tidy(5 * n)
+	l.release(number, n)
+	s.compact(5 * n)
 }
 
-// forget counts an entry as dead, and gives up its page if that was the last one.
-func (l *bodies) forget(number uint16, n int) {
+// release counts an entry as dead, and releases its page if no live entry is left.
+func (l *bodyLog) release(number uint16, n int) {
 	p := l.page(number)
 	p.live -= n
 	l.live -= n
@@ -144,36 +145,37 @@ func (l *bodies) forget(number uint16, n int) {
 	}
 }
 
-// tidy moves on through the oldest pages by so many bytes, if more than a quarter of
-// the log is dead. Five times as many as have just died are enough, because a fifth
-// of what it moves through is dead on average. A single old entry would otherwise
-// keep the numbers of all pages since.
-func (s *shard) tidy(budget int) {
+// compact processes up to budget bytes of the oldest pages, and moves their live entries
+// to the newest page, if more than a quarter of the log is dead. A budget of five times
+// the bytes that have just died is enough, because on average a fifth of the processed
+// bytes is dead. It also compacts if there are too many released pages, because a single
+// old entry would keep the numbers of all later pages in use.
+func (s *shard) compact(budget int) {
 	l := &s.log
 	for len(l.pages) > 0 {
 		p := &l.pages[0]
-		if p.data != nil && (budget <= 0 || !l.untidy()) {
+		if p.data != nil && (budget <= 0 || !l.needsCompaction()) {
 			return
 		}
 		if l.open == int(l.first) {
 			l.open = closed
 		}
-		if p.data == nil || l.swept == len(p.data) {
+		if p.data == nil || l.compacted == len(p.data) {
 			if p.data != nil {
 				l.written -= len(p.data)
 				l.held--
 			}
 			*p = page{}
-			l.pages, l.first, l.swept = l.pages[1:], l.first+1, 0
+			l.pages, l.first, l.compacted = l.pages[1:], l.first+1, 0
 			continue
 		}
-		at := l.swept
+		at := l.compacted
 		entry := p.data[at:]
-		ref, n := little.Uint32(entry), int(little.Uint16(entry[4:]))
+		ref, n := littleEndian.Uint32(entry), int(littleEndian.Uint16(entry[4:]))
 		if n == 0 {
 			n = len(entry)
 		}
-		l.swept += n
+		l.compacted += n
 		budget -= n
 		if rec := s.slot(ref); rec.where != none && rec.page() == l.first && rec.offset() == at {
 			p.live -= n
@@ -183,12 +185,12 @@ func (s *shard) tidy(budget int) {
 	}
 }
 
-func (l *bodies) untidy() bool {
+func (l *bodyLog) needsCompaction() bool {
 	dead := l.written - l.live
-	return dead > tidyFrom && 4*dead > l.written || len(l.pages) > 2*l.held+16
+	return dead > compactFrom && 4*dead > l.written || len(l.pages) > 2*l.held+16
 }
 
-// body returns the body of a slot. It never changes.
+// body returns the body of a slot. The bytes never change.
 func (s *shard) body(rec *slot) []byte {
 	data := s.log.page(rec.page()).data
 	from := rec.offset() + entryHead
@@ -196,19 +198,19 @@ func (s *shard) body(rec *slot) []byte {
 	return data[from:to:to]
 }
 
-// size is the length of the body of a slot.
+// size returns the length of the body of a slot.
 func (s *shard) size(rec *slot) int {
 	entry := s.log.page(rec.page()).data[rec.offset():]
-	if n := int(little.Uint16(entry[4:])); n != 0 {
+	if n := int(littleEndian.Uint16(entry[4:])); n != 0 {
 		return n - entryHead
 	}
 	return len(entry) - entryHead
 }
 
-// A buffer is where an entry is put together without a lock.
+// A buffer is scratch space to encode an entry outside of the lock.
 type buffer [maxEntry]byte
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// uvarintLen is the length of [binary.AppendUvarint]'s.
+// uvarintLen returns the number of bytes that [binary.AppendUvarint] appends.
 func uvarintLen(v uint64) int { return max(1, (bits.Len64(v)+6)/7) }

@@ -8,8 +8,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// TestBodies creates, changes and deletes records of all lengths in a few shards,
-// and compares each with what was written.
+// TestBodies creates, changes and deletes records of all lengths in two shards, and
+// compares each record with what was written.
 func TestBodies(t *testing.T) {
 	s := New(Config{})
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -60,7 +60,7 @@ func TestBodies(t *testing.T) {
 		}
 	}
 	for i := range s.shards {
-		if l := &s.shards[i].log; l.live != 0 || l.written > 2*tidyFrom {
+		if l := &s.shards[i].log; l.live != 0 || l.written > 2*compactFrom {
 			t.Errorf("an empty log has %d of %d bytes alive, in %d pages", l.live, l.written, len(l.pages))
 		}
 	}
@@ -77,7 +77,7 @@ func compareBodies(t *testing.T, s *Store, want map[session.ID]session.Record) {
 	}
 }
 
-// checkLog adds up what a log counts, and checks that little of it is dead.
+// checkLog checks the counters of a log, and that few of its bytes are dead.
 func checkLog(t *testing.T, s *shard) {
 	t.Helper()
 	live, written, held := 0, 0, 0
@@ -90,14 +90,14 @@ func checkLog(t *testing.T, s *shard) {
 	if l := &s.log; l.live != live || l.written != written || l.held != held {
 		t.Errorf("counted %d of %d bytes in %d pages; there are %d of %d in %d", l.live, l.written, l.held, live, written, held)
 	}
-	if dead, most := written-live, max(written/4, tidyFrom)+5*maxEntry; dead > most {
+	if dead, most := written-live, max(written/4, compactFrom)+5*maxEntry; dead > most {
 		t.Errorf("%d bytes of %d are dead, want at most %d", dead, written, most)
 	}
 }
 
-// TestPagesFollowTheSessions has nine tenths of the sessions go, in no order, and
-// their memory with them; the others are then written again and again.
-func TestPagesFollowTheSessions(t *testing.T) {
+// TestCompaction deletes nine tenths of the sessions, and then writes half of the others
+// again and again. The log must release its memory.
+func TestCompaction(t *testing.T) {
 	const n, size = 100 * shardCount, 1000
 	s := New(Config{})
 	fill(t, s, n, size)
@@ -121,7 +121,8 @@ func TestPagesFollowTheSessions(t *testing.T) {
 	}
 }
 
-// TestOneOldEntry has a record stay in the oldest page while all others come and go.
+// TestOneOldEntry keeps one record in the oldest page while others are created and
+// deleted.
 func TestOneOldEntry(t *testing.T) {
 	s := New(Config{})
 	create(t, s, rec('a', "", 1))
@@ -146,8 +147,8 @@ func TestOneOldEntry(t *testing.T) {
 	}
 }
 
-// TestLentBytes keeps what View has lent while its session and all others change.
-func TestLentBytes(t *testing.T) {
+// TestViewedBytes keeps the result of View while its session and all others change.
+func TestViewedBytes(t *testing.T) {
 	s := New(Config{})
 	fill(t, s, 1000, 500)
 	r := sized(rec('a', "ada", 1), 500)
@@ -155,7 +156,7 @@ func TestLentBytes(t *testing.T) {
 		r.Data[i] = byte(i)
 	}
 	create(t, s, r)
-	lent, err := s.View(t.Context(), r.ID)
+	viewed, err := s.View(t.Context(), r.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +171,7 @@ func TestLentBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !bytes.Equal(lent.Data, r.Data) || lent.Owner != "ada" {
-		t.Errorf("what was lent has become %q of %q", lent.Data, lent.Owner)
+	if !bytes.Equal(viewed.Data, r.Data) || viewed.Owner != "ada" {
+		t.Errorf("the viewed record has changed to %q of %q", viewed.Data, viewed.Owner)
 	}
 }

@@ -8,17 +8,17 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A quota counts what the store holds. All shards share it, so it is made of
-// atomic counters; one record is counted under the lock of its shard.
+// A quota counts the records of the store and their bytes. All shards share it, so it
+// consists of atomic counters. A record is counted under the lock of its shard.
 type quota struct {
 	maxSessions, maxBytes int64
 
 	sessions atomic.Int64
 	bytes    atomic.Int64
-	owned    atomic.Int64 // the part of bytes that belongs to somebody
+	owned    atomic.Int64 // the bytes of records with an owner
 }
 
-// limit applies the rules of [Config]: zero is the default, negative is none.
+// limit interprets a limit of [Config]: zero means the default, negative means no limit.
 func limit(n, def int64) int64 {
 	switch {
 	case n == 0:
@@ -29,26 +29,26 @@ func limit(n, def int64) int64 {
 	return n
 }
 
-// frame is what a record takes beside its body: its slot, its places in the
-// table and the orders, and what the allocator rounds up.
-const frame = 88
+// overhead is what a record takes in addition to its body: its slot, its entries in the
+// table and the heaps, and what the allocator rounds up.
+const overhead = 88
 
-func cost(size int) int64 { return frame + int64(size) }
+func cost(size int) int64 { return overhead + int64(size) }
 
-// take counts sessions and bytes in, unless that exceeds a limit. Negative
-// amounts are given back.
-func (q *quota) take(sessions, bytes int64) bool {
-	if !add(&q.sessions, sessions, q.maxSessions) {
+// add adds to the counters and returns true, unless that would exceed a limit. Negative
+// amounts reduce the counters.
+func (q *quota) add(sessions, bytes int64) bool {
+	if !addBelow(&q.sessions, sessions, q.maxSessions) {
 		return false
 	}
-	if !add(&q.bytes, bytes, q.maxBytes) {
+	if !addBelow(&q.bytes, bytes, q.maxBytes) {
 		q.sessions.Add(-sessions)
 		return false
 	}
 	return true
 }
 
-func add(v *atomic.Int64, n, limit int64) bool {
+func addBelow(v *atomic.Int64, n, limit int64) bool {
 	if n <= 0 {
 		v.Add(n)
 		return true
@@ -64,37 +64,38 @@ func add(v *atomic.Int64, n, limit int64) bool {
 	}
 }
 
-// evict forgets one record: an expired one, or else the anonymous one of the
-// least recent activity. It does not touch the record of the spared ID. If stays
-// bytes can never fit beside the owned records, it spares the anonymous ones too,
-// because forgetting them all would not help.
-func (s *Store) evict(stays int64, spare *session.ID) error {
-	if s.forget(byExpiry, nanos(s.now()), spare) {
+// evict removes one record: an expired one, or otherwise the anonymous one with the least
+// recent activity. It never removes the record with the ID spare. If required bytes do
+// not fit in addition to the owned records, it removes no anonymous record, because even
+// removing all of them would not help.
+func (s *Store) evict(required int64, spare *session.ID) error {
+	if s.evictFirst(byExpiry, nanos(s.now()), spare) {
 		return nil
 	}
-	if s.quota.owned.Load() <= s.quota.maxBytes-stays && s.forget(byActivity, farOff, spare) {
+	if s.quota.owned.Load() <= s.quota.maxBytes-required && s.evictFirst(byActivity, maxInstant, spare) {
 		return nil
 	}
-	return fmt.Errorf("%w: %d sessions in %d bytes, too few of them anonymous or expired; raise MaxSessions or MaxBytes of the memory store",
+	return fmt.Errorf("%w: the memory store has %d sessions in %d bytes, and too few of them are anonymous or expired; raise MaxSessions or MaxBytes",
 		session.ErrFull, s.quota.sessions.Load(), s.quota.bytes.Load())
 }
 
-// forget removes the first record of an order, over all shards, if its instant
-// is not after the given one.
-func (s *Store) forget(by int, upTo int64, spare *session.ID) bool {
+// evictFirst removes the first record of an order among all shards, if its instant is not
+// after upTo.
+func (s *Store) evictFirst(by int, upTo int64, spare *session.ID) bool {
 	for {
 		sh, at := s.first(by, spare)
 		if at > upTo {
 			return false
 		}
-		// Without the shard's lock another call may have been faster. Then look again.
-		if sh.forget(by, at, spare) {
+		// Another call may have changed the shard, which is not locked here. Then retry.
+		if sh.evictFirst(by, at, spare) {
 			return true
 		}
 	}
 }
 
-// first returns the shard that has the first record of an order, and its instant.
+// first returns the shard with the first record of an order, and the instant of that
+// record.
 func (s *Store) first(by int, spare *session.ID) (best *shard, at int64) {
 	at = math.MaxInt64
 	for i := range s.shards {
@@ -105,7 +106,7 @@ func (s *Store) first(by int, spare *session.ID) (best *shard, at int64) {
 		sh := &s.shards[i]
 		if spare != nil {
 			if home, _ := s.shard(*spare); home == sh {
-				front = sh.frontBeside(by, spare)
+				front = sh.frontExcept(by, spare)
 			}
 		}
 		if front < at || front == at && best != nil && by == byActivity && sh.ahead(best, spare) {
@@ -115,8 +116,8 @@ func (s *Store) first(by int, spare *session.ID) (best *shard, at int64) {
 	return best, at
 }
 
-// frontBeside is front, as if the spared record were not there.
-func (s *shard) frontBeside(by int, spare *session.ID) int64 {
+// frontExcept is like front, but ignores the spared record.
+func (s *shard) frontExcept(by int, spare *session.ID) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ref := s.first(by, s.spared(spare))
@@ -126,9 +127,8 @@ func (s *shard) frontBeside(by int, spare *session.ID) int64 {
 	return s.slot(ref).at[by]
 }
 
-// ahead reports whether the first record of s was written before that of t. It is
-// asked only if both have the same instant: with a clock that stands still, as in
-// tests.
+// ahead reports whether the first record of s was written before that of t. It decides
+// only between records with the same instant, which tests with a fixed clock have.
 func (s *shard) ahead(t *shard, spare *session.ID) bool {
 	return earlier(s.firstWrite(spare), t.firstWrite(spare))
 }
@@ -143,8 +143,8 @@ func (s *shard) firstWrite(spare *session.ID) uint32 {
 	return s.slot(ref).next
 }
 
-// forget removes the first record of an order, if it has the given instant.
-func (s *shard) forget(by int, at int64, spare *session.ID) bool {
+// evictFirst removes the first record of an order, if its instant is at.
+func (s *shard) evictFirst(by int, at int64, spare *session.ID) bool {
 	s.mu.Lock()
 	defer s.unlock()
 	ref := s.first(by, s.spared(spare))
@@ -155,7 +155,8 @@ func (s *shard) forget(by int, at int64, spare *session.ID) bool {
 	return true
 }
 
-// drop removes a record that was not found by its ID.
+// drop removes the record in a slot. Unlike remove, it does not need the position in the
+// table.
 func (s *shard) drop(ref uint32) {
 	at, _, _ := s.find(s.home(ref), s.slot(ref).id)
 	s.remove(at, ref)

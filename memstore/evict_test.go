@@ -11,13 +11,13 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// epoch is when the tests take place.
+// epoch is the time of the tests.
 var epoch = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func at(seconds int) time.Time { return epoch.Add(time.Duration(seconds) * time.Second) }
 
-// rec is a record named by a letter, active at the given second and alive for
-// another hour.
+// rec returns a record with a letter as its ID, with activity at the given second, that
+// expires an hour later.
 func rec(name byte, owner string, active int) session.Record {
 	return session.Record{
 		ID: session.ID{name}, Version: 1, Owner: owner,
@@ -26,7 +26,7 @@ func rec(name byte, owner string, active int) session.Record {
 	}
 }
 
-func frozen() time.Time { return epoch }
+func fixedNow() time.Time { return epoch }
 
 func create(t *testing.T, s *Store, records ...session.Record) {
 	t.Helper()
@@ -37,7 +37,7 @@ func create(t *testing.T, s *Store, records ...session.Record) {
 	}
 }
 
-// names lists the letters of the records that are there.
+// names returns the letters of the stored records.
 func names(t *testing.T, s *Store) string {
 	t.Helper()
 	var b strings.Builder
@@ -55,7 +55,7 @@ func names(t *testing.T, s *Store) string {
 	return b.String()
 }
 
-func TestFullStoreForgetsInOrder(t *testing.T) {
+func TestEvictionOrder(t *testing.T) {
 	ctx := context.Background()
 	expired := func(r session.Record, ago int) session.Record {
 		r.ExpiresAt = at(-ago)
@@ -85,23 +85,23 @@ func TestFullStoreForgetsInOrder(t *testing.T) {
 		{"the longest expired goes first", []session.Record{expired(rec('a', "", 1), 1), expired(rec('b', "", 2), 3), expired(rec('c', "", 3), 2)}, nil, "acx"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := New(Config{MaxSessions: 3, Now: frozen})
+			s := New(Config{MaxSessions: 3, Now: fixedNow})
 			create(t, s, test.before...)
 			if test.then != nil {
 				if err := test.then(s); err != nil {
 					t.Fatal(err)
 				}
 			}
-			create(t, s, rec('x', "", 0)) // older than all: the newcomer is never the victim
+			create(t, s, rec('x', "", 0)) // older than all others: the new record is never evicted
 			if got := names(t, s); got != test.want {
-				t.Errorf("after one more, %q are there, want %q", got, test.want)
+				t.Errorf("after one more, the store has %q, want %q", got, test.want)
 			}
 		})
 	}
 }
 
 func TestFullOfOwnedSessions(t *testing.T) {
-	s := New(Config{MaxSessions: 3, Now: frozen})
+	s := New(Config{MaxSessions: 3, Now: fixedNow})
 	create(t, s, rec('a', "ada", 1), rec('b', "bob", 2), rec('c', "ada", 3))
 	for _, owner := range []string{"", "cleo"} {
 		err := s.Create(t.Context(), rec('x', owner, 9))
@@ -127,8 +127,8 @@ func TestFullOfOwnedSessions(t *testing.T) {
 	}
 }
 
-func TestConflictForgetsNothing(t *testing.T) {
-	s := New(Config{MaxSessions: 3, Now: frozen})
+func TestConflictEvictsNothing(t *testing.T) {
+	s := New(Config{MaxSessions: 3, Now: fixedNow})
 	create(t, s, rec('a', "", 1), rec('b', "", 2), rec('c', "", 3))
 	if err := s.Create(t.Context(), rec('c', "", 4)); !errors.Is(err, session.ErrConflict) {
 		t.Errorf("Create = %v, want ErrConflict", err)
@@ -144,7 +144,7 @@ func sized(r session.Record, n int) session.Record {
 }
 
 func TestByteLimit(t *testing.T) {
-	const budget = 3 * 1200 // three records of a thousand bytes, not four
+	const budget = 3 * 1200 // enough for three records of 1000 bytes, but not for four
 	for _, test := range []struct {
 		name string
 		do   func(s *Store) error
@@ -166,7 +166,7 @@ func TestByteLimit(t *testing.T) {
 		}, "abc", session.ErrConflict},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := New(Config{MaxBytes: budget, Now: frozen})
+			s := New(Config{MaxBytes: budget, Now: fixedNow})
 			create(t, s, sized(rec('a', "", 1), 1000), sized(rec('b', "", 2), 1000), sized(rec('c', "cleo", 3), 1000))
 			if err := test.do(s); !errors.Is(err, test.err) {
 				t.Errorf("error %v, want %v", err, test.err)
@@ -182,11 +182,11 @@ func TestByteLimit(t *testing.T) {
 }
 
 func TestErrFullSaysWhatToDo(t *testing.T) {
-	s := New(Config{MaxSessions: 1, Now: frozen})
+	s := New(Config{MaxSessions: 1, Now: fixedNow})
 	create(t, s, rec('a', "ada", 1))
 	got := fmt.Sprint(s.Create(t.Context(), rec('b', "", 1)))
 	if !strings.HasPrefix(got, "session: ") || !strings.Contains(got, "raise MaxSessions") {
-		t.Errorf("error %q names no remedy", got)
+		t.Errorf("error %q does not say what to do", got)
 	}
 }
 
@@ -199,7 +199,7 @@ func TestUnlimited(t *testing.T) {
 }
 
 func TestCountersReturnToZero(t *testing.T) {
-	s := New(Config{Now: frozen})
+	s := New(Config{Now: fixedNow})
 	create(t, s, rec('a', "ada", 1), rec('b', "", 2), rec('c', "ada", 3))
 	if err := s.Update(t.Context(), sized(rec('b', "ada", 2), 5000)); err != nil {
 		t.Fatal(err)

@@ -10,8 +10,8 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// The zero Config is ready for use. Hand the store to a manager, and have the
-// manager's middleware around the handlers.
+// The zero Config is ready for use. Pass the store to a manager, and wrap the handlers in
+// the middleware of the manager.
 func Example() {
 	manager, err := session.New(memstore.New(memstore.Config{}), session.Config{})
 	if err != nil {
@@ -22,8 +22,8 @@ func Example() {
 	// Output: __Host-session
 }
 
-// A store of three sessions makes room for a fourth by forgetting the anonymous
-// one that was idle the longest. What belongs to somebody stays.
+// A store with a limit of three sessions makes room for a fourth one. It evicts the
+// anonymous session that was idle the longest, and keeps the session with an owner.
 func ExampleConfig() {
 	ctx := context.Background()
 	store := memstore.New(memstore.Config{MaxSessions: 3})
@@ -42,11 +42,11 @@ func ExampleConfig() {
 	}
 	for i := range 4 {
 		_, err := store.Load(ctx, session.ID{byte(i + 1)})
-		fmt.Println(i+1, "forgotten:", errors.Is(err, session.ErrNotFound))
+		fmt.Println(i+1, "evicted:", errors.Is(err, session.ErrNotFound))
 	}
 	// Output:
-	// 1 forgotten: false
-	// 2 forgotten: true
-	// 3 forgotten: false
-	// 4 forgotten: false
+	// 1 evicted: false
+	// 2 evicted: true
+	// 3 evicted: false
+	// 4 evicted: false
 }

@@ -9,12 +9,13 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// batch is how many records are looked at under one lock: tens of microseconds.
+// batch is the number of records to process under one lock, which takes tens of
+// microseconds.
 const batch = 32
 
-// Prune removes expired records. It takes them from the front of each shard's
-// order of expiry, a batch at a time, so its cost depends on what it removes and
-// not on what stays.
+// Prune implements [session.Pruner]. It removes expired records in batches from heaps
+// that are ordered by expiry, so its cost depends on the number of records that it
+// removes, and not on the number that it keeps.
 func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (n int, err error) {
 	end := nanos(before)
 	for i := range s.shards {
@@ -37,8 +38,8 @@ func (s *shard) prune(end int64, limit int) (n int) {
 	return n
 }
 
-// List yields all records. It notes the IDs of a batch of them under the lock of one
-// shard, and then loads each.
+// List implements [session.Lister]. It collects the IDs of a batch of records under the
+// lock of one shard, and then loads each record.
 func (s *Store) List(ctx context.Context) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
 		found := make([]session.ID, 0, batch)
@@ -46,7 +47,7 @@ func (s *Store) List(ctx context.Context) iter.Seq2[session.Record, error] {
 			sh := &s.shards[i]
 			for from, more := uint32(0), true; more; from += batch {
 				found, more = sh.page(found[:0], from)
-				if !s.yieldAll(ctx, found, anybody, yield) {
+				if !s.yieldAll(ctx, found, anyOwner, yield) {
 					return
 				}
 			}
@@ -54,9 +55,8 @@ func (s *Store) List(ctx context.Context) iter.Seq2[session.Record, error] {
 	}
 }
 
-// page appends the IDs of the records in the slots from the given one on. A record
-// stays in its slot as long as it lives, so that no other write can hide or repeat
-// it.
+// page appends the IDs of the records in a batch of slots that starts at from. A record
+// stays in its slot until it is deleted, so no other write can hide or repeat it.
 func (s *shard) page(to []session.ID, from uint32) (found []session.ID, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,8 +69,8 @@ func (s *shard) page(to []session.ID, from uint32) (found []session.ID, more boo
 	return to, end < s.used
 }
 
-// ListOwner yields the records of one owner. Each shard knows them; only the
-// anonymous ones, whose owner is "", are found by a walk through all.
+// ListOwner implements [session.OwnerLister]. Each shard has an index of owners. To list
+// the anonymous records, whose owner is "", it scans all records.
 func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
 		if owner == "" {
@@ -99,8 +99,8 @@ func (s *Store) listAnonymous(ctx context.Context, yield func(session.Record, er
 	}
 }
 
-// owned appends the IDs of an owner's records. Owners whose hashes agree share a
-// chain: who they are is seen when they are loaded.
+// owned appends the IDs of the records of owners with the given hash. Owners with equal
+// hashes share a chain, so the caller must compare the owners of the loaded records.
 func (s *shard) owned(to []session.ID, h uint64) []session.ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,10 +114,10 @@ func (s *shard) owned(to []session.ID, h uint64) []session.ID {
 	return to
 }
 
-func anybody(string) bool { return true }
+func anyOwner(string) bool { return true }
 
-// yieldAll yields the records of those IDs that are still there, and somebody's who
-// is wanted.
+// yieldAll yields the records with the given IDs that still exist and whose owner is
+// wanted.
 func (s *Store) yieldAll(ctx context.Context, ids []session.ID, wanted func(owner string) bool, yield func(session.Record, error) bool) bool {
 	for _, id := range ids {
 		if err := ctx.Err(); err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A model is what a store should do, written for clarity: a list in order of
-// writing, walked for everything.
+// A model is a simple implementation of the store: a list in order of writing, which
+// every operation scans.
 type model struct {
 	now     time.Time
 	records []session.Record // anonymous ones of equal activity: in order of writing
@@ -91,8 +91,8 @@ func (m *model) remove(id session.ID) {
 	}
 }
 
-// TestAgainstModel does the same random work to a small store and to the model.
-// Expiries are all different, so that the model's choice is the only right one.
+// TestAgainstModel applies the same random operations to a small store and to the model.
+// All expiries differ, so that the choice of the model is the only correct one.
 func TestAgainstModel(t *testing.T) {
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 7))
@@ -156,8 +156,8 @@ func compare(t *testing.T, s *Store, m *model, seed uint64, step int) {
 	}
 }
 
-// TestShardStructures grows and shrinks one shard, and checks after each step
-// what its table and orders promise.
+// TestShardStructures grows and shrinks one shard, and checks the invariants of its table
+// and heaps after each step.
 func TestShardStructures(t *testing.T) {
 	s := New(Config{})
 	sh := &s.shards[0]
@@ -202,10 +202,10 @@ func checkShard(t *testing.T, sh *shard, live []session.Record) {
 		}
 		for i, ref := range o {
 			if sh.slot(ref).pos[by] != uint32(i) {
-				t.Fatalf("order %d: the slot at %d believes to be at %d", by, i, sh.slot(ref).pos[by])
+				t.Fatalf("order %d: the slot at position %d has position %d", by, i, sh.slot(ref).pos[by])
 			}
 			if i > 0 && sh.before(by, ref, o[(i-1)/2]) {
-				t.Fatalf("order %d: the slot at %d belongs before its parent", by, i)
+				t.Fatalf("order %d: the slot at position %d belongs before its parent", by, i)
 			}
 		}
 		if front := sh.fronts[by].Load(); front != sh.front(by) {

@@ -2,21 +2,21 @@ package memstore
 
 import "math"
 
-// The orders of the records of a shard.
+// Each shard keeps its records in these orders.
 const (
 	byExpiry   = iota // all records, by ExpiresAt
 	byActivity        // the anonymous ones, by LastActivity, then by write
 	orders
 )
 
-// An order is a binary heap of slot numbers; each slot knows its places, so that
-// a record can move or leave without a search. A list in order of use would be
-// simpler, but is in order only as long as the callers' clocks never go back.
+// An order is a binary heap of slot numbers. Each slot knows its positions in the heaps,
+// so a record can move or leave without a search. A list in order of use would be
+// simpler, but would be correct only if the clocks of the callers never went back.
 //
-// container/heap would do, at the price of an interface call for each comparison.
+// It does not use container/heap, which costs an interface call for each comparison.
 type order []uint32
 
-// before reports whether slot a stands in front of slot b.
+// before reports whether slot a comes before slot b.
 func (s *shard) before(by int, a, b uint32) bool {
 	x, y := s.slot(a), s.slot(b)
 	if by == byActivity && x.at[by] == y.at[by] {
@@ -25,10 +25,11 @@ func (s *shard) before(by int, a, b uint32) bool {
 	return x.at[by] < y.at[by]
 }
 
-// earlier compares numbers of writes, which wrap around.
+// earlier reports whether write number a comes before b. Write numbers wrap around.
 func earlier(a, b uint32) bool { return int32(a-b) < 0 }
 
-// front returns the instant of the first in an order, or the end of time.
+// front returns the instant of the first record in an order, or [math.MaxInt64] if there
+// is none.
 func (s *shard) front(by int) int64 {
 	if len(s.orders[by]) == 0 {
 		return math.MaxInt64
@@ -36,8 +37,8 @@ func (s *shard) front(by int) int64 {
 	return s.slot(s.orders[by][0]).at[by]
 }
 
-// first returns the first slot of an order that is not the spared one, or none:
-// behind a spared front that is the lesser of its two children.
+// first returns the first slot of an order, except for the spared one, or none. If the
+// spared slot is the root of the heap, that is the lesser of its two children.
 func (s *shard) first(by int, spare uint32) uint32 {
 	o := s.orders[by]
 	switch {
@@ -58,7 +59,7 @@ func (s *shard) push(by int, ref uint32) {
 	s.up(by, len(s.orders[by])-1)
 }
 
-// fix moves a slot to its place after its instant has changed.
+// fix restores the heap after the instant of a slot has changed.
 func (s *shard) fix(by int, ref uint32) {
 	i := int(s.slot(ref).pos[by])
 	if s.up(by, i) == i {
@@ -66,8 +67,8 @@ func (s *shard) fix(by int, ref uint32) {
 	}
 }
 
-// pull takes a slot out of an order.
-func (s *shard) pull(by int, ref uint32) {
+// pop removes a slot from an order.
+func (s *shard) pop(by int, ref uint32) {
 	o := s.orders[by]
 	i, last := int(s.slot(ref).pos[by]), len(o)-1
 	moved := o[last]
@@ -84,7 +85,7 @@ func (s *shard) set(by, i int, ref uint32) {
 	s.slot(ref).pos[by] = uint32(i)
 }
 
-// up moves the slot at place i towards the front, and returns where it ends.
+// up moves the slot at position i towards the root, and returns its new position.
 func (s *shard) up(by, i int) int {
 	o := s.orders[by]
 	ref := o[i]
@@ -96,7 +97,7 @@ func (s *shard) up(by, i int) int {
 	return i
 }
 
-// down moves the slot at place i towards the end.
+// down moves the slot at position i towards the leaves.
 func (s *shard) down(by, i int) {
 	o := s.orders[by]
 	ref := o[i]

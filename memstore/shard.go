@@ -14,16 +14,16 @@ import (
 const (
 	shardBits  = 8
 	shardCount = 1 << shardBits
-	chunkSize  = 85 // slots: as many as fit into 4 KiB
+	chunkSize  = 85 // the number of slots that fit into 4 KiB
 )
 
-// errNoRoom asks the caller to evict something, without a lock, and to try again.
-var errNoRoom = errors.New("session: memory store needs room")
+// errNoRoom tells the caller to evict a record, without the lock, and to retry.
+var errNoRoom = errors.New("session: the memory store is full")
 
-// A shard holds the records of a 256th of all IDs. Slots are addressed by number
-// instead of by pointer, which halves the indexes and keeps them and the slots out
-// of the collector's sight. Chunks never move, so growing copies no records; they are
-// kept for later records when sessions go.
+// A shard holds the records of a 256th of all IDs. It refers to slots by number instead of
+// by pointer, which halves the size of the indexes, and lets the garbage collector skip
+// them and the slots. Chunks never move, so growing copies no records. They are reused
+// after sessions are deleted.
 type shard struct {
 	store  *Store
 	fronts [orders]*atomic.Int64 // this shard's entries of Store.fronts
@@ -31,13 +31,13 @@ type shard struct {
 	mu sync.Mutex
 
 	chunks []*[chunkSize]slot
-	used   uint32 // slots that were ever in use
-	free   uint32 // the first of the chain of free slots among them
+	used   uint32 // the number of slots that were ever in use
+	free   uint32 // the head of the free list
 
-	log bodies
+	log bodyLog
 
 	ids    table             // ID → slot
-	orders [orders]order     // expiry of all; activity of the anonymous
+	orders [orders]order     // by expiry: all records; by activity: the anonymous ones
 	owners map[uint64]uint32 // hash of the owner → first slot of the chain
 }
 
@@ -51,10 +51,12 @@ func (s *shard) init(store *Store, i int) {
 	}
 }
 
-// unlock publishes the fronts of the orders. It ends what may have moved them.
+// unlock publishes the fronts of the orders, and unlocks the shard. Methods that may
+// change the fronts use it instead of s.mu.Unlock.
 func (s *shard) unlock() {
 	for by := range s.orders {
-		// Most writes move no front, and then leave the other processors' copies alone.
+		// Most writes do not change the front. Then do not store it, so that the cache
+		// lines of other processors stay valid.
 		if front := s.front(by); front != s.fronts[by].Load() {
 			s.fronts[by].Store(front)
 		}
@@ -66,7 +68,7 @@ func (s *shard) slot(ref uint32) *slot {
 	return &s.chunks[ref/chunkSize][ref%chunkSize]
 }
 
-// create stores r, whose body is packed already, under version 1.
+// create stores a new record. The entry contains the body of r with version 1.
 func (s *shard) create(h uint64, r *session.Record, entry []byte) error {
 	s.mu.Lock()
 	defer s.unlock()
@@ -76,7 +78,7 @@ func (s *shard) create(h uint64, r *session.Record, entry []byte) error {
 	if err := s.log.full(); err != nil {
 		return err
 	}
-	if !s.store.quota.take(1, cost(len(entry)-entryHead)) {
+	if !s.store.quota.add(1, cost(len(entry)-entryHead)) {
 		return errNoRoom
 	}
 	ref := s.alloc()
@@ -85,16 +87,17 @@ func (s *shard) create(h uint64, r *session.Record, entry []byte) error {
 		at:  [orders]int64{byExpiry: nanos(r.ExpiresAt), byActivity: nanos(r.LastActivity)},
 		pos: [orders]uint32{none, none},
 	}
-	s.keep(ref, entry)
+	s.addBody(ref, entry)
 	s.insert(h, ref)
 	s.push(byExpiry, ref)
-	s.enrol(ref, r.Owner)
+	s.index(ref, r.Owner)
 	return nil
 }
 
-// update replaces the record of r.ID and r.Version. With errNoRoom it also says
-// how many bytes must fit beside the owned records: what eviction cannot take.
-func (s *shard) update(h uint64, r *session.Record, entry []byte) (stays int64, err error) {
+// update replaces the record with the ID and version of r. With errNoRoom it also returns
+// the number of bytes that must fit in addition to the owned records, which are never
+// evicted.
+func (s *shard) update(h uint64, r *session.Record, entry []byte) (required int64, err error) {
 	s.mu.Lock()
 	defer s.unlock()
 	_, ref, ok := s.find(h, r.ID)
@@ -110,22 +113,22 @@ func (s *shard) update(h uint64, r *session.Record, entry []byte) (stays int64, 
 	}
 	needs := cost(len(entry) - entryHead)
 	growth := needs - cost(s.size(rec))
-	if !s.store.quota.take(0, growth) {
+	if !s.store.quota.add(0, growth) {
 		if rec.anonymous() {
 			return needs, errNoRoom
 		}
 		return growth, errNoRoom
 	}
-	s.dismiss(ref)
+	s.unindex(ref)
 	rec.at = [orders]int64{byExpiry: nanos(r.ExpiresAt), byActivity: nanos(r.LastActivity)}
-	s.lose(ref)
-	s.keep(ref, entry)
+	s.dropBody(ref)
+	s.addBody(ref, entry)
 	s.fix(byExpiry, ref)
-	s.enrol(ref, r.Owner)
+	s.index(ref, r.Owner)
 	return 0, nil
 }
 
-// touch moves the instants of a record forward.
+// touch moves the times of a record forward.
 func (s *shard) touch(ref uint32, lastActivity, expires int64) {
 	rec := s.slot(ref)
 	if expires > rec.at[byExpiry] {
@@ -141,22 +144,21 @@ func (s *shard) touch(ref uint32, lastActivity, expires int64) {
 	}
 }
 
-// remove forgets a record, which the table has at the given place.
+// remove removes a record, which is at the given position in the table.
 func (s *shard) remove(at int, ref uint32) {
 	rec := s.slot(ref)
-	s.store.quota.take(-1, -cost(s.size(rec)))
-	s.dismiss(ref)
-	s.lose(ref)
-	s.pull(byExpiry, ref)
+	s.store.quota.add(-1, -cost(s.size(rec)))
+	s.unindex(ref)
+	s.dropBody(ref)
+	s.pop(byExpiry, ref)
 	s.erase(at)
 	*rec = slot{next: s.free, where: none}
 	s.free = ref
 }
 
-// enrol puts a record where eviction or a listing finds it, dismiss takes it out
-// again: an anonymous one into the order of activity, an owned one into the chain
-// of its owner.
-func (s *shard) enrol(ref uint32, owner string) {
+// index adds a record to the order of activity if it is anonymous, and to the chain of
+// its owner otherwise. unindex removes it again.
+func (s *shard) index(ref uint32, owner string) {
 	rec := s.slot(ref)
 	if owner == "" {
 		rec.next = s.store.writes.Add(1)
@@ -177,10 +179,10 @@ func (s *shard) enrol(ref uint32, owner string) {
 	s.owners[h] = ref
 }
 
-func (s *shard) dismiss(ref uint32) {
+func (s *shard) unindex(ref uint32) {
 	rec := s.slot(ref)
 	if rec.anonymous() {
-		s.pull(byActivity, ref)
+		s.pop(byActivity, ref)
 		return
 	}
 	s.store.quota.owned.Add(-cost(s.size(rec)))
@@ -194,7 +196,7 @@ func (s *shard) dismiss(ref uint32) {
 		s.slot(prev).next = rec.next
 		return
 	}
-	// The first of a chain is what the owner leads to.
+	// The record was the first of the chain.
 	old := unpack(s.body(rec))
 	h := maphash.Bytes(s.store.seed, old.owner())
 	if rec.next != none {
@@ -204,7 +206,7 @@ func (s *shard) dismiss(ref uint32) {
 	}
 }
 
-// alloc returns a slot that is not in use.
+// alloc returns an unused slot.
 func (s *shard) alloc() uint32 {
 	if ref := s.free; ref != none {
 		s.free = s.slot(ref).next

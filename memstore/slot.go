@@ -9,23 +9,24 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A slot is one record in 48 bytes, without pointers. What is written together with
-// Data is in the body; what changes without it, or is compared, is here.
+// A slot is one record, in 48 bytes without pointers. Fields that are written together
+// with Data are in the body. Fields that change without Data, or are compared often, are
+// here.
 type slot struct {
 	id session.ID
-	at [orders]int64 // the instants that the orders sort by
+	at [orders]int64 // the instants by which the orders are sorted
 
-	// Where the slot stands in each order. An owned record is not in the order of
-	// activity, and has the one before it in the chain of its owner there; see prev.
+	// The position of the slot in each order. An owned record is not in the order of
+	// activity. It uses that field for the previous slot in the chain of its owner; see
+	// prev.
 	pos [orders]uint32
 
-	// An owned record is linked to the others of its owner in the shard. An
-	// anonymous one keeps the number of its last write in next instead. A free slot
-	// links to the next free one.
+	// The next slot in the chain of the owner, or in the free list. For an anonymous
+	// record, it is the number of its last write instead.
 	next uint32
 
-	// The body's page in the log (16 bits), whether somebody owns the record (1), and
-	// where in the page the body is (15). None marks a free slot.
+	// The number of the page that has the body (16 bits), whether the record has an owner
+	// (1 bit), and the offset of the body in the page (15 bits). It is none in a free slot.
 	where uint32
 }
 
@@ -36,23 +37,23 @@ func (s *slot) offset() int     { return int(s.where & (ownedBit - 1)) }
 func (s *slot) anonymous() bool { return s.where&ownedBit == 0 }
 func (s *slot) prev() *uint32   { return &s.pos[byActivity] }
 
-// put notes where the body is.
+// put sets the location of the body.
 func (s *slot) put(page uint16, offset int) {
 	s.where = uint32(page)<<16 | s.where&ownedBit | uint32(offset)
 }
 
-// none is the slot number that does not exist.
+// none is a slot number that does not exist.
 const none = math.MaxUint32
 
-// pack lays out the body of a record:
+// pack encodes the body of a record:
 //
 //	uvarint  Version
 //	8 bytes  CreatedAt, nanoseconds since 1970, big-endian
 //	uvarint  length of Owner, of Client.Address, of Client.UserAgent
 //	         Owner, Client.Address, Client.UserAgent, Data to the end
 //
-// The integers of a usual record take 12 bytes. The result is an entry for the log,
-// with room for its head: in the buffer if it fits, else an allocation of its own.
+// The integers of a typical record take 12 bytes. The result is an entry for the log,
+// with room for its head. It is in the buffer if it fits, and a new allocation otherwise.
 func pack(to *buffer, r *session.Record, version uint64) (entry []byte) {
 	owner, address, agent := uint64(len(r.Owner)), uint64(len(r.Client.Address)), uint64(len(r.Client.UserAgent))
 	size := entryHead + uvarintLen(version) + 8 + uvarintLen(owner) + uvarintLen(address) + uvarintLen(agent) +
@@ -72,12 +73,12 @@ func pack(to *buffer, r *session.Record, version uint64) (entry []byte) {
 	return append(b, r.Data...)
 }
 
-// A packed is a body taken apart, of which its slices are parts.
+// A packed is a decoded body. Its slices are parts of the body.
 type packed struct {
 	version uint64
 	created int64
 	text    []byte // Owner, Client.Address, Client.UserAgent
-	ends    [3]int // of each, in text
+	ends    [3]int // the end of each in text
 	data    []byte
 }
 
@@ -99,7 +100,8 @@ func unpack(body []byte) (p packed) {
 
 func (p *packed) owner() []byte { return p.text[:p.ends[0]] }
 
-// record shares its texts and Data with the body, which never changes.
+// record returns the record. Its strings and Data share memory with the body, which never
+// changes.
 func (s *slot) record(body []byte) session.Record {
 	p := unpack(body)
 	text := unsafe.String(unsafe.SliceData(p.text), len(p.text))
@@ -115,31 +117,31 @@ func (s *slot) record(body []byte) session.Record {
 	}
 }
 
-// The zero time and the far future are outside of what int64 nanoseconds can
-// say (the years 1678 to 2262). They become its ends, which sort alike, and the
-// lower end is read as the zero time again.
+// The zero time and the far future are outside the range of int64 nanoseconds (the years
+// 1678 to 2262). They are stored as the ends of the range, which keeps their order. The
+// lower end is decoded as the zero time.
 const (
-	longAgo = math.MinInt64
-	farOff  = math.MaxInt64 - 1 // one below what an empty order has at its front
+	minInstant = math.MinInt64
+	maxInstant = math.MaxInt64 - 1 // less than the front of an empty order
 )
 
 var (
-	firstTime = time.Unix(0, longAgo)
-	lastTime  = time.Unix(0, farOff)
+	firstTime = time.Unix(0, minInstant)
+	lastTime  = time.Unix(0, maxInstant)
 )
 
 func nanos(t time.Time) int64 {
 	switch {
 	case t.Before(firstTime):
-		return longAgo
+		return minInstant
 	case t.After(lastTime):
-		return farOff
+		return maxInstant
 	}
 	return t.UnixNano()
 }
 
 func instant(n int64) time.Time {
-	if n == longAgo {
+	if n == minInstant {
 		return time.Time{}
 	}
 	return time.Unix(0, n).UTC()

@@ -1,34 +1,33 @@
 // Package memstore keeps sessions in the memory of the process.
 //
-// Use it for tests, for development, and for a service of one process whose
-// users may be signed out by a restart: it forgets everything when the process
-// ends, and two processes do not see each other's sessions. Where that matters,
-// use filestore or sqlstore; the code that uses the sessions stays the same.
+// Use it for tests, for development, and for a service that runs in a single process and
+// whose users may be signed out by a restart. All sessions are lost when the process
+// ends, and processes do not see each other's sessions. If that matters, use filestore or
+// sqlstore; the code that uses the sessions stays the same.
 //
 // # Limits
 //
-// A store is bounded by a number of sessions and by bytes (see [Config]), so that
-// a flood of visitors cannot exhaust the memory. A full store makes room for a
-// new record by forgetting others:
+// A store limits the number of sessions and their memory (see [Config]), so that a flood
+// of visitors cannot exhaust the memory. A full store evicts records to make room for a
+// new one, in this order:
 //
-//  1. expired ones, whoever owned them, the longest expired first;
-//  2. then anonymous ones, the one with the least recent LastActivity first, and
-//     of those with the same instant the one that was written first.
+//  1. Expired records, with or without an owner. The record that expired first goes first.
+//  2. Anonymous records. The one with the oldest LastActivity goes first. Among records
+//     with the same LastActivity, the one that was written first goes first.
 //
-// Sessions that belong to somebody are never forgotten before they expire: when
-// only such ones are left, Create and Update fail with [session.ErrFull], and no
-// living session is forgotten in vain. The order is exact over the whole store; only calls
-// that overlap in time may see it shifted by each other.
+// A session that has an owner is never evicted before it expires. If evicting all other
+// records would not make enough room, Create and Update fail with [session.ErrFull], and
+// no anonymous session that is still valid is evicted. The order holds for the whole
+// store; only concurrent calls may affect the order of each other's evictions.
 //
 // # Costs
 //
-// A session takes about 90 bytes beside its own (data, owner and client), and
-// when many have changed, up to a third more of all for what they were before. Load
-// allocates its copies and nothing else, View nothing at all. Every operation locks
-// one of 256 shards for about a microsecond; creating in a full store and pruning take
-// the records to forget from heaps, so neither ever walks through the sessions that
-// stay. The garbage collector has pages to mark instead of sessions. There are no
-// goroutines, and nothing to close.
+// A session takes about 90 bytes in addition to its data, owner and client. After many
+// changes, old versions can add up to a third of the total. Load allocates only the copies
+// that it returns, and View allocates nothing. Every operation locks one of 256 shards for
+// about a microsecond. Eviction and pruning take records from heaps, so neither scans the
+// sessions that stay. The garbage collector marks pages instead of sessions. The store
+// runs no goroutines, and needs no Close.
 package memstore
 
 import (
@@ -43,21 +42,21 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A Config bounds a [Store]. The zero value is ready for use.
+// A Config contains the limits of a [Store]. The zero value is ready for use.
 type Config struct {
 	_ [0]func() // keyed literals only; not comparable
 
-	// MaxSessions is how many records the store holds. Negative: unlimited.
-	// Defaults to 1,000,000.
+	// MaxSessions is the maximum number of records. Negative means unlimited. It defaults
+	// to 1,000,000.
 	MaxSessions int
 
-	// MaxBytes is how much memory the records may take. A record counts with its
-	// data, owner and client, and about 100 bytes for its place in the store.
-	// Negative: unlimited. Defaults to 1 GiB.
+	// MaxBytes is the maximum memory of all records, in bytes. A record counts with its
+	// data, owner and client, plus an overhead of about 100 bytes. Negative means
+	// unlimited. It defaults to 1 GiB.
 	MaxBytes int64
 
-	// Now is the clock that tells which records a full store may forget as
-	// expired. Give it the clock of the manager. Defaults to [time.Now].
+	// Now is the clock that decides which records a full store may evict as expired. Use
+	// the clock of the manager. It defaults to [time.Now].
 	Now func() time.Time
 }
 
@@ -66,21 +65,21 @@ const (
 	defaultMaxBytes    = 1 << 30
 )
 
-// A Store is a [session.Store] in memory. It is also a [session.Viewer],
-// [session.Toucher], [session.Pruner], [session.Lister] and [session.OwnerLister]. Its methods may
-// be called by many goroutines. They never wait for anything but a shard's lock,
-// so only those that walk through many records look at their context.
+// A Store is a [session.Store] in memory. It also implements [session.Viewer],
+// [session.Toucher], [session.Pruner], [session.Lister] and [session.OwnerLister]. Its
+// methods are safe for concurrent use. They wait for nothing but the lock of a shard, so
+// only methods that process many records check their context.
 type Store struct {
 	seed  maphash.Seed
 	now   func() time.Time
 	quota quota
 
-	// writes numbers the writes of anonymous records, to tell those with the same
-	// LastActivity apart.
+	// writes numbers the writes of anonymous records, to order records with the same
+	// LastActivity.
 	writes atomic.Uint32
 
-	// fronts repeats what stands first in the orders of each shard, outside of the
-	// shards: 256 neighbours are read in the time of a few cache misses.
+	// fronts has a copy of the first instant in each order of each shard. It is outside of
+	// the shards, because 256 adjacent values can be read with a few cache misses.
 	fronts [orders][shardCount]atomic.Int64
 
 	shards [shardCount]shard
@@ -117,8 +116,8 @@ func New(cfg Config) *Store {
 // Len returns the number of records, expired ones included.
 func (s *Store) Len() int { return int(s.quota.sessions.Load()) }
 
-// shard returns the home of an ID and the hash to look it up there. The hash is
-// seeded, so that nobody who chooses IDs can crowd one shard.
+// shard returns the shard of an ID, and the hash to look it up there. The hash is seeded,
+// so that an attacker who can choose IDs cannot put them all into one shard.
 func (s *Store) shard(id session.ID) (*shard, uint64) {
 	h := maphash.Bytes(s.seed, id[:])
 	return &s.shards[h>>(64-shardBits)], h
@@ -133,8 +132,9 @@ func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error)
 	return r, err
 }
 
-// View returns the record with the store's own Data and texts, which no write changes
-// in place. It allocates nothing. Who keeps the record keeps up to 28 KiB alive with it.
+// View implements [session.Viewer]. The record shares its Data and strings with the store,
+// which never changes them in place. View allocates nothing. A caller that retains the
+// record keeps up to 28 KiB of memory alive.
 func (s *Store) View(_ context.Context, id session.ID) (session.Record, error) {
 	sh, h := s.shard(id)
 	sh.mu.Lock()
@@ -149,7 +149,8 @@ func (s *Store) View(_ context.Context, id session.ID) (session.Record, error) {
 	return found.record(body), nil
 }
 
-// Create stores a new record. Where the store is full, see the package comment.
+// Create stores a new record. If the store is full, it evicts others; see the package
+// documentation.
 func (s *Store) Create(_ context.Context, r session.Record) error {
 	sh, h := s.shard(r.ID)
 	b := buffers.Get().(*buffer)
@@ -166,19 +167,19 @@ func (s *Store) Create(_ context.Context, r session.Record) error {
 	}
 }
 
-// Update replaces a record. One that grows may need room as a new one does; it
-// never makes room by forgetting itself.
+// Update replaces a record. If the record grows, a full store evicts others, as for a new
+// record, but never the record itself.
 func (s *Store) Update(_ context.Context, r session.Record) error {
 	sh, h := s.shard(r.ID)
 	b := buffers.Get().(*buffer)
 	defer buffers.Put(b)
 	entry := pack(b, &r, r.Version+1)
 	for {
-		stays, err := sh.update(h, &r, entry)
+		required, err := sh.update(h, &r, entry)
 		if !errors.Is(err, errNoRoom) {
 			return err
 		}
-		if err := s.evict(stays, &r.ID); err != nil {
+		if err := s.evict(required, &r.ID); err != nil {
 			return err
 		}
 	}
@@ -195,7 +196,7 @@ func (s *Store) Delete(_ context.Context, id session.ID) error {
 	return nil
 }
 
-// Touch prolongs a record.
+// Touch implements [session.Toucher].
 func (s *Store) Touch(_ context.Context, id session.ID, lastActivity, expires time.Time) error {
 	sh, h := s.shard(id)
 	sh.mu.Lock()

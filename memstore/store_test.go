@@ -16,14 +16,14 @@ import (
 
 // TestPack checks that unpack undoes pack, for any record.
 func TestPack(t *testing.T) {
-	law := func(created int64, version uint64, owner, address, agent string, data []byte) bool {
+	roundTrip := func(created int64, version uint64, owner, address, agent string, data []byte) bool {
 		r := session.Record{Owner: owner, Client: session.Client{Address: address, UserAgent: agent}, CreatedAt: time.Unix(0, created), Data: data}
 		var b buffer
 		got := (&slot{}).record(pack(&b, &r, version)[entryHead:])
 		return got.CreatedAt.Equal(r.CreatedAt) && got.Version == version && got.Owner == owner &&
 			got.Client == r.Client && bytes.Equal(got.Data, data)
 	}
-	if err := quick.Check(law, nil); err != nil {
+	if err := quick.Check(roundTrip, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -35,7 +35,7 @@ func TestInstants(t *testing.T) {
 		}
 	}
 	far := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-	if got := nanos(far); got != farOff {
+	if got := nanos(far); got != maxInstant {
 		t.Errorf("the year 9999 became %d, want the last instant", got)
 	}
 }
@@ -64,7 +64,7 @@ func TestAllocations(t *testing.T) {
 			t.Error(err)
 		}
 		r.Version++
-	}); got > 0 { // AllocsPerRun rounds down: a page is one for many
+	}); got > 0 { // AllocsPerRun rounds down, and many records share a page
 		t.Errorf("Update allocates %v times, want less than once", got)
 	}
 	if got := testing.AllocsPerRun(100, func() {
@@ -76,17 +76,17 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// TestCrowd has many goroutines write into a full store, and then checks that
-// nothing was counted twice or lost.
-func TestCrowd(t *testing.T) {
+// TestConcurrentWrites lets many goroutines write into a full store, and then checks the
+// counters.
+func TestConcurrentWrites(t *testing.T) {
 	const workers, steps, maximum = 8, 2000, 50
-	s := New(Config{MaxSessions: maximum, MaxBytes: 40_000, Now: frozen})
-	var crowd sync.WaitGroup
+	s := New(Config{MaxSessions: maximum, MaxBytes: 40_000, Now: fixedNow})
+	var writers sync.WaitGroup
 	for w := range workers {
-		crowd.Go(func() {
+		writers.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(w), 1))
 			for range steps {
-				if err := disturb(t.Context(), s, rng); err != nil {
+				if err := randomOperation(t.Context(), s, rng); err != nil {
 					t.Error(err)
 					return
 				}
@@ -97,7 +97,7 @@ func TestCrowd(t *testing.T) {
 			}
 		})
 	}
-	crowd.Wait()
+	writers.Wait()
 
 	var sessions, bytes, owned int64
 	for i := range s.shards {
@@ -116,8 +116,8 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
-// disturb does something random, and returns an error that must not be.
-func disturb(ctx context.Context, s *Store, rng *rand.Rand) error {
+// randomOperation runs a random operation, and returns unexpected errors.
+func randomOperation(ctx context.Context, s *Store, rng *rand.Rand) error {
 	r := sized(rec(byte('a'+rng.IntN(100)), "", rng.IntN(100)), rng.IntN(1000))
 	if rng.IntN(4) == 0 {
 		r.Owner = "ada"
@@ -145,11 +145,11 @@ func disturb(ctx context.Context, s *Store, rng *rand.Rand) error {
 	return err
 }
 
-// TestListDuringWrites changes the store in every step of a listing: what is
-// there all the time comes exactly once.
+// TestListDuringWrites changes the store in every step of a listing. Records that exist
+// all the time must be listed exactly once.
 func TestListDuringWrites(t *testing.T) {
 	s := New(Config{})
-	const steady = 999 // a multiple of 3, so that only newcomers are deleted
+	const steady = 999 // a multiple of 3, so that only new records are deleted
 	fill(t, s, steady, 10)
 	seen := map[session.ID]int{}
 	for next := steady; next < 3*steady; {
@@ -176,7 +176,7 @@ func TestListDuringWrites(t *testing.T) {
 	}
 }
 
-func TestWalksStopWithTheirContext(t *testing.T) {
+func TestCancelledContext(t *testing.T) {
 	s := New(Config{})
 	create(t, s, rec('a', "ada", 1), rec('b', "", 1))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -197,8 +197,7 @@ func TestWalksStopWithTheirContext(t *testing.T) {
 	}
 }
 
-// TestOwnersOfOneHash lets two owners meet in one chain, as owners with equal
-// hashes do.
+// TestOwnersOfOneHash puts two owners into one chain, as if they had equal hashes.
 func TestOwnersOfOneHash(t *testing.T) {
 	s := New(Config{})
 	for i := range 3 * shardCount {
@@ -226,7 +225,7 @@ func TestOwnersOfOneHash(t *testing.T) {
 	}
 }
 
-// TestManyInOneShard fills every shard beyond one batch.
+// TestManyInOneShard fills every shard with more than one batch.
 func TestManyInOneShard(t *testing.T) {
 	const n = 3 * batch * shardCount
 	s := New(Config{})

@@ -6,10 +6,10 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A table finds the slot of an ID. It is a hash table of slot numbers with linear
-// probing, a power of two in size and at most three quarters full: 5 to 11 bytes
-// a record. A map[session.ID]uint32 is the obvious choice and takes 24 to 48,
-// because it holds every ID a second time.
+// A table maps IDs to slots. It is a hash table of slot numbers with linear probing. Its
+// size is a power of two, and it is at most three quarters full, so it takes 5 to 11 bytes
+// for each record. A map[session.ID]uint32 would take 24 to 48 bytes, because it would
+// store every ID a second time.
 type table struct {
 	refs []uint32 // slot number + 1; 0: empty
 	n    int
@@ -17,7 +17,7 @@ type table struct {
 
 const minTable = 8
 
-// find returns the slot of the ID, and where the table has it.
+// find returns the slot of an ID, and its position in the table.
 func (s *shard) find(h uint64, id session.ID) (at int, ref uint32, ok bool) {
 	refs := s.ids.refs
 	if len(refs) == 0 {
@@ -41,15 +41,15 @@ func (s *shard) insert(h uint64, ref uint32) {
 		t.refs = make([]uint32, max(minTable, 2*len(old)))
 		for _, v := range old {
 			if v != 0 {
-				t.place(s.home(v-1), v)
+				t.put(s.home(v-1), v)
 			}
 		}
 	}
-	t.place(h, ref+1)
+	t.put(h, ref+1)
 	t.n++
 }
 
-func (t *table) place(h uint64, v uint32) {
+func (t *table) put(h uint64, v uint32) {
 	mask := len(t.refs) - 1
 	at := int(h) & mask
 	for t.refs[at] != 0 {
@@ -58,8 +58,8 @@ func (t *table) place(h uint64, v uint32) {
 	t.refs[at] = v
 }
 
-// erase empties a place, and moves up those after it that stand behind their
-// home, so that no search ends at the gap too early.
+// erase removes the entry at a position, and moves back the entries that were displaced by
+// it, so that no search stops at the gap too early.
 func (s *shard) erase(at int) {
 	t := &s.ids
 	mask := len(t.refs) - 1
@@ -74,6 +74,7 @@ func (s *shard) erase(at int) {
 	t.n--
 }
 
+// home returns the hash of the ID in a slot, which is where its probing starts.
 func (s *shard) home(ref uint32) uint64 {
 	return maphash.Bytes(s.store.seed, s.slot(ref).id[:])
 }
