@@ -12,8 +12,8 @@ import (
 	"github.com/expanse-go/session/internal/atomicfile"
 )
 
-// The benchmarks come in pairs: the store, and the least that the same work could
-// take, by hand: a read, or the same atomic write without lock and version.
+// The benchmarks come in pairs: "store" measures the store, and "raw" the minimum that the
+// same work takes: a read, or the same atomic write without lock and version.
 
 func BenchmarkLoad(b *testing.B) {
 	s, r, file := benchStore(b, Config{})
@@ -101,8 +101,8 @@ func benchStore(b *testing.B, cfg Config) (*Store, session.Record, string) {
 	return s, r, file
 }
 
-// BenchmarkMany reports what a sweep that finds nothing, and the list of one
-// owner, take in a store of ten thousand sessions.
+// BenchmarkMany measures a Prune that finds nothing, and the list of one owner, in a store
+// with ten thousand sessions.
 func BenchmarkMany(b *testing.B) {
 	s, _, _ := benchStore(b, Config{DangerouslyNoSync: true})
 	const n = 10_000

@@ -20,8 +20,8 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// harness opens stores in folders of their own, and finds the folder of a store
-// again.
+// harness opens each store in a folder of its own, and remembers the folders for Reopen
+// and Share.
 func harness(cfg filestore.Config) sessiontest.Harness {
 	var folders sync.Map
 	open := func(tb testing.TB, dir string) session.Store {

@@ -11,7 +11,7 @@ import (
 	"github.com/expanse-go/session/filestore"
 )
 
-// Open makes the folder. Hand the store to a manager, and close both at the end.
+// Open creates the folder. Pass the store to a manager, and close both at the end.
 func Example() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
@@ -33,8 +33,8 @@ func Example() {
 	// Output: __Host-session
 }
 
-// What one process stores, another one that opens the folder finds, now or after
-// a restart.
+// Every process that opens the folder finds the sessions that others have stored, now or
+// after a restart.
 func ExampleOpen() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
@@ -65,7 +65,8 @@ func ExampleOpen() {
 	// Output: 01000000000000000000000000000000 1 <nil>
 }
 
-// A folder that other users can write to is refused: they could put theirs in its place.
+// Open returns an error for a folder that other users can write to, because they could
+// replace the sessions.
 func ExampleOpen_incorrect() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {

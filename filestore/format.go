@@ -31,10 +31,10 @@ import (
 //	    86         Owner, Client.Address, Client.UserAgent: the end of the head
 //	               Data to the end of the file
 //
-// Every bit is covered by a checksum, by the magic, or by the length of the file,
-// so that no damaged file passes for a record. The head has a checksum of its
-// own because versions, owners and expiries are often read without the data. The
-// checksums are against accidents; who can write into the folder is trusted.
+// A checksum, the magic, or the length of the file covers every bit, so a damaged file is
+// never taken for a record. The head has a checksum of its own, because versions, owners
+// and expiries are often read without the data. The checksums detect accidents. They do
+// not protect against users who can write to the folder, who are trusted.
 const (
 	magic     = "session"
 	format    = 1
@@ -52,23 +52,23 @@ type head struct {
 	dataLen, dataSum          uint32
 }
 
-// encode lays out the file of a record.
+// encode returns the content of the file of a record.
 func encode(r *session.Record, version uint64) ([]byte, error) {
 	strings := []string{r.Owner, r.Client.Address, r.Client.UserAgent}
 	size := fixedHead
 	for _, s := range strings {
 		if len(s) > math.MaxUint16 {
-			return nil, fmt.Errorf("session: an owner or client of %d bytes does not fit into the file format", len(s))
+			return nil, fmt.Errorf("session: the owner or the client has %d bytes, and the file format allows at most 65535", len(s))
 		}
 		size += len(s)
 	}
 	if len(r.Data) > math.MaxUint32-1 {
-		return nil, fmt.Errorf("%w: %d bytes do not fit into the file format", session.ErrTooLarge, len(r.Data))
+		return nil, fmt.Errorf("%w: the data has %d bytes, which does not fit into the file format", session.ErrTooLarge, len(r.Data))
 	}
 	le := binary.LittleEndian
 	b := make([]byte, 0, size+len(r.Data))
 	b = append(b, magic...)
-	b = append(b, format, 0, 0, 0, 0) // the head's checksum comes last
+	b = append(b, format, 0, 0, 0, 0) // the checksum of the head is filled in below
 	b = le.AppendUint32(b, crc32.Checksum(r.Data, castagnoli))
 	b = append(b, r.ID[:]...)
 	b = le.AppendUint64(b, version)
@@ -87,8 +87,8 @@ func encode(r *session.Record, version uint64) ([]byte, error) {
 	return append(b, r.Data...), nil
 }
 
-// readHead reads the head of a record. It takes the hint as the number of bytes
-// to read at once, and returns those that it has read beyond the head.
+// readHead reads the head of a record. It tries to read hint bytes at once, and returns
+// the bytes that it has read beyond the head.
 func readHead(from io.Reader, hint int) (h head, rest []byte, err error) {
 	b := make([]byte, max(hint, fixedHead))
 	n, err := readUpTo(from, b)
@@ -96,10 +96,10 @@ func readHead(from io.Reader, hint int) (h head, rest []byte, err error) {
 		return head{}, nil, err
 	}
 	if n < fixedHead || string(b[:len(magic)]) != magic {
-		return head{}, nil, damage("it does not begin like one")
+		return head{}, nil, corrupt("it does not begin like a record")
 	}
 	if b[len(magic)] != format {
-		return head{}, nil, damage("it has format %d, but this program knows %d", b[len(magic)], format)
+		return head{}, nil, corrupt("it has format %d, but this program knows %d", b[len(magic)], format)
 	}
 	le := binary.LittleEndian
 	end := fixedHead + int(le.Uint16(b[80:])) + int(le.Uint16(b[82:])) + int(le.Uint16(b[84:]))
@@ -110,11 +110,11 @@ func readHead(from io.Reader, hint int) (h head, rest []byte, err error) {
 			return head{}, nil, err
 		}
 		if n+m < end {
-			return head{}, nil, damage("%d bytes of its head are missing", end-n-m)
+			return head{}, nil, corrupt("%d bytes of its head are missing", end-n-m)
 		}
 	}
 	if crc32.Checksum(b[12:end], castagnoli) != le.Uint32(b[8:]) {
-		return head{}, nil, damage("the checksum of its head does not match")
+		return head{}, nil, corrupt("the checksum of its head does not match")
 	}
 	h = head{
 		id:      session.ID(b[16:32]),
@@ -131,13 +131,13 @@ func readHead(from io.Reader, hint int) (h head, rest []byte, err error) {
 	return h, b[end:], nil
 }
 
-// readData reads the data behind a head, up to the end of the file. Memory is
-// taken for the length that the head states, which its checksum vouches for.
+// readData reads the data after a head, up to the end of the file. It allocates memory for
+// the length in the head, which the checksum of the head protects.
 func readData(from io.Reader, h *head, rest []byte) ([]byte, error) {
 	missing := int64(h.dataLen) - int64(len(rest))
 	switch {
 	case missing < 0:
-		return nil, damage("more follows its end")
+		return nil, corrupt("there are bytes after its end")
 	case missing > 0:
 		whole := make([]byte, h.dataLen)
 		n := copy(whole, rest)
@@ -146,15 +146,15 @@ func readData(from io.Reader, h *head, rest []byte) ([]byte, error) {
 			return nil, err
 		}
 		if n+m < len(whole) {
-			return nil, damage("%d bytes are missing at its end", len(whole)-n-m)
+			return nil, corrupt("%d bytes are missing at its end", len(whole)-n-m)
 		}
 		rest = whole
 	}
 	if n, err := readUpTo(from, make([]byte, 1)); n > 0 || err != nil {
-		return nil, errors.Join(err, damage("more follows its end"))
+		return nil, errors.Join(err, corrupt("there are bytes after its end"))
 	}
 	if crc32.Checksum(rest, castagnoli) != h.dataSum {
-		return nil, damage("the checksum of its data does not match")
+		return nil, corrupt("the checksum of its data does not match")
 	}
 	return rest[:len(rest):len(rest)], nil
 }
@@ -172,7 +172,7 @@ func instant(b []byte) time.Time {
 	return time.Unix(int64(binary.LittleEndian.Uint64(b)), int64(binary.LittleEndian.Uint32(b[8:]))).UTC()
 }
 
-// readUpTo is [io.ReadFull] for which the end of the file is no error.
+// readUpTo is like [io.ReadFull], but the end of the file is not an error.
 func readUpTo(from io.Reader, b []byte) (int, error) {
 	n, err := io.ReadFull(from, b)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -181,7 +181,7 @@ func readUpTo(from io.Reader, b []byte) (int, error) {
 	return n, err
 }
 
-// damage is why a file is not a record.
-func damage(reason string, args ...any) error {
+// corrupt returns an error that says why a file is not a record.
+func corrupt(reason string, args ...any) error {
 	return fmt.Errorf("%w: %s", session.ErrCorrupt, fmt.Sprintf(reason, args...))
 }

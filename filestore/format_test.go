@@ -22,7 +22,7 @@ func sample() session.Record {
 	}
 }
 
-// decode reads a file's content with a given hint.
+// decode decodes the content of a file with the given hint.
 func decode(content []byte, hint int) (session.Record, error) {
 	from := bytes.NewReader(content)
 	h, rest, err := readHead(from, hint)
@@ -36,10 +36,9 @@ func decode(content []byte, hint int) (session.Record, error) {
 	return h.record(data), nil
 }
 
-// TestFormat checks that decode undoes encode, whatever the record and however
-// much is read at once.
+// TestFormat checks that decode reverses encode, for any record and any hint.
 func TestFormat(t *testing.T) {
-	law := func(id session.ID, version uint64, seconds [3]int32, nanos [3]uint32, owner, address, agent string, data []byte, hint uint8) bool {
+	roundTrip := func(id session.ID, version uint64, seconds [3]int32, nanos [3]uint32, owner, address, agent string, data []byte, hint uint8) bool {
 		at := func(i int) time.Time { return time.Unix(int64(seconds[i]), int64(nanos[i]%1e9)).UTC() }
 		want := session.Record{
 			ID: id, Version: version, Owner: owner, Client: session.Client{Address: address, UserAgent: agent},
@@ -52,7 +51,7 @@ func TestFormat(t *testing.T) {
 		got, err := decode(content, int(hint))
 		return err == nil && bytes.Equal(got.Data, data) && reflect.DeepEqual(without(got), without(want))
 	}
-	if err := quick.Check(law, nil); err != nil {
+	if err := quick.Check(roundTrip, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -62,7 +61,7 @@ func without(r session.Record) session.Record {
 	return r
 }
 
-func TestZeroTimesComeBack(t *testing.T) {
+func TestZeroTimes(t *testing.T) {
 	content, err := encode(&session.Record{}, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -73,9 +72,9 @@ func TestZeroTimesComeBack(t *testing.T) {
 	}
 }
 
-// TestEveryDamageShows flips each bit of a file, cuts it at each length, and
-// appends to it. None of the results passes for a record.
-func TestEveryDamageShows(t *testing.T) {
+// TestDamageIsDetected flips each bit of a file, truncates it at each length, and appends
+// to it. Every result must be corrupt.
+func TestDamageIsDetected(t *testing.T) {
 	r := sample()
 	whole, err := encode(&r, 7)
 	if err != nil {
@@ -106,12 +105,12 @@ func TestTooLongForTheFormat(t *testing.T) {
 	r := sample()
 	r.Client.UserAgent = string(make([]byte, 1<<16))
 	if _, err := encode(&r, 1); err == nil {
-		t.Error("a user agent of 65,536 bytes is encoded, want an error")
+		t.Error("encode of a user agent of 65,536 bytes succeeds, want an error")
 	}
 }
 
-// FuzzDecode feeds anything to the decoder: it must not panic, must refuse with
-// ErrCorrupt alone, and what it takes must be what encode writes.
+// FuzzDecode decodes arbitrary content. The decoder must not panic, must return no error
+// except ErrCorrupt, and must accept only what encode writes.
 func FuzzDecode(f *testing.F) {
 	r := sample()
 	whole, err := encode(&r, 7)

@@ -11,19 +11,19 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// List yields all records but those that do not decode, which nobody can use. It
-// costs about as much as loading each.
+// List implements [session.Lister]. It skips corrupt records, which nobody can use. It
+// costs about as much as loading each record.
 func (s *Store) List(ctx context.Context) iter.Seq2[session.Record, error] {
-	return s.list(ctx, anybody)
+	return s.list(ctx, anyOwner)
 }
 
-// list yields the records whose heads are wanted, and reads the data of no other.
+// list yields the records whose heads are wanted. It does not read the data of the others.
 func (s *Store) list(ctx context.Context, wanted func(*head) bool) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
 		for folder := range folders {
-			ids, err := s.inventory(ctx, byte(folder))
+			ids, err := s.recordIDs(ctx, byte(folder))
 			if err != nil {
-				yield(session.Record{}, fault(err))
+				yield(session.Record{}, wrapError(err))
 				return
 			}
 			for _, id := range ids {
@@ -31,7 +31,7 @@ func (s *Store) list(ctx context.Context, wanted func(*head) bool) iter.Seq2[ses
 				if absent(err) {
 					continue
 				}
-				if !yield(r, fault(err)) || err != nil {
+				if !yield(r, wrapError(err)) || err != nil {
 					return
 				}
 			}
@@ -39,11 +39,11 @@ func (s *Store) list(ctx context.Context, wanted func(*head) bool) iter.Seq2[ses
 	}
 }
 
-// inventory reads the names in a folder under its lock. A rename may make a name
-// appear twice or not at all to somebody who reads the folder meanwhile: POSIX
-// leaves that open, and file systems differ. The lock is held for a millisecond
-// with some thousand names.
-func (s *Store) inventory(ctx context.Context, folder byte) ([]session.ID, error) {
+// recordIDs returns the IDs of the records in a folder. It needs the lock: if a file is
+// renamed while the folder is read, its name may appear twice or not at all. POSIX leaves
+// that undefined, and file systems differ. With some thousand names, it holds the lock for
+// about a millisecond.
+func (s *Store) recordIDs(ctx context.Context, folder byte) ([]session.ID, error) {
 	release, err := s.lock(ctx, folder)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (s *Store) inventory(ctx context.Context, folder byte) ([]session.ID, error
 	return ids, err
 }
 
-// loadOne is load in a loop that a context may end.
+// loadOne is like load, but checks the context first.
 func (s *Store) loadOne(ctx context.Context, id session.ID, wanted func(*head) bool) (session.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return session.Record{}, err
@@ -67,12 +67,12 @@ func (s *Store) loadOne(ctx context.Context, id session.ID, wanted func(*head) b
 	return s.load(id, wanted)
 }
 
-// absent reports that there is no record for a listing to yield.
+// absent reports whether err means that a listing has no record to yield.
 func absent(err error) bool {
 	return errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrCorrupt)
 }
 
-// names returns the sorted names in a folder; a folder that was tidied away is
+// names returns the sorted names in a folder. A folder that does not exist counts as
 // empty.
 func names(root *os.Root, folder string) ([]string, error) {
 	f, err := root.Open(folder)

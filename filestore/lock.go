@@ -12,44 +12,43 @@ import (
 	"github.com/expanse-go/session/internal/atomicfile"
 )
 
-// locked calls f while no other writer of any process works in the folder of the
-// ID.
+// locked calls f with the lock of the folder of the ID, which excludes the writers of all
+// processes.
 func (s *Store) locked(ctx context.Context, id session.ID, f func() error) error {
 	release, err := s.lock(ctx, id[0])
 	if err != nil {
-		return fault(err)
+		return wrapError(err)
 	}
 	defer release()
-	return fault(f())
+	return wrapError(f())
 }
 
-// lock takes the lock of a folder: first in this process, where waiting costs
-// nothing, then between processes. One goroutine of each process is left to ask
-// the kernel.
+// lock takes the lock of a folder, first within the process, where waiting is cheap, and
+// then between processes. So only one goroutine of each process polls the kernel.
 func (s *Store) lock(ctx context.Context, folder byte) (release func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	turn := s.turns[folder]
+	sem := s.sems[folder]
 	select {
-	case turn <- struct{}{}:
+	case sem <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	f, err := s.lockFile(ctx, folderName(folder))
 	if err != nil {
-		<-turn
+		<-sem
 		return nil, err
 	}
 	return func() {
-		f.Close() // gives up the lock, as the death of the process would
-		<-turn
+		f.Close() // releases the lock, as the end of the process would
+		<-sem
 	}, nil
 }
 
-// lockFile opens and locks a file in locks. The file is opened anew each time, and
-// compared with its name once it is locked: a lock on a file that somebody has
-// tidied away excludes nobody.
+// lockFile opens and locks a file in locks. It opens the file each time, and checks after
+// locking that the name still refers to the same file: a lock on a deleted file does not
+// exclude anybody.
 func (s *Store) lockFile(ctx context.Context, name string) (*os.File, error) {
 	for {
 		f, err := s.openLock(name)
@@ -72,7 +71,7 @@ func (s *Store) lockFile(ctx context.Context, name string) (*os.File, error) {
 		case err == nil && !named.Mode().IsRegular():
 			err = fmt.Errorf("session: file store: locks/%s is not a regular file; remove it", name)
 		case err == nil || errors.Is(err, fs.ErrNotExist):
-			err = nil // a new one; try that
+			err = nil // there is a new file; retry with that
 		}
 		f.Close()
 		if err != nil {
@@ -81,8 +80,9 @@ func (s *Store) lockFile(ctx context.Context, name string) (*os.File, error) {
 	}
 }
 
-// openLock opens a lock file, for writing because flock on NFS asks for that, and
-// makes it once, with its mode whatever the umask.
+// openLock opens a lock file, and creates it if it does not exist, with mode 0600
+// regardless of the umask. It opens the file for writing, because flock on NFS requires
+// that.
 func (s *Store) openLock(name string) (*os.File, error) {
 	f, err := s.locks.OpenFile(name, os.O_RDWR|atomicfile.NoPoll, 0)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -90,7 +90,7 @@ func (s *Store) openLock(name string) (*os.File, error) {
 	}
 	f, err = s.locks.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|atomicfile.NoPoll, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return s.locks.OpenFile(name, os.O_RDWR|atomicfile.NoPoll, 0) // another process was faster
+		return s.locks.OpenFile(name, os.O_RDWR|atomicfile.NoPoll, 0) // another process has just created it
 	}
 	if err != nil {
 		return nil, err
@@ -102,15 +102,15 @@ func (s *Store) openLock(name string) (*os.File, error) {
 	return f, nil
 }
 
-// Pauses between two attempts at a lock that another process has. A holder
-// needs about as long as an fsync takes.
+// The pause between two attempts to take a lock doubles from firstPause to lastPause. A
+// process holds a lock for about as long as an fsync takes.
 const (
 	firstPause = 50 * time.Microsecond
 	lastPause  = 5 * time.Millisecond
 )
 
-// waitLock locks a file. It asks again and again instead of waiting in the
-// kernel, from where no context brings a goroutine back.
+// waitLock locks a file. It polls instead of waiting in the kernel, because a context
+// cannot interrupt a goroutine that waits there.
 func waitLock(ctx context.Context, f *os.File) error {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		ok, err := tryLock(f)

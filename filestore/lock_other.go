@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// Without flock, Open refuses.
+// Without flock, Open returns an error.
 const canLock = false
 
 func tryLock(*os.File) (bool, error) { return false, errors.ErrUnsupported }

@@ -10,9 +10,9 @@ import (
 
 const canLock = true
 
-// tryLock locks an open file, and reports false if somebody else has the lock. It
-// is flock and not fcntl: an fcntl lock is lost as soon as any part of the process
-// closes the file.
+// tryLock tries to lock an open file, and returns false if the lock is taken. It uses
+// flock instead of fcntl, because a process loses an fcntl lock as soon as any of its
+// code closes the file.
 func tryLock(f *os.File) (ok bool, err error) {
 	conn, err := f.SyscallConn()
 	if err != nil {

@@ -12,14 +12,13 @@ import (
 	"github.com/expanse-go/session/internal/atomicfile"
 )
 
-// folders is how many folders the records are spread over, by the first byte of
-// their ID. Each has its lock.
+// folders is the number of folders for the records, by the first byte of their ID. Each
+// has a lock of its own.
 const folders = 256
 
-// Open opens the store in a folder, and makes what is missing of it. A folder
-// that others than its owner can enter is refused rather than closed to them,
-// because somebody may have meant it. Any number of processes may open one
-// folder.
+// Open opens the store in a folder, and creates the folder if it does not exist. If other
+// users can write to the folder, Open returns an error. It does not change the mode,
+// because that mode may be intended. Any number of processes may open the same folder.
 func Open(dir string, cfg Config) (*Store, error) {
 	if err := prepare(dir); err != nil {
 		return nil, err
@@ -36,27 +35,27 @@ func Open(dir string, cfg Config) (*Store, error) {
 	} else {
 		s.full, s.whole = atomicfile.Durable, atomicfile.Whole
 	}
-	// Replicas that are started together, and so prune together, begin in different
-	// folders.
+	// Start at a random folder, because processes that start together also prune together.
 	s.cursor.Store(rand.Uint32())
-	for i := range s.turns {
-		s.turns[i] = make(chan struct{}, 1)
+	for i := range s.sems {
+		s.sems[i] = make(chan struct{}, 1)
 	}
 	if err := s.build(root); err != nil {
 		s.Close()
 		if errors.Is(err, fs.ErrPermission) {
-			err = fmt.Errorf("%w; make it belong to user %d, under whom this program runs", err, os.Geteuid())
+			err = fmt.Errorf("%w; make user %d, under whom this program runs, its owner", err, os.Geteuid())
 		}
 		return nil, fmt.Errorf("session: cannot write to the session folder %s: %w", dir, err)
 	}
 	return s, nil
 }
 
-// Close gives the folder up. Nothing is pending; a second Close does nothing.
+// Close closes the folder. No writes are pending at that time. A second Close does
+// nothing.
 func (s *Store) Close() error {
 	open := []*os.Root{s.records, s.owners, s.locks}
-	for i := range s.shelves {
-		open = append(open, s.shelves[i].Load())
+	for i := range s.open {
+		open = append(open, s.open[i].Load())
 	}
 	var errs []error
 	for _, root := range open {
@@ -67,7 +66,7 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// prepare makes the folder, or checks that it is fit to hold sessions.
+// prepare creates the folder, or checks that it is suitable for sessions.
 func prepare(dir string) error {
 	if dir == "" {
 		return errors.New("session: the file store needs the name of a folder")
@@ -76,7 +75,7 @@ func prepare(dir string) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := makeAll(filepath.Clean(dir)); err != nil {
-			return fmt.Errorf("session: cannot make the session folder: %w; make it yourself, with mode 0700, or choose another one", err)
+			return fmt.Errorf("session: cannot create the session folder: %w; create it yourself, with mode 0700, or choose another one", err)
 		}
 		return nil
 	case err != nil:
@@ -84,14 +83,15 @@ func prepare(dir string) error {
 	case !info.IsDir():
 		return fmt.Errorf("session: %s is not a folder; move it away, or choose another folder for the sessions", dir)
 	case info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
-		// Others could put folders of theirs in the place of ours. That they can list
-		// this one is harmless: what is inside is closed to them.
+		// Other users could replace our folders by theirs. If they can only list the
+		// folder, that is harmless, because they cannot read what is in it.
 		return fmt.Errorf("session: other users can write to the session folder %s (mode %04o); run: chmod 700 %s", dir, info.Mode().Perm(), dir)
 	}
 	return nil
 }
 
-// makeAll is [os.MkdirAll] with mode 0700 whatever the umask, and durable.
+// makeAll is like [os.MkdirAll] with mode 0700, regardless of the umask. It also syncs the
+// parent folders.
 func makeAll(dir string) error {
 	parent := filepath.Dir(dir)
 	if _, err := os.Stat(parent); errors.Is(err, fs.ErrNotExist) && parent != dir {
@@ -101,28 +101,28 @@ func makeAll(dir string) error {
 	}
 	switch err := os.Mkdir(dir, 0o700); {
 	case errors.Is(err, fs.ErrExist):
-		return nil // another process, just now
+		return nil // another process has just created it
 	case err != nil:
 		return err
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return err
 	}
-	if f, err := os.Open(parent); err == nil { // one that only allows passage cannot be synced
+	if f, err := os.Open(parent); err == nil { // a folder without read permission cannot be synced
 		defer f.Close()
 		return f.Sync()
 	}
 	return nil
 }
 
-// writable is the file in locks by which that is proven.
+// writable is the name of a file in locks, which Open writes to check that it can.
 const writable = "writable"
 
-// build makes the tree under the folder, and proves that it can be locked and
-// written to.
+// build creates the folders in the session folder, and checks that files can be locked and
+// written there.
 func (s *Store) build(root *os.Root) error {
 	if !canLock {
-		return fmt.Errorf("this system has no flock to keep processes apart; use the memory or the database store: %w", errors.ErrUnsupported)
+		return fmt.Errorf("this operating system has no flock, which processes need to share the files; use the memory or the database store: %w", errors.ErrUnsupported)
 	}
 	for name, part := range map[string]**os.Root{"records": &s.records, "owners": &s.owners, "locks": &s.locks} {
 		err := atomicfile.MakeFolder(root, name)
@@ -139,13 +139,13 @@ func (s *Store) build(root *os.Root) error {
 	return atomicfile.Write(s.locks, writable, nil, atomicfile.Volatile)
 }
 
-// inFolder calls write, which makes a file in a folder of records or owners, and
-// makes the folder if it is missing: few of them, or none, are there before the
-// store fills, and it does no harm to tidy empty ones away.
+// inFolder calls write, which creates a file in a folder of records or owners. If the
+// folder does not exist, inFolder creates it and calls write again. A new store has few
+// of these folders or none, and empty ones may be deleted at any time.
 //
-// Another process may write into the new folder before it is synced into its
-// parent here. Journalling file systems store a folder and its name together, so
-// that this other process's own fsync includes the name.
+// Another process may write into the new folder before inFolder syncs the parent.
+// Journalling file systems store a folder and its name together, so the fsync of the
+// other process includes the name.
 func inFolder(root *os.Root, folder string, write func() error) error {
 	err := write()
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -168,11 +168,11 @@ const digits = "0123456789abcdef"
 
 func folderName(b byte) string { return string([]byte{digits[b>>4], digits[b&15]}) }
 
-// path is the path of a record under records; its base name is the ID.
+// path returns the path of a record in records. Its base name is the ID.
 func path(id session.ID) string { return folderName(id[0]) + "/" + id.String() }
 
-// recordID reads the base name of a record. It takes nothing but what path
-// writes, so that each ID has one name.
+// recordID parses the base name of a record. It accepts only names that path returns, so
+// that each ID has exactly one name.
 func recordID(base string) (session.ID, bool) {
 	id, err := session.ParseID(base)
 	return id, err == nil && id.String() == base

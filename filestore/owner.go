@@ -12,32 +12,32 @@ import (
 	"github.com/expanse-go/session/internal/atomicfile"
 )
 
-// The index of owners is a set of marks: empty files named by the hash of the
-// owner and the ID of a record. A mark is on the disk before a record of that
-// owner is, and goes after the record, both under the record's lock. So there may
-// be a mark too many after a crash, never one too few; and as the record itself
-// says whose it is, a mark too many is only a look in vain, and is then removed.
-// Records that change without changing hands leave their marks alone. Prune takes marks
+// The index of owners is a set of marks: empty files whose names consist of the hash of
+// the owner and the ID of a record. A mark is written to the disk before the record of
+// that owner, and removed after it, both with the lock of the record. So a crash may leave
+// a mark without a record, but never a record without a mark. The record itself contains
+// its owner, so a superfluous mark costs only one lookup, after which it is removed. An
+// update that does not change the owner leaves the mark alone. Prune removes marks
 // without a record.
 
-// ownerKey is the hash of an owner in 32 hexadecimal digits: any text becomes a
-// safe name of one length.
+// ownerKey returns the hash of an owner in 32 hexadecimal digits, so that every owner has
+// a safe file name of the same length.
 func ownerKey(owner string) string {
 	sum := sha256.Sum256([]byte(owner))
 	return hex.EncodeToString(sum[:16])
 }
 
-// markName is the path of a mark under owners.
+// markName returns the path of a mark in owners.
 func markName(key string, id session.ID) string { return key[:2] + "/" + key + "." + id.String() }
 
-// markedID reads the base name of a mark. It takes nothing but what markName writes.
+// markedID parses the base name of a mark. It accepts only names that markName returns.
 func markedID(base string) (session.ID, bool) {
 	key, rest, ok := strings.Cut(base, ".")
 	id, valid := recordID(rest)
 	return id, ok && valid && len(key) == 32
 }
 
-// mark notes that the record of the ID is about to belong to owner.
+// mark creates the mark of a record that is about to get this owner.
 func (s *Store) mark(owner string, id session.ID) error {
 	if owner == "" {
 		return nil
@@ -50,18 +50,18 @@ func (s *Store) mark(owner string, id session.ID) error {
 	return err
 }
 
-// unmark removes a mark whose record has gone or changed hands. That may fail:
-// then the next listing of the owner does it.
+// unmark removes a mark whose record was deleted or has another owner. If that fails, the
+// next listing of the owner removes the mark.
 func (s *Store) unmark(owner string, id session.ID) {
 	if owner != "" {
 		_ = atomicfile.Remove(s.owners, markName(ownerKey(owner), id))
 	}
 }
 
-// ListOwner yields the records of one owner: it reads the names of one folder of
-// the index (a 256th of all that belong to somebody) and those records alone. The
-// anonymous records, whose owner is "", are found among all of them by their
-// heads. A corrupt record belongs to nobody and is left out.
+// ListOwner implements [session.OwnerLister]. It reads the names in one folder of the
+// index (a 256th of all records that have an owner), and the records of the owner. To
+// list the anonymous records, whose owner is "", it reads the heads of all records. It
+// skips corrupt records.
 func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[session.Record, error] {
 	if owner == "" {
 		return s.list(ctx, func(h *head) bool { return h.owner == "" })
@@ -70,7 +70,7 @@ func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[session.R
 		key := ownerKey(owner)
 		names, err := names(s.owners, key[:2])
 		if err != nil {
-			yield(session.Record{}, fault(err))
+			yield(session.Record{}, wrapError(err))
 			return
 		}
 		for _, name := range names {
@@ -82,16 +82,17 @@ func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[session.R
 			r, err := s.loadOne(ctx, id, func(h *head) bool { return h.owner == owner })
 			switch {
 			case absent(err):
-				s.tidy(ctx, owner, id)
-			case !yield(r, fault(err)) || err != nil:
+				s.removeStaleMark(ctx, owner, id)
+			case !yield(r, wrapError(err)) || err != nil:
 				return
 			}
 		}
 	}
 }
 
-// tidy removes a mark that led to nothing, unless a writer has come to need it.
-func (s *Store) tidy(ctx context.Context, owner string, id session.ID) {
+// removeStaleMark removes a mark that has no record, unless a writer has created the
+// record in the meantime.
+func (s *Store) removeStaleMark(ctx context.Context, owner string, id session.ID) {
 	release, err := s.lock(ctx, id[0])
 	if err != nil {
 		return

@@ -9,7 +9,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// numbered is a record with an ID of its own.
+// numbered returns a record with an ID that depends on i.
 func numbered(i int, owner string) session.Record {
 	r := sample()
 	r.ID = session.ID{byte(i), byte(i >> 8), 1}
@@ -37,7 +37,7 @@ func TestMarksFollowTheOwner(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Version++
-		if got := marks(t, dir); got != step.marks { // before a listing tidies up
+		if got := marks(t, dir); got != step.marks { // before a listing removes marks
 			t.Errorf("owned by %q: %d marks, want %d", step.owner, got, step.marks)
 		}
 		for _, owner := range []string{"", "ada", "bob/../../.."} {
@@ -55,9 +55,9 @@ func TestMarksFollowTheOwner(t *testing.T) {
 	}
 }
 
-// TestMarksLeftBehind makes the marks that crashes leave: they mislead nobody and
-// are removed when met.
-func TestMarksLeftBehind(t *testing.T) {
+// TestStaleMarks creates the marks that crashes leave. They must not change the result of
+// a listing, which removes them.
+func TestStaleMarks(t *testing.T) {
 	s, dir := open(t)
 	mine, theirs, nobodys := numbered(1, "ada"), numbered(2, "bob"), numbered(3, "ada")
 	create(t, s, mine)
@@ -67,10 +67,10 @@ func TestMarksLeftBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The mark beside a damaged record stays: whose the record was is not known.
+	// The mark of a corrupt record stays, because the owner of the record is unknown.
 	damaged := numbered(4, "ada")
 	create(t, s, damaged)
-	write(t, place(dir, damaged.ID), "damaged")
+	write(t, recordFile(dir, damaged.ID), "damaged")
 	write(t, filepath.Join(dir, "owners", ownerKey("ada")[:2], "notes"), "not a mark")
 
 	for range 2 {
@@ -82,25 +82,25 @@ func TestMarksLeftBehind(t *testing.T) {
 		t.Errorf("listing bob yields %v, want %v alone", got, theirs.ID)
 	}
 	if got, want := marks(t, dir), 4; got != want {
-		t.Errorf("%d files in owners, want %d: two marks in use, one of a damaged record, and the notes", got, want)
+		t.Errorf("%d files in owners, want %d: two marks of records, one of a corrupt record, and the notes", got, want)
 	}
 }
 
-// TestListOwnerReadsNoOthersData damages the data of another's record, behind a
-// mark that a crash left: who reads on past its head notices.
-func TestListOwnerReadsNoOthersData(t *testing.T) {
+// TestListOwnerReadsHeads damages the data of a record of another owner that has a stale
+// mark. A listing that read more than its head would return an error.
+func TestListOwnerReadsHeads(t *testing.T) {
 	s, dir := open(t)
 	theirs := numbered(2, "bob")
 	create(t, s, theirs)
 	if err := s.mark("ada", theirs.ID); err != nil {
 		t.Fatal(err)
 	}
-	content, err := os.ReadFile(place(dir, theirs.ID))
+	content, err := os.ReadFile(recordFile(dir, theirs.ID))
 	if err != nil {
 		t.Fatal(err)
 	}
 	content[len(content)-1] ^= 1
-	write(t, place(dir, theirs.ID), string(content))
+	write(t, recordFile(dir, theirs.ID), string(content))
 	wanted := func(h *head) bool { return h.owner == "ada" }
 	if _, err := s.load(theirs.ID, wanted); err != session.ErrNotFound {
 		t.Errorf("load = %v, want ErrNotFound from the head alone", err)

@@ -21,8 +21,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// The tests in this file start the test binary again as other processes. What
-// such a child does is named by its environment.
+// The tests in this file start the test binary again as child processes. An environment
+// variable names the task of the child.
 const (
 	childTask   = "FILESTORE_TEST_TASK"
 	childFolder = "FILESTORE_TEST_FOLDER"
@@ -60,7 +60,7 @@ const (
 	countingTries = 10_000
 )
 
-// count adds to the number in one record, as often as agreed.
+// count increments the number in one record countsOfEach times.
 func count(s *Store) error {
 	ctx := context.Background()
 	for range countsOfEach {
@@ -86,11 +86,11 @@ func increment(ctx context.Context, s *Store) error {
 			return err
 		}
 	}
-	return errors.New("always a conflict")
+	return errors.New("every update had a conflict")
 }
 
-// TestProcessesLoseNoVersion has several processes count on one record.
-func TestProcessesLoseNoVersion(t *testing.T) {
+// TestConcurrentProcesses lets several processes increment the number in one record.
+func TestConcurrentProcesses(t *testing.T) {
 	s, dir := open(t)
 	r := sample()
 	r.Data = []byte("0")
@@ -115,7 +115,7 @@ func TestProcessesLoseNoVersion(t *testing.T) {
 	}
 }
 
-// churn writes records until it is killed, and tells of each write.
+// churn writes records until it is killed, and prints a dot after each write.
 func churn(s *Store) error {
 	ctx := context.Background()
 	for {
@@ -145,7 +145,7 @@ func churn(s *Store) error {
 	}
 }
 
-// churned is the record of a version: its data follows from the rest.
+// churned returns the record of a version. Its data depends on the other fields.
 func churned(id session.ID, owner string, version uint64) session.Record {
 	r := sample()
 	r.ID, r.Owner, r.Version = id, owner, version
@@ -153,8 +153,8 @@ func churned(id session.ID, owner string, version uint64) session.Record {
 	return r
 }
 
-// TestKilledWriters kills a writing process again and again, and finds every
-// record whole, every lock free, and every owner's sessions.
+// TestKilledWriters kills a writing process again and again. Afterwards every record must
+// be intact, every lock free, and every listing of an owner complete.
 func TestKilledWriters(t *testing.T) {
 	s, dir := open(t)
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -172,12 +172,12 @@ func TestKilledWriters(t *testing.T) {
 	}
 	for _, name := range files(t, filepath.Join(dir, "records")) {
 		if _, ok := recordID(filepath.Base(name)); !ok {
-			t.Errorf("%s is still there after a sweep", name)
+			t.Errorf("%s is still there after Prune", name)
 		}
 	}
 }
 
-// killed starts a churning process, and kills it after so many writes.
+// killed starts a process that runs churn, and kills it after the given number of writes.
 func killed(t *testing.T, dir string, writes int) {
 	t.Helper()
 	cmd, stderr := child(t, "churn", dir)
@@ -194,7 +194,7 @@ func killed(t *testing.T, dir string, writes int) {
 	}
 	cmd.Wait()
 	if readErr != nil {
-		t.Fatalf("the child ended by itself: %s", stderr)
+		t.Fatalf("the child exited by itself: %s", stderr)
 	}
 }
 

@@ -11,20 +11,20 @@ import (
 	"github.com/expanse-go/session/internal/atomicfile"
 )
 
-// hopeless is how long an undecodable file stays for somebody to look at: the
-// longest that a session can live, as nobody can read how long this one would
-// have. Until then its visitor is reported, instead of being silently unknown.
-const hopeless = 400 * 24 * time.Hour
+// corruptRetention is how long a corrupt file is kept for inspection. It is the longest
+// lifetime of a session, because the expiry of this one is unreadable. Until then,
+// requests with that session cause an error instead of silently starting a new one.
+const corruptRetention = 400 * 24 * time.Hour
 
-// Prune removes expired records. It goes on in the folder where the call before
-// ended at its limit, and ends after one round at the latest. It reads the head of
-// each record (a few microseconds) without a lock, and takes the lock of a record
-// only to remove it. A round also removes what writers left that died, which does not
-// count: temporary files, once they are older than [session.PruneSlack], and the marks
-// of owners without a record, for which it looks for the record of each mark.
+// Prune implements [session.Pruner]. It continues in the folder where the previous call
+// reached its limit, and visits each folder at most once. It reads the head of each record
+// without a lock, which takes a few microseconds, and takes a lock only to remove a
+// record. It also removes files that writers left when they died: temporary files that are
+// older than [session.PruneSlack], and marks without a record, for which it checks every
+// mark. These do not count towards the limit and the result.
 //
-// A file that cannot be read or removed does not keep Prune from the others; the
-// first such error is returned at the end.
+// If a file cannot be read or removed, Prune continues with the others, and returns the
+// first such error at the end.
 func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
 	if limit < 1 {
 		return 0, nil
@@ -42,21 +42,21 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 			break
 		}
 	}
-	return round.removed, fault(round.first)
+	return round.removed, wrapError(round.first)
 }
 
 // A sweep is one call of Prune.
 type sweep struct {
 	store   *Store
 	before  time.Time
-	now     time.Time // the file system's clock, for files without a date of their own
+	now     time.Time // the real time, to compare with modification times of files
 	limit   int
 	removed int
 	first   error
 }
 
-// folder sweeps one folder of records and the one of owners with its name, and the
-// locks with the first of them. It returns the context's error alone.
+// folder prunes one folder of records and the folder of owners with the same name. With
+// the first folder it also prunes locks. It returns only errors of the context.
 func (w *sweep) folder(ctx context.Context, folder byte) error {
 	if folder == 0 {
 		w.locks()
@@ -82,17 +82,17 @@ func (w *sweep) folder(ctx context.Context, folder byte) error {
 	return nil
 }
 
-// record removes a record that is over. It looks again under the lock: a touch
-// may have been faster.
+// record removes a record that is expired. It checks again with the lock, because a touch
+// may have changed the record.
 func (w *sweep) record(ctx context.Context, id session.ID) {
-	if !w.over(id) {
+	if !w.prunable(id) {
 		return
 	}
 	err := w.store.locked(ctx, id, func() error {
-		if !w.over(id) {
+		if !w.prunable(id) {
 			return nil
 		}
-		// An expired session that a power loss brings back is still expired.
+		// No sync: if a power loss brings the record back, it is still expired.
 		err := w.store.remove(id, atomicfile.Volatile)
 		if err == nil {
 			w.removed++
@@ -102,10 +102,11 @@ func (w *sweep) record(ctx context.Context, id session.ID) {
 	w.note(err)
 }
 
-func (w *sweep) over(id session.ID) bool {
+// prunable reports whether a record is expired, or has been corrupt for long.
+func (w *sweep) prunable(id session.ID) bool {
 	h, err := w.store.head(id)
 	if errors.Is(err, session.ErrCorrupt) {
-		return w.older(w.store.records, path(id), hopeless)
+		return w.older(w.store.records, path(id), corruptRetention)
 	}
 	if !errors.Is(err, session.ErrNotFound) {
 		w.note(err)
@@ -115,31 +116,32 @@ func (w *sweep) over(id session.ID) bool {
 
 // temp removes the temporary file of a writer that died.
 func (w *sweep) temp(folder byte, name, target string) {
-	if _, ok := recordID(target); ok { // else it is not ours
-		w.litter(w.store.records, folderName(folder)+"/"+name)
+	if _, ok := recordID(target); ok { // otherwise it is not a file of the store
+		w.removeTemp(w.store.records, folderName(folder)+"/"+name)
 	}
 }
 
-// locks removes the temporary files of programs that died while they opened the store.
+// locks removes the temporary files of processes that died while they opened the store.
 func (w *sweep) locks() {
 	all, err := names(w.store.locks, ".")
 	w.note(err)
 	for _, name := range all {
 		if target, ok := atomicfile.Target(name); ok && target == writable {
-			w.litter(w.store.locks, name)
+			w.removeTemp(w.store.locks, name)
 		}
 	}
 }
 
-func (w *sweep) litter(root *os.Root, name string) {
+// removeTemp removes a temporary file if it is old.
+func (w *sweep) removeTemp(root *os.Root, name string) {
 	if w.older(root, name, session.PruneSlack) {
 		w.note(atomicfile.Remove(root, name))
 	}
 }
 
-// marks removes the marks in a folder of owners that have no record. A look at the name
-// is enough, and the lock is taken for those only that seem to have none: a writer
-// makes the mark first, and then the record.
+// marks removes the marks without a record in a folder of owners. A record that exists
+// needs no lock. If there seems to be none, marks takes the lock and checks again, because
+// a writer creates the mark before the record.
 func (w *sweep) marks(ctx context.Context, folder byte) error {
 	all, err := names(w.store.owners, folderName(folder))
 	w.note(err)
@@ -161,24 +163,25 @@ func (w *sweep) marks(ctx context.Context, folder byte) error {
 	return nil
 }
 
-// recorded is false if there is no record of the ID.
+// recorded reports whether there may be a record with the ID.
 func (w *sweep) recorded(id session.ID) bool {
-	err := w.store.onShelf(id, func(shelf *os.Root) error {
-		_, err := shelf.Lstat(id.String())
+	err := w.store.withFolder(id, func(folder *os.Root) error {
+		_, err := folder.Lstat(id.String())
 		return err
 	})
 	w.note(err)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// older reports whether a file was last written longer ago than that.
+// older reports whether a file was last modified longer ago than the given duration.
 func (w *sweep) older(root *os.Root, name string, than time.Duration) bool {
 	info, err := root.Lstat(name)
 	w.note(err)
 	return err == nil && w.now.Sub(info.ModTime()) > than
 }
 
-// note keeps the first error. That another process was faster is none.
+// note keeps the first error. A missing file is not an error, because another process may
+// have removed it.
 func (w *sweep) note(err error) {
 	if w.first == nil && err != nil && !errors.Is(err, fs.ErrNotExist) {
 		w.first = err

@@ -11,7 +11,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// age sets back the date of a file.
+// age sets back the modification time of a file.
 func age(t *testing.T, name string, by time.Duration) {
 	t.Helper()
 	past := time.Now().Add(-by)
@@ -56,7 +56,7 @@ func TestPruneInSteps(t *testing.T) {
 	}
 }
 
-func TestPruneGoesOnWhereItEnded(t *testing.T) {
+func TestPruneContinues(t *testing.T) {
 	s, dir := open(t)
 	s.cursor.Store(0)
 	last := numbered(255, "")
@@ -73,16 +73,16 @@ func TestPruneGoesOnWhereItEnded(t *testing.T) {
 	if got, err := s.Prune(t.Context(), late, 1); got != 1 || err != nil {
 		t.Fatalf("Prune = %d, %v; want one", got, err)
 	}
-	if exists(t, place(dir, last.ID)) || !exists(t, place(dir, numbered(0, "").ID)) {
-		t.Error("Prune began from the start again, want it to go on")
+	if exists(t, recordFile(dir, last.ID)) || !exists(t, recordFile(dir, numbered(0, "").ID)) {
+		t.Error("Prune started from the beginning again, want it to continue")
 	}
 }
 
-func TestPruneLitter(t *testing.T) {
+func TestPruneTempFiles(t *testing.T) {
 	s, dir := open(t)
 	r := sample()
 	create(t, s, r)
-	old, young := place(dir, r.ID)+".0123456789abcdef.tmp", place(dir, r.ID)+".fedcba9876543210.tmp"
+	old, young := recordFile(dir, r.ID)+".0123456789abcdef.tmp", recordFile(dir, r.ID)+".fedcba9876543210.tmp"
 	foreign := filepath.Join(dir, "records", "7f", "notes.0123456789abcdef.tmp")
 	for _, name := range []string{old, young, foreign} {
 		write(t, name, "half a rec")
@@ -90,7 +90,7 @@ func TestPruneLitter(t *testing.T) {
 	age(t, old, session.PruneSlack+time.Minute)
 	age(t, foreign, 1000*time.Hour)
 	if n, err := s.Prune(t.Context(), time.Unix(0, 0), 10); n != 0 || err != nil {
-		t.Errorf("Prune = %d, %v; litter does not count", n, err)
+		t.Errorf("Prune = %d, %v; temporary files and marks must not count", n, err)
 	}
 	if exists(t, old) {
 		t.Error("an old temporary file is still there")
@@ -106,9 +106,9 @@ func TestPruneLitter(t *testing.T) {
 	}
 }
 
-// TestPruneLitterOfOpenAndOwners takes what a program leaves that dies while it opens
-// the store, and the marks of a writer that died beside its record.
-func TestPruneLitterOfOpenAndOwners(t *testing.T) {
+// TestPruneTempFilesOfOpenAndMarks has the files of a process that died while it opened
+// the store, and of a writer that died before it wrote the record of a mark.
+func TestPruneTempFilesOfOpenAndMarks(t *testing.T) {
 	s, dir := open(t)
 	r := numbered(1, "ada")
 	create(t, s, r)
@@ -122,7 +122,7 @@ func TestPruneLitterOfOpenAndOwners(t *testing.T) {
 	}
 	age(t, old, session.PruneSlack+time.Minute)
 	if n, err := s.Prune(t.Context(), time.Unix(0, 0), 10); n != 0 || err != nil {
-		t.Errorf("Prune = %d, %v; litter does not count", n, err)
+		t.Errorf("Prune = %d, %v; temporary files and marks must not count", n, err)
 	}
 	for name, want := range map[string]bool{
 		old: false, lost: false,
@@ -134,29 +134,28 @@ func TestPruneLitterOfOpenAndOwners(t *testing.T) {
 	}
 }
 
-func TestPruneTakesHopelessFiles(t *testing.T) {
+func TestPruneCorruptFiles(t *testing.T) {
 	s, dir := open(t)
-	name := place(dir, sample().ID)
+	name := recordFile(dir, sample().ID)
 	write(t, name, "not a record")
-	age(t, name, hopeless-time.Hour)
+	age(t, name, corruptRetention-time.Hour)
 	if n, err := s.Prune(t.Context(), time.Now(), 10); n != 0 || err != nil || !exists(t, name) {
 		t.Errorf("Prune = %d, %v; want to keep the file for 400 days", n, err)
 	}
-	age(t, name, hopeless+time.Hour)
+	age(t, name, corruptRetention+time.Hour)
 	if n, err := s.Prune(t.Context(), time.Now(), 10); n != 1 || err != nil || exists(t, name) {
 		t.Errorf("Prune = %d, %v; want the file gone after 400 days", n, err)
 	}
 }
 
-// TestPruneLooksAgain touches a record between the look at its head and the
-// removal.
-func TestPruneLooksAgain(t *testing.T) {
+// TestPruneChecksAgain touches a record between the check of its head and the removal.
+func TestPruneChecksAgain(t *testing.T) {
 	s, dir := open(t)
 	r := sample()
 	create(t, s, r)
 	w := sweep{store: s, before: r.ExpiresAt.Add(time.Second), now: time.Now(), limit: 10}
-	if !w.over(r.ID) {
-		t.Fatal("the record is not over")
+	if !w.prunable(r.ID) {
+		t.Fatal("the record is not prunable")
 	}
 	release, err := s.lock(t.Context(), r.ID[0])
 	if err != nil {
@@ -177,7 +176,7 @@ func TestPruneLooksAgain(t *testing.T) {
 	}
 	release()
 	<-done
-	if w.removed != 0 || w.first != nil || !exists(t, place(dir, r.ID)) {
+	if w.removed != 0 || w.first != nil || !exists(t, recordFile(dir, r.ID)) {
 		t.Errorf("removed %d, error %v; want the touched record kept", w.removed, w.first)
 	}
 }
@@ -188,18 +187,18 @@ func TestPruneCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	n, err := s.Prune(ctx, sample().ExpiresAt.Add(time.Second), 10)
-	if n != 0 || !errors.Is(err, context.Canceled) || !exists(t, place(dir, sample().ID)) {
+	if n != 0 || !errors.Is(err, context.Canceled) || !exists(t, recordFile(dir, sample().ID)) {
 		t.Errorf("Prune = %d, %v; want the context's error", n, err)
 	}
 }
 
-// TestPrunePassesWhatFails puts a folder in a record's place, which Remove cannot
-// remove: the others go all the same, and the error is told.
-func TestPrunePassesWhatFails(t *testing.T) {
+// TestPruneContinuesAfterError has a folder in the place of a record, which Remove cannot
+// remove. Prune must remove the other records, and return the error.
+func TestPruneContinuesAfterError(t *testing.T) {
 	s, dir := open(t)
-	stuck := place(dir, numbered(1, "").ID)
+	stuck := recordFile(dir, numbered(1, "").ID)
 	write(t, stuck+"/x", "")
-	age(t, stuck, hopeless+time.Hour)
+	age(t, stuck, corruptRetention+time.Hour)
 	create(t, s, numbered(2, ""))
 	n, err := s.Prune(t.Context(), sample().ExpiresAt.Add(time.Second), 10)
 	if n != 1 || err == nil {

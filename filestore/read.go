@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	headHint = 1 << 10 // bytes to read for a head: enough for what managers write
-	dataHint = 1 << 16 // bytes to read at once for a whole record, at most
+	headHint = 1 << 10 // bytes to read for a head: enough for the records of managers
+	dataHint = 1 << 16 // maximum number of bytes to read at once for a whole record
 )
 
-// head reads a record up to its data.
+// head reads the head of a record.
 func (s *Store) head(id session.ID) (head, error) {
-	f, err := s.open(id)
+	f, err := s.openFile(id)
 	if err != nil {
 		return head{}, err
 	}
@@ -28,13 +28,12 @@ func (s *Store) head(id session.ID) (head, error) {
 	return h, err
 }
 
-// anybody lets load take the record of any owner.
-func anybody(*head) bool { return true }
+// anyOwner makes load return the record of any owner.
+func anyOwner(*head) bool { return true }
 
-// load reads a whole record, if its head is wanted; else there is none for the
-// caller.
+// load reads a whole record. It returns ErrNotFound if the head is not wanted.
 func (s *Store) load(id session.ID, wanted func(*head) bool) (session.Record, error) {
-	f, err := s.open(id)
+	f, err := s.openFile(id)
 	if err != nil {
 		return session.Record{}, err
 	}
@@ -53,11 +52,11 @@ func (s *Store) load(id session.ID, wanted func(*head) bool) (session.Record, er
 	return h.record(data), nil
 }
 
-// check adds the name of the file to what is wrong with it, and refuses one that
-// belongs elsewhere: a copy under another name must not give access.
+// check adds the name of the file to an error, and returns an error if the record has
+// another ID: a copy of a record under another name must not give access.
 func check(id session.ID, h *head, err error) error {
 	if err == nil && h.id != id {
-		err = damage("it is the one of %v", h.id)
+		err = corrupt("it is the record of %v", h.id)
 	}
 	if errors.Is(err, session.ErrCorrupt) {
 		return fmt.Errorf("%w (file records/%s)", err, path(id))
@@ -65,8 +64,8 @@ func check(id session.ID, h *head, err error) error {
 	return err
 }
 
-// A file is one that is open for reading. A short read that ends where the file
-// did when it was looked up is taken for the end, which saves asking twice.
+// A file is open for reading. A short read that reaches the size that Lstat returned
+// counts as the end of the file, which saves a second read.
 type file struct {
 	*os.File
 	size, read int64
@@ -83,24 +82,24 @@ func (f *file) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// open opens the file of a record.
-func (s *Store) open(id session.ID) (*file, error) {
+// openFile opens the file of a record.
+func (s *Store) openFile(id session.ID) (*file, error) {
 	f := &file{}
-	err := s.onShelf(id, func(shelf *os.Root) error {
+	err := s.withFolder(id, func(folder *os.Root) error {
 		name := id.String()
-		// os.Root keeps links from leading out of the folder, but follows those within
-		// it, and opening a named pipe would wait for its other end. So the kind of file
-		// comes first. Between the two calls only a writer of this package can replace
-		// it: whoever else may write here needs no tricks.
-		info, err := shelf.Lstat(name)
+		// os.Root does not follow links out of the folder, but follows links within it, and
+		// opening a named pipe would block. So check the type of the file first. The file
+		// may change between the two calls, but only by users who can write to the folder,
+		// and these are trusted.
+		info, err := folder.Lstat(name)
 		if err != nil {
 			return err
 		}
 		if !info.Mode().IsRegular() {
-			return check(id, nil, damage("it is not a regular file"))
+			return check(id, nil, corrupt("it is not a regular file"))
 		}
 		f.size = info.Size()
-		f.File, err = shelf.OpenFile(name, os.O_RDONLY|atomicfile.NoPoll, 0)
+		f.File, err = folder.OpenFile(name, os.O_RDONLY|atomicfile.NoPoll, 0)
 		return err
 	})
 	if errors.Is(err, fs.ErrNotExist) {
@@ -109,40 +108,41 @@ func (s *Store) open(id session.ID) (*file, error) {
 	return f, err
 }
 
-// onShelf calls f with the folder of an ID. The folder stays open from the first
-// use on, which spares two of seven system calls of a load each time it is
-// walked through. What is not found in it is looked for again if it is no longer
-// the folder of that name: somebody tidied it away while it was empty, and
-// another process has made a new one.
-func (s *Store) onShelf(id session.ID, f func(shelf *os.Root) error) error {
+// withFolder calls f with the folder of an ID. The folder stays open after its first use,
+// which saves two of the seven system calls of a load. If f does not find a file, and the
+// open folder is no longer the one with that name, withFolder opens the new folder and
+// calls f again: the folder may have been deleted while it was empty, and created again by
+// another process.
+func (s *Store) withFolder(id session.ID, f func(folder *os.Root) error) error {
 	for {
-		shelf, err := s.shelf(id[0])
+		folder, err := s.recordFolder(id[0])
 		if err != nil {
 			return err
 		}
-		err = f(shelf)
-		if !errors.Is(err, fs.ErrNotExist) || s.current(id[0], shelf) {
+		err = f(folder)
+		if !errors.Is(err, fs.ErrNotExist) || s.current(id[0], folder) {
 			return err
 		}
-		// Not closed: others may be about to use it. The collector does that.
-		s.shelves[id[0]].CompareAndSwap(shelf, nil)
+		// Do not close it, because other goroutines may use it. The garbage collector closes it.
+		s.open[id[0]].CompareAndSwap(folder, nil)
 	}
 }
 
-func (s *Store) shelf(folder byte) (*os.Root, error) {
-	if shelf := s.shelves[folder].Load(); shelf != nil {
-		return shelf, nil
+func (s *Store) recordFolder(folder byte) (*os.Root, error) {
+	if root := s.open[folder].Load(); root != nil {
+		return root, nil
 	}
-	shelf, err := s.records.OpenRoot(folderName(folder))
-	if err == nil && !s.shelves[folder].CompareAndSwap(nil, shelf) {
-		shelf.Close()
-		return s.shelf(folder)
+	root, err := s.records.OpenRoot(folderName(folder))
+	if err == nil && !s.open[folder].CompareAndSwap(nil, root) {
+		root.Close()
+		return s.recordFolder(folder)
 	}
-	return shelf, err
+	return root, err
 }
 
-func (s *Store) current(folder byte, shelf *os.Root) bool {
-	open, err := shelf.Stat(".")
+// current reports whether root is still the folder of records with that name.
+func (s *Store) current(folder byte, root *os.Root) bool {
+	open, err := root.Stat(".")
 	if err != nil {
 		return false
 	}

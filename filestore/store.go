@@ -1,44 +1,44 @@
-// Package filestore keeps sessions in files: one file a session, in a folder that
-// several processes of one machine may share.
+// Package filestore keeps sessions in files: one file for each session, in a folder that
+// several processes on one machine may share.
 //
-// Use it where there is one machine and no database: a small service, a tool, a
-// development server that should remember its users over a restart. With more
-// than some hundred thousand sessions, or more than one machine, a database is
-// the better choice. The folder may be on a network file system only if that
-// carries flock locks to all its clients, as NFS does since version 4.
+// Use it if there is one machine and no database: for a small service, a tool, or a
+// development server whose users should stay signed in after a restart. With more than
+// some hundred thousand sessions, or more than one machine, use a database. The folder may
+// be on a network file system only if that supports flock locks across all its clients,
+// as NFS does since version 4.
 //
 // # The folder
 //
 //	records/7f/7f3c…   a session; the name is its ID in 32 hexadecimal digits
-//	owners/a1/a1b2….7f3c…   an empty file: the owner with this hash may have this session
-//	locks/7f           locked while somebody writes into records/7f
+//	owners/a1/a1b2….7f3c…   an empty file, called a mark: the owner with this hash may have this session
+//	locks/7f           locked while a process writes into records/7f
 //
-// The names are made of IDs and hashes, never of what a client sent. Folders have
-// mode 0700 and files 0600, whatever the umask. All access goes through [os.Root],
-// so that no link in the folder leads out of it; a link in the place of a record
-// is not followed at all.
+// The names consist of IDs and hashes, never of data from a client. Folders have mode 0700
+// and files have mode 0600, regardless of the umask. All access goes through [os.Root], so
+// no symbolic link in the folder leads out of it. A link in the place of a record is not
+// followed at all.
 //
-// The fan-out is one level of 256 folders, made as they are needed: a million
-// sessions are then 4,000 files a folder, which file systems with indexed
-// directories (those in use for twenty years) do not notice. A second level would
-// cost a path step at each access, up to 65,536 folders that a sweep visits, and
-// another fsync for most of the sessions that are created before they all exist.
+// There is one level of 256 folders, which are created when they are needed. A million
+// sessions are 4,000 files in each folder, which is no problem for file systems with
+// indexed directories (those of the last twenty years). A second level would cost a path
+// lookup at each access, up to 65,536 folders to visit in Prune, and another fsync for most
+// new sessions until all folders exist.
 //
-// Back up and copy the folder as a whole: a record without its mark in owners is
-// found by its ID, but not by its owner.
+// Back up and copy the folder as a whole. A record without its mark in owners is found by
+// its ID, but not by its owner.
 //
 // # Durability and concurrency
 //
-// A write goes to a temporary file, which is fsynced and renamed over the record,
-// and the folder is fsynced; see [Config] for a cheaper way. Readers take no lock
-// and see the old record or the new one. Writers take one of 256 locks, in the
-// process and then between processes (flock), and compare versions under it. The
-// kernel gives up the locks of a process that dies, so that no killed process
-// blocks another. A store keeps up to 256 folders open. There are no goroutines.
+// A write creates a temporary file, fsyncs it, renames it over the record, and fsyncs the
+// folder; see [Config] for a cheaper way. Readers take no lock, and see either the old
+// record or the new one. Writers take one of 256 locks, first within the process and then
+// between processes (flock), and compare versions while they hold it. The kernel releases
+// the locks of a process that dies, so a killed process never blocks another one. A store
+// keeps up to 256 folders open. It runs no goroutines.
 //
-// A file that is not a whole record (cut, altered, another session's, a link)
-// gives an error that matches [session.ErrCorrupt]: a checksum covers every byte.
-// Delete removes it. A full disk gives [session.ErrFull].
+// If a file is not an intact record (truncated, altered, a record of another session, a
+// link), the error matches [session.ErrCorrupt]; checksums cover every byte. Delete removes
+// such a file. If the disk is full, the error matches [session.ErrFull].
 package filestore
 
 import (
@@ -55,31 +55,30 @@ import (
 	"github.com/expanse-go/session/internal/atomicfile"
 )
 
-// A Config says how a [Store] writes. The zero value is durable.
+// A Config determines how a [Store] writes. The zero value makes writes durable.
 type Config struct {
 	_ [0]func() // keyed literals only; not comparable
 
-	// DangerouslyNoSync leaves it to the kernel when writes reach the disk, which
-	// makes them several times faster. If the process dies, nothing is lost. If
-	// the machine does, the last half minute of changes may be: sessions may be
-	// gone or corrupt (their visitors get new ones), or back as they were before,
-	// which includes those that had been logged out or revoked, and ListOwner may
-	// miss some.
+	// DangerouslyNoSync lets the kernel decide when writes reach the disk, which makes
+	// them several times faster. If the process dies, nothing is lost. If the machine
+	// crashes or loses power, the changes of the last half minute may be lost. Sessions may
+	// be gone or corrupt (their visitors get new ones), or have their earlier state, which
+	// may bring back sessions that had been logged out or revoked. ListOwner may miss some.
 	DangerouslyNoSync bool
 }
 
-// A Store is a [session.Store] in a folder. It is also a [session.Toucher],
-// [session.Pruner], [session.Lister] and [session.OwnerLister]. Its methods may
-// be called by many goroutines, and many processes may have the folder open.
+// A Store is a [session.Store] in a folder. It also implements [session.Toucher],
+// [session.Pruner], [session.Lister] and [session.OwnerLister]. Its methods are safe for
+// concurrent use, and several processes may open the same folder.
 type Store struct {
 	records, owners, locks *os.Root
 
-	shelves [folders]atomic.Pointer[os.Root] // the open folders of records; see shelf
+	open [folders]atomic.Pointer[os.Root] // the open folders of records; see withFolder
 
-	turns  [folders]chan struct{} // held by the goroutine that may ask for the lock
-	cursor atomic.Uint32          // the folder at which Prune goes on
+	sems   [folders]chan struct{} // held by the goroutine that may lock the file
+	cursor atomic.Uint32          // the folder at which Prune continues
 
-	full, whole atomicfile.Durability
+	full, whole atomicfile.Durability // for all writes, and for touches
 }
 
 var (
@@ -90,16 +89,17 @@ var (
 	_ session.OwnerLister = (*Store)(nil)
 )
 
-// Load returns a record. It waits for no writer.
+// Load returns a record. It does not wait for writers.
 func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return session.Record{}, err
 	}
-	r, err := s.load(id, anybody)
-	return r, fault(err)
+	r, err := s.load(id, anyOwner)
+	return r, wrapError(err)
 }
 
-// Create stores a new record. A file in its place is a conflict, whatever it is.
+// Create stores a new record. Any file in its place is a conflict, even if it is not a
+// record.
 func (s *Store) Create(ctx context.Context, r session.Record) error {
 	content, err := encode(&r, 1)
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *Store) Create(ctx context.Context, r session.Record) error {
 	})
 }
 
-// Update replaces a record. It reads only the head of the old one.
+// Update replaces a record. It reads only the head of the old record.
 func (s *Store) Update(ctx context.Context, r session.Record) error {
 	content, err := encode(&r, r.Version+1)
 	if err != nil {
@@ -136,8 +136,9 @@ func (s *Store) Update(ctx context.Context, r session.Record) error {
 		if old.owner == r.Owner {
 			return s.write(r.ID, content, s.full)
 		}
-		// The new owner's mark comes before the record, the old one's goes after it:
-		// a mark without its record is harmless, the contrary would hide a session.
+		// Create the mark of the new owner before the record, and remove the mark of the
+		// old owner after it. A mark without a record is harmless, but a record without a
+		// mark would be missing from ListOwner.
 		if err := s.mark(r.Owner, r.ID); err != nil {
 			return err
 		}
@@ -149,16 +150,16 @@ func (s *Store) Update(ctx context.Context, r session.Record) error {
 	})
 }
 
-// Delete removes a record, or whatever is in its place.
+// Delete removes a record, or any other file in its place.
 func (s *Store) Delete(ctx context.Context, id session.ID) error {
 	return s.locked(ctx, id, func() error { return s.remove(id, s.full) })
 }
 
-// Touch prolongs a record. The file is replaced as a whole, like in Update; but
-// a power loss may undo the touch.
+// Touch implements [session.Toucher]. It replaces the whole file, as Update does, but a
+// power loss may undo it.
 func (s *Store) Touch(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
 	return s.locked(ctx, id, func() error {
-		r, err := s.load(id, anybody)
+		r, err := s.load(id, anyOwner)
 		if errors.Is(err, session.ErrNotFound) {
 			return nil
 		}
@@ -183,19 +184,18 @@ func (s *Store) Touch(ctx context.Context, id session.ID, lastActivity, expires 
 	})
 }
 
-// write replaces the file of a record. The caller has the lock.
+// write replaces the file of a record. The caller must hold the lock.
 func (s *Store) write(id session.ID, content []byte, d atomicfile.Durability) error {
 	return inFolder(s.records, folderName(id[0]), func() error {
-		return s.onShelf(id, func(shelf *os.Root) error {
-			return atomicfile.Write(shelf, id.String(), content, d)
+		return s.withFolder(id, func(folder *os.Root) error {
+			return atomicfile.Write(folder, id.String(), content, d)
 		})
 	})
 }
 
-// remove deletes the file of a record, and then its mark. The caller has the
-// lock.
+// remove deletes the file of a record, and then its mark. The caller must hold the lock.
 func (s *Store) remove(id session.ID, d atomicfile.Durability) error {
-	old, corrupt := s.head(id) // a corrupt one leaves its mark, which then misleads nobody
+	old, corrupt := s.head(id) // if it is corrupt, its mark stays, which is harmless
 	err := atomicfile.Remove(s.records, path(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -209,8 +209,8 @@ func (s *Store) remove(id session.ID, d atomicfile.Durability) error {
 	return err
 }
 
-// fault gives an error of the operating system its place in the contract.
-func fault(err error) error {
+// wrapError maps errors of the operating system to those of the contract.
+func wrapError(err error) error {
 	var system *fs.PathError
 	switch {
 	case err == nil:

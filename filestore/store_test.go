@@ -15,7 +15,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// open opens a store in a new folder. Most tests need no fsync.
+// open opens a store in a new folder, without fsync.
 func open(t *testing.T) (s *Store, dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "sessions")
@@ -39,7 +39,8 @@ func create(t *testing.T, s *Store, r session.Record) {
 	}
 }
 
-func place(dir string, id session.ID) string { return filepath.Join(dir, "records", path(id)) }
+// recordFile returns the path of the file of a record.
+func recordFile(dir string, id session.ID) string { return filepath.Join(dir, "records", path(id)) }
 
 func write(t *testing.T, name, content string) {
 	t.Helper()
@@ -105,7 +106,7 @@ func TestOpenErrorsSayWhatToDo(t *testing.T) {
 	}
 }
 
-func TestOpenMakesParents(t *testing.T) {
+func TestOpenCreatesParents(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "var", "lib", "app")
 	create(t, reopen(t, dir), sample())
 	if _, err := reopen(t, dir).Load(t.Context(), sample().ID); err != nil {
@@ -129,7 +130,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestCorrupt puts into the place of a record what is none.
+// TestCorrupt has files that are not records in the place of a record.
 func TestCorrupt(t *testing.T) {
 	r := sample()
 	other := sample()
@@ -146,13 +147,13 @@ func TestCorrupt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, dir := open(t)
-			write(t, place(dir, r.ID), content)
+			write(t, recordFile(dir, r.ID), content)
 			checkCorrupt(t, s, r)
 		})
 	}
 }
 
-// checkCorrupt checks what every method does where the file of r is none.
+// checkCorrupt checks every method when the file of r is not a record.
 func checkCorrupt(t *testing.T, s *Store, r session.Record) {
 	t.Helper()
 	ctx := t.Context()
@@ -174,7 +175,7 @@ func checkCorrupt(t *testing.T, s *Store, r session.Record) {
 		t.Errorf("List yields %v, %v; want nothing", got, err)
 	}
 	if n, err := s.Prune(ctx, r.ExpiresAt.AddDate(9, 0, 0), 10); n != 0 || err != nil {
-		t.Errorf("Prune = %d, %v; want to keep it for a look", n, err)
+		t.Errorf("Prune = %d, %v; want the file kept for inspection", n, err)
 	}
 	if err := s.Delete(ctx, r.ID); err != nil {
 		t.Errorf("Delete = %v", err)
@@ -189,16 +190,16 @@ func checkCorrupt(t *testing.T, s *Store, r session.Record) {
 
 func TestFullDisk(t *testing.T) {
 	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT} {
-		err := fault(&fs.PathError{Op: "write", Path: "records/7f/…", Err: cause})
+		err := wrapError(&fs.PathError{Op: "write", Path: "records/7f/…", Err: cause})
 		if !errors.Is(err, session.ErrFull) || !errors.Is(err, cause) {
 			t.Errorf("%v becomes %v, want ErrFull", cause, err)
 		}
 	}
 }
 
-// TestTidiedFolders has somebody remove the empty folders and lock files of a
-// store in use, as cleaners of temporary folders do.
-func TestTidiedFolders(t *testing.T) {
+// TestDeletedFolders deletes the empty folders and lock files of a store that is in use, as
+// programs that clean temporary folders do.
+func TestDeletedFolders(t *testing.T) {
 	s, dir := open(t)
 	other := reopen(t, dir)
 	r := sample()
@@ -218,19 +219,19 @@ func TestTidiedFolders(t *testing.T) {
 	if got := ids(t, s, "ada"); got != nil {
 		t.Errorf("ListOwner yields %v", got)
 	}
-	create(t, other, r) // in a folder that s has not open
+	create(t, other, r) // in a folder that s has not opened
 	if _, err := s.Load(t.Context(), r.ID); err != nil {
-		t.Errorf("Load of what another process created: %v", err)
+		t.Errorf("Load of a record that another process created: %v", err)
 	}
 	if err := s.Update(t.Context(), r); err != nil {
-		t.Errorf("Update of what another process created: %v", err)
+		t.Errorf("Update of a record that another process created: %v", err)
 	}
 	if got := ids(t, s, "ada"); !slices.Equal(got, []session.ID{r.ID}) {
 		t.Errorf("ListOwner yields %v, want the record", got)
 	}
 }
 
-// TestCancelledWriters wait for a lock that another process has.
+// TestCancelledWriters cancels writers that wait for the lock of another process.
 func TestCancelledWriters(t *testing.T) {
 	s, dir := open(t)
 	r := sample()
@@ -240,7 +241,7 @@ func TestCancelledWriters(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.Load(t.Context(), r.ID); err != nil {
-		t.Errorf("Load = %v, want to read past the lock", err)
+		t.Errorf("Load = %v, want nil, because readers take no lock", err)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -264,17 +265,17 @@ func TestCancelledWriters(t *testing.T) {
 	}
 }
 
-func TestTouchKeepsTheRest(t *testing.T) {
+func TestTouchKeepsOtherFields(t *testing.T) {
 	s, dir := open(t)
 	create(t, s, sample())
-	before, err := os.ReadFile(place(dir, sample().ID))
+	before, err := os.ReadFile(recordFile(dir, sample().ID))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Touch(t.Context(), sample().ID, sample().LastActivity, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	after, err := os.ReadFile(place(dir, sample().ID))
+	after, err := os.ReadFile(recordFile(dir, sample().ID))
 	if err != nil || string(after) != string(before) {
 		t.Errorf("a touch that moves nothing changed the file: %v", err)
 	}

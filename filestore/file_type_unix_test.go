@@ -3,7 +3,6 @@
 package filestore
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -12,50 +11,10 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// TestModes opens the umask as wide as it goes, and then closes it: the modes are
-// the same.
-func TestModes(t *testing.T) {
-	for _, mask := range []int{0, 0o777} {
-		dir := filepath.Join(t.TempDir(), "above", "sessions")
-		old := syscall.Umask(mask)
-		s, err := Open(dir, Config{DangerouslyNoSync: true})
-		if err == nil {
-			err = s.Create(t.Context(), sample())
-		}
-		syscall.Umask(old)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		n := 0
-		err = filepath.WalkDir(filepath.Dir(dir), func(name string, entry fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			info, err := entry.Info()
-			if err != nil {
-				return err
-			}
-			n++
-			want := fs.FileMode(0o600)
-			if entry.IsDir() {
-				want = fs.ModeDir | 0o700
-			}
-			if info.Mode() != want {
-				t.Errorf("under umask %03o, %s has mode %v, want %v", mask, name, info.Mode(), want)
-			}
-			return nil
-		})
-		if err != nil || n < 10 {
-			t.Errorf("%d files, %v", n, err)
-		}
-	}
-}
-
-// TestPlanted puts links, pipes and folders in the place of a record: none is
-// followed, waited for or taken for a record.
-func TestPlanted(t *testing.T) {
-	for name, plant := range map[string]func(dir, at string) error{
+// TestOtherFileTypes has links, pipes and folders in the place of a record. The store must
+// not follow them, wait for them, or take them for records.
+func TestOtherFileTypes(t *testing.T) {
+	for name, create := range map[string]func(dir, at string) error{
 		"a link out of the folder": func(dir, at string) error {
 			return os.Symlink(filepath.Join(filepath.Dir(dir), "outside"), at)
 		},
@@ -76,7 +35,7 @@ func TestPlanted(t *testing.T) {
 			write(t, outside, string(content))
 			write(t, copied, string(content))
 			write(t, filepath.Join(dir, "records", "7f", "neighbour"), "")
-			if err := plant(dir, place(dir, r.ID)); err != nil {
+			if err := create(dir, recordFile(dir, r.ID)); err != nil {
 				t.Fatal(err)
 			}
 			checkCorrupt(t, s, r)
@@ -89,8 +48,8 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
-// TestPlantedFolders leads whole folders out of the store.
-func TestPlantedFolders(t *testing.T) {
+// TestLinksToOutside replaces folders and locks of the store by links that lead out of it.
+func TestLinksToOutside(t *testing.T) {
 	s, dir := open(t)
 	outside := filepath.Join(filepath.Dir(dir), "outside")
 	if err := os.Mkdir(outside, 0o700); err != nil {

@@ -17,13 +17,13 @@ import (
 	"github.com/expanse-go/session/internal/atomicfile"
 )
 
-// TestPowerLoss takes the power away after each step of a store's life, and opens the
-// store on everything that the disk may then hold: what was not synced may be there,
-// wholly or in part, or not, each thing for itself. That is what POSIX allows, and
-// more than most file systems do.
+// TestPowerLoss simulates a power loss after each step of a sequence of operations, and
+// opens the store on every state that the disk may then have. Each change that was not
+// synced may be on the disk, completely or in part, or not, independently of the others.
+// POSIX allows that, and most file systems guarantee more.
 //
-// Of every session, the disk must hold what was acknowledged last or what is being
-// written; what Prune leaves must be free of litter.
+// For every session, the disk must have the last acknowledged state or the one that is
+// being written. Prune must leave no stale files.
 func TestPowerLoss(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -31,14 +31,14 @@ func TestPowerLoss(t *testing.T) {
 		limit int
 	}{{"durable", Config{}, 6}, {"not synced", Config{DangerouslyNoSync: true}, 2}} {
 		t.Run(test.name, func(t *testing.T) {
-			life := live(t, test.cfg, test.limit)
+			h := runHistory(t, test.cfg, test.limit)
 			scratch := scratch(t)
 			states := 0
 			seen := map[string]bool{}
-			for _, point := range life.points {
+			for _, point := range h.points {
 				for d := range point.disk.outcomes() {
 					held := d.String()
-					if key := fmt.Sprint(point.law, held); !seen[key] {
+					if key := fmt.Sprint(point.phase, held); !seen[key] {
 						states++
 						point.verify(t, d, test.cfg, scratch, !seen[held])
 						seen[key], seen[held] = true, true
@@ -48,16 +48,16 @@ func TestPowerLoss(t *testing.T) {
 					t.Fatalf("power lost after %s", point)
 				}
 			}
-			if len(life.points) < 60 || states < 200 {
-				t.Errorf("%d points and %d states: too few to show anything", len(life.points), states)
+			if len(h.points) < 60 || states < 200 {
+				t.Errorf("%d points and %d states, want at least 60 and 200", len(h.points), states)
 			}
-			t.Logf("power lost at %d points, with %d states of the disk", len(life.points), states)
+			t.Logf("power lost at %d points, with %d states of the disk", len(h.points), states)
 		})
 	}
 }
 
-// scratch is a folder in memory, if there is such a thing: thousands of stores are
-// opened there, and each open syncs.
+// scratch returns a folder in memory, if the system has that, because the test opens
+// thousands of stores, and each Open syncs.
 func scratch(t *testing.T) string {
 	dir, err := os.MkdirTemp("/dev/shm", "session-power-") //nolint:usetesting // it is elsewhere
 	if err != nil {
@@ -67,51 +67,52 @@ func scratch(t *testing.T) string {
 	return dir
 }
 
-// A life is what happened to a store, step by step.
-type life struct {
+// A history records the operations on a store, step by step.
+type history struct {
 	points []point
 	disk   *disk
-	now    string // the operation under way
-	law    int
+	now    string // the current operation
+	phase  int
 	pruned session.ID
 	may    map[session.ID][]*session.Record
 	ever   map[session.ID][]*session.Record
 }
 
-// A point is an instant between two steps: the disk, and the records that it may have
-// of each session; nil stands for none.
+// A point is an instant between two steps. It has the disk, and the records that the disk
+// may have for each session; nil stands for none.
 type point struct {
-	disk *disk
-	step string
-	law  int // counts the changes of what follows
-	may  map[session.ID][]*session.Record
-	ever map[session.ID][]*session.Record // whatever there was of it
+	disk  *disk
+	step  string
+	phase int // counts the changes of may
+	may   map[session.ID][]*session.Record
+	ever  map[session.ID][]*session.Record // all records that the session ever had
 
-	// A record that is back after a prune is without its mark, perhaps: it has expired,
-	// and nobody misses it.
+	// A pruned record that comes back may lack its mark, which is harmless because it has
+	// expired.
 	pruned session.ID
 }
 
 func (p point) String() string { return p.step }
 
-func (l *life) note(step string) {
+// note records a point after a step.
+func (h *history) note(step string) {
 	may := map[session.ID][]*session.Record{}
-	for id, all := range l.may {
+	for id, all := range h.may {
 		may[id] = slices.Clone(all)
 	}
-	l.points = append(l.points, point{l.disk.clone(), l.now + ": " + step, l.law, may, maps.Clone(l.ever), l.pruned})
+	h.points = append(h.points, point{h.disk.clone(), h.now + ": " + step, h.phase, may, maps.Clone(h.ever), h.pruned})
 }
 
-// live runs a store through all that it can do, and notes each step.
-func live(t *testing.T, cfg Config, limit int) *life {
+// runHistory runs all operations of a store, and records each step.
+func runHistory(t *testing.T, cfg Config, limit int) *history {
 	dir := scratch(t)
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	l := &life{disk: newDisk(dir, limit), now: "open", may: map[session.ID][]*session.Record{}, ever: map[session.ID][]*session.Record{}}
+	h := &history{disk: newDisk(dir, limit), now: "open", may: map[session.ID][]*session.Record{}, ever: map[session.ID][]*session.Record{}}
 	defer atomicfile.Watch(func(s atomicfile.Step) {
-		if l.disk.apply(t, s) {
-			l.note(fmt.Sprint(s.Do, " ", s.Name, " ", s.To))
+		if h.disk.apply(t, s) {
+			h.note(fmt.Sprint(s.Do, " ", s.Name, " ", s.To))
 		}
 	})()
 	s, err := Open(dir, cfg)
@@ -128,28 +129,28 @@ func live(t *testing.T, cfg Config, limit int) *life {
 		versions[r.ID] = r.Version
 		return &r
 	}
-	// do runs an operation after which the disk has the record, or, if it is weak, may
-	// still have the one from before.
+	// do runs an operation that stores the record after. If weak is true, a power loss may
+	// undo the operation even after it was acknowledged.
 	do := func(name string, r session.Record, after *session.Record, weak bool, f func() error) {
-		l.now = name
-		l.law++
-		before := l.may[r.ID]
+		h.now = name
+		h.phase++
+		before := h.may[r.ID]
 		if before == nil {
 			before = []*session.Record{nil}
 		}
-		l.may[r.ID] = append(slices.Clone(before), after)
-		l.ever[r.ID] = append(slices.Clone(l.ever[r.ID]), after)
+		h.may[r.ID] = append(slices.Clone(before), after)
+		h.ever[r.ID] = append(slices.Clone(h.ever[r.ID]), after)
 		if err := f(); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if !weak {
-			l.may[r.ID] = []*session.Record{after}
-			l.law++
-			if r.ID == l.pruned {
-				l.pruned = session.ID{}
+			h.may[r.ID] = []*session.Record{after}
+			h.phase++
+			if r.ID == h.pruned {
+				h.pruned = session.ID{}
 			}
 		}
-		l.note("acknowledged")
+		h.note("acknowledged")
 	}
 	update := func(name string, r session.Record) {
 		do(name, r, put(r), false, func() error { r.Version = versions[r.ID] - 1; return s.Update(t.Context(), r) })
@@ -172,15 +173,15 @@ func live(t *testing.T, cfg Config, limit int) *life {
 		do("delete", a, nil, false, func() error { return s.Delete(t.Context(), a.ID) })
 		b.Owner = "cid"
 		update("update, before the prune", b)
-		l.pruned = b.ID
+		h.pruned = b.ID
 		do("prune", b, nil, true, func() error { _, err := s.Prune(t.Context(), b.ExpiresAt.Add(time.Hour), 10); return err })
 		versions = map[session.ID]uint64{}
 		a.Owner, b.Owner = "", "ada"
 	}
-	return l
+	return h
 }
 
-// verify opens the store on a disk, and looks at everything.
+// verify opens the store on a disk, and checks all records and listings.
 func (p point) verify(t *testing.T, d *disk, cfg Config, scratch string, isNew bool) {
 	dir := filepath.Join(scratch, "sessions")
 	d.write(t, dir)
@@ -238,7 +239,7 @@ func (p point) verify(t *testing.T, d *disk, cfg Config, scratch string, isNew b
 	}
 }
 
-// prune looks for what nobody would ever remove.
+// prune checks that Prune removes all stale files.
 func (p point) prune(t *testing.T, s *Store, dir string, d *disk) {
 	if _, err := s.Prune(t.Context(), time.Time{}, 10); err != nil {
 		t.Errorf("Prune: %v", err)
@@ -247,34 +248,34 @@ func (p point) prune(t *testing.T, s *Store, dir string, d *disk) {
 		if _, temp := atomicfile.Target(filepath.Base(name)); temp {
 			t.Errorf("Prune leaves %s, on %s", name, d)
 		}
-		if id, mark := markedID(filepath.Base(name)); mark && !exists(t, place(dir, id)) {
+		if id, mark := markedID(filepath.Base(name)); mark && !exists(t, recordFile(dir, id)) {
 			t.Errorf("Prune leaves the mark %s, whose record is gone, on %s", name, d)
 		}
 	}
 }
 
-// A disk is a model of one: what each folder and file holds, and what of that is there
-// after a power loss in any case.
+// A disk is a model of a disk: the contents of each folder and file, and which of them
+// survive a power loss in any case.
 type disk struct {
 	dir     string
-	limit   int                // of pending changes: a kernel does not wait for ever, and the outcomes double with each
+	limit   int                // the maximum number of pending changes, because the number of outcomes doubles with each
 	seq     int                // of the last change
 	folders map[string]*folder // :: path below dir → folder
 	files   []content
 }
 
 type folder struct {
-	names   map[string]entry // that are on the disk
-	pending []change         // in order; each may be there or not
+	names   map[string]entry // the names on the disk
+	pending []change         // in order; each may be on the disk or not
 }
 
-// An entry is the number of a file, or a folder.
+// An entry is either a folder or the number of a file.
 type entry struct {
 	file   int
 	folder bool
 }
 
-// A change replaces one name, or two at once.
+// A change adds or removes a name, or does both at once.
 type change struct {
 	seq        int
 	name, gone string
@@ -284,7 +285,7 @@ type change struct {
 
 type content struct {
 	written, synced string
-	known           bool // that synced is on the disk
+	known           bool // synced is on the disk
 }
 
 func newDisk(dir string, limit int) *disk {
@@ -299,8 +300,8 @@ func (d *disk) clone() *disk {
 	return c
 }
 
-// locate returns the path below dir of a name below a root, which the root itself does
-// not know.
+// locate returns the path in dir of a name in the root of a step, which does not know its
+// own path.
 func (d *disk) locate(t *testing.T, s atomicfile.Step, name string) (in, base string) {
 	t.Helper()
 	root, err := s.Root.Stat(".")
@@ -313,12 +314,12 @@ func (d *disk) locate(t *testing.T, s atomicfile.Step, name string) (in, base st
 			return filepath.Dir(full), filepath.Base(full)
 		}
 	}
-	t.Fatalf("%v: where is that?", s)
+	t.Fatalf("%v: unknown root", s)
 	return "", ""
 }
 
-// apply performs a step. It is false for those in the folder of the locks, which hold
-// nothing.
+// apply applies a step. It returns false for steps in the folder locks, whose files are
+// empty.
 func (d *disk) apply(t *testing.T, s atomicfile.Step) bool {
 	in, base := d.locate(t, s, s.Name)
 	if in == "locks" {
@@ -350,7 +351,8 @@ func (d *disk) apply(t *testing.T, s atomicfile.Step) bool {
 	return true
 }
 
-// change notes a change, and lets the kernel store the oldest if there are too many.
+// change adds a pending change. If there are too many, it writes the oldest one to the
+// disk, as the kernel would.
 func (d *disk) change(f *folder, c change) {
 	d.seq++
 	c.seq = d.seq
@@ -371,10 +373,11 @@ func (d *disk) change(f *folder, c change) {
 	}
 }
 
-// all is what the folder holds if nothing is lost.
+// all returns the contents of the folder if nothing is lost.
 func (f *folder) all() map[string]entry { return f.with(^0) }
 
-// with is what it holds if of the pending changes those in the set took place.
+// with returns the contents of the folder if those pending changes that are in the set
+// reached the disk.
 func (f *folder) with(set int) map[string]entry {
 	names := maps.Clone(f.names)
 	for i, c := range f.pending {
@@ -390,8 +393,7 @@ func (f *folder) with(set int) map[string]entry {
 	return names
 }
 
-// outcomes are the disks that a power loss may leave: each has nothing pending, and
-// files that hold what they hold.
+// outcomes yields the disks that a power loss may leave. They have no pending changes.
 func (d *disk) outcomes() iter.Seq[*disk] {
 	return func(yield func(*disk) bool) {
 		paths := slices.Sorted(maps.Keys(d.folders))
@@ -413,7 +415,8 @@ func (d *disk) outcomes() iter.Seq[*disk] {
 	}
 }
 
-// cuts lets the files that can be reached, and were not synced, hold what they may.
+// cuts yields the disk with every possible content of the reachable files that were not
+// synced.
 func (d *disk) cuts(yield func(*disk) bool) bool {
 	for _, f := range d.folders {
 		for _, e := range f.names {
@@ -448,7 +451,7 @@ func (d *disk) String() string {
 	return b.String()
 }
 
-// walk visits what can be reached from the top, in order.
+// walk visits all reachable files and folders, in order.
 func (d *disk) walk(path string, visit func(string, entry)) {
 	names := d.folders[path].names
 	for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -460,8 +463,8 @@ func (d *disk) walk(path string, visit func(string, entry)) {
 	}
 }
 
-// write makes the disk a folder of a real one. Its files are old, as if the machine
-// had been off for long.
+// write copies the disk into a real folder. The files get an old modification time, as if
+// the machine had been off for a long time.
 func (d *disk) write(t *testing.T, dir string) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
