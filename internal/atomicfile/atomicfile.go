@@ -1,6 +1,5 @@
-// Package atomicfile replaces a file as a whole: whoever reads the name, also
-// after a crash or a power loss, finds the old content or the new one, and never
-// a part.
+// Package atomicfile replaces files atomically: a reader sees either the old content or
+// the new one, but never a part of it, even after a crash or a power loss.
 package atomicfile
 
 import (
@@ -13,17 +12,17 @@ import (
 	"strings"
 )
 
-// A Durability says what has reached the disk when [Write] returns.
+// A Durability determines what has reached the disk when [Write] returns.
 type Durability int
 
 const (
-	// Durable: the new content stays, whatever happens.
+	// Durable means that the new content survives a power loss.
 	Durable Durability = iota
 
-	// Whole: after a power loss the old content may be back, but whole.
+	// Whole means that a power loss may bring back the old content, but complete.
 	Whole
 
-	// Volatile: after a power loss the name may be gone, or its content be cut or
+	// Volatile means that after a power loss the file may be missing, truncated or
 	// zeroed. The death of the process alone does no harm.
 	Volatile
 )
@@ -33,36 +32,36 @@ const (
 	folderMode = 0o700
 )
 
-// Write replaces the file of that name, with mode 0600 whatever the umask. The
-// name may have a folder, which must be there. It does not keep two writers apart.
+// Write replaces the file with the given name. The new file has mode 0600, regardless of
+// the umask. If the name contains a folder, that folder must exist. Write does not
+// synchronize concurrent writers.
 //
-// The order is what makes it safe:
+// The order of the steps makes Write safe:
 //
-//  1. write a temporary file beside the name, in the same folder and so on the
-//     same file system, where rename is atomic. It is opened with O_EXCL, which
-//     follows no link;
-//  2. fsync it. Without this a file system may store the rename before the data,
-//     and the name leads to an empty file after a power loss. From here on both
-//     outcomes are whole;
-//  3. rename it over the name: the instant at which readers see the new content.
-//     Those that have the old file open go on reading the old one;
-//  4. fsync the folder. Without this the rename may be undone by a power loss,
-//     which for a deleted or changed session means that the old one is back.
+//  1. Write a temporary file in the same folder, and so on the same file system, where
+//     rename is atomic. It is opened with O_EXCL, which does not follow links.
+//  2. Fsync the file. Otherwise the file system may store the rename before the data, so
+//     that the file is empty after a power loss. From here on, a power loss leaves either
+//     the complete old file or the complete new one.
+//  3. Rename the file. From here on, readers that open the file see the new content.
+//     Readers that have the old file open continue to read it.
+//  4. Fsync the folder. Otherwise a power loss may undo the rename, which brings back the
+//     old version of a deleted or changed session.
 //
 // A power loss before the rename leaves a temporary file; see [Target].
 //
-// An error from the fourth step leaves the new content in place: the caller
-// cannot know then which one a power loss would leave.
+// If the fourth step fails, the new content is in place, but the caller cannot know which
+// content a power loss would leave.
 func Write(root *os.Root, name string, content []byte, d Durability) (err error) {
 	temp := tempName(name)
 	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|NoPoll, fileMode)
 	if err != nil {
 		return err
 	}
-	took(Created, root, temp)
+	report(Created, root, temp)
 	defer func() {
 		if err != nil {
-			_ = Remove(root, temp) // fails, as it should, once the rename has taken place
+			_ = Remove(root, temp) // fails after the rename, because the file has another name then
 		}
 	}()
 	if err := fill(root, temp, f, content, d); err != nil {
@@ -80,7 +79,7 @@ func Write(root *os.Root, name string, content []byte, d Durability) (err error)
 	return nil
 }
 
-// fill writes and closes the file. A full disk may show as late as in Close.
+// fill writes and closes the file. A full disk may cause an error as late as in Close.
 func fill(root *os.Root, name string, f *os.File, content []byte, d Durability) error {
 	err := f.Chmod(fileMode)
 	if err == nil {
@@ -91,27 +90,27 @@ func fill(root *os.Root, name string, f *os.File, content []byte, d Durability) 
 	}
 	if err == nil && d != Volatile {
 		if err = f.Sync(); err == nil {
-			took(Synced, root, name)
+			report(Synced, root, name)
 		}
 	}
 	return errors.Join(err, f.Close())
 }
 
-// SyncFolder brings the names in a folder to the disk: what was created, renamed
-// and removed in it.
+// SyncFolder fsyncs a folder, so that all names that were created, renamed or removed in
+// it reach the disk.
 func SyncFolder(root *os.Root, name string) error {
 	f, err := root.OpenFile(name, os.O_RDONLY|NoPoll, 0)
 	if err != nil {
 		return err
 	}
 	if err = f.Sync(); err == nil {
-		took(SyncedFolder, root, name)
+		report(SyncedFolder, root, name)
 	}
 	return errors.Join(err, f.Close())
 }
 
-// MakeFolder makes a folder with mode 0700 whatever the umask. One that is there
-// already is left as it is.
+// MakeFolder creates a folder with mode 0700, regardless of the umask. It does not change
+// a folder that already exists.
 func MakeFolder(root *os.Root, name string) error {
 	switch err := root.Mkdir(name, folderMode); {
 	case errors.Is(err, fs.ErrExist):
@@ -119,12 +118,12 @@ func MakeFolder(root *os.Root, name string) error {
 	case err != nil:
 		return err
 	}
-	took(MadeFolder, root, name)
+	report(MadeFolder, root, name)
 	return root.Chmod(name, folderMode)
 }
 
-// Create makes an empty file with mode 0600 whatever the umask. One that is there
-// is as good. The name is on the disk after the next [SyncFolder].
+// Create creates an empty file with mode 0600, regardless of the umask. If the file already
+// exists, Create does nothing. The name is on the disk after the next [SyncFolder].
 func Create(root *os.Root, name string) error {
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|NoPoll, fileMode)
 	if errors.Is(err, fs.ErrExist) {
@@ -133,31 +132,29 @@ func Create(root *os.Root, name string) error {
 	if err != nil {
 		return err
 	}
-	took(Created, root, name)
+	report(Created, root, name)
 	return errors.Join(f.Chmod(fileMode), f.Close())
 }
 
-// Remove removes a file. The name is gone from the disk after the next
-// [SyncFolder].
+// Remove removes a file. The name is removed from the disk by the next [SyncFolder].
 func Remove(root *os.Root, name string) error {
 	err := root.Remove(name)
 	if err == nil {
-		took(Removed, root, name)
+		report(Removed, root, name)
 	}
 	return err
 }
 
 const tempSuffix = ".tmp"
 
-// tempName is another name at each call: two processes that replace one file do
-// not write into each other's.
+// tempName returns a different name at each call, so that two processes that replace the
+// same file use different temporary files.
 func tempName(name string) string {
 	return fmt.Sprintf("%s.%016x%s", name, rand.Uint64(), tempSuffix)
 }
 
-// Target tells temporary files from others by their base name, and returns the
-// name that the file was to replace. One that is old belongs to nobody: its
-// writer has died.
+// Target reports whether a base name is that of a temporary file, and returns the name of
+// the file that it was meant to replace. If a temporary file is old, its writer has died.
 func Target(temp string) (name string, ok bool) {
 	name, ok = strings.CutSuffix(temp, tempSuffix)
 	if !ok {

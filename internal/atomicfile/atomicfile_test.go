@@ -36,13 +36,13 @@ func TestWriteReplaces(t *testing.T) {
 		}
 	}
 	if names, err := os.ReadDir(filepath.Join(dir, "in")); err != nil || len(names) != 1 {
-		t.Errorf("the folder holds %v, %v; want the file alone", names, err)
+		t.Errorf("the folder contains %v, %v; want only the file", names, err)
 	}
 }
 
-// TestReadersKeepTheirFile reads the old content from a file that was open when
-// it was replaced.
-func TestReadersKeepTheirFile(t *testing.T) {
+// TestOpenFileKeepsContent reads the old content from a file that was open when it was
+// replaced.
+func TestOpenFileKeepsContent(t *testing.T) {
 	root, _ := open(t)
 	if err := Write(root, "name", []byte("old"), Volatile); err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestReadersKeepTheirFile(t *testing.T) {
 	}
 }
 
-func TestWriteLeavesNoLitterBehindAnError(t *testing.T) {
+func TestFailedWriteRemovesTempFile(t *testing.T) {
 	root, dir := open(t)
 	if err := os.Mkdir(filepath.Join(dir, "name"), 0o700); err != nil {
 		t.Fatal(err)
@@ -73,13 +73,13 @@ func TestWriteLeavesNoLitterBehindAnError(t *testing.T) {
 		t.Errorf("Write into an absent folder = %v, want ErrNotExist", err)
 	}
 	if names, err := os.ReadDir(dir); err != nil || len(names) != 1 {
-		t.Errorf("the folder holds %v, %v; want what was there before", names, err)
+		t.Errorf("the folder contains %v, %v; want what it contained before", names, err)
 	}
 }
 
-// TestWriteReplacesALink checks that a planted link is replaced, and the file it
-// leads to left alone.
-func TestWriteReplacesALink(t *testing.T) {
+// TestWriteReplacesLink checks that Write replaces a symbolic link, and does not change the
+// target of the link.
+func TestWriteReplacesLink(t *testing.T) {
 	root, dir := open(t)
 	victim := filepath.Join(dir, "victim")
 	if err := os.WriteFile(victim, []byte("precious"), 0o600); err != nil {
@@ -92,7 +92,7 @@ func TestWriteReplacesALink(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(victim); err != nil || string(got) != "precious" {
-		t.Errorf("the link's target holds %q, %v; want it untouched", got, err)
+		t.Errorf("the target of the link contains %q, %v; want it unchanged", got, err)
 	}
 	if info, err := os.Lstat(filepath.Join(dir, "name")); err != nil || !info.Mode().IsRegular() {
 		t.Errorf("the name is %v, %v; want a regular file", info.Mode(), err)

@@ -2,5 +2,5 @@
 
 package atomicfile
 
-// NoPoll changes nothing here.
+// NoPoll has no effect on this operating system.
 const NoPoll = 0

@@ -4,7 +4,7 @@ package atomicfile
 
 import "syscall"
 
-// NoPoll in the flags of an open file spares four system calls. It means nothing for
-// regular files and folders; without it, package os sets it to try whether the file
-// can be polled, and takes it back because it cannot.
+// NoPoll is a flag for opening files that saves four system calls. It has no effect on
+// regular files and folders. Without it, package os sets it to find out whether the file
+// can be polled, and clears it again because it cannot.
 const NoPoll = syscall.O_NONBLOCK

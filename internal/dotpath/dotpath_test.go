@@ -91,7 +91,7 @@ func TestEdit(t *testing.T) {
 	}
 }
 
-// model is the same operations on decoded values, written for obviousness.
+// model implements the same operations on decoded values, in the simplest way.
 type model map[string]any
 
 func (m model) lookup(segs []string) (any, bool) {
@@ -149,7 +149,7 @@ func (m model) remove(segs []string) (found, ok bool) {
 	return true, true
 }
 
-// TestModel runs random edits on the text and on decoded values side by side.
+// TestModel applies random edits to the text and to decoded values, and compares them.
 func TestModel(t *testing.T) {
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 1))
@@ -235,10 +235,10 @@ func check(t *testing.T, seed uint64, doc []byte, m model, segs []string) {
 	}
 }
 
-// TestSkipString compares the end of a string with where a walk byte by byte finds it,
-// for texts of all lengths that the eyes of skipString meet, ended or not.
+// TestSkipString compares skipString with a scan byte by byte, for strings of many lengths,
+// terminated or not.
 func TestSkipString(t *testing.T) {
-	walk := func(b []byte) int {
+	scan := func(b []byte) int {
 		for i := 1; i < len(b); i++ {
 			switch b[i] {
 			case '"':
@@ -249,7 +249,7 @@ func TestSkipString(t *testing.T) {
 		}
 		return -1
 	}
-	const bytes = "a\"\\#!]\xa2\xdc\x01" // neighbours of the two that count, and those with another highest bit
+	const bytes = "a\"\\#!]\xa2\xdc\x01" // the quote, the backslash, and bytes that differ from them by one or in the highest bit
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 200_000 {
 		b := []byte{'"'}
@@ -261,15 +261,15 @@ func TestSkipString(t *testing.T) {
 			b = append(b, c)
 		}
 		b = append(b, `"`[:r.IntN(2)]...)
-		if got, want := skipString(b, 0), walk(b); got != want {
+		if got, want := skipString(b, 0), scan(b); got != want {
 			t.Fatalf("skipString(%q) = %d, want %d", b, got, want)
 		}
 	}
 }
 
-// FuzzAnything shows that text which is no JSON at all, and any path, give an
-// answer and not a panic.
-func FuzzAnything(f *testing.F) {
+// FuzzNoPanic checks that no function panics for text that is not JSON, and that valid edits
+// can be read back.
+func FuzzNoPanic(f *testing.F) {
 	for _, doc := range []string{`{}`, `{"a":1}`, `{"a"`, `{"a":`, `[`, `{"a":[1,`, `"`, `{"\`, `{,}`, `{"a":}`, ``, `}`, `{"a":1}}`} {
 		f.Add([]byte(doc), "a.0", []byte(`1`))
 	}

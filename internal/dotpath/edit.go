@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// ErrConflict is the error of a write that a list stands in the way of, or of an
-// Append to something else than a list.
+// ErrConflict is the error of a write to a path that leads into a list, and of an Append
+// to a value that is not a list.
 var ErrConflict = errors.New("path conflict")
 
-// Set returns doc with the value at a checked path replaced by raw. Missing
-// objects are made, a scalar in the way is replaced by one; a list in the way is
-// ErrConflict.
+// Set returns doc with the value at a valid path replaced by raw. It creates missing
+// objects on the path, and replaces scalars on the path by objects. If there is a list on
+// the path, it returns [ErrConflict].
 func Set(doc []byte, path string, raw []byte) ([]byte, error) {
 	p, err := locate(doc, path)
 	if err != nil {
@@ -24,8 +24,8 @@ func Set(doc []byte, path string, raw []byte) ([]byte, error) {
 	return splice(doc, p.from, p.to, raw), nil
 }
 
-// Append returns doc with values added to the list at a checked path. An absent
-// list is made, and null counts as an empty one; anything else is ErrConflict.
+// Append returns doc with values appended to the list at a valid path. It creates a missing
+// list, and treats null as an empty list. For any other value it returns [ErrConflict].
 func Append(doc []byte, path string, raws ...[]byte) ([]byte, error) {
 	old, ok := Lookup(doc, path)
 	if ok && string(old) != "null" && (len(old) < 2 || old[0] != '[' || old[len(old)-1] != ']') {
@@ -44,8 +44,8 @@ func Append(doc []byte, path string, raws ...[]byte) ([]byte, error) {
 	return Set(doc, path, append(list, ']'))
 }
 
-// Remove returns doc without the value at a checked path, and whether there was
-// one. A value inside of a list is ErrConflict.
+// Remove returns doc without the value at a valid path, and whether there was a value. If
+// the value is inside a list, it returns [ErrConflict].
 func Remove(doc []byte, path string) ([]byte, bool, error) {
 	if _, ok := Lookup(doc, path); !ok {
 		return doc, false, nil
@@ -64,17 +64,18 @@ func Remove(doc []byte, path string) ([]byte, bool, error) {
 	return splice(doc, from, to, nil), true, nil
 }
 
-// A place is where the value of a path is or belongs. If it is there, it is
-// doc[from:to] and its quoted key begins at doc[key]. Else missing is the part of
-// the path that has to be made: below the scalar doc[from:to], or in an object at
-// whose closing brace from and to stand.
-type place struct {
+// A position is where the value of a path is or belongs. If the value exists, it is
+// doc[from:to], and its quoted key begins at doc[key]. Otherwise missing is the part of the
+// path that has to be created: in place of the scalar doc[from:to], or, if from == to,
+// before the closing brace of an object.
+type position struct {
 	key, from, to int
 	missing       string
 }
 
-func locate(doc []byte, path string) (place, error) {
-	p := place{to: len(doc)}
+// locate returns the position of a valid path.
+func locate(doc []byte, path string) (position, error) {
+	p := position{to: len(doc)}
 	for {
 		if p.from >= p.to || doc[p.from] == '[' {
 			return p, ErrConflict
@@ -101,9 +102,9 @@ func locate(doc []byte, path string) (place, error) {
 	}
 }
 
-// nest wraps raw into what is missing: another member before a closing brace, or
-// a new object in place of a scalar.
-func (p place) nest(doc, raw []byte) []byte {
+// nest wraps raw in the missing part of the path. The result is another member of an
+// object, or a new object that replaces a scalar.
+func (p position) nest(doc, raw []byte) []byte {
 	b := make([]byte, 0, len(p.missing)+len(raw)+16)
 	braces := 0
 	if p.from == p.to {
@@ -137,8 +138,8 @@ func splice(doc []byte, from, to int, mid []byte) []byte {
 	return append(b, doc[to:]...)
 }
 
-// AppendString appends s as a JSON string. Invalid UTF-8 becomes U+FFFD: callers
-// that must not lose bytes check before.
+// AppendString appends s as a JSON string. It replaces invalid UTF-8 by U+FFFD, so callers
+// that must not lose bytes have to check s first.
 func AppendString(b []byte, s string) []byte {
 	ascii := true
 	for i := 0; i < len(s); i++ {

@@ -1,10 +1,9 @@
-// Package dotpath reads and changes one value of a JSON text by its dotted path,
+// Package dotpath reads and changes a single value of a JSON text by its dotted path,
 // without decoding the rest.
 //
-// The functions work on compact JSON objects, as encoding/json writes them, and
-// never change the bytes they are given: a result shares nothing with a later
-// one that could be written to. Text that is not such JSON gives a defined but
-// useless answer, and never a panic.
+// The functions work on compact JSON objects, as encoding/json writes them. They never
+// change their arguments, and results share no memory that anyone writes to. For any other
+// text, the result is defined but useless, and no function panics.
 package dotpath
 
 import (
@@ -13,16 +12,17 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is the largest number of segments of a path. It bounds the depth of
-// what a path can build, far below the 10,000 levels that encoding/json reads.
+// MaxDepth is the maximum number of segments of a path. It limits the depth of the objects
+// that a path can create, to far less than the 10,000 levels that encoding/json accepts.
 const MaxDepth = 64
 
-// ErrInvalid is the error of a path that Check refuses.
+// ErrInvalid is the error that [Check] returns for an invalid path.
 var ErrInvalid = errors.New("invalid path")
 
-// Check says whether a path is one: segments separated by dots, none of them
-// empty, at most MaxDepth, valid UTF-8. In a segment `\.` is a dot and `\\` a
-// backslash; any other backslash stands for itself.
+// Check returns nil if a path is valid: it consists of at most [MaxDepth] segments that are
+// separated by dots, no segment is empty, and it is valid UTF-8. In a segment, `\.` stands
+// for a dot and `\\` for a backslash; any other backslash stands for itself. The other
+// functions of this package require valid paths.
 func Check(path string) error {
 	segs, empty := 1, true
 	for i := 0; i < len(path); i++ {
@@ -46,7 +46,7 @@ func Check(path string) error {
 	return nil
 }
 
-// Join makes a path of segments, escaping their dots and backslashes.
+// Join returns the path with the given segments, and escapes their dots and backslashes.
 func Join(segments ...string) string {
 	if len(segments) == 1 && !strings.ContainsAny(segments[0], `.\`) {
 		return segments[0]
@@ -66,7 +66,7 @@ func Join(segments ...string) string {
 	return b.String()
 }
 
-// Split returns the segments of a checked path, unescaped.
+// Split returns the unescaped segments of a valid path.
 func Split(path string) []string {
 	var segs []string
 	for rest, more := path, true; more; {
@@ -77,8 +77,8 @@ func Split(path string) []string {
 	return segs
 }
 
-// Canonical returns the one spelling of a checked path that Join gives, by which
-// two paths to the same place are equal strings.
+// Canonical returns the spelling of a valid path that [Join] returns. The canonical forms
+// of two paths to the same value are equal strings.
 func Canonical(path string) string {
 	if strings.IndexByte(path, '\\') < 0 {
 		return path
@@ -86,12 +86,12 @@ func Canonical(path string) string {
 	return Join(Split(path)...)
 }
 
-// Within reports whether the canonical path p is q or lies below it.
+// Within reports whether the canonical path p equals q or is below it.
 func Within(p, q string) bool {
 	return len(p) >= len(q) && p[:len(q)] == q && (len(p) == len(q) || p[len(q)] == '.')
 }
 
-// cut splits off the first segment. It allocates only for one with an escape.
+// cut splits off the first segment. It allocates only if the segment has an escape.
 func cut(path string) (seg, rest string, more bool) {
 	for i := 0; i < len(path); i++ {
 		switch path[i] {
@@ -120,8 +120,8 @@ func cutEscaped(path string, i int) (seg, rest string, more bool) {
 	return string(b), "", false
 }
 
-// index returns the position in a list that a segment names: decimal digits
-// without a leading zero.
+// index parses a segment as an index into a list: decimal digits without a leading
+// zero.
 func index(seg string) (int, bool) {
 	if len(seg) == 0 || len(seg) > 9 || (seg[0] == '0' && len(seg) > 1) {
 		return 0, false

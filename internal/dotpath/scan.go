@@ -8,8 +8,7 @@ import (
 	"math/bits"
 )
 
-// Lookup returns the JSON text of the value at a checked path. The result is
-// part of doc.
+// Lookup returns the JSON text of the value at a valid path. The result is part of doc.
 func Lookup(doc []byte, path string) (raw []byte, ok bool) {
 	for more := true; more; {
 		var seg string
@@ -31,7 +30,7 @@ func Lookup(doc []byte, path string) (raw []byte, ok bool) {
 	return doc, true
 }
 
-// Members yields the keys and values of an object, and nothing for other text.
+// Members yields the keys and values of an object. It yields nothing for other text.
 func Members(doc []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		if len(doc) == 0 || doc[0] != '{' {
@@ -54,11 +53,11 @@ func Members(doc []byte) iter.Seq2[string, []byte] {
 	}
 }
 
-// member finds a member by its key: the quoted key begins at doc[at], the value is
-// doc[start:end]; end < 0 if there is none.
+// member finds a member by its key. The quoted key begins at doc[at], and the value is
+// doc[start:end]. If there is no such member, end is negative.
 //
-// It runs over most of a document at every access, so it looks for an escape only in
-// a key that is longer than the one it wants: an escape is longer than what it means.
+// It scans most of the document at every access. To save time, it looks for escapes only in
+// keys that are longer than key, because an escape is longer than what it stands for.
 func member(doc []byte, key string) (at, start, end int) {
 	for i := 1; i < len(doc) && doc[i] == '"'; {
 		k := skipString(doc, i)
@@ -80,7 +79,8 @@ func member(doc []byte, key string) (at, start, end int) {
 	return 0, 0, -1
 }
 
-// element finds the value at a position of a list: doc[start:end], or end < 0.
+// element finds the element of a list at an index. It is doc[start:end]. If there is no such
+// element, end is negative.
 func element(doc []byte, seg string) (start, end int) {
 	n, ok := index(seg)
 	if !ok {
@@ -102,7 +102,7 @@ func element(doc []byte, seg string) (start, end int) {
 	return 0, -1
 }
 
-// isKey compares a quoted key with a plain one.
+// isKey reports whether a quoted key stands for key.
 func isKey(quoted []byte, key string) bool {
 	in := quoted[1 : len(quoted)-1]
 	if len(in) <= len(key) {
@@ -123,11 +123,12 @@ func unquote(quoted []byte) string {
 	return s
 }
 
-// skipString returns the position behind the string that begins at i, or -1.
+// skipString returns the position after the string that begins at i, or -1.
 //
-// Most strings are short and have no escape. Of them, looking at eight bytes at a time
-// finds the end before a call of IndexByte would have begun. After the exclusive or, a
-// quote is a zero byte, and only that, or the byte above one, keeps its highest bit.
+// Most strings are short and have no escapes. For these, checking eight bytes at a time is
+// faster than a call of IndexByte. After the exclusive or, a quote is a zero byte. In the
+// following expression, only zero bytes, and possibly the bytes above them, have their
+// highest bit set.
 func skipString(b []byte, i int) int {
 	const low, high = 0x0101010101010101, 0x8080808080808080
 	i++
@@ -159,8 +160,8 @@ func skipString(b []byte, i int) int {
 	return -1
 }
 
-// skipValue returns the position behind the value that begins at i, or -1. It
-// counts brackets instead of recursing, so that depth costs no stack.
+// skipValue returns the position after the value that begins at i, or -1. It counts
+// brackets instead of recursing, so that deep nesting needs no stack.
 func skipValue(b []byte, i int) int {
 	depth := 0
 	for i < len(b) {

@@ -1,9 +1,9 @@
-// Package pagemodel is a second, deliberately plain implementation of what a
-// session promises to a visitor who comes back request after request, and a
-// random walk that holds it against the real one.
+// Package pagemodel is a second, deliberately simple implementation of a session for
+// sequential requests of one visitor. It compares that model with the real implementation
+// in a random walk.
 //
-// The model keeps decoded values in memory, ages flash messages at the end of a
-// request, and knows nothing of documents, patches, versions or stores.
+// The model keeps decoded values in memory, and ages flash messages at the end of each
+// request. It has no documents, patches, versions or stores.
 package pagemodel
 
 import (
@@ -17,7 +17,7 @@ import (
 // model is one visitor's session.
 type model struct {
 	data     map[string]any
-	old, new map[string]bool // flash messages: from earlier requests, of this one
+	old, new map[string]bool // the paths of flash messages from earlier requests, and from this one
 	stored   bool
 	created  time.Time
 	last     time.Time
@@ -27,7 +27,7 @@ func (m *model) reset() {
 	*m = model{data: map[string]any{}, old: map[string]bool{}, new: map[string]bool{}}
 }
 
-// begin starts a request: a session that was idle too long, or is too old, is gone.
+// begin starts a request. It resets a session that has exceeded a timeout.
 func (m *model) begin(now time.Time, idle, absolute time.Duration) {
 	if m.data == nil || m.stored && (now.Sub(m.last) >= idle || now.Sub(m.created) >= absolute) {
 		m.reset()
@@ -69,7 +69,7 @@ func (m *model) get(path string) (any, bool) {
 	return v, true
 }
 
-// inList reports whether a proper part of the path leads to a list.
+// inList reports whether a proper prefix of the path leads to a list.
 func (m *model) inList(path string) bool {
 	for i, c := range path {
 		if c == '.' {
@@ -99,7 +99,7 @@ func (m *model) put(path string, v any) {
 
 func (m *model) set(path string, v any) {
 	m.put(path, v)
-	m.forget(path)
+	m.clearFlash(path)
 }
 
 func (m *model) flash(path string, v any) {
@@ -121,11 +121,11 @@ func (m *model) remove(path string) {
 			delete(c, path[i+1:])
 		}
 	}
-	m.forget(path)
+	m.clearFlash(path)
 }
 
-// forget drops the flash marks at a path and below.
-func (m *model) forget(path string) {
+// clearFlash removes the flash marks at a path and below.
+func (m *model) clearFlash(path string) {
 	below := func(p string, _ bool) bool { return p == path || strings.HasPrefix(p, path+".") }
 	maps.DeleteFunc(m.old, below)
 	maps.DeleteFunc(m.new, below)

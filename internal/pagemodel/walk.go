@@ -13,9 +13,10 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// Walk lets one visitor make requests of random operations against a manager on
-// the store, with random time in between, and compares every answer with the
-// model's. The error names the seed, the request and the operation.
+// Walk sends requests of one visitor to a manager with the given store. Each request does
+// random operations, and random times pass between the requests. Walk compares every
+// result with that of the model. The error names the seed and the request, and lists the
+// operations.
 func Walk(store session.Store, seed uint64, requests int) error {
 	w := &walk{rnd: rand.New(rand.NewPCG(seed, 0)), now: time.Unix(1_800_000_000, 12345)}
 	var err error
@@ -47,7 +48,7 @@ type walk struct {
 	now     time.Time
 	model   model
 	cookie  *http.Cookie
-	spent   []*http.Cookie // tokens that a rotation or logout has replaced
+	spent   []*http.Cookie // cookies whose tokens a rotation or a logout has replaced
 	history []string
 }
 
@@ -94,12 +95,12 @@ func (w *walk) request() error {
 	}
 	wasStored := w.model.stored
 	w.model.end(w.now)
-	return w.takeCookie(rec.Result(), renews && wasStored)
+	return w.receiveCookie(rec.Result(), renews && wasStored)
 }
 
-// takeCookie does what a browser does, and checks that a token was replaced when
-// it had to be, and only then.
-func (w *walk) takeCookie(resp *http.Response, renews bool) error {
+// receiveCookie stores the cookie of a response, as a browser does. It checks that the token
+// was replaced if it had to be, and that replaced tokens are invalid.
+func (w *walk) receiveCookie(resp *http.Response, renews bool) error {
 	cookies := resp.Cookies()
 	if len(cookies) > 1 {
 		return fmt.Errorf("%d cookies in one response", len(cookies))
@@ -129,8 +130,8 @@ func (w *walk) takeCookie(resp *http.Response, renews bool) error {
 	return nil
 }
 
-// step does one operation on both sides. It reports whether the token is due to
-// be replaced.
+// step applies one operation to the session and to the model. It reports whether the
+// operation must replace the token.
 func (w *walk) step(s *session.Session) (renews bool, err error) {
 	names := [...]string{"get", "has", "set", "set", "pop", "append", "flash", "flash", "reflash", "keep", "remove", "regenerate", "invalidate", "clear"}
 	name, path, v := names[w.rnd.IntN(len(names))], paths[w.rnd.IntN(len(paths))], values[w.rnd.IntN(len(values))]
@@ -163,7 +164,7 @@ func (w *walk) step(s *session.Session) (renews bool, err error) {
 	return false, nil
 }
 
-// read compares what both sides answer.
+// read reads a value from the session and from the model, and compares the two.
 func (w *walk) read(s *session.Session, name, path string) error {
 	want, has := w.model.get(path)
 	var got any
@@ -180,7 +181,7 @@ func (w *walk) read(s *session.Session, name, path string) error {
 		got = s.Has(path)
 	case "pop":
 		if has && w.model.inList(path) {
-			return nil // an error, which this walk does not look for
+			return nil // Pop fails here, which this walk does not test
 		}
 		got = session.Pop[any](s, path, "default")
 		if has {
@@ -193,7 +194,7 @@ func (w *walk) read(s *session.Session, name, path string) error {
 	return nil
 }
 
-// write changes both sides, unless a list stands in the way.
+// write changes the session and the model, unless the path leads into a list.
 func (w *walk) write(s *session.Session, name, path string, v any) {
 	m := &w.model
 	old, has := m.get(path)
@@ -230,12 +231,12 @@ func clone(v any) any {
 		err = json.Unmarshal(b, &c)
 	}
 	if err != nil {
-		panic(err) // the values are our own
+		panic(err) // cannot happen for the values of this package
 	}
 	return c
 }
 
-// same compares by JSON text, which has one kind of number.
+// same compares values by their JSON text, which does not distinguish types of numbers.
 func same(a, b any) bool {
 	x, err1 := json.Marshal(a)
 	y, err2 := json.Marshal(b)

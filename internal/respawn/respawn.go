@@ -1,5 +1,5 @@
-// Package respawn starts the running program again, as a child that does another job:
-// for experiments that need several processes, and one program to ship.
+// Package respawn starts the running program again as a child process with another job. It
+// is for tests and benchmarks that need several processes but consist of one program.
 package respawn
 
 import (
@@ -15,15 +15,15 @@ const (
 	argsEnv = "SESSION_CHILD_ARGS"
 )
 
-// Job returns what the program was started for, and the arguments as JSON; "" if it is
-// no child. Ask first thing in main, and in TestMain.
+// Job returns the job of this process and its arguments as JSON. The job is "" if the
+// process is not a child. Call Job at the beginning of main, or of TestMain.
 func Job() (job string, args []byte) {
 	return os.Getenv(jobEnv), []byte(os.Getenv(argsEnv))
 }
 
-// Start starts the program as a child, and returns its input and output. What it writes
-// to stderr goes to this one's. A child should end when its input does, so that it does
-// not outlive its parent.
+// Start starts the program as a child process, and returns its standard input and output.
+// Its standard error is that of the parent. A child should exit at the end of its input, so
+// that it does not outlive its parent.
 func Start(job string, args any) (*exec.Cmd, io.WriteCloser, io.Reader, error) {
 	program, err := os.Executable()
 	if err != nil {
