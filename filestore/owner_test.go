@@ -59,10 +59,10 @@ func TestMarksFollowTheOwner(t *testing.T) {
 // a listing, which removes them.
 func TestStaleMarks(t *testing.T) {
 	s, dir := open(t)
-	mine, theirs, nobodys := numbered(1, "ada"), numbered(2, "bob"), numbered(3, "ada")
+	mine, theirs, missing := numbered(1, "ada"), numbered(2, "bob"), numbered(3, "ada")
 	create(t, s, mine)
 	create(t, s, theirs)
-	for _, r := range []session.Record{theirs, nobodys} {
+	for _, r := range []session.Record{theirs, missing} {
 		if err := s.mark("ada", r.ID); err != nil {
 			t.Fatal(err)
 		}

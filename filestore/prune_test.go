@@ -96,10 +96,10 @@ func TestPruneTempFiles(t *testing.T) {
 		t.Error("an old temporary file is still there")
 	}
 	if !exists(t, young) {
-		t.Error("a temporary file that somebody may be writing is gone")
+		t.Error("a temporary file that a process may still be writing is gone")
 	}
 	if !exists(t, foreign) {
-		t.Error("a file that is not of the store is gone")
+		t.Error("a file that does not belong to the store is gone")
 	}
 	if _, err := s.Load(t.Context(), r.ID); err != nil {
 		t.Error(err)

@@ -151,15 +151,15 @@ func TestByteLimit(t *testing.T) {
 		want string
 		err  error
 	}{
-		{"room for a small one", func(s *Store) error { return s.Create(t.Context(), sized(rec('x', "", 9), 10)) }, "abcx", nil},
-		{"a new one takes the oldest", func(s *Store) error { return s.Create(t.Context(), sized(rec('x', "", 9), 1000)) }, "bcx", nil},
-		{"a big one takes several", func(s *Store) error { return s.Create(t.Context(), sized(rec('x', "", 9), 2000)) }, "cx", nil},
-		{"one that cannot fit beside the owned takes none", func(s *Store) error { return s.Create(t.Context(), sized(rec('x', "", 9), 3000)) }, "abc", session.ErrFull},
-		{"growth takes the oldest", func(s *Store) error { return s.Update(t.Context(), sized(rec('b', "", 9), 2000)) }, "bc", nil},
-		{"growth of the oldest spares itself", func(s *Store) error { return s.Update(t.Context(), sized(rec('a', "", 1), 2000)) }, "ac", nil},
-		{"growth of an owned one", func(s *Store) error { return s.Update(t.Context(), sized(rec('c', "cleo", 1), 2000)) }, "bc", nil},
-		{"growth that cannot fit takes none", func(s *Store) error { return s.Update(t.Context(), sized(rec('b', "", 9), 3000)) }, "abc", session.ErrFull},
-		{"growth of a stale version takes none", func(s *Store) error {
+		{"a small record fits", func(s *Store) error { return s.Create(t.Context(), sized(rec('x', "", 9), 10)) }, "abcx", nil},
+		{"a new record evicts the oldest", func(s *Store) error { return s.Create(t.Context(), sized(rec('x', "", 9), 1000)) }, "bcx", nil},
+		{"a large record evicts several", func(s *Store) error { return s.Create(t.Context(), sized(rec('x', "", 9), 2000)) }, "cx", nil},
+		{"a record that cannot fit in addition to the owned ones evicts none", func(s *Store) error { return s.Create(t.Context(), sized(rec('x', "", 9), 3000)) }, "abc", session.ErrFull},
+		{"growth evicts the oldest", func(s *Store) error { return s.Update(t.Context(), sized(rec('b', "", 9), 2000)) }, "bc", nil},
+		{"growth of the oldest evicts another one", func(s *Store) error { return s.Update(t.Context(), sized(rec('a', "", 1), 2000)) }, "ac", nil},
+		{"growth of an owned record evicts the oldest", func(s *Store) error { return s.Update(t.Context(), sized(rec('c', "cleo", 1), 2000)) }, "bc", nil},
+		{"growth that cannot fit evicts none", func(s *Store) error { return s.Update(t.Context(), sized(rec('b', "", 9), 3000)) }, "abc", session.ErrFull},
+		{"growth of a stale version evicts none", func(s *Store) error {
 			r := sized(rec('b', "", 9), 2000)
 			r.Version = 7
 			return s.Update(t.Context(), r)

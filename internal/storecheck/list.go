@@ -27,11 +27,11 @@ func listOwner(ctx context.Context, p *probe, owner string) iter.Seq2[session.Re
 // listClauses returns the rules that List and ListOwner have in common.
 func listClauses(name string, needs Capabilities, list listing) []Clause {
 	clauses := []Clause{
-		{Name: "complete", Rule: "List yields every record that is there once, in no particular order", check: list.complete},
-		{Name: "expired", Rule: "List yields every record that is there, expired ones included", check: list.expired},
-		{Name: "deleted", Rule: "List yields every record that is there, and no other", check: list.deleted},
-		{Name: "many", Rule: "List yields every record that is there, however many", check: list.many},
-		{Name: "while-changing", Rule: "List yields every record that is there from its beginning to its end once, whatever comes or goes meanwhile", check: list.whileChanging},
+		{Name: "complete", Rule: "List yields every record once, in no particular order", check: list.complete},
+		{Name: "expired", Rule: "List yields every record, including expired ones", check: list.expired},
+		{Name: "deleted", Rule: "List yields only records that exist", check: list.deleted},
+		{Name: "many", Rule: "List yields every record, even if there are many", check: list.many},
+		{Name: "while-changing", Rule: "List yields every record that exists from its beginning to its end once, even if other records are created or deleted during the loop", check: list.whileChanging},
 		{Name: "no-lock", Rule: "List holds no lock while it yields: the loop may call the store", check: list.noLock},
 		{Name: "break", Rule: "the loop may stop early", check: list.breaks},
 		{Name: "cancelled", Rule: "an error is yielded with a zero record and ends the sequence", check: list.cancelled},
