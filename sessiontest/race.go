@@ -42,8 +42,9 @@ import (
 // Hold, two have 20 and three have 1680; with all points, 70 and 34650.
 type Race struct {
 	// Open returns a manager with an empty store, and the application that uses it, for
-	// one order. It closes the manager by tb.Cleanup. The application may or may not be
-	// wrapped in the manager's Handler. It may be nil if every request has a handler.
+	// one order. It registers the manager's Close with tb.Cleanup. The application may or
+	// may not be wrapped in the manager's Handler. The application may be nil if every
+	// request has a Handler.
 	Open func(tb testing.TB) (*session.Manager, http.Handler)
 
 	// Replica returns another manager with the store of m, and the application that uses

@@ -10,18 +10,19 @@ import (
 
 // A Harness opens the stores for [TestStore] and [BenchmarkStore].
 type Harness struct {
-	// Open returns an empty store, and closes it by tb.Cleanup.
+	// Open returns an empty store, and registers a function that closes it with
+	// tb.Cleanup.
 	Open func(tb testing.TB) session.Store
 
 	// Reopen closes the store and opens the same data again, as a restart of the
-	// program does. It closes the new store by tb.Cleanup. The store that Open returned
-	// is then closed twice, which must do no harm. Reopen is nil if the data does not
-	// outlive the store.
+	// program does. Like Open, it has tb.Cleanup close the new store. The store that Open
+	// returned is then closed twice, which must do no harm. Reopen is nil if the data does
+	// not outlive the store.
 	Reopen func(tb testing.TB, s session.Store) session.Store
 
-	// Share opens the data of s again while s stays open, as a second process does, and
-	// closes the new store by tb.Cleanup. Share is nil if only one process can use the
-	// data.
+	// Share opens the data of s again while s stays open, as a second process does. Like
+	// Open, it has tb.Cleanup close the new store. Share is nil if only one process can
+	// use the data.
 	Share func(tb testing.TB, s session.Store) session.Store
 }
 

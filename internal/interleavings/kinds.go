@@ -148,7 +148,7 @@ var byName = map[string]kind{
 		},
 	},
 	"timeout": {
-		says:     "not a request: the session has been idle for too long, but is still in the store",
+		says:     "not a request, but the passing of time: the session has been idle for too long, and is still in the store",
 		stranger: true,
 		ends:     true,
 		do:       func(c *call) { c.clock.Advance(idle) },

@@ -39,14 +39,15 @@ In each table, the row is request A, which commits first, and the column is requ
 | …, not B | B is answered 409, and nothing of B is stored; all other requests are answered 200 |
 | …, 1 orphaned | the store also has a session that the browser no longer has a cookie for |
 
-These are the requests. In the Go code, ` + "`s`" + ` is the session and ` + "`manager`" + ` is the session manager.
+These are the requests. Revoke, prune and expire come from another browser, without the visitor's cookie. In the Go code,
+` + "`s`" + ` is the session and ` + "`manager`" + ` is the session manager.
 
 `
 
 const everywhere = `
 ## What holds in every order
 
-- A request sees everything that was stored before it loaded, and nothing that was stored later.
+- A request sees everything that was stored in its session before it loaded, and nothing that was stored later.
 - A request that is answered 409 has stored nothing, and its response sets no cookie.
 - If a request that appends or counts is answered 200, its element or count is stored exactly once, and the list has the
   elements in the order of the commits, unless the session ends afterwards.
@@ -73,7 +74,7 @@ func Markdown() string {
 		},
 		{
 			"Sequential: A commits, then B is sent",
-			"B carries the cookie that the browser has after A's response, and sees what A stored. If A left a flash message, B consumes it.",
+			"B carries the cookie that the browser has after A's response, and sees what A stored. If A left a flash message, B consumes it, unless B comes from another browser.",
 			sequential,
 		},
 		{
