@@ -211,7 +211,7 @@ func checkWhole(t *testing.T, s *Store, dir string) {
 			t.Fatal(err)
 		}
 		if want := churned(id, r.Owner, r.Version); !bytes.Equal(r.Data, want.Data) {
-			t.Fatalf("record %v of version %d holds %q…", id, r.Version, r.Data[:20])
+			t.Fatalf("record %v of version %d contains %q…", id, r.Version, r.Data[:20])
 		}
 		if err := s.Touch(t.Context(), id, r.LastActivity.Add(time.Second), r.ExpiresAt); err != nil {
 			t.Fatal(err)

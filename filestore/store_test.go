@@ -102,7 +102,7 @@ func TestOpenErrorsSayWhatToDo(t *testing.T) {
 		}
 	}
 	if got := files(t, dir+"/wide"); got != nil {
-		t.Errorf("a refused folder now holds %v", got)
+		t.Errorf("a refused folder now contains %v", got)
 	}
 }
 

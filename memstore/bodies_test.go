@@ -143,7 +143,7 @@ func TestOneOldEntry(t *testing.T) {
 		t.Errorf("two records take %d pages", n)
 	}
 	if got := names(t, s); got != "a" {
-		t.Errorf("%q are there, want a", got)
+		t.Errorf("the store has %q, want a", got)
 	}
 }
 

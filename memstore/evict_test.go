@@ -50,7 +50,7 @@ func names(t *testing.T, s *Store) string {
 		}
 	}
 	if b.Len() != s.Len() {
-		t.Fatalf("Len = %d, but %q are there", s.Len(), b.String())
+		t.Fatalf("Len = %d, but the store has %q", s.Len(), b.String())
 	}
 	return b.String()
 }
@@ -110,20 +110,20 @@ func TestFullOfOwnedSessions(t *testing.T) {
 		}
 	}
 	if err := s.Create(t.Context(), rec('b', "", 9)); !errors.Is(err, session.ErrConflict) {
-		t.Errorf("Create of an ID that is there = %v, want ErrConflict although the store is full", err)
+		t.Errorf("Create of a taken ID = %v, want ErrConflict although the store is full", err)
 	}
 	if err := s.Update(t.Context(), rec('b', "bob", 9)); err != nil {
 		t.Errorf("Update without growth in a full store: %v", err)
 	}
 	if got := names(t, s); got != "abc" {
-		t.Errorf("%q are there, want all owned ones", got)
+		t.Errorf("the store has %q, want all owned ones", got)
 	}
 	if err := s.Delete(t.Context(), session.ID{'a'}); err != nil {
 		t.Fatal(err)
 	}
 	create(t, s, rec('x', "", 9))
 	if got := names(t, s); got != "bcx" {
-		t.Errorf("after a Delete, %q are there, want bcx", got)
+		t.Errorf("after a Delete, the store has %q, want bcx", got)
 	}
 }
 
@@ -134,7 +134,7 @@ func TestConflictEvictsNothing(t *testing.T) {
 		t.Errorf("Create = %v, want ErrConflict", err)
 	}
 	if got := names(t, s); got != "abc" {
-		t.Errorf("%q are there, want abc", got)
+		t.Errorf("the store has %q, want abc", got)
 	}
 }
 
@@ -172,7 +172,7 @@ func TestByteLimit(t *testing.T) {
 				t.Errorf("error %v, want %v", err, test.err)
 			}
 			if got := names(t, s); got != test.want {
-				t.Errorf("%q are there, want %q", got, test.want)
+				t.Errorf("the store has %q, want %q", got, test.want)
 			}
 			if got := s.quota.bytes.Load(); got > budget {
 				t.Errorf("%d bytes in a store of %d", got, budget)
@@ -194,7 +194,7 @@ func TestUnlimited(t *testing.T) {
 	s := New(Config{MaxSessions: -1, MaxBytes: -1})
 	create(t, s, sized(rec('a', "ada", 1), 10<<20), rec('b', "", 1))
 	if got := names(t, s); got != "ab" {
-		t.Errorf("%q are there, want ab", got)
+		t.Errorf("the store has %q, want ab", got)
 	}
 }
 

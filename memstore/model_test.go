@@ -198,7 +198,7 @@ func checkShard(t *testing.T, sh *shard, live []session.Record) {
 	}
 	for by, o := range sh.orders {
 		if len(o) != len(live) {
-			t.Fatalf("order %d holds %d, want %d", by, len(o), len(live))
+			t.Fatalf("order %d has %d records, want %d", by, len(o), len(live))
 		}
 		for i, ref := range o {
 			if sh.slot(ref).pos[by] != uint32(i) {

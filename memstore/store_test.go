@@ -31,7 +31,7 @@ func TestPack(t *testing.T) {
 func TestInstants(t *testing.T) {
 	for _, want := range []time.Time{{}, epoch, time.Unix(0, 0).UTC(), time.Unix(0, -1).UTC(), epoch.Add(1)} {
 		if got := instant(nanos(want)); !got.Equal(want) || got.Location() != want.Location() {
-			t.Errorf("%v came back as %v", want, got)
+			t.Errorf("%v was decoded as %v", want, got)
 		}
 	}
 	far := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
