@@ -17,6 +17,7 @@ type Step struct {
 // A Verb is the kind of a [Step].
 type Verb string
 
+// These are the kinds of steps.
 const (
 	Created      Verb = "created" // an empty file
 	Filled       Verb = "filled"

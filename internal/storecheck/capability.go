@@ -10,6 +10,7 @@ import (
 // methods of [session.Store].
 type Capabilities uint8
 
+// These are the capabilities.
 const (
 	Views      Capabilities = 1 << iota // [session.Viewer]
 	Touches                             // [session.Toucher]
