@@ -111,7 +111,7 @@ func ExampleWrap() {
 	}
 	// Output:
 	// 200 Hello ana
-	// 503 Service Unavailable
+	// 503 Service Unavailable. Nothing was saved. Try again in a moment.
 	//
 	// 200 Hello ana
 }
