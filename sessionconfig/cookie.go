@@ -12,27 +12,27 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A danger is a setting of the original that weakens the cookie, and the switch that
-// has to go with it, so that nobody weakens it by accident or by copying.
+// A danger is a setting that weakens the cookie, and the switch that must go with it,
+// so that nobody weakens the cookie by accident or by copying a configuration.
 type danger struct {
 	key     string
 	weak    func(*settings) bool
-	onOff   bool // the switch alone is enough, and a strong value contradicts it
+	onOff   bool // the switch alone is enough, and a safe value contradicts it
 	needs   string
 	because string
 }
 
 var dangers = []danger{
 	{"secure", func(s *settings) bool { return !s.yes("secure") }, true,
-		"dangerously_allow_http", "anybody on the network can then read and plant the cookie"},
+		"dangerously_allow_http", "anyone on the network can then read and set it"},
 	{"http_only", func(s *settings) bool { return !s.yes("http_only") }, true,
-		"dangerously_allow_script", "injected script can then steal the cookie"},
+		"dangerously_allow_script", "an injected script can then steal it"},
 	{"same_site", func(s *settings) bool { return s.text("same_site") == "none" }, false,
-		"dangerously_allow_cross_site", "other sites' pages then send the cookie along"},
+		"dangerously_allow_cross_site", "requests from other sites then carry it"},
 	{"domain", func(s *settings) bool { return s.text("domain") != "" }, false,
-		"dangerously_drop_host_prefix", "subdomains can then read and plant the cookie"},
+		"dangerously_drop_host_prefix", "subdomains can then read and set it"},
 	{"path", func(s *settings) bool { return s.text("path") != "/" }, false,
-		"dangerously_drop_host_prefix", "subdomains can then plant the cookie"},
+		"dangerously_drop_host_prefix", "subdomains can then set it"},
 }
 
 func (c *Config) checkDangers(l *loader) {
@@ -43,15 +43,16 @@ func (c *Config) checkDangers(l *loader) {
 		case s.bad[d.key] || s.bad[d.needs]:
 		case weak && !on:
 			s.refuse(l, "", d.key, "weakens the cookie: "+d.because, fmt.Sprintf(
-				"remove it, or say that you mean it by %s = true (%s=true)", d.needs, variable(sessionPrefix, d.needs)))
+				"remove it, or confirm it with %s = true (%s=true)", d.needs, variable(sessionPrefix, d.needs)))
 		case d.onOff && on && !weak:
 			c.followSwitch(l, d)
 		}
 	}
 }
 
-// followSwitch settles `secure = true` beside the switch that allows HTTP: what was
-// said in the higher place holds, and in one place it is a contradiction.
+// followSwitch resolves `secure = true` together with the switch that allows HTTP: the
+// origin with the higher precedence wins. Within one origin, the two contradict each
+// other.
 func (c *Config) followSwitch(l *loader, d danger) {
 	s := &c.settings
 	said, switched := s.entries[d.key].origin, s.entries[d.needs].origin
@@ -63,11 +64,11 @@ func (c *Config) followSwitch(l *loader, d danger) {
 		s.values[d.key] = false
 		s.entries[d.key] = entry{text: "false", origin: switched}
 	default:
-		s.refuse(l, "", d.key, "contradicts "+d.needs+" = true", "remove one of the two")
+		s.refuse(l, "", d.key, "contradicts "+d.needs+" = true", "remove one of them")
 	}
 }
 
-// fields says which key stands for which field of session.Config.
+// fields maps the fields of session.Config to keys.
 var fields = map[string]string{
 	"Cookie.Name":                      "name",
 	"Cookie.Path":                      "path",
@@ -96,7 +97,7 @@ var sameSites = map[string]http.SameSite{
 	"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode, "none": http.SameSiteNoneMode,
 }
 
-// buildSession makes the manager's settings and lets the manager judge them.
+// buildSession builds the manager's settings and has session.New validate them.
 func (c *Config) buildSession(l *loader) {
 	c.checkDangers(l)
 	s := &c.settings
@@ -125,7 +126,7 @@ func (c *Config) buildSession(l *loader) {
 	if path := s.text("path"); path != "/" {
 		cfg.Cookie.Path = path
 	}
-	// The defaults of these two follow from lifetime.
+	// The defaults of these two depend on lifetime.
 	if s.given("absolute_lifetime") {
 		cfg.AbsoluteTimeout = s.duration("absolute_lifetime")
 	}
@@ -143,21 +144,21 @@ func (c *Config) buildSession(l *loader) {
 	c.mapMistakes(l.add, err)
 }
 
-// mapMistakes turns the manager's report on its fields into one on our keys. A field
-// that Configure changed has no line: the mistake is in the program.
+// mapMistakes translates the manager's errors about fields into errors about keys. A
+// field that Configure changed has no line, because the mistake is in the program.
 func (c *Config) mapMistakes(add func(*Error), err error) {
 	for _, ce := range configErrors(err) {
 		key := keyOfField(ce.Field)
 		switch {
 		case key == "" || changed(c.written, c.session, ce.Field):
 			add(&Error{Key: "Config." + ce.Field, Value: fmt.Sprint(ce.Value), Reason: ce.Reason, Err: ce,
-				Hint: "it was set in code, by sessionconfig.Configure"})
+				Hint: "it was set in code with sessionconfig.Configure"})
 		case key == "absolute_lifetime" && !c.settings.given(key):
-			// It follows from lifetime, whose mistake this is.
+			// The value follows from lifetime, which is reported instead.
 		case !c.settings.bad[key]:
 			reason := inKeys(ce.Reason)
 			m := c.settings.mistake("", key, reason, "")
-			if !c.settings.given(key) { // what it was compared with was
+			if !c.settings.given(key) { // then the setting that it was compared with was
 				m.File, m.Line, m.Variable = c.placeOf(reason)
 			}
 			m.Err = ce
@@ -166,7 +167,7 @@ func (c *Config) mapMistakes(add func(*Error), err error) {
 	}
 }
 
-// placeOf finds the first setting that a reason names and that somebody gave.
+// placeOf returns the origin of the first setting named in reason that is set.
 func (c *Config) placeOf(reason string) (file string, line int, variable string) {
 	for word := range strings.FieldsFuncSeq(reason, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) }) {
 		if e, ok := c.settings.entries[word]; ok {
@@ -176,10 +177,10 @@ func (c *Config) placeOf(reason string) (file string, line int, variable string)
 	return "", 0, ""
 }
 
-// configErrors finds every ConfigError in a tree of errors.
+// configErrors returns every ConfigError in the error tree.
 func configErrors(err error) []*session.ConfigError {
 	for e := err; e != nil; e = errors.Unwrap(e) {
-		switch e := e.(type) { //nolint:errorlint // this walks the tree itself, to find all of them
+		switch e := e.(type) { //nolint:errorlint // the walk must visit every branch
 		case *session.ConfigError:
 			return []*session.ConfigError{e}
 		case interface{ Unwrap() []error }:
@@ -193,7 +194,7 @@ func configErrors(err error) []*session.ConfigError {
 	return nil
 }
 
-// keyOfField understands "TrustedOrigins[2]", too.
+// keyOfField also accepts indexed fields, such as "TrustedOrigins[2]".
 func keyOfField(field string) string {
 	field, _, _ = strings.Cut(field, "[")
 	return fields[field]
@@ -213,8 +214,8 @@ func changed(a, b session.Config, field string) bool {
 
 var goName = regexp.MustCompile(`\b(Config\.)?(Cookie\.)?[A-Z][A-Za-z]+\b`)
 
-// inKeys puts the keys of the file in place of the names of Go fields, and its words
-// in place of negative numbers.
+// inKeys replaces the names of Go fields with the keys of the file, and negative
+// numbers with words such as "off".
 func inKeys(reason string) string {
 	reason = strings.ReplaceAll(reason, "set it negative", `set it to "off"`)
 	return goName.ReplaceAllStringFunc(reason, func(name string) string {

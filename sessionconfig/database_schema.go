@@ -8,16 +8,16 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// schemaQueries count the schemas of a name. What MySQL calls a database, and what is
-// attached to a SQLite file, are schemas here.
+// schemaQueries count the schemas with a given name. In MySQL a schema is a database;
+// in SQLite it is an attached database.
 var schemaQueries = map[sqlstore.Dialect]string{
 	sqlstore.SQLite:     "SELECT count(*) FROM pragma_database_list WHERE lower(name) = lower(?)",
 	sqlstore.PostgreSQL: "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = $1",
 	sqlstore.MySQL:      "SELECT count(*) FROM information_schema.schemata WHERE schema_name = ?",
 }
 
-// schemaMistake tells a missing schema from a missing table, for which a migration
-// would be the wrong advice. It is asked after something has failed.
+// schemaMistake reports a missing schema, and returns nil if the schema exists. It is
+// called after a failure, because advice to run a migration would not help here.
 func (c *Config) schemaMistake(ctx context.Context, db *sql.DB, con Connection) *Error {
 	const key = "stores.database.schema"
 	schema := c.settings.text(key)
@@ -28,17 +28,17 @@ func (c *Config) schemaMistake(ctx context.Context, db *sql.DB, con Connection) 
 	defer cancel()
 	var n int
 	if err := db.QueryRowContext(ctx, schemaQueries[con.Dialect], schema).Scan(&n); err != nil || n > 0 {
-		return nil // the first failure says more
+		return nil // the original failure is more specific
 	}
-	reason := fmt.Sprintf("there is no schema %s in the database (connection %s)", schema, con)
-	hint := fmt.Sprintf("make it by: CREATE SCHEMA %q", schema)
+	reason := fmt.Sprintf("the schema %s does not exist in the database (connection %s)", schema, con)
+	hint := fmt.Sprintf("create it with: CREATE SCHEMA %q", schema)
 	switch con.Dialect {
 	case sqlstore.SQLite:
 		reason = fmt.Sprintf("no database %s is attached to the SQLite file (connection %s)", schema, con)
-		hint = "remove it: SQLite has no schemas but attached databases"
+		hint = "remove this setting: SQLite has attached databases instead of schemas"
 	case sqlstore.MySQL:
-		reason = fmt.Sprintf("there is no database %s, or this user may not see it (connection %s)", schema, con)
-		hint = fmt.Sprintf("make it by: CREATE DATABASE `%s`, or remove it to use the database of the connection", schema)
+		reason = fmt.Sprintf("the database %s does not exist, or this user cannot see it (connection %s)", schema, con)
+		hint = fmt.Sprintf("create it with: CREATE DATABASE `%s`, or remove this setting to use the connection's database", schema)
 	}
 	return c.settings.mistake("", key, reason, hint)
 }

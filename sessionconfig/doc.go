@@ -1,58 +1,60 @@
-// Package sessionconfig makes a session manager from files and the environment, so
-// that the store is chosen where the program runs and not where it is written:
+// Package sessionconfig creates a session manager from configuration files and
+// environment variables, so that each deployment can choose its own store:
 //
 //	manager, err := sessionconfig.Open(ctx, "config")
 //
-// # Where settings come from
+// # Sources of settings
 //
-// Open reads, each going before the one above it:
+// Open reads settings from these sources. Each source overrides the ones before it:
 //
 //   - the defaults, which are those of [session.Config] and of the stores;
 //   - config/session.toml and config/database.toml;
-//   - .env in the project's folder, which is the parent of config;
+//   - .env in the project folder, which is the parent of config;
 //   - the environment.
 //
-// The folder config is usually given relative to where the program is started. A
-// key of session.toml has the variable SESSION_KEY, and a dot becomes two
-// underscores: connection below [stores.database] is
-// SESSION_STORES__DATABASE__CONNECTION. In database.toml, default is DB_CONNECTION,
-// and host below [connections.main] is DB_CONNECTIONS__MAIN__HOST. A password or dsn
-// may also be the content of a file, which DB_CONNECTIONS__MAIN__PASSWORD_FILE names.
-// A variable that is empty counts as not set. Names of connections are compared
-// without case, hyphens and underscores, because variables cannot spell those.
+// The path of the config folder is relative to the working directory, unless it is
+// absolute.
 //
-// [SessionTemplate] and [DatabaseTemplate] show every setting with its default.
-// session.toml has to be there; database.toml only for the database store, and only
-// if no variable makes its connection.
+// Each setting has a variable. A key of session.toml has the prefix SESSION_, and a dot
+// becomes two underscores: connection in the table [stores.database] is
+// SESSION_STORES__DATABASE__CONNECTION. In database.toml, default is DB_CONNECTION, and
+// host in the table [connections.main] is DB_CONNECTIONS__MAIN__HOST. A password or a dsn
+// can also be read from a file: DB_CONNECTIONS__MAIN__PASSWORD_FILE contains the path of
+// that file. An empty variable counts as unset. Names of connections are compared without
+// case, hyphens and underscores, because variable names cannot express the difference.
 //
-// The .env file is read for these settings alone. It does not get into the
-// environment of the process.
+// [SessionTemplate] and [DatabaseTemplate] show every setting with its default. The file
+// session.toml is required. The file database.toml is required only for the database
+// store, and only if no variable defines its connection.
+//
+// The .env file is read for these settings only. It does not change the environment of the
+// process.
 //
 // # Stores
 //
-// The setting store is one of database, file, memory (or dict, the same) and null,
-// which are always compiled in, or a name that [With] hands in. The database store
-// needs a driver of database/sql, which the program imports: modernc.org/sqlite or
+// The setting store is one of database, file, memory (alias dict) and null, which are
+// built in, or a name that was registered with [With]. The database store needs a
+// [database/sql] driver, which the program must import: modernc.org/sqlite or
 // github.com/mattn/go-sqlite3, github.com/jackc/pgx/v5/stdlib or github.com/lib/pq,
 // github.com/go-sql-driver/mysql.
 //
-// Paths in the files are relative to the project's folder. The file store makes its
-// folder if it is missing. A SQLite file is not made by Open, because an empty
-// database has no table for sessions: migrations make it ([Config.OpenDB]).
+// Paths in the files are relative to the project folder. The file store creates its folder
+// if it is missing. Open does not create a SQLite file, because an empty database has no
+// table for sessions. Migrations create it; see [Config.OpenDB].
 //
 // # Mistakes
 //
-// Nothing that is written wrongly is passed over. Open reports all mistakes at once:
-// misspelt keys, values of a wrong kind, contradictions, a connection that is not
-// configured, a driver that is not compiled in, a database that does not answer, a
-// table that is missing. Each is an [*Error] with file and line, or variable, and with
-// what to do. A variable that begins with SESSION_ may belong to another program; it
-// is a mistake if it looks like a misspelt one of these, and else passed over.
+// Open ignores no mistake, and reports all of them at once: misspelt keys, values of the
+// wrong type, contradictions, a connection that is not configured, a driver that is not
+// compiled in, a database that does not answer, a missing table. Each is an [*Error] with
+// the file and line, or the variable, and how to fix it. A variable that begins with
+// SESSION_ may belong to another program. It is a mistake if its name closely resembles a
+// setting; otherwise it is ignored.
 //
-// Settings that weaken the cookie (secure = false, http_only = false, same_site =
-// "none", domain, path) are accepted only together with the switch of
-// [session.CookieConfig] that says so, such as dangerously_allow_http = true.
+// Settings that weaken the cookie (secure = false, http_only = false, same_site = "none",
+// domain, path) require the matching switch of [session.CookieConfig], such as
+// dangerously_allow_http = true.
 //
-// Secrets are never printed: not in an Error, not by [Config.Values], and not where a
-// driver quotes them.
+// Secrets are never printed, neither in the text of an Error nor by [Config.Values], even
+// if a driver quotes them in its own messages.
 package sessionconfig

@@ -8,9 +8,9 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// drivers are the names under which the drivers of a dialect register, the preferred
-// one first, and the import that brings that one. A program imports the driver it
-// wants, and its binary holds no other.
+// drivers lists, for each dialect, the names under which drivers register, the preferred
+// one first, and the import path of the preferred one. A program imports the driver that
+// it wants, so its binary contains no other.
 var drivers = map[sqlstore.Dialect]struct {
 	names []string
 	path  string
@@ -20,7 +20,7 @@ var drivers = map[sqlstore.Dialect]struct {
 	sqlstore.MySQL:      {[]string{"mysql"}, "github.com/go-sql-driver/mysql"},
 }
 
-// driverOf finds a driver in the program.
+// driver returns the name of a driver that is compiled into the program.
 func (c *connection) driver() (string, *Error) {
 	d := drivers[c.dialect()]
 	compiledIn := sql.Drivers()
@@ -30,6 +30,6 @@ func (c *connection) driver() (string, *Error) {
 		}
 	}
 	m := c.settings.mistake(c.prefix(), "driver", "is not compiled into this program",
-		fmt.Sprintf("add to its imports: _ %q", d.path))
+		fmt.Sprintf("add the import _ %q", d.path))
 	return "", m
 }

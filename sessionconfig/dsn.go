@@ -10,24 +10,25 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// The options that we set unless the file or a variable does, per dialect.
+// Default driver options of each dialect. The file and variables override them.
 var (
-	// In WAL mode readers and the writer do not wait for each other. Together with
-	// it, NORMAL keeps the file sound through a crash; a power cut may take the last
-	// moments. Transactions take the write lock at once: one that starts as a reader
-	// cannot wait for it, and fails. Within the busy timeout the end of a request's time
-	// is not noticed, so it is short; the store itself goes on waiting after it.
+	// In WAL mode, readers and the writer do not block each other. With WAL, NORMAL
+	// keeps the file consistent after a crash; a power failure may lose the last
+	// commits. Transactions take the write lock at once, because one that starts as a
+	// reader cannot wait for the lock and fails. The driver does not notice a request's
+	// deadline during the busy timeout, so that timeout is short; the store keeps
+	// retrying after it.
 	sqliteOptions = map[string]string{
 		"busy_timeout": "1000", "foreign_keys": "on", "journal_mode": "WAL", "synchronous": "NORMAL", "txlock": "immediate",
 	}
 	postgresOptions = map[string]string{"connect_timeout": "5"}
 
-	// A server that has become a replica refuses writes; the driver then drops the
-	// connection instead of keeping it in the pool.
+	// A server that has become a replica rejects writes. With rejectReadOnly, the driver
+	// then drops the connection instead of returning it to the pool.
 	mysqlOptions = map[string]string{"timeout": "5s", "rejectReadOnly": "true"}
 )
 
-// sqliteForms are the options that both kinds of driver know, with their values.
+// sqliteForms holds the options that both SQLite drivers support, with their valid values.
 var sqliteForms = map[string]*regexp.Regexp{
 	"busy_timeout": regexp.MustCompile(`^[0-9]{1,9}$`),
 	"foreign_keys": regexp.MustCompile(`^(?i:on|off|true|false|1|0)$`),
@@ -37,7 +38,8 @@ var sqliteForms = map[string]*regexp.Regexp{
 	"txlock":       regexp.MustCompile(`^(deferred|immediate|exclusive)$`),
 }
 
-// mixedCaseOptions are options of the MySQL driver, whose spelling a variable loses.
+// mixedCaseOptions restores the spelling of MySQL options that are set by a variable,
+// whose name is all upper case.
 var mixedCaseOptions = []string{
 	"allowAllFiles", "allowCleartextPasswords", "allowFallbackToPlaintext", "allowNativePasswords", "allowOldPasswords",
 	"checkConnLiveness", "clientFoundRows", "columnsWithAlias", "connectionAttributes", "interpolateParams",
@@ -47,8 +49,8 @@ var mixedCaseOptions = []string{
 
 var optionName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
-// checkOptions checks what can be: SQLite's options become statements and are few;
-// the servers' drivers judge their own.
+// checkOptions validates the options of a SQLite connection, which are few. The drivers
+// of database servers validate their own.
 func (c *connection) checkOptions(l *loader) {
 	for _, name := range sortedKeys(c.options) {
 		e := c.options[name]
@@ -57,19 +59,20 @@ func (c *connection) checkOptions(l *loader) {
 		form := sqliteForms[name]
 		switch {
 		case !optionName.MatchString(name) || isList:
-			l.add(e.mistake(key, true, "must be a name of letters with a text, a number, true or false"))
+			l.add(e.mistake(key, true, "needs a name of letters, digits, underscores and dots, and a value that is a string, a number, true or false"))
 		case c.dialect() != sqlstore.SQLite:
 		case form == nil:
-			m := e.mistake(key, true, "is no option here")
-			m.Hint = "known: " + strings.Join(sortedKeys(sqliteForms), ", ") + "; anything else goes into a dsn"
+			m := e.mistake(key, true, "is not a supported option")
+			m.Hint = "supported: " + strings.Join(sortedKeys(sqliteForms), ", ") + "; put any other option in a dsn"
 			l.add(m)
 		case !form.MatchString(fmt.Sprint(e.value)):
-			l.add(e.mistake(key, false, "is not a value of this option"))
+			l.add(e.mistake(key, false, "is not a valid value for this option"))
 		}
 	}
 }
 
-// optionsOver lays the given options over the defaults, the last ones over those before.
+// optionsOver merges the defaults and the configured options. Later defaults override
+// earlier ones, and configured options override all defaults.
 func (c *connection) optionsOver(defaults ...map[string]string) map[string]string {
 	all := map[string]string{}
 	for _, d := range defaults {
@@ -81,8 +84,8 @@ func (c *connection) optionsOver(defaults ...map[string]string) map[string]strin
 	return all
 }
 
-// dsn is what [database/sql.Open] gets, with defaults over those of a server's dialect.
-// It holds the password.
+// dsn returns the data source name for [database/sql.Open], which includes the password.
+// For a database server, defaults override the default options of the dialect.
 func (c *connection) dsn(root string, defaults map[string]string) string {
 	switch {
 	case c.settings.given("dsn"):
@@ -95,10 +98,10 @@ func (c *connection) dsn(root string, defaults map[string]string) string {
 	return c.mysqlDSN(defaults)
 }
 
-// sqliteDSN is a URI, so that a path may hold any byte. The drivers for Go spell
+// sqliteDSN returns a URI, so that the path may contain any byte. Go drivers spell
 // pragmas in two ways, _pragma=name(value) and _name=value, and ignore or accept the
-// other; both are given, because the name under which a driver is registered does
-// not tell which one it is.
+// other form. The URI contains both, because a driver's registered name does not reveal
+// which form it expects.
 func sqliteDSN(path string, opts map[string]string) string {
 	var q []string
 	for _, name := range sortedKeys(opts) {
@@ -112,7 +115,7 @@ func sqliteDSN(path string, opts map[string]string) string {
 	return "file:" + escaped + "?" + strings.Join(q, "&")
 }
 
-// postgresDSN is in the form of libpq, which has a place for sockets.
+// postgresDSN returns a libpq keyword/value string, which supports sockets.
 func (c *connection) postgresDSN(defaults map[string]string) string {
 	s := &c.settings
 	pairs := c.optionsOver(postgresOptions, defaults)
@@ -131,8 +134,8 @@ func (c *connection) postgresDSN(defaults map[string]string) string {
 	return strings.Join(parts, " ")
 }
 
-// mysqlDSN is in the form of the driver: user:password@tcp(host:port)/name?options.
-// It takes user and password as they are, up to the last "@".
+// mysqlDSN returns user:password@tcp(host:port)/name?options, the driver's own format.
+// The driver reads user and password verbatim, up to the last "@".
 func (c *connection) mysqlDSN(defaults map[string]string) string {
 	s := &c.settings
 	var b strings.Builder

@@ -13,8 +13,8 @@ import (
 
 var serverPair = regexp.MustCompile(`(?i)(^|\s)(host|hostaddr|port|user|password|dbname)\s*=`)
 
-// isServerAddress knows the dsn of another driver. SQLite would take it for the name
-// of a file, and make one with the password in its name.
+// isServerAddress reports whether dsn belongs to the driver of a database server. SQLite
+// would treat it as a file name and create a file with the password in its name.
 func isServerAddress(dsn string) bool {
 	if strings.HasPrefix(dsn, "file:") {
 		return false
@@ -22,8 +22,9 @@ func isServerAddress(dsn string) bool {
 	return strings.Contains(dsn, "://") || strings.Contains(dsn, "@tcp(") || strings.Contains(dsn, "@unix(") || serverPair.MatchString(dsn)
 }
 
-// sqliteFile is the file of a SQLite database and the key that names it; "" for one
-// in memory, for another file system, and for what a dsn says must be there.
+// sqliteFile returns the file of a SQLite database and the key that names it. Both are ""
+// for a database in memory, for a custom file system, and for a dsn that requires the
+// file to exist.
 func (c *connection) sqliteFile(root string) (path, key string) {
 	if c.dialect() != sqlstore.SQLite {
 		return "", ""
@@ -47,20 +48,19 @@ func (c *connection) sqliteFile(root string) (path, key string) {
 	return path, "dsn"
 }
 
-// writable refuses a file that cannot be written, before the driver says so in words
-// of its own.
+// writable reports a file that cannot be written. The driver's own message is less clear.
 func (c *connection) writable(path, key string) *Error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err == nil {
 		f.Close()
 		return nil
 	}
-	hint := "let this user write the file and its folder: chown or chmod them"
+	hint := "give this user write access to the file and its folder with chown or chmod"
 	switch {
 	case errors.Is(err, syscall.EISDIR):
-		hint = "name a file in it"
+		hint = "name a file inside it"
 	case errors.Is(err, syscall.EROFS):
-		hint = "move the file to a file system that is not read-only"
+		hint = "move the file to a writable file system"
 	}
 	return c.at(key, "cannot be written: "+plain(err), hint, err)
 }

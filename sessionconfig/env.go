@@ -13,23 +13,23 @@ import (
 	"github.com/joho/godotenv"
 )
 
-// Prefixes of our variables. A double underscore stands for the dot of a path.
+// Prefixes of our variables. In the rest of a name, a double underscore stands for a dot.
 const (
 	sessionPrefix    = "SESSION_"
 	storesPrefix     = "SESSION_STORES__"
 	defaultVariable  = "DB_CONNECTION"
 	connectionPrefix = "DB_CONNECTIONS__"
-	fileSuffix       = "_FILE" // of secrets: the value is a file's content
+	fileSuffix       = "_FILE" // for secrets: names a file that contains the value
 )
 
-// variable is the name that sets a key: stores.file.path → STORES__FILE__PATH.
+// variable returns the variable that sets key: stores.file.path → STORES__FILE__PATH.
 func variable(prefix, key string) string {
 	return prefix + strings.ToUpper(strings.NewReplacer(".", "__", "-", "_").Replace(key))
 }
 
-// readEnv merges .env with the environment, which wins. Only variables that could
-// be ours are kept. An empty variable counts as one that is not set, because that
-// is what `SESSION_DOMAIN=${DOMAIN:-}` in a compose file means.
+// readEnv merges .env and the environment, which takes precedence. It keeps only the
+// variables that could be ours. An empty variable counts as unset, because that is what
+// `SESSION_DOMAIN=${DOMAIN:-}` in a compose file means.
 func (r *report) readEnv(path string, environ []string) map[string]entry {
 	vars := map[string]entry{}
 	put := func(name, value string, o Origin) {
@@ -43,9 +43,9 @@ func (r *report) readEnv(path string, environ []string) map[string]entry {
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if values, err := godotenv.UnmarshalBytes(data); err != nil {
-		// The parser's text quotes the rest of the file, secrets included.
-		r.add(&Error{File: path, Line: brokenLine(data), Reason: "not of the form NAME=value",
-			Hint: `close every quote, and begin comments with "#"`})
+		// The parser's message quotes the rest of the file, including secrets.
+		r.add(&Error{File: path, Line: brokenLine(data), Reason: "is not of the form NAME=value",
+			Hint: `close every quote, and start comments with "#"`})
 	} else {
 		for name, value := range values {
 			if !isOurs(name) {
@@ -62,13 +62,13 @@ func (r *report) readEnv(path string, environ []string) map[string]entry {
 	return vars
 }
 
-// isOurs tells names that could be ours. What is no text cannot be a misspelt one.
+// isOurs reports whether a variable could be ours, possibly misspelt.
 func isOurs(name string) bool {
 	return utf8.ValidString(name) &&
 		(strings.HasPrefix(name, sessionPrefix) || name == defaultVariable || strings.HasPrefix(name, connectionPrefix))
 }
 
-// brokenLine is the first line from which on no beginning of the file parses.
+// brokenLine returns the line after the longest prefix of the file that parses.
 func brokenLine(data []byte) int {
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	good := 0
@@ -80,8 +80,8 @@ func brokenLine(data []byte) int {
 	return good + 1
 }
 
-// lineOf finds the last assignment, the one that counts. The library gives no
-// positions.
+// lineOf returns the line of the last assignment to name, which is the one that takes
+// effect. The library reports no positions.
 func lineOf(data []byte, name string) int {
 	all := regexp.MustCompile(`(?m)^[ \t]*(?:export[ \t]+)?`+regexp.QuoteMeta(name)+`[ \t]*[=:]`).FindAllIndex(data, -1)
 	if len(all) == 0 {
@@ -90,8 +90,8 @@ func lineOf(data []byte, name string) int {
 	return 1 + bytes.Count(data[:all[len(all)-1][0]], []byte("\n"))
 }
 
-// takeSecretFile replaces NAME_FILE by the content of the file that it names, as
-// container platforms hand out secrets. The last line break is not part of it.
+// takeSecretFile resolves NAME_FILE to the content of the file that it names, which is
+// how container platforms provide secrets. One trailing line break is removed.
 func (r *report) takeSecretFile(vars map[string]entry, name, key, root string) (entry, bool) {
 	plainEntry, hasPlain := vars[name]
 	file, hasFile := vars[name+fileSuffix]
@@ -99,8 +99,8 @@ func (r *report) takeSecretFile(vars map[string]entry, name, key, root string) (
 		return plainEntry, hasPlain
 	}
 	if hasPlain && plainEntry.origin.layer() == file.origin.layer() {
-		m := file.mistake(key, false, "%s is set too", name)
-		m.Hint = "set one of the two"
+		m := file.mistake(key, false, "%s is also set", name)
+		m.Hint = "set only one of them"
 		r.add(m)
 		return entry{}, false
 	}

@@ -9,34 +9,34 @@ import (
 )
 
 // An Error is one mistake in the configuration. [Load], [Open] and [Config.Check]
-// return all mistakes at once, joined; [Mistakes] takes them apart again.
+// report all mistakes at once, joined into one error; [Mistakes] splits them.
 //
-// It never holds a secret: Value is "[redacted]" for one, and texts of drivers are
-// searched for secrets before they get into Reason.
+// The text of an Error contains no secret: Value is "[redacted]" for a secret setting,
+// and secrets are removed from driver messages before they become part of Reason.
 type Error struct {
-	// File and Line say where the mistake is: "config/session.toml" and 12, or
-	// ".env" and 3. File is "" and Line 0 for the environment and for a default.
+	// File and Line locate the mistake, such as "config/session.toml" and 12, or ".env"
+	// and 3. They are "" and 0 for the environment and for a default value.
 	File string
 	Line int
 
-	// Variable is the environment variable that brought the value, "" if none did.
+	// Variable is the environment variable that set the value, "" if none did.
 	Variable string
 
 	// Key is the setting, such as "lifetime" or "connections.main.port".
 	Key string
 
-	// Value is the offending value as it was written.
+	// Value is the invalid value as written.
 	Value string
 
 	Reason string // what is wrong
-	Hint   string // what to do about it; "" if Reason says so
+	Hint   string // how to fix it; "" if Reason says so
 
-	// Err is the cause, if there is one to test with [errors.Is]. Its text may
-	// hold secrets; Reason has what is fit to be read.
-	Err error `json:"-"` // errors of drivers have fields with the whole address
+	// Err is the underlying error, if any, for [errors.Is] and [errors.As]. Its text may
+	// contain secrets; show Reason instead.
+	Err error `json:"-"` // fields of driver errors contain the whole address
 }
 
-// Error gives one line (more if the hint shows code), that begins with the place:
+// Error returns one line, or more if the hint shows code. It begins with the location:
 //
 //	session: config/session.toml:12: lifetime = "2 hours": not a duration; write …
 func (e *Error) Error() string {
@@ -66,11 +66,11 @@ func (e *Error) place() string {
 	return Origin{File: e.File, Line: e.Line, Variable: e.Variable}.place()
 }
 
-// Mistakes returns the [*Error] values in err, in the order of the report. An
-// error of another type becomes one whose Reason is its text.
+// Mistakes returns the [*Error] values in err, in order. If err contains an error of
+// another type, Mistakes wraps it in an Error whose Reason is its text.
 func Mistakes(err error) []*Error {
 	for e := err; e != nil; e = errors.Unwrap(e) {
-		switch e := e.(type) { //nolint:errorlint // this walks the tree itself, to find all of them
+		switch e := e.(type) { //nolint:errorlint // the walk must visit every branch
 		case *Error:
 			return []*Error{e}
 		case interface{ Unwrap() []error }:
@@ -96,8 +96,8 @@ type report struct {
 func (r *report) add(e *Error)  { r.mistakes = append(r.mistakes, e.masked()) }
 func (r *report) warn(e *Error) { r.warnings = append(r.warnings, e.masked()) }
 
-// mistake begins one about the entry; a secret value stays out of it, and so does
-// what is a secret by its looks.
+// mistake returns an Error about the entry, without a secret value or anything that
+// looks like a secret.
 func (e entry) mistake(key string, secret bool, reason string, args ...any) *Error {
 	m := &Error{
 		File: e.origin.File, Line: e.origin.Line, Variable: e.origin.Variable,
@@ -109,8 +109,8 @@ func (e entry) mistake(key string, secret bool, reason string, args ...any) *Err
 	return m.masked()
 }
 
-// join sorts the mistakes by place, so that two runs give one text, and drops
-// repetitions.
+// join sorts the mistakes by location, so that the text does not vary between runs, and
+// removes duplicates.
 func join(mistakes []*Error) error {
 	sorted := slices.Clone(mistakes)
 	slices.SortStableFunc(sorted, func(a, b *Error) int {
@@ -133,7 +133,8 @@ func join(mistakes []*Error) error {
 	return errors.Join(errs...)
 }
 
-// rank orders the places as a reader fixes them: files, .env, environment, rest.
+// rank sorts locations in the order in which a reader fixes them: session.toml,
+// database.toml, .env, the environment, everything else.
 func rank(e *Error) int {
 	switch {
 	case strings.HasSuffix(e.File, sessionFile):

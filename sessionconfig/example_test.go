@@ -68,9 +68,9 @@ secure = false
 	}
 	// Output:
 	// session.toml:1: store is no store
-	// session.toml:2: liftime is no setting
-	// session.toml:3: grace is not a duration; write text such as "30s", "5m" or "1h30m", or "off" (a replaced token is unknown at once)
-	// session.toml:4: secure weakens the cookie: anybody on the network can then read and plant the cookie
+	// session.toml:2: liftime is not a setting
+	// session.toml:3: grace is not a duration; use a string such as "30s", "5m" or "1h30m", or "off" (a replaced token stops working at once)
+	// session.toml:4: secure weakens the cookie: anyone on the network can then read and set it
 }
 
 // The environment goes before the files, and every value knows where it comes from.

@@ -13,45 +13,47 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A foreign store is one that With hands in.
+// A foreign store is one registered with With.
 type foreign struct {
 	specs  []spec
 	fields map[string]string // key below the table → path of the field
 	open   func(context.Context, *settings) (session.Store, error)
 }
 
-// storeName is what a table and a variable can both spell.
+// storeName matches names that work both as a table and in a variable.
 var storeName = regexp.MustCompile(`^[a-z][a-z0-9]*([_-][a-z0-9]+)*$`)
 
-// With makes a store of another module available under a name:
+// With makes a store from another module available under a name:
 //
 //	sessionconfig.With("redis", redisstore.Open)
 //
-// With store = "redis", open gets what [stores.redis] and the variables
-// SESSION_STORES__REDIS__… say. C is a struct; the key of a field is its name in
-// snake case (MaxConns is max_conns), or what a tag `toml:"…"` says. Fields may be
-// strings, booleans, int and int64, durations ("5s"), lists of strings, and structs of
-// these, which are tables. Other fields cannot be configured and stay zero; so does
-// every field that nobody sets. A field called password, secret, token, url, uri or
-// dsn, or with such a last word, or with the tag `secret:"true"`, is never printed,
-// and can be given as a file by a variable that ends in _FILE.
+// If store is set to that name, open is called with the values of the table
+// [stores.redis] and of the variables SESSION_STORES__REDIS__…. C must be a struct. The
+// key of a field is its name in snake case (MaxConns becomes max_conns), or the name in
+// its tag `toml:"…"`. A field may be a string, a bool, an int or int64, a [time.Duration]
+// ("5s"), a slice of strings, or a struct of these, which becomes a table. Other fields
+// cannot be configured. A field that is not set keeps its zero value.
 //
-// If open returns [*session.ConfigError] values, alone or joined, whose Field is
-// the name of a field, the report shows them with file and line. The manager's
-// Close closes the store, if it has the method Close() error.
+// A field is secret if its key is, or ends in, password, passwd, secret, token, url, uri
+// or dsn, or if it has the tag `secret:"true"`. Secret fields are never printed, and can
+// be read from a file that a variable with the suffix _FILE names.
 //
-// A function instead of a registry: the program's main function shows which stores
-// it is built with, and an import for its side effects cannot get lost.
+// If open returns one or more [*session.ConfigError] values whose Field names a field
+// of C, they are reported with file and line. The manager's Close also closes the store
+// if it has a Close() error method.
+//
+// With is an option rather than a global registry, so that main shows which stores the
+// program contains and no store depends on an import for its side effects.
 func With[C any, S session.Store](name string, open func(context.Context, C) (S, error)) Option {
 	return func(l *loader) {
 		if !storeName.MatchString(name) || slices.Contains(builtin, name) {
-			l.add(&Error{Key: "store", Value: fmt.Sprintf("%q", name), Reason: "cannot be the name of a store in sessionconfig.With",
-				Hint: "use lower-case words joined by a hyphen, other than " + strings.Join(builtin, ", ")})
+			l.add(&Error{Key: "store", Value: fmt.Sprintf("%q", name), Reason: "is not a valid store name for sessionconfig.With",
+				Hint: "use lower-case words joined by hyphens or underscores; reserved: " + strings.Join(builtin, ", ")})
 			return
 		}
 		if t := reflect.TypeFor[C](); t.Kind() != reflect.Struct {
-			l.add(&Error{Key: "store", Value: fmt.Sprintf("%q", name), Reason: fmt.Sprintf("takes a %s for its configuration", t),
-				Hint: "give sessionconfig.With a function that takes a struct"})
+			l.add(&Error{Key: "store", Value: fmt.Sprintf("%q", name), Reason: fmt.Sprintf("takes its configuration as %s, which is not a struct", t),
+				Hint: "pass sessionconfig.With a function that takes a struct"})
 			return
 		}
 		f := foreign{fields: map[string]string{}}

@@ -104,13 +104,13 @@ ca_file = "ca.pem"
 // The mistakes of a foreign store have lines, too.
 func TestWithMistakes(t *testing.T) {
 	tests := []struct{ name, toml, want string }{
-		{"unknown", "databse = 3", `config/session.toml:3: stores.cache.databse: is no setting; did you mean stores.cache.database?`},
-		{"not settable", "hook = 3", `config/session.toml:3: stores.cache.hook: is no setting; known here: addresses, api_token, database, dial_timeout, key_prefix, note, password, read_only, tls`},
+		{"unknown", "databse = 3", `config/session.toml:3: stores.cache.databse: is not a setting; did you mean stores.cache.database?`},
+		{"not settable", "hook = 3", `config/session.toml:3: stores.cache.hook: is not a setting; valid here: addresses, api_token, database, dial_timeout, key_prefix, note, password, read_only, tls`},
 		{"wrong type", "database = \"3\"\ndial_timeout = 3\naddresses = [1]\npassword = 3", `
 config/session.toml:3: stores.cache.database = "3": must be a whole number, without quotes
-config/session.toml:4: stores.cache.dial_timeout = 3: is not a duration; write text such as "30s", "5m" or "1h30m"
-config/session.toml:5: stores.cache.addresses = [1]: must be a list of texts, as in ["a", "b"]
-config/session.toml:6: stores.cache.password = [redacted]: must be text; put it in double quotes`},
+config/session.toml:4: stores.cache.dial_timeout = 3: is not a duration; use a string such as "30s", "5m" or "1h30m"
+config/session.toml:5: stores.cache.addresses = [1]: must be a list of strings, such as ["a", "b"]
+config/session.toml:6: stores.cache.password = [redacted]: must be a string; put it in double quotes`},
 		{"its own", "database = 16\ntls.ca_file = \"missing\"", `
 config/session.toml:3: stores.cache.database = 16: must be at most 15
 config/session.toml:4: stores.cache.tls.ca_file = "missing": no such file`},
@@ -135,7 +135,7 @@ func (s bareStore) Close() error { return s.Store.(*cacheStore).Close() }
 
 // What the store in use cannot do is a mistake of the setting that asks for it, found
 // by Check as by Open.
-func TestStoreLacksPower(t *testing.T) {
+func TestStoreLacksCapability(t *testing.T) {
 	const reason = "the store cannot list sessions; give it session.OwnerLister (or session.Lister, which is slower), or leave the limit out"
 	limit := Configure(func(c *session.Config) { c.MaxPerOwner = 3 })
 	tests := []struct {
@@ -146,7 +146,7 @@ func TestStoreLacksPower(t *testing.T) {
 	}{
 		{"file", "max_per_owner = 2\n", nil, nil, "session: config/session.toml:2: max_per_owner = 2: " + reason},
 		{"variable", "", []string{"SESSION_MAX_PER_OWNER=2"}, nil, `session: SESSION_MAX_PER_OWNER: max_per_owner = "2": ` + reason},
-		{"code", "", nil, []Option{limit}, "session: Config.MaxPerOwner = 3: " + reason + "; it was set in code, by sessionconfig.Configure"},
+		{"code", "", nil, []Option{limit}, "session: Config.MaxPerOwner = 3: " + reason + "; it was set in code with sessionconfig.Configure"},
 		{"no limit", "max_per_owner = \"off\"\n", nil, nil, "<nil>"},
 	}
 	for _, tc := range tests {
@@ -180,12 +180,12 @@ func TestStoreLacksPower(t *testing.T) {
 func TestWithName(t *testing.T) {
 	project(t, map[string]string{"config/session.toml": `store = "memory"`})
 	for _, name := range []string{"memory", "Redis", "", "a.b", "a__b"} {
-		if _, err := Load("config", WithEnv(nil), With(name, openCache)); err == nil || !strings.Contains(err.Error(), "cannot be the name of a store") {
+		if _, err := Load("config", WithEnv(nil), With(name, openCache)); err == nil || !strings.Contains(err.Error(), "is not a valid store name") {
 			t.Errorf("%q: got %v", name, err)
 		}
 	}
 	if _, err := Load("config", WithEnv(nil), With("cache", func(context.Context, *cacheConfig) (session.Store, error) { return nil, nil })); err == nil ||
-		!strings.Contains(err.Error(), "takes a *sessionconfig.cacheConfig for its configuration") {
+		!strings.Contains(err.Error(), "takes its configuration as *sessionconfig.cacheConfig, which is not a struct") {
 		t.Errorf("got %v", err)
 	}
 	// A table of a store that is handed in and not in use is checked all the same.

@@ -11,12 +11,12 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A Config is a configuration that was read and checked, but not acted upon:
-// nothing is opened, created or started by [Load]. It does not change.
+// A Config is a configuration that [Load] has read and validated. Load opens, creates
+// and starts nothing. A Config is immutable.
 type Config struct {
 	dir  string // as given
-	root string // the project: where .env is, and where relative paths begin
-	base string // root, whatever the working directory will be
+	root string // the project folder, which contains .env and resolves relative paths
+	base string // root as an absolute path
 
 	logger      *slog.Logger
 	foreign     map[string]foreign
@@ -30,14 +30,13 @@ type Config struct {
 	warnings []*Error
 }
 
-// Load reads dir/session.toml and dir/database.toml, the .env file beside dir, and
-// the environment; each goes before the one named earlier. dir is usually
-// "config".
+// Load reads dir/session.toml and dir/database.toml, the .env file in the parent of dir,
+// and the environment. Each source overrides the ones before it. dir is usually "config".
 //
-// The error holds all mistakes, each an [*Error]; [Mistakes] lists them. The Config
-// is there even then, so that a command can show it; its methods that open
-// something return the mistakes instead. What only the outside world can tell,
-// such as whether the database answers, is left to [Config.Check].
+// The error contains all mistakes, each as an [*Error]; [Mistakes] lists them. Load
+// returns a Config even then, so that a command can show it, but the methods that open
+// something return the mistakes instead. Load does not check anything outside the
+// configuration, such as whether the database answers; [Config.Check] does.
 func Load(dir string, opts ...Option) (*Config, error) {
 	l := &loader{environ: os.Environ(), logger: slog.Default(), foreign: map[string]foreign{}}
 	for _, o := range opts {
@@ -65,7 +64,7 @@ func Load(dir string, opts ...Option) (*Config, error) {
 	return c, c.err
 }
 
-// absolute is the path itself if the working directory is not known.
+// absolute returns path unchanged if the working directory is unknown.
 func absolute(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
@@ -73,18 +72,20 @@ func absolute(path string) string {
 	return path
 }
 
-// Dir is the folder that was given to [Load].
+// Dir returns the folder that was passed to [Load].
 func (c *Config) Dir() string { return c.dir }
 
-// Root is the project's folder, the parent of Dir. Relative paths begin there.
+// Root returns the project folder, which is the parent of Dir. Relative paths in the
+// configuration are resolved against it.
 func (c *Config) Root() string { return c.root }
 
-// Warnings are what Load noticed that is probably not meant, such as
-// SESSION_LIFTIME, or a store that forgets. [Open] logs them.
+// Warnings returns what Load found that is valid but probably unintended, such as the
+// variable SESSION_COOKIE, which is not a setting, or a store that keeps sessions in
+// memory. [Open] logs the warnings.
 func (c *Config) Warnings() []*Error { return slices.Clone(c.warnings) }
 
-// StoreName is the store in use: "database", "file", "memory", "null" or the name
-// of one that [With] handed in. "dict" is called "memory" here.
+// StoreName returns the configured store: "database", "file", "memory", "null" or a name
+// registered with [With]. For "dict" it returns "memory".
 func (c *Config) StoreName() string {
 	name := c.settings.text("store")
 	if name == "dict" {
@@ -93,10 +94,11 @@ func (c *Config) StoreName() string {
 	return name
 }
 
-// Session returns the manager's settings, with Logger set and [Configure] applied.
+// Session returns the manager's settings, including Logger and the changes made by
+// [Configure].
 func (c *Config) Session() session.Config { return c.session }
 
-// loadSession checks everything that session.toml and SESSION_* say.
+// loadSession reads and validates session.toml and the SESSION_ variables.
 func (c *Config) loadSession(l *loader, doc document, vars map[string]entry) {
 	specs := slices.Clone(sessionSpecs)
 	for _, name := range sortedKeys(c.foreign) {
@@ -104,20 +106,20 @@ func (c *Config) loadSession(l *loader, doc document, vars map[string]entry) {
 	}
 	if doc.missing {
 		l.add(&Error{File: doc.name, Reason: "no such file", Err: fs.ErrNotExist,
-			Hint: `run the program in the project's folder, or write the file with "./beam init"`})
+			Hint: `run the program in the project folder, or create the file with "./beam init"`})
 	}
 	doc.mergeAlias(l)
 	c.settings = settings{specs: specs, values: map[string]any{}, entries: doc.entries, bad: map[string]bool{}}
 	c.settings.overlay(l, vars, sessionPrefix, "", c.root)
 	c.settings.parse(l, "")
 	if name := c.settings.text("store"); name != "" {
-		c.settings.values["store"] = strings.ToLower(name) // as every choice
+		c.settings.values["store"] = strings.ToLower(name) // like every kindChoice
 	}
 	l.reportUnknown(doc, c.vocabulary())
 	c.unknownVariables(l, vars)
 }
 
-// mergeAlias turns [stores.dict] into [stores.memory], its other name.
+// mergeAlias renames [stores.dict] to [stores.memory], which is the same store.
 func (d *document) mergeAlias(l *loader) {
 	delete(d.tables, "stores.dict")
 	for _, key := range sortedKeys(d.entries) {
@@ -127,8 +129,8 @@ func (d *document) mergeAlias(l *loader) {
 		}
 		e, same := d.entries[key], "stores.memory."+rest
 		if _, twice := d.entries[same]; twice {
-			m := e.mistake(key, false, "%s is set too, and dict and memory are one store", same)
-			m.Hint = "keep one of the two"
+			m := e.mistake(key, false, "%s is also set, and dict and memory are the same store", same)
+			m.Hint = "keep only one of them"
 			l.add(m)
 		}
 		d.entries[same] = e
@@ -136,8 +138,8 @@ func (d *document) mergeAlias(l *loader) {
 	}
 }
 
-// vocabulary is what session.toml may hold. Tables of a store that this program was
-// built without are none of its business, as long as the store is not in use.
+// vocabulary returns the names that session.toml may contain. Tables of a known store
+// that the program does not include are ignored unless that store is in use.
 func (c *Config) vocabulary() vocabulary {
 	v := vocabulary{keys: c.settings.keys(), tables: []string{"stores.null"}}
 	for _, name := range sortedKeys(c.foreign) {
@@ -149,7 +151,7 @@ func (c *Config) vocabulary() vocabulary {
 	return v
 }
 
-// absent are the known stores that [With] has not handed in.
+// absent returns the known stores that are not registered with [With].
 func (c *Config) absent() []string {
 	var names []string
 	for _, name := range sortedKeys(elsewhere) {
@@ -160,11 +162,11 @@ func (c *Config) absent() []string {
 	return names
 }
 
-// unknownVariables reports what looks like ours and is not. Other programs own
-// names that begin with SESSION_, too (SESSION_MANAGER of every desktop), so one
-// that is near to nothing is passed over, and one that is what other libraries call
-// a setting is only warned of. A typing error is a mistake: whoever misspells
-// SESSION_LIFETIME must not run with the default.
+// unknownVariables reports SESSION_ variables that are not settings. A name that closely
+// resembles a setting is a mistake, because a program with a misspelt SESSION_LIFETIME
+// must not run with the default. A name that other libraries use for a setting causes a
+// warning only. Any other name is ignored, because it may belong to another program:
+// desktops set SESSION_MANAGER, for example.
 func (c *Config) unknownVariables(l *loader, vars map[string]entry) {
 	known := map[string]bool{}
 	for _, s := range c.settings.specs {
@@ -180,7 +182,7 @@ func (c *Config) unknownVariables(l *loader, vars map[string]entry) {
 			continue
 		}
 		m := &Error{File: vars[name].origin.File, Line: vars[name].origin.Line, Variable: name,
-			Reason: "is no setting"}
+			Reason: "is not a setting"}
 		m.Hint = "unset it"
 		synonym := variable(sessionPrefix, synonyms[fold(strings.TrimPrefix(name, sessionPrefix))])
 		near := nearestVariable(name, sortedKeys(known))
@@ -203,8 +205,8 @@ func (c *Config) variableOfAbsentStore(name string) bool {
 	})
 }
 
-// nearestVariable looks for what follows the prefix, so that the prefix does not
-// count as likeness, name by name between double underscores.
+// nearestVariable compares names without the prefix, which would make all of them look
+// similar, and part by part between double underscores.
 func nearestVariable(name string, known []string) string {
 	path := func(v string) string {
 		return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(v, sessionPrefix), "__", "."))

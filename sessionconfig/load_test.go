@@ -226,7 +226,7 @@ func TestDerivedDefaults(t *testing.T) {
 func TestConfigureMistake(t *testing.T) {
 	project(t, map[string]string{"config/session.toml": "store = \"memory\"\nname = \"shop\"\n"})
 	_, err := Load("config", WithEnv(nil), Configure(func(c *session.Config) { c.Cookie.Name = "a b" }))
-	want := `session: Config.Cookie.Name = __Host-a b: use letters, digits, - and _, at most 128 of them; it was set in code, by sessionconfig.Configure`
+	want := `session: Config.Cookie.Name = __Host-a b: use letters, digits, - and _, at most 128 of them; it was set in code with sessionconfig.Configure`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -240,7 +240,7 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"memory", `store = "dict"`, nil, `session: config/session.toml:1: store = "dict": forgets all sessions when the program ends, and no other process sees them; use "database" or "file" where that matters`},
 		{"null", `store = "null"`, nil, `session: config/session.toml:1: store = "null": keeps nothing: a session lasts for one request`},
-		{"synonym", `store = "null"`, []string{"SESSION_COOKIE=x"}, `session: SESSION_COOKIE: is no setting; did you mean SESSION_NAME?
+		{"synonym", `store = "null"`, []string{"SESSION_COOKIE=x"}, `session: SESSION_COOKIE: is not a setting; did you mean SESSION_NAME?
 session: config/session.toml:1: store = "null": keeps nothing: a session lasts for one request`},
 		{"other programs", `store = "null"`, []string{
 			"SESSION_MANAGER=local/unix:@/tmp/.ICE-unix/1", "XDG_SESSION_ID=3", "SESSION_SECRET=x", "SESSION_KEY=x", "SESSION_ID=1",

@@ -2,22 +2,22 @@ package sessionconfig
 
 import "regexp"
 
-// People put an address where a name belongs, and an address holds a password. So
-// every value that is shown passes through mask, whatever its key says.
+// Users sometimes enter an address, which may contain a password, where a name belongs.
+// Therefore every value that is shown passes through mask, whatever its key.
 var (
 	urlUser      = regexp.MustCompile(`(?s)(://).*@`)
 	plainUser    = regexp.MustCompile(`(?s)([^\s"'(:/@]*):.*@`)
 	passwordRest = regexp.MustCompile(`(?is)(password\s*=\s*).*?("?)$`)
 	afterColon   = regexp.MustCompile(`(?s):.+?("?)$`)
 
-	// The same within a sentence, where a blank ends an address.
+	// The same within a sentence, where a space ends an address.
 	passwordWord = regexp.MustCompile(`(?i)(password=)('(?:[^'\\]|\\.)*'|[^\s&;"]+)`)
 	userWord     = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://|[^\s"'(:/@]+:)[^\s"]*[^\s"(]@`)
 )
 
-// mask hides what can be a password in a value: all before the last "@" of a URL,
-// what is between a colon and that "@", and what follows "password=". More than the
-// password may go; a value that is shown in part would be a puzzle for attackers only.
+// mask hides whatever may be a password in a value: everything before the last "@" of a
+// URL, everything between a colon and the last "@" of other values, and everything after
+// "password=". It prefers to hide too much rather than reveal part of a password.
 func mask(value string) string {
 	value = passwordRest.ReplaceAllString(value, "${1}"+redacted+"${2}")
 	if urlUser.MatchString(value) {
@@ -26,7 +26,7 @@ func mask(value string) string {
 	return plainUser.ReplaceAllString(value, "${1}:"+redacted+"@")
 }
 
-// mask is the package's mask, for a setting of which more is known.
+// mask is like the function mask, but also hides what follows a colon in a user name.
 func (s spec) mask(value string) string {
 	if s.user {
 		value = afterColon.ReplaceAllString(value, ":"+redacted+"${1}")
@@ -34,14 +34,14 @@ func (s spec) mask(value string) string {
 	return mask(value)
 }
 
-// maskText is mask for a sentence, in which a value may be quoted.
+// maskText is like mask, for a sentence that may quote a value.
 func maskText(text string) string {
 	text = passwordWord.ReplaceAllString(text, "${1}"+redacted)
 	return userWord.ReplaceAllString(text, "${1}"+redacted+"@")
 }
 
-// masked is the mistake without what mask hides, for texts that did not come from
-// entry.mistake.
+// masked applies mask to e and returns it. It is for text that entry.mistake did not
+// produce.
 func (e *Error) masked() *Error {
 	e.Key, e.Value = mask(e.Key), mask(e.Value)
 	e.Reason, e.Hint = maskText(e.Reason), maskText(e.Hint)

@@ -7,19 +7,19 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// Open reads the configuration in dir, as [Load] does, opens the store that it
-// names, and returns a manager on it. The manager's Close also closes what was
-// opened here: the store, and its database.
+// Open reads the configuration in dir as [Load] does, opens the configured store, and
+// returns a manager that uses it. The manager's Close also closes the store and its
+// database.
 //
-// The error is one report of everything that is wrong, in the files, in the
-// variables and in the world: [Mistakes] takes it apart. Nothing stays open then.
+// The error reports everything that is wrong with the files, the variables and the store;
+// [Mistakes] splits it. If Open fails, it leaves nothing open.
 func Open(ctx context.Context, dir string, opts ...Option) (*session.Manager, error) {
 	c, _ := Load(dir, opts...)
 	return c.Open(ctx)
 }
 
-// Open is the package's Open for a configuration that was read before. It logs the
-// warnings.
+// Open is like the function [Open], for a configuration that is already loaded. It logs
+// the warnings.
 func (c *Config) Open(ctx context.Context) (*session.Manager, error) {
 	store, err := c.examine(ctx)
 	if err != nil {
@@ -36,16 +36,16 @@ func (c *Config) Open(ctx context.Context) (*session.Manager, error) {
 	return m, nil
 }
 
-// Check reports everything that would keep Open from succeeding, and leaves nothing
-// open. It creates no database, but the file store makes its folder.
+// Check reports everything that would make Open fail, and leaves nothing open. It does
+// not create a database, but the file store creates its folder.
 func (c *Config) Check(ctx context.Context) error {
 	store, err := c.examine(ctx)
 	closeStore(store)
 	return err
 }
 
-// examine opens the store even if there are mistakes elsewhere, so that they are
-// reported together with those of the store.
+// examine opens the store even if other settings are wrong, so that all mistakes are
+// reported together.
 func (c *Config) examine(ctx context.Context) (session.Store, error) {
 	all := Mistakes(c.err)
 	var store session.Store
@@ -54,7 +54,7 @@ func (c *Config) examine(ctx context.Context) (session.Store, error) {
 		store, err = c.openStore(ctx)
 		all = append(all, Mistakes(err)...)
 	}
-	if len(all) == 0 { // what the store cannot do that a setting needs
+	if len(all) == 0 { // the store may lack a capability that a setting needs
 		_, err := session.New(store, c.session)
 		c.mapMistakes(func(m *Error) { all = append(all, m) }, err)
 	}

@@ -6,10 +6,10 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// An Option changes what [Load] and [Open] read, or what they do with it.
+// An Option changes what [Load] and [Open] read, or how they use it.
 type Option func(*loader)
 
-// loader holds what the options say.
+// loader collects the options and the mistakes found while loading.
 type loader struct {
 	report
 	environ   []string
@@ -18,21 +18,22 @@ type loader struct {
 	foreign   map[string]foreign
 }
 
-// WithEnv replaces the environment by environ, in the form of [os.Environ]. Tests
-// use it, so that they neither see nor change the real one. The .env file is read
-// all the same.
+// WithEnv replaces the environment with environ, which has the form of [os.Environ].
+// It lets tests run without reading or changing the real environment. The .env file is
+// still read.
 func WithEnv(environ []string) Option {
 	return func(l *loader) { l.environ = environ }
 }
 
-// WithLogger sets where warnings go, and [session.Config.Logger].
-// Defaults to [slog.Default].
+// WithLogger sets the logger for warnings and [session.Config.Logger].
+// The default is [slog.Default].
 func WithLogger(logger *slog.Logger) Option {
 	return func(l *loader) { l.logger = logger }
 }
 
-// Configure lets code have the last word on the manager's settings, and set those
-// that no file can: OnEvent, OnError, Client, Now.
+// Configure calls f with the manager's settings after everything else has been applied.
+// f can override any of them, and set those that a file cannot: OnEvent, OnError, Client,
+// Now. If Configure is used more than once, the functions run in order.
 func Configure(f func(*session.Config)) Option {
 	return func(l *loader) { l.configure = append(l.configure, f) }
 }

@@ -2,18 +2,18 @@ package sessionconfig
 
 import "fmt"
 
-// redacted stands for a secret wherever a value is shown.
+// redacted replaces a secret wherever a value is shown.
 const redacted = "[redacted]"
 
-// An Origin says where a value comes from. The zero Origin is the default.
+// An Origin tells where a value comes from. The zero Origin means the default value.
 type Origin struct {
-	File     string // the file that was read, "" for the environment and the default
+	File     string // "" for the environment and for a default
 	Line     int    // in File, from 1
-	Variable string // the variable, "" for a line of a TOML file
+	Variable string // the environment variable, "" for a TOML file
 }
 
-// String gives "config/session.toml:12", "SESSION_STORE", "SESSION_STORE (.env:3)"
-// or "default".
+// String returns text such as "config/session.toml:12", "SESSION_STORE",
+// "SESSION_STORE (.env:3)" or "default".
 func (o Origin) String() string {
 	if p := o.place(); p != "" {
 		return p
@@ -35,7 +35,7 @@ func (o Origin) place() string {
 	return o.Variable + " (" + at + ")"
 }
 
-// layer tells which of two origins wins: the higher one.
+// layer returns the precedence of the origin. A higher one overrides a lower one.
 func (o Origin) layer() int {
 	switch {
 	case o.Variable == "" && o.File == "":
@@ -48,9 +48,9 @@ func (o Origin) layer() int {
 	return 3 // environment
 }
 
-// An entry is a value that somebody gave, before it is checked.
+// An entry is a value as given, before it is parsed.
 type entry struct {
 	value  any    // from TOML: string, bool, int64, float64, []any, …; else a string
-	text   string // as it was written, for reports
+	text   string // as written, for error texts
 	origin Origin
 }

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A kind is how a value is written. The comment names the Go type that parse
-// returns; what is switched off is -1 of it.
+// A kind is the format of a value. The comments give the Go type that parse returns; a
+// setting that is switched off has the value -1.
 type kind int
 
 const (
@@ -25,12 +25,12 @@ const (
 	kindDuration             // time.Duration; with a unit
 	kindChoice               // string, lower case
 	kindList                 // []string
-	kindNumber               // int64, any; for stores that With hands in
-	kindSpan                 // time.Duration, any; likewise
+	kindNumber               // int64, also zero and negative; for stores registered with With
+	kindSpan                 // time.Duration, also zero and negative; likewise
 )
 
-// parse checks what was written for s. The error is what is wrong and what to do,
-// without the value, which may be secret.
+// parse parses and validates a value for s. The error says what is wrong and how to fix
+// it, without the value, which may be secret.
 func (s spec) parse(e entry) (any, error) {
 	text, isText := e.value.(string)
 	fromVariable := e.origin.Variable != ""
@@ -43,7 +43,7 @@ func (s spec) parse(e entry) (any, error) {
 	switch s.kind {
 	case kindText:
 		if !isText {
-			return nil, errors.New(`must be text; put it in double quotes`)
+			return nil, errors.New("must be a string; put it in double quotes")
 		}
 		return text, nil
 	case kindChoice:
@@ -65,7 +65,7 @@ func (s spec) parse(e entry) (any, error) {
 		if d, err := time.ParseDuration(text); err == nil {
 			return d, nil
 		}
-		return nil, fmt.Errorf("is not a duration; write %s", s.durationForm())
+		return nil, fmt.Errorf("is not a duration; use %s", s.durationForm())
 	}
 	return s.parseDuration(e.value)
 }
@@ -103,7 +103,7 @@ func parseList(v any, fromVariable bool) (any, error) {
 		list = append(list, text)
 	}
 	if !ok {
-		return nil, errors.New(`must be a list of texts, as in ["a", "b"]`)
+		return nil, errors.New(`must be a list of strings, such as ["a", "b"]`)
 	}
 	return list, nil
 }
@@ -136,7 +136,7 @@ func parseNumber(v any, fromVariable bool) (any, error) {
 	return nil, errors.New("must be a whole number, without quotes")
 }
 
-// units are binary; a decimal "MB" would mean two things.
+// units are binary only, because "MB" is ambiguous.
 var units = []struct {
 	suffix string
 	bytes  int64
@@ -157,7 +157,7 @@ func (s spec) parseBytes(v any) (any, error) {
 		n = m * unit
 	}
 	if !ok || n < 1 || n > math.MaxInt {
-		return nil, fmt.Errorf(`must be a number of bytes above 0, such as 65536 or "64KiB" (KiB, MiB, GiB)%s`, s.orWord())
+		return nil, fmt.Errorf(`must be a positive number of bytes, such as 65536 or "64KiB" (KiB, MiB, GiB)%s`, s.orWord())
 	}
 	return n, nil
 }
@@ -168,14 +168,14 @@ func (s spec) parseDuration(v any) (any, error) {
 	text, isText := v.(string)
 	n, isNumber := v.(int64)
 	if isText && !isNumber {
-		// Beyond int64 the result is the largest one, which is too long all the same.
+		// On overflow, ParseInt returns the largest int64, which is too long as well.
 		if m, e := strconv.ParseInt(text, 10, 64); e == nil || errors.Is(e, strconv.ErrRange) {
 			n, isNumber = m, true
 		}
 	}
 	switch {
 	case isNumber && s.kind == kindDuration && n > 0:
-		return nil, fmt.Errorf(`has no unit; write "%ds" or "%dm"%s`, n, n, s.orWord())
+		return nil, fmt.Errorf(`has no unit; use "%ds" or "%dm"%s`, n, n, s.orWord())
 	case isNumber && n <= 0: // the product could overflow
 	case isNumber && n > math.MaxInt64/int64(time.Minute):
 		return nil, s.tooLong()
@@ -190,36 +190,37 @@ func (s spec) parseDuration(v any) (any, error) {
 	case err != nil:
 		if days, ok := strings.CutSuffix(text, "d"); ok {
 			if n, e := strconv.Atoi(days); e == nil && n > 0 && n < 100_000 {
-				return nil, fmt.Errorf(`has no unit for days; write "%dh"`, 24*n)
+				return nil, fmt.Errorf(`uses days, which are not a unit; use "%dh"`, 24*n)
 			}
 		}
 		if durationText.MatchString(text) {
 			return nil, s.tooLong()
 		}
-		return nil, fmt.Errorf("is not a duration; write %s%s", s.durationForm(), s.orWord())
+		return nil, fmt.Errorf("is not a duration; use %s%s", s.durationForm(), s.orWord())
 	case d <= 0:
-		return nil, fmt.Errorf("must be above 0%s", s.orWord())
+		return nil, fmt.Errorf("must be greater than 0%s", s.orWord())
 	case s.kind == kindMinutes && d < time.Second: // cookies count in seconds
 		return nil, fmt.Errorf(`must be at least "1s"%s`, s.orWord())
 	}
 	return d, nil
 }
 
-// durationText is what [time.ParseDuration] refuses only because it overflows.
+// durationText matches well-formed durations. If [time.ParseDuration] rejects one, it
+// overflows.
 var durationText = regexp.MustCompile(`^\+?([0-9]+(\.[0-9]*)?(ns|us|µs|μs|ms|s|m|h))+$`)
 
 func (s spec) tooLong() error {
 	if s.kind == kindMinutes {
-		return fmt.Errorf(`is too long; write at most "9600h", which are 400 days%s`, s.orWord())
+		return fmt.Errorf(`is too long; use at most "9600h" (400 days)%s`, s.orWord())
 	}
-	return fmt.Errorf("is too long; write %s%s", s.durationForm(), s.orWord())
+	return fmt.Errorf("is too long; use %s%s", s.durationForm(), s.orWord())
 }
 
 func (s spec) durationForm() string {
 	if s.kind == kindMinutes {
-		return `a number of minutes, or text such as "2h" or "1h30m"`
+		return `a number of minutes, a string such as "2h" or "1h30m"`
 	}
-	return `text such as "30s", "5m" or "1h30m"`
+	return `a string such as "30s", "5m" or "1h30m"`
 }
 
 func (s spec) orWord() string {
@@ -229,7 +230,7 @@ func (s spec) orWord() string {
 	return fmt.Sprintf(`, or "%s" (%s)`, s.word, s.effect)
 }
 
-// show writes a parsed value as TOML.
+// show formats a parsed value as TOML.
 func (s spec) show(v any) string {
 	switch v := v.(type) {
 	case time.Duration:
@@ -252,7 +253,7 @@ func (s spec) show(v any) string {
 	return literal(v)
 }
 
-// short is the duration without its zero parts: "2h", not "2h0m0s".
+// short formats a duration without trailing zero parts: "2h", not "2h0m0s".
 func short(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {

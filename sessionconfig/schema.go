@@ -11,25 +11,25 @@ const (
 	databaseFile = "database.toml"
 )
 
-// A spec describes one setting. The tables below are all there is: reading,
-// reports, [Config.Values] and the test of the templates go by them.
+// A spec describes one setting. The tables below are the only list of settings: parsing,
+// error reports, [Config.Values] and the test of the templates all use them.
 type spec struct {
 	key     string
 	kind    kind
-	def     string   // the default as TOML; "" if the setting is then absent
-	word    string   // for kinds that can be switched off: the word that does it
-	effect  string   // what that word means
+	def     string   // the default as TOML; "" if there is none
+	word    string   // for kinds that can be switched off: the value that does so
+	effect  string   // what word means
 	choices []string // for kindChoice
 	secret  bool
-	most    int64 // for kindCount: the largest value; 0 for that of 31 bits
+	most    int64 // for kindCount: the largest value; 0 means math.MaxInt32
 	user    bool  // a password may follow a colon
 }
 
-// sessionSpecs are the settings of session.toml, in the order of the template.
+// sessionSpecs are the settings of session.toml, in the order of [Config.Values].
 var sessionSpecs = []spec{
 	{key: "store", kind: kindText, def: `"database"`},
 	{key: "lifetime", kind: kindMinutes, def: `"2h"`, word: "off", effect: "idle sessions never end"},
-	{key: "absolute_lifetime", kind: kindMinutes, def: `"24h"`, word: "off", effect: "only idle sessions end"},
+	{key: "absolute_lifetime", kind: kindMinutes, def: `"24h"`, word: "off", effect: "sessions end only when idle"},
 	{key: "clear_with_browser", kind: kindBool, def: "false"},
 
 	{key: "name", kind: kindText, def: `"session"`},
@@ -44,13 +44,13 @@ var sessionSpecs = []spec{
 	{key: "dangerously_drop_host_prefix", kind: kindBool, def: "false"},
 	{key: "dangerously_allow_cross_site", kind: kindBool, def: "false"},
 
-	{key: "touch_every", kind: kindDuration, def: `"6m"`, word: "always", effect: "every request prolongs its session"},
+	{key: "touch_every", kind: kindDuration, def: `"6m"`, word: "always", effect: "every request extends its session"},
 	{key: "rotate_every", kind: kindDuration, def: `"off"`, word: "off", effect: "only a login replaces the token"},
-	{key: "grace", kind: kindDuration, def: `"30s"`, word: "off", effect: "a replaced token is unknown at once"},
-	{key: "store_timeout", kind: kindDuration, def: `"5s"`, word: "off", effect: "a request waits for the store for ever"},
-	{key: "max_bytes", kind: kindBytes, def: `"1MiB"`, word: "off", effect: "a session has no limit"},
-	{key: "max_per_owner", kind: kindCount, def: `"off"`, word: "off", effect: "an account has any number of sessions"},
-	{key: "prune_every", kind: kindDuration, def: `"5m"`, word: "off", effect: "nothing sweeps expired sessions"},
+	{key: "grace", kind: kindDuration, def: `"30s"`, word: "off", effect: "a replaced token stops working at once"},
+	{key: "store_timeout", kind: kindDuration, def: `"5s"`, word: "off", effect: "requests wait for the store without limit"},
+	{key: "max_bytes", kind: kindBytes, def: `"1MiB"`, word: "off", effect: "no limit"},
+	{key: "max_per_owner", kind: kindCount, def: `"off"`, word: "off", effect: "no limit"},
+	{key: "prune_every", kind: kindDuration, def: `"5m"`, word: "off", effect: "expired sessions are not removed automatically"},
 	{key: "trusted_origins", kind: kindList, def: "[]"},
 	{key: "client", kind: kindBool, def: "true"},
 
@@ -59,11 +59,11 @@ var sessionSpecs = []spec{
 	{key: "stores.database.schema", kind: kindText, def: `""`},
 	{key: "stores.file.path", kind: kindText, def: `"storage/sessions"`},
 	{key: "stores.file.dangerously_no_sync", kind: kindBool, def: "false"},
-	{key: "stores.memory.max_sessions", kind: kindCount, def: "1000000", word: "off", effect: "any number"},
-	{key: "stores.memory.max_bytes", kind: kindBytes, def: `"1GiB"`, word: "off", effect: "all there is"},
+	{key: "stores.memory.max_sessions", kind: kindCount, def: "1000000", word: "off", effect: "no limit"},
+	{key: "stores.memory.max_bytes", kind: kindBytes, def: `"1GiB"`, word: "off", effect: "no limit"},
 }
 
-// databaseSpecs are the settings of database.toml outside of its connections.
+// databaseSpecs are the settings of database.toml outside its connections.
 var databaseSpecs = []spec{
 	{key: "default", kind: kindText},
 }
@@ -78,26 +78,26 @@ var connectionSpecs = []spec{
 	{key: "password", kind: kindText, secret: true},
 	{key: "dsn", kind: kindText, secret: true},
 	{key: "max_open", kind: kindCount, def: "16"},
-	{key: "max_lifetime", kind: kindDuration, def: `"off"`, word: "off", effect: "connections live on"},
+	{key: "max_lifetime", kind: kindDuration, def: `"off"`, word: "off", effect: "connections are never replaced"},
 }
 
-// serverKeys are those settings of a connection that a SQLite file has no use for.
+// serverKeys are the settings of a connection that do not apply to SQLite.
 var serverKeys = map[string]bool{"host": true, "password": true, "port": true, "user": true}
 
-// options is the table of a connection whose keys go to the driver.
+// options is the table of a connection whose keys are passed to the driver.
 const options = "options"
 
-// The names of stores. Foreign ones come by [With].
+// The names of stores. [With] registers others.
 var (
 	builtin = []string{"database", "dict", "file", "memory", "null"}
 
-	// elsewhere are stores of this project that need a module of their own: name →
-	// import path, or "" as long as the module is not released.
+	// elsewhere maps the stores of this project that are separate modules to their
+	// import paths, or to "" if the module is not released yet.
 	elsewhere = map[string]string{"redis": ""}
 )
 
-// synonyms are what other libraries, or habit, call a setting. They are only ever
-// suggested: a setting has one name. The left side is folded.
+// synonyms maps other common names of settings, after fold, to their real names. They
+// only serve as suggestions: each setting has one name.
 var synonyms = map[string]string{
 	"cookie":        "name",
 	"cookiename":    "name",

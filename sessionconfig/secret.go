@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// secrets lists everything of a connection that must not be read: the password, the
-// dsn, the password within the dsn, and each as it looks in a URL.
+// secrets lists all secrets of a connection: the password, the dsn, the passwords within
+// the dsn and the options, and options that are secret themselves.
 func (c *connection) secrets() []string {
 	s := &c.settings
 	found := []string{s.text("password"), s.text("dsn")}
 	found = append(found, passwordsIn(s.text("dsn"))...)
 	for _, name := range sortedKeys(c.options) {
 		text, _ := c.options[name].value.(string)
-		found = append(found, passwordsIn(text)...) // of an address in the wrong place
+		found = append(found, passwordsIn(text)...) // from an address in the wrong place
 		if secretOption(name) {
 			found = append(found, text)
 		}
@@ -26,7 +26,7 @@ func (c *connection) secrets() []string {
 	return found
 }
 
-// secretOption knows "sslpassword", too.
+// secretOption is like soundsSecret, but also recognises names such as "sslpassword".
 func secretOption(name string) bool {
 	return soundsSecret(name) || strings.HasSuffix(strings.ToLower(name), "password")
 }
@@ -36,7 +36,7 @@ var (
 	passwordPair = regexp.MustCompile(`(?i)password\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&;]+)`)
 )
 
-// passwordsIn finds what is a password in the forms of all drivers.
+// passwordsIn finds the passwords in a dsn of any of the drivers.
 func passwordsIn(dsn string) []string {
 	var found []string
 	if m := userInfo.FindStringSubmatch(dsn); m != nil {
@@ -51,11 +51,12 @@ func passwordsIn(dsn string) []string {
 	return found
 }
 
-// scrub makes the text of a driver's error fit to be read. Drivers quote pieces of a
-// dsn that they do not understand; if a text could hold such a piece, it is dropped.
+// scrub removes secrets from the text of a driver's error. Drivers quote the parts of a
+// dsn that they cannot parse; if the text may contain such a part, scrub replaces it
+// entirely.
 func scrub(err error, secrets []string, dsns ...string) string {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "no answer in time"
+		return "timed out"
 	}
 	text := strings.TrimPrefix(err.Error(), "session: ")
 	all := slices.Clone(secrets)
@@ -69,17 +70,17 @@ func scrub(err error, secrets []string, dsns ...string) string {
 		}
 	}
 	for _, dsn := range dsns {
-		if quotes(text, delicate(dsn)) {
-			return "the driver cannot use this address; its words are left out, because they quote from it"
+		if quotes(text, secretPart(dsn)) {
+			return "the driver rejects this address; its message is omitted because it quotes part of the address"
 		}
 	}
 	return text
 }
 
-// delicate is the part of a dsn that can hold a password, whatever is wrong with it:
-// from the first colon, after the scheme and the user, to the last "@"; or all from
-// "password" on; or all of it.
-func delicate(dsn string) string {
+// secretPart returns the part of a dsn, possibly malformed, that may contain a password:
+// everything after "password"; otherwise everything between the first colon after the
+// scheme and the last "@"; otherwise all of it.
+func secretPart(dsn string) string {
 	_, rest, found := strings.Cut(dsn, "://")
 	if !found {
 		rest = dsn
@@ -93,13 +94,13 @@ func delicate(dsn string) string {
 	case last < 0:
 		return rest
 	case first < 0 || first > last:
-		return rest[:last] // a user without a password, or no dsn at all
+		return rest[:last] // a user without a password, or not a dsn
 	}
 	return rest[first+1 : last]
 }
 
-// quotes tells whether a text has four bytes in a row of the other one, also as they
-// look in a URL or within quotes.
+// quotes reports whether text contains four consecutive bytes of other, either verbatim,
+// URL-encoded or quoted.
 func quotes(text, other string) bool {
 	const run = 4
 	for _, form := range []string{other, url.QueryEscape(other), url.PathEscape(other), strconv.Quote(other)} {

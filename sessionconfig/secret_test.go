@@ -166,7 +166,7 @@ func TestQuotes(t *testing.T) {
 		{"", `connection refused`, false},
 	}
 	for _, tc := range tests {
-		if got := quotes(tc.text, delicate(tc.dsn)); got != tc.want {
+		if got := quotes(tc.text, secretPart(tc.dsn)); got != tc.want {
 			t.Errorf("%s: %s: got %v, want %v", tc.dsn, tc.text, got, tc.want)
 		}
 	}

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// settings are the entries of one file (or one of its tables) and what became of
-// them.
+// settings holds the entries of one file, or of one of its tables, and their parsed
+// values.
 type settings struct {
 	specs   []spec
-	entries map[string]entry // what was given, variables included
-	values  map[string]any   // the parsed value of every spec that has one
-	bad     map[string]bool  // keys whose mistake has been reported
+	entries map[string]entry // the values given, including those from variables
+	values  map[string]any   // the parsed values
+	bad     map[string]bool  // keys with a mistake that is already reported
 }
 
-// overlay lets variables, which begin with prefix, replace what the file says; keys
-// is put before the keys in reports.
+// overlay replaces values from the file with those of variables that begin with prefix.
+// In error reports, keys precedes the key.
 func (s *settings) overlay(l *loader, vars map[string]entry, prefix, keys, root string) {
 	for _, sp := range s.specs {
 		names := []string{variable(prefix, sp.key)}
@@ -36,7 +36,7 @@ func (s *settings) overlay(l *loader, vars map[string]entry, prefix, keys, root 
 	}
 }
 
-// parse fills values; prefix is put before the keys in reports.
+// parse fills values. In error reports, prefix precedes the key.
 func (s *settings) parse(l *loader, prefix string) {
 	for _, sp := range s.specs {
 		e, given := s.entries[sp.key]
@@ -58,8 +58,7 @@ func (s *settings) parse(l *loader, prefix string) {
 	}
 }
 
-// defaultValue parses the text of the default. The test of the schema proves that
-// it cannot fail.
+// defaultValue parses the default. The tests ensure that this cannot fail.
 func (s spec) defaultValue() any {
 	var v any
 	switch {
@@ -93,21 +92,21 @@ func (s *settings) duration(key string) time.Duration {
 }
 func (s *settings) list(key string) []string { v, _ := s.values[key].([]string); return v }
 
-// refuse reports a value that is well-formed and wrong all the same. Only Load does
-// that: afterwards settings do not change.
+// refuse reports a value that is well-formed but wrong. Only Load may call it, because
+// settings do not change afterwards.
 func (s *settings) refuse(l *loader, prefix, key, reason, hint string) {
 	s.bad[key] = true
 	l.add(s.mistake(prefix, key, reason, hint))
 }
 
-// refuseEntry reports a value that is not well-formed.
+// refuseEntry reports a malformed value.
 func (s *settings) refuseEntry(l *loader, prefix string, sp spec, e entry, err error) {
 	s.bad[sp.key] = true
 	e.text = sp.mask(e.text)
 	l.add(e.mistake(prefix+sp.key, sp.secret, "%s", err))
 }
 
-// mistake is a mistake about the value of a key, or about its default.
+// mistake returns an Error about the value of a key, or about its default.
 func (s *settings) mistake(prefix, key, reason, hint string) *Error {
 	sp, _ := find(s.specs, key)
 	e, ok := s.entries[key]

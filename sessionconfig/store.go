@@ -10,8 +10,8 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// ownedStore closes what was opened for it. The manager's Close finds Close, and
-// every other power of the store through Unwrap.
+// ownedStore closes everything that was opened for the store. The manager calls Close, and
+// finds the optional interfaces of the store through Unwrap.
 type ownedStore struct {
 	session.Store
 	closers []func() error
@@ -19,7 +19,7 @@ type ownedStore struct {
 
 func (s *ownedStore) Unwrap() session.Store { return s.Store }
 
-// Close closes all, in order, whatever fails.
+// Close calls all closers in order, even if one fails.
 func (s *ownedStore) Close() error {
 	var errs []error
 	for _, c := range s.closers {
@@ -28,9 +28,9 @@ func (s *ownedStore) Close() error {
 	return errors.Join(errs...)
 }
 
-// OpenStore opens the store in use and checks it: the database answers and has the
-// table, the folder can be written. If the result has a method Close() error, the
-// caller calls it in the end; [session.Manager.Close] does.
+// OpenStore opens and checks the configured store: the database must answer and contain
+// the table, and the folder must be writable. If the store has a Close() error method, the
+// caller must call it when done; [session.Manager.Close] does so.
 func (c *Config) OpenStore(ctx context.Context) (session.Store, error) {
 	if c.err != nil {
 		return nil, c.err
@@ -62,14 +62,14 @@ func (c *Config) openStore(ctx context.Context) (session.Store, error) {
 	}
 }
 
-// storeReadable tells whether enough is right to open the store.
+// storeReadable reports whether the settings of the store are valid enough to open it.
 func (c *Config) storeReadable() bool {
 	name := c.StoreName()
 	_, handedIn := c.foreign[name]
 	if c.settings.bad["store"] || !handedIn && !slices.Contains(builtin, name) {
 		return false
 	}
-	// With a misspelt key the store would be opened at another place than was meant.
+	// With a misspelt key, the store could be opened in the wrong place.
 	about := []string{"stores." + name + ".", variable(storesPrefix, name) + "__"}
 	if name == "database" {
 		con, err := c.Connection("")
@@ -85,7 +85,8 @@ func (c *Config) storeReadable() bool {
 	})
 }
 
-// openForeign lets a store of With be opened, and finds the lines of its mistakes.
+// openForeign opens a store registered with With, and locates the settings named by its
+// errors.
 func (c *Config) openForeign(ctx context.Context, name string) (session.Store, error) {
 	f := c.foreign[name]
 	store, err := f.open(ctx, &c.settings)
@@ -103,18 +104,18 @@ func (c *Config) openForeign(ctx context.Context, name string) (session.Store, e
 		}
 	}
 	if len(all) == 0 {
-		var secrets, delicate []string
+		var secrets, values []string
 		for _, sp := range f.specs {
 			texts := append(c.settings.list(sp.key), c.settings.text(sp.key))
-			for _, text := range texts { // an address may hold a password anywhere
+			for _, text := range texts { // any value may be an address with a password
 				secrets = append(secrets, passwordsIn(text)...)
 			}
 			if sp.secret {
 				secrets = append(secrets, c.settings.text(sp.key))
-				delicate = append(delicate, c.settings.text(sp.key))
+				values = append(values, c.settings.text(sp.key))
 			}
 		}
-		m := c.settings.mistake("", "store", scrub(err, secrets, delicate...), "")
+		m := c.settings.mistake("", "store", scrub(err, secrets, values...), "")
 		m.Err = err
 		all = append(all, m)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/expanse-go/session/filestore"
 )
 
-// openFiles opens the file store, which makes its folder and tries to write there.
+// openFiles opens the file store, which creates its folder and tests that it is writable.
 func (c *Config) openFiles() (session.Store, error) {
 	s := &c.settings
 	store, err := filestore.Open(c.storeDir(), filestore.Config{
@@ -22,7 +22,6 @@ func (c *Config) openFiles() (session.Store, error) {
 	return store, nil
 }
 
-// storeDir is the folder of the file store.
 func (c *Config) storeDir() string {
 	path := filepath.FromSlash(c.settings.text("stores.file.path"))
 	if !filepath.IsAbs(path) {

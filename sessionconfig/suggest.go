@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// didYouMean gives `; did you mean "…"?`, or "" if nothing is near.
+// didYouMean returns `; did you mean "…"?`, or "" if no known name is similar.
 func didYouMean(name string, known []string) string {
 	if s := nearest(name, known); s != "" {
 		return fmt.Sprintf("; did you mean %q?", s)
@@ -14,8 +14,8 @@ func didYouMean(name string, known []string) string {
 	return ""
 }
 
-// nearest is the known name that a misspelt one probably means: a synonym, or the
-// one with the fewest typing errors.
+// nearest returns the known name that name probably stands for: a synonym, or the known
+// name at the smallest edit distance.
 func nearest(name string, known []string) string {
 	folded := fold(name)
 	if folded == "" {
@@ -24,7 +24,7 @@ func nearest(name string, known []string) string {
 	if s := synonyms[folded]; s != "" && slices.Contains(known, s) {
 		return s
 	}
-	best, fewest := "", 1+slips(name)
+	best, fewest := "", 1+maxDistance(name)
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if d := distance(folded, fold(k)); d < fewest {
 			best, fewest = k, d
@@ -33,17 +33,17 @@ func nearest(name string, known []string) string {
 	return best
 }
 
-// slips is how many typing errors are likely in a name: one for every five letters.
-// Of one or two letters, any other name would be near.
-func slips(name string) int {
+// maxDistance returns the largest edit distance at which two names count as similar: one
+// for every five letters. Names of one or two letters are never similar to others.
+func maxDistance(name string) int {
 	if len(name) < 3 {
 		return 0
 	}
 	return max(1, len(name)/5)
 }
 
-// nearestPath compares paths name by name, so that a long path does not make up for
-// a short name that is unlike.
+// nearestPath is like nearest for dotted paths. It compares them part by part, so that a
+// similar path does not compensate for a different last name.
 func nearestPath(path string, known []string) string {
 	names := strings.Split(path, ".")
 	best, fewest := "", len(path)
@@ -55,7 +55,7 @@ func nearestPath(path string, known []string) string {
 		sum := 0
 		for i, name := range names {
 			d := distance(fold(name), fold(others[i]))
-			if d > slips(name) {
+			if d > maxDistance(name) {
 				sum = len(path)
 			}
 			sum += d
@@ -67,13 +67,13 @@ func nearestPath(path string, known []string) string {
 	return best
 }
 
-// fold drops what people mix up: case, hyphens and underscores.
+// fold removes what users often confuse: case, hyphens and underscores.
 func fold(name string) string {
 	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
 }
 
-// distance counts typing errors: a letter too many, missing, wrong, or swapped with
-// its neighbour (optimal string alignment).
+// distance returns the optimal string alignment distance: the number of insertions,
+// deletions, substitutions and swaps of adjacent letters.
 func distance(a, b string) int {
 	before, last := []int(nil), make([]int, len(b)+1)
 	for j := range last {

@@ -11,13 +11,14 @@ var databaseTemplate string
 //go:embed templates/env.example
 var envTemplate string
 
-// SessionTemplate is a session.toml in which every setting stands with its default
-// and a comment, commented out but for store = "database". beam init writes it.
+// SessionTemplate returns a session.toml that lists every setting with its default and an
+// explanation. All settings except store = "database" are commented out. The command beam
+// init writes this file.
 func SessionTemplate() string { return sessionTemplate }
 
-// DatabaseTemplate is a database.toml with a connection of each kind, called sqlite,
-// postgres and mysql; the line default = "sqlite" chooses.
+// DatabaseTemplate returns a database.toml with three connections, named sqlite, postgres
+// and mysql. The line default = "sqlite" selects one of them.
 func DatabaseTemplate() string { return databaseTemplate }
 
-// EnvTemplate is a .env.example that shows the most useful variables, commented out.
+// EnvTemplate returns a .env.example with the most useful variables, commented out.
 func EnvTemplate() string { return envTemplate }

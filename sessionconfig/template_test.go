@@ -77,7 +77,7 @@ func TestDatabaseTemplate(t *testing.T) {
 		case len(parts) == 3:
 			sp, ok := find(connectionSpecs, parts[2])
 			if !ok {
-				t.Errorf("%s is no setting", path)
+				t.Errorf("%s is not a setting", path)
 				continue
 			}
 			seen[sp.key] = true

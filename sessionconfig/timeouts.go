@@ -6,12 +6,12 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// storeOptions are defaults for the pool of the store, over those of the dialect. MySQL's
-// driver gives up by itself within them, and before the time of a request ends; so the
-// store need not watch it (see [sqlstore.Config].DriverTimeout). They are not for the
-// pool of migrations, whose statements may take minutes.
+// storeOptions returns default options for the store's connection pool, which override
+// those of the dialect. They make the MySQL driver time out before the request does, so
+// that the store need not watch the context (see [sqlstore.Config].DriverTimeout). They do
+// not apply to the pool for migrations, whose statements may take minutes.
 //
-// Reading has the larger part: it is what waits for the server, and for a row's lock.
+// The read timeout is the larger one, because reads wait for the server and for row locks.
 func (c *connection) storeOptions(storeTimeout time.Duration) map[string]string {
 	if c.dialect() != sqlstore.MySQL || c.settings.given("dsn") || storeTimeout <= 0 {
 		return nil
@@ -19,8 +19,8 @@ func (c *connection) storeOptions(storeTimeout time.Duration) map[string]string 
 	return map[string]string{"readTimeout": (storeTimeout / 2).String(), "writeTimeout": (storeTimeout / 5).String()}
 }
 
-// driverTimeout is the time within which the driver gives up if it is opened with
-// these defaults, as the options of the connection have it; 0 if it never does.
+// driverTimeout returns the time after which the driver gives up, given these defaults and
+// the options of the connection; 0 if it never does.
 func (c *connection) driverTimeout(defaults map[string]string) time.Duration {
 	if defaults == nil {
 		return 0

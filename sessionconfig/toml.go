@@ -13,18 +13,18 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// A document is one TOML file, flattened: "stores.file.path" to its value. Names
-// with a dot in them are kept apart from paths by quotes.
+// A document is a flattened TOML file: it maps paths such as "stores.file.path" to values.
+// A name that contains a dot is quoted in its path.
 type document struct {
-	name    string // as the report shows it
+	name    string // as shown in error reports
 	missing bool
-	broken  bool // not TOML; the mistake has been reported
+	broken  bool // unreadable or not valid TOML; already reported
 	entries map[string]entry
-	tables  map[string]int // header → line; also of tables that hold nothing
+	tables  map[string]int // header → line, including empty tables
 }
 
-// readTOML reads a file. A file that is not there is no mistake yet: whether it
-// has to be depends on what the variables say.
+// readTOML reads a file. A missing file is not a mistake here, because variables may
+// replace it.
 func (r *report) readTOML(path string) document {
 	d := document{name: path, entries: map[string]entry{}, tables: map[string]int{}}
 	data, err := os.ReadFile(path)
@@ -46,29 +46,29 @@ func (r *report) readTOML(path string) document {
 	d.locate(data)
 	d.flatten("", tree)
 	for key, e := range d.entries {
-		if e.origin.File == "" { // a key within an array of tables: part of a value
+		if e.origin.File == "" { // a key in an array of tables is part of a value
 			delete(d.entries, key)
 		}
 	}
 	return d
 }
 
-// syntaxError keeps the position and the parser's sentence. The parser's long form
-// quotes the line, which may be the one with the password.
+// syntaxError keeps the position and the short message of the parser. The long message
+// quotes the line, which may contain a password.
 func syntaxError(path string, err error) *Error {
-	e := &Error{File: path, Reason: "not valid TOML",
-		Hint: "text goes in double quotes, a key may occur once, a table header looks like [stores.database]"}
+	e := &Error{File: path, Reason: "is not valid TOML",
+		Hint: "put strings in double quotes, set each key once, and write table headers like [stores.database]"}
 	var de *toml.DecodeError
 	if errors.As(err, &de) {
 		e.Line, _ = de.Position()
 	}
-	if text := err.Error(); !strings.Contains(text, "unable to parse") { // quotes the value
+	if text := err.Error(); !strings.Contains(text, "unable to parse") { // this message quotes the value
 		e.Reason += ": " + strings.TrimPrefix(text, "toml: ")
 	}
 	return e
 }
 
-// flatten takes values from the decoded tree; locate has found their lines.
+// flatten copies the values of the decoded tree. It relies on the lines that locate found.
 func (d *document) flatten(prefix string, tree map[string]any) {
 	for name, v := range tree {
 		key := dotted(prefix, name)
@@ -90,8 +90,8 @@ func (d *document) flatten(prefix string, tree map[string]any) {
 	}
 }
 
-// locate notes the line of every key and header. The decoder itself gives
-// positions only with its errors.
+// locate records the line of every key and header, because the decoder reports positions
+// only in errors.
 func (d *document) locate(data []byte) {
 	var p unstable.Parser
 	p.Reset(data)
@@ -109,7 +109,7 @@ func (d *document) locate(data []byte) {
 	}
 }
 
-// locateTable notes a header, and the tables around it that have none.
+// locateTable records a header, and its parent tables that have no header of their own.
 func (d *document) locateTable(path string, line int) {
 	d.tables[path] = line
 	for i := range path {
@@ -153,7 +153,7 @@ func dotted(prefix, name string) string {
 	return prefix + "." + name
 }
 
-// literal writes a value as TOML would, on one line.
+// literal formats a value as TOML, on one line.
 func literal(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -176,8 +176,8 @@ func literal(v any) string {
 	return fmt.Sprint(v)
 }
 
-// plain is the text of an operating-system error without the path, which the
-// report has shown already.
+// plain returns the text of an operating-system error without the path, which the report
+// shows elsewhere.
 func plain(err error) string {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// A vocabulary is what a document may hold. Keys below an open table are somebody
-// else's, such as the options of a driver.
+// A vocabulary lists the names that a document may contain. The keys of open tables, such
+// as the options of a driver, are not checked.
 type vocabulary struct {
 	keys   []string
 	tables []string
 	open   []string
-	hidden []string // keys that are known and refused for another reason
+	hidden []string // known keys that are refused for another reason
 }
 
 func (v vocabulary) isKey(path string) bool {
@@ -28,8 +28,8 @@ func (v vocabulary) isOpen(path string) bool {
 	return slices.ContainsFunc(v.open, func(t string) bool { return strings.HasPrefix(path, t+".") })
 }
 
-// reportUnknown reports the keys and tables of a document that are not in the
-// vocabulary; an unknown table once, not with all its keys.
+// reportUnknown reports the keys and tables of a document that are not in the vocabulary.
+// It reports an unknown table once, without its keys.
 func (r *report) reportUnknown(doc document, v vocabulary) {
 	var reported []string
 	within := func(path string) bool {
@@ -53,16 +53,17 @@ func (r *report) reportUnknown(doc document, v vocabulary) {
 		switch {
 		case within(path) || v.isOpen(path) || v.isKey(path):
 		case v.isTable(path):
-			r.add(e.mistake(path, false, "is a table; write [%s], and its keys below", path))
+			r.add(e.mistake(path, false, "is a table; write [%s] and put its keys below it", path))
 		default:
 			r.add(v.unknown(e, path))
 		}
 	}
 }
 
-// unknown words the mistake: the likeliest name, or else the names to choose from.
+// unknown returns the mistake for an unknown key, with the most likely name, or with all
+// valid names if none is similar.
 func (v vocabulary) unknown(e entry, path string) *Error {
-	m := e.mistake(path, false, "is no setting")
+	m := e.mistake(path, false, "is not a setting")
 	known := slices.Concat(v.keys, v.tables, v.open)
 	near := nearestPath(path, known)
 	if s := synonyms[fold(path)]; slices.Contains(known, s) {
@@ -72,7 +73,7 @@ func (v vocabulary) unknown(e entry, path string) *Error {
 		m.Hint = "did you mean " + near + "?"
 		return m
 	}
-	// The last name may be wrong and the table right.
+	// The table may be right and only the last name wrong.
 	table, name := "", path
 	if i := strings.LastIndex(path, "."); i >= 0 {
 		table, name = path[:i+1], path[i+1:]
@@ -89,14 +90,14 @@ func (v vocabulary) unknown(e entry, path string) *Error {
 	if len(siblings) == 0 {
 		m.Hint = "remove it"
 	} else {
-		m.Hint = "known here: " + strings.Join(siblings, ", ")
+		m.Hint = "valid here: " + strings.Join(siblings, ", ")
 	}
 	return m
 }
 
-// unknownTable suggests tables only: a setting cannot stand in their place.
+// unknownTable is like unknown for a table. It suggests only tables.
 func (v vocabulary) unknownTable(e entry, path string) *Error {
-	m := e.mistake(path, false, "is no table here")
+	m := e.mistake(path, false, "is not a known table")
 	tables := slices.Clone(v.tables)
 	for _, k := range v.keys {
 		for i := range k {
@@ -111,11 +112,11 @@ func (v vocabulary) unknownTable(e entry, path string) *Error {
 		m.Hint = "did you mean " + near + "?"
 		return m
 	}
-	m.Hint = "known: " + strings.Join(tables, ", ")
+	m.Hint = "valid tables: " + strings.Join(tables, ", ")
 	return m
 }
 
-// below lists the names directly below a table, given with its dot, sorted.
+// below returns the sorted names directly below a table, whose name ends in a dot.
 func below(paths []string, table string) []string {
 	var names []string
 	for _, p := range paths {

@@ -7,26 +7,26 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// A Value is one setting with its effective value and where that came from.
+// A Value is one setting with its effective value and the origin of that value.
 type Value struct {
-	// File is the file in which the key belongs: "session.toml" or "database.toml".
+	// File is the file that the key belongs to: "session.toml" or "database.toml".
 	File string
 	Key  string
 
-	// Value is written as in TOML, `"2h"` or `true`; "[redacted]" for a secret that
-	// is set, "" for what has no value.
+	// Value is the value as TOML, such as `"2h"` or `true`; "[redacted]" for a secret
+	// that is set, "" if there is no value.
 	Value string
 
 	// Variable is the environment variable that sets the key.
 	Variable string
 
-	Origin  Origin // where the value comes from
-	Default bool   // nobody set it
+	Origin  Origin // the source of the value
+	Default bool   // true if the setting is not set
 	Secret  bool
 }
 
-// Values lists all settings with their effective values, session.toml first, in the
-// order of the templates; connections by name. It holds no secret.
+// Values returns all settings with their effective values: first those of session.toml,
+// then those of database.toml, with connections sorted by name. It contains no secrets.
 func (c *Config) Values() []Value {
 	var all []Value
 	for _, sp := range c.settings.specs {
@@ -76,8 +76,8 @@ func (c *connection) values() []Value {
 	return all
 }
 
-// applies leaves the host of a SQLite file, and what a dsn replaces, out of the
-// list.
+// applies reports whether a setting is listed. Unless they are set, server settings of a
+// SQLite file and settings that a dsn replaces are omitted.
 func (c *connection) applies(key string) bool {
 	if c.settings.given(key) {
 		return true
@@ -93,7 +93,7 @@ func (c *connection) applies(key string) bool {
 	return true
 }
 
-// value describes one setting. A value that was refused is shown as it was written.
+// value describes one setting. A refused value is shown as written.
 func (s *settings) value(sp spec, prefix, varPrefix string) Value {
 	e, given := s.entries[sp.key]
 	v := Value{Key: prefix + sp.key, Variable: variable(varPrefix, sp.key), Origin: e.origin, Default: !given, Secret: sp.secret}
@@ -109,8 +109,7 @@ func (s *settings) value(sp spec, prefix, varPrefix string) Value {
 	return v
 }
 
-// derived gives the defaults that follow from other settings, as session.New
-// computes them.
+// derived returns the defaults that depend on other settings, computed as in session.New.
 func (c *Config) derived(key string) (time.Duration, bool) {
 	if c.settings.given(key) {
 		return 0, false

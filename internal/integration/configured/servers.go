@@ -58,8 +58,8 @@ func PostgreSQL(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if got := p.Report(t, environ...); !strings.Contains(got, "stores.database.schema = \""+schema+"\": there is no schema "+schema) ||
-		!strings.Contains(got, "make it by: CREATE SCHEMA \""+schema+"\"") {
+	if got := p.Report(t, environ...); !strings.Contains(got, "stores.database.schema = \""+schema+"\": the schema "+schema+" does not exist") ||
+		!strings.Contains(got, "create it with: CREATE SCHEMA \""+schema+"\"") {
 		t.Errorf("missing schema: got %s", got)
 	}
 	Exec(t, db, `CREATE SCHEMA "`+schema+`"`)
@@ -101,8 +101,8 @@ func MySQL(t *testing.T) {
 	if got := p.Report(t, environ...); !strings.Contains(got, "there is no table sessions") || !strings.Contains(got, "beam db migrate") {
 		t.Errorf("missing table: got %s", got)
 	}
-	if got := p.Report(t, append(environ, "SESSION_STORES__DATABASE__SCHEMA=lost")...); !strings.Contains(got, "there is no database lost, or this user may not see it") ||
-		!strings.Contains(got, "make it by: CREATE DATABASE `lost`") {
+	if got := p.Report(t, append(environ, "SESSION_STORES__DATABASE__SCHEMA=lost")...); !strings.Contains(got, "the database lost does not exist, or this user cannot see it") ||
+		!strings.Contains(got, "create it with: CREATE DATABASE `lost`") {
 		t.Errorf("missing schema: got %s", got)
 	}
 	p.Migrate(t, nil, environ...)

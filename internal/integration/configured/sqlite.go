@@ -112,7 +112,7 @@ func sqliteReports(t *testing.T) {
 		t.Errorf("older table: got %s", got)
 	}
 
-	want = `session: SESSION_STORES__DATABASE__SCHEMA: stores.database.schema = "web": no database web is attached to the SQLite file (connection main (sqlite app.db)); remove it: SQLite has no schemas but attached databases`
+	want = `session: SESSION_STORES__DATABASE__SCHEMA: stores.database.schema = "web": no database web is attached to the SQLite file (connection main (sqlite app.db)); remove this setting: SQLite has attached databases instead of schemas`
 	if got := p.Report(t, "SESSION_STORES__DATABASE__SCHEMA=web"); got != want {
 		t.Errorf("schema: got %s\nwant %s", got, want)
 	}

@@ -36,8 +36,8 @@ driver = "sqlite"
 database = "app.db"
 `
 
-// A mistakeTest is a project and the whole report on it.
-type mistakeTest struct {
+// A reportTest is a project and the whole report on it.
+type reportTest struct {
 	name     string
 	session  string
 	database string
@@ -46,32 +46,32 @@ type mistakeTest struct {
 	want     string
 }
 
-var mistakes = []mistakeTest{
+var reportTests = []reportTest{
 	{
 		name:    "unknown key",
 		session: "store = \"memory\"\nliftime = 3\n[stores.file]\npaht = \"x\"\n[stores.flie]\npath = \"x\"\n",
 		want: `
-config/session.toml:2: liftime: is no setting; did you mean lifetime?
-config/session.toml:4: stores.file.paht: is no setting; did you mean stores.file.path?
-config/session.toml:5: stores.flie: is no table here; did you mean stores.file?`,
+config/session.toml:2: liftime: is not a setting; did you mean lifetime?
+config/session.toml:4: stores.file.paht: is not a setting; did you mean stores.file.path?
+config/session.toml:5: stores.flie: is not a known table; did you mean stores.file?`,
 	},
 	{
 		name:    "names of other libraries",
 		session: "driver = \"file\"\nstore = \"dictionary\"\ncookie = \"x\"\nexpire_on_close = true\n[stores.file]\nsync = true\n",
 		want: `
-config/session.toml:1: driver: is no setting; did you mean store?
+config/session.toml:1: driver: is not a setting; did you mean store?
 config/session.toml:2: store = "dictionary": is no store; did you mean "dict"?
-config/session.toml:3: cookie: is no setting; did you mean name?
-config/session.toml:4: expire_on_close: is no setting; did you mean clear_with_browser?
-config/session.toml:6: stores.file.sync: is no setting; did you mean stores.file.dangerously_no_sync?`,
+config/session.toml:3: cookie: is not a setting; did you mean name?
+config/session.toml:4: expire_on_close: is not a setting; did you mean clear_with_browser?
+config/session.toml:6: stores.file.sync: is not a setting; did you mean stores.file.dangerously_no_sync?`,
 	},
 	{
 		name:    "unlike anything",
 		session: "store = \"memory\"\nfrobnicate = 1\n[stores.file]\nzzz = 1\n[widgets]\na = 1\n",
 		want: `
-config/session.toml:2: frobnicate: is no setting; known here: absolute_lifetime, clear_with_browser, client, dangerously_allow_cross_site, dangerously_allow_http, dangerously_allow_script, dangerously_drop_host_prefix, domain, grace, http_only, lifetime, max_bytes, max_per_owner, name, partitioned, path, prune_every, rotate_every, same_site, secure, store, store_timeout, stores, touch_every, trusted_origins
-config/session.toml:4: stores.file.zzz: is no setting; known here: dangerously_no_sync, path
-config/session.toml:5: widgets: is no table here; known: stores, stores.database, stores.file, stores.memory, stores.null`,
+config/session.toml:2: frobnicate: is not a setting; valid here: absolute_lifetime, clear_with_browser, client, dangerously_allow_cross_site, dangerously_allow_http, dangerously_allow_script, dangerously_drop_host_prefix, domain, grace, http_only, lifetime, max_bytes, max_per_owner, name, partitioned, path, prune_every, rotate_every, same_site, secure, store, store_timeout, stores, touch_every, trusted_origins
+config/session.toml:4: stores.file.zzz: is not a setting; valid here: dangerously_no_sync, path
+config/session.toml:5: widgets: is not a known table; valid tables: stores, stores.database, stores.file, stores.memory, stores.null`,
 	},
 	{
 		name: "wrong type",
@@ -88,15 +88,15 @@ max_sessions = "many"
 [secure]
 `,
 		want: `
-config/session.toml:1: store = 3: must be text; put it in double quotes
-config/session.toml:2: lifetime = true: is not a duration; write a number of minutes, or text such as "2h" or "1h30m", or "off" (idle sessions never end)
+config/session.toml:1: store = 3: must be a string; put it in double quotes
+config/session.toml:2: lifetime = true: is not a duration; use a number of minutes, a string such as "2h" or "1h30m", or "off" (idle sessions never end)
 config/session.toml:3: clear_with_browser = "yes": must be true or false, without quotes
-config/session.toml:4: name = ["a"]: must be text; put it in double quotes
+config/session.toml:4: name = ["a"]: must be a string; put it in double quotes
 config/session.toml:5: same_site = "laxx": must be one of "lax", "strict", "none"; did you mean "lax"?
-config/session.toml:6: max_bytes = "1MB": must be a number of bytes above 0, such as 65536 or "64KiB" (KiB, MiB, GiB), or "off" (a session has no limit)
-config/session.toml:7: trusted_origins = "https://a.example": must be a list of texts, as in ["a", "b"]
-config/session.toml:9: stores.memory.max_sessions = "many": must be a whole number, or "off" (any number)
-config/session.toml:10: lifetime2: is no table here; known: stores, stores.database, stores.file, stores.memory, stores.null
+config/session.toml:6: max_bytes = "1MB": must be a positive number of bytes, such as 65536 or "64KiB" (KiB, MiB, GiB), or "off" (no limit)
+config/session.toml:7: trusted_origins = "https://a.example": must be a list of strings, such as ["a", "b"]
+config/session.toml:9: stores.memory.max_sessions = "many": must be a whole number, or "off" (no limit)
+config/session.toml:10: lifetime2: is not a known table; valid tables: stores, stores.database, stores.file, stores.memory, stores.null
 config/session.toml:11: secure: is a setting, not a table`,
 	},
 	{
@@ -112,13 +112,13 @@ prune_every = "soon"
 `,
 		environ: []string{"SESSION_LIFETIME=-5"},
 		want: `
-config/session.toml:3: absolute_lifetime = "7d": has no unit for days; write "168h"
-config/session.toml:4: touch_every = 30: has no unit; write "30s" or "30m", or "always" (every request prolongs its session)
-config/session.toml:5: rotate_every = "-1h": must be above 0, or "off" (only a login replaces the token)
-config/session.toml:6: grace = "0s": must be above 0, or "off" (a replaced token is unknown at once)
-config/session.toml:7: store_timeout = "5": has no unit; write "5s" or "5m", or "off" (a request waits for the store for ever)
-config/session.toml:8: prune_every = "soon": is not a duration; write text such as "30s", "5m" or "1h30m", or "off" (nothing sweeps expired sessions)
-SESSION_LIFETIME: lifetime = "-5": must be above 0, or "off" (idle sessions never end)`,
+config/session.toml:3: absolute_lifetime = "7d": uses days, which are not a unit; use "168h"
+config/session.toml:4: touch_every = 30: has no unit; use "30s" or "30m", or "always" (every request extends its session)
+config/session.toml:5: rotate_every = "-1h": must be greater than 0, or "off" (only a login replaces the token)
+config/session.toml:6: grace = "0s": must be greater than 0, or "off" (a replaced token stops working at once)
+config/session.toml:7: store_timeout = "5": has no unit; use "5s" or "5m", or "off" (requests wait for the store without limit)
+config/session.toml:8: prune_every = "soon": is not a duration; use a string such as "30s", "5m" or "1h30m", or "off" (expired sessions are not removed automatically)
+SESSION_LIFETIME: lifetime = "-5": must be greater than 0, or "off" (idle sessions never end)`,
 	},
 	{
 		name:     "unknown store",
@@ -172,7 +172,7 @@ SESSION_LIFETIME: lifetime = "-5": must be above 0, or "off" (idle sessions neve
 		name:     "sqlite driver not compiled in",
 		session:  `store = "database"`,
 		database: sqlite,
-		want:     `config/database.toml:4: connections.main.driver = "sqlite": is not compiled into this program; add to its imports: _ "modernc.org/sqlite"`,
+		want:     `config/database.toml:4: connections.main.driver = "sqlite": is not compiled into this program; add the import _ "modernc.org/sqlite"`,
 	},
 	{
 		name:     "database that does not answer",
@@ -184,12 +184,12 @@ SESSION_LIFETIME: lifetime = "-5": must be above 0, or "off" (idle sessions neve
 		name:     "driver not compiled in",
 		session:  `store = "database"`,
 		database: strings.ReplaceAll(sqlite, `"sqlite"`, `"postgres"`),
-		want:     `config/database.toml:4: connections.main.driver = "postgres": is not compiled into this program; add to its imports: _ "github.com/jackc/pgx/v5/stdlib"`,
+		want:     `config/database.toml:4: connections.main.driver = "postgres": is not compiled into this program; add the import _ "github.com/jackc/pgx/v5/stdlib"`,
 	},
 	{
 		name: "missing files",
 		want: `
-config/session.toml: no such file; run the program in the project's folder, or write the file with "./beam init"
+config/session.toml: no such file; run the program in the project folder, or create the file with "./beam init"
 config/database.toml: no such file, and the database store needs a connection; write the file with "./beam init", or choose another store in session.toml`,
 	},
 	{
@@ -198,36 +198,36 @@ config/database.toml: no such file, and the database store needs a connection; w
 		database: "default = \"main\nx = 1",
 		dotenv:   "SESSION_STORE=memory\n\nnot a setting\n",
 		want: `
-config/session.toml:2: not valid TOML: unexpected character U+000A at start of value; text goes in double quotes, a key may occur once, a table header looks like [stores.database]
-config/database.toml:1: not valid TOML: basic strings cannot have new lines; text goes in double quotes, a key may occur once, a table header looks like [stores.database]
-.env:3: not of the form NAME=value; close every quote, and begin comments with "#"`,
+config/session.toml:2: is not valid TOML: unexpected character U+000A at start of value; put strings in double quotes, set each key once, and write table headers like [stores.database]
+config/database.toml:1: is not valid TOML: basic strings cannot have new lines; put strings in double quotes, set each key once, and write table headers like [stores.database]
+.env:3: is not of the form NAME=value; close every quote, and start comments with "#"`,
 	},
 	{
 		name:    "key given twice",
 		session: "store = \"memory\"\nstore = \"file\"\n",
 		environ: []string{"SESSION_STORE=memory"},
-		want:    `config/session.toml:2: not valid TOML: key store is already defined; text goes in double quotes, a key may occur once, a table header looks like [stores.database]`,
+		want:    `config/session.toml:2: is not valid TOML: key store is already defined; put strings in double quotes, set each key once, and write table headers like [stores.database]`,
 	},
 	{
 		name:    "dict and memory are one",
 		session: "store = \"dict\"\n[stores.dict]\nmax_sessions = 3\n[stores.memory]\nmax_sessions = 4\n",
-		want:    `config/session.toml:3: stores.dict.max_sessions = 3: stores.memory.max_sessions is set too, and dict and memory are one store; keep one of the two`,
+		want:    `config/session.toml:3: stores.dict.max_sessions = 3: stores.memory.max_sessions is also set, and dict and memory are the same store; keep only one of them`,
 	},
 	{
 		name:    "weak cookie without the switch",
 		session: "store = \"memory\"\nsecure = false\nhttp_only = false\nsame_site = \"none\"\ndomain = \"example.com\"\n",
 		environ: []string{"SESSION_PATH=/app"},
 		want: `
-config/session.toml:2: secure = false: weakens the cookie: anybody on the network can then read and plant the cookie; remove it, or say that you mean it by dangerously_allow_http = true (SESSION_DANGEROUSLY_ALLOW_HTTP=true)
-config/session.toml:3: http_only = false: weakens the cookie: injected script can then steal the cookie; remove it, or say that you mean it by dangerously_allow_script = true (SESSION_DANGEROUSLY_ALLOW_SCRIPT=true)
-config/session.toml:4: same_site = "none": weakens the cookie: other sites' pages then send the cookie along; remove it, or say that you mean it by dangerously_allow_cross_site = true (SESSION_DANGEROUSLY_ALLOW_CROSS_SITE=true)
-config/session.toml:5: domain = "example.com": weakens the cookie: subdomains can then read and plant the cookie; remove it, or say that you mean it by dangerously_drop_host_prefix = true (SESSION_DANGEROUSLY_DROP_HOST_PREFIX=true)
-SESSION_PATH: path = "/app": weakens the cookie: subdomains can then plant the cookie; remove it, or say that you mean it by dangerously_drop_host_prefix = true (SESSION_DANGEROUSLY_DROP_HOST_PREFIX=true)`,
+config/session.toml:2: secure = false: weakens the cookie: anyone on the network can then read and set it; remove it, or confirm it with dangerously_allow_http = true (SESSION_DANGEROUSLY_ALLOW_HTTP=true)
+config/session.toml:3: http_only = false: weakens the cookie: an injected script can then steal it; remove it, or confirm it with dangerously_allow_script = true (SESSION_DANGEROUSLY_ALLOW_SCRIPT=true)
+config/session.toml:4: same_site = "none": weakens the cookie: requests from other sites then carry it; remove it, or confirm it with dangerously_allow_cross_site = true (SESSION_DANGEROUSLY_ALLOW_CROSS_SITE=true)
+config/session.toml:5: domain = "example.com": weakens the cookie: subdomains can then read and set it; remove it, or confirm it with dangerously_drop_host_prefix = true (SESSION_DANGEROUSLY_DROP_HOST_PREFIX=true)
+SESSION_PATH: path = "/app": weakens the cookie: subdomains can then set it; remove it, or confirm it with dangerously_drop_host_prefix = true (SESSION_DANGEROUSLY_DROP_HOST_PREFIX=true)`,
 	},
 	{
 		name:    "switch contradicted",
 		session: "store = \"memory\"\nsecure = true\ndangerously_allow_http = true\n",
-		want:    `config/session.toml:2: secure = true: contradicts dangerously_allow_http = true; remove one of the two`,
+		want:    `config/session.toml:2: secure = true: contradicts dangerously_allow_http = true; remove one of them`,
 	},
 	{
 		name: "what the manager refuses",
@@ -260,9 +260,9 @@ config/session.toml:3: absolute_lifetime = "9602h": browsers keep no cookie for 
 		dotenv:  "export SESSION_STORES__FILE__PAHT=x\n",
 		environ: []string{"SESSION_STORES__ZEBRA__SIZE=3", "DB_CONNECTIONS__OTHER__HOST=h", "SESSION_MANAGER=local/x", "SESSION_SECRET=s", "SESSION_ID=1"},
 		want: `
-SESSION_STORES__FILE__PAHT (.env:1): is no setting; did you mean SESSION_STORES__FILE__PATH?
+SESSION_STORES__FILE__PAHT (.env:1): is not a setting; did you mean SESSION_STORES__FILE__PATH?
 DB_CONNECTIONS__OTHER__HOST: there is no connection "other"; none is configured; or make one by DB_CONNECTIONS__OTHER__DRIVER
-SESSION_STORES__ZEBRA__SIZE: is no setting; unset it`,
+SESSION_STORES__ZEBRA__SIZE: is not a setting; unset it`,
 	},
 	{
 		name:     "unknown variable of a connection",
@@ -325,12 +325,12 @@ config/database.toml:10: connections.e: has no database; add database = "storage
 config/database.toml:15: connections.f.host = "h": has no effect beside dsn; keep one of the two
 config/database.toml:16: connections.f.port = 0: must be a number from 1 to 65535
 config/database.toml:18: connections.f.options.sslmode = [redacted]: has no effect beside dsn; write it into the dsn
-config/database.toml:22: connections.g.options.busy_timeout = "long": is not a value of this option
-config/database.toml:22: connections.g.options.vacuum = [redacted]: is no option here; known: busy_timeout, cache_size, foreign_keys, journal_mode, synchronous, txlock; anything else goes into a dsn
+config/database.toml:22: connections.g.options.busy_timeout = "long": is not a valid value for this option
+config/database.toml:22: connections.g.options.vacuum = [redacted]: is not a supported option; supported: busy_timeout, cache_size, foreign_keys, journal_mode, synchronous, txlock; put any other option in a dsn
 config/database.toml:26: connections.h_i: differs from "H-i" in case or hyphens only, which variables cannot tell apart
 config/database.toml:29: connections."j k": is no name for a connection; use letters and digits, in words joined by a hyphen or an underscore
 config/database.toml:34: connections.l.user = "a:[redacted]": cannot contain a colon; a password is a setting of its own
-config/database.toml:35: connection: is no table here; did you mean connections?`,
+config/database.toml:35: connection: is not a known table; did you mean connections?`,
 	},
 	{
 		// The database at the default host is not asked: it is not the one that was meant.
@@ -339,8 +339,8 @@ config/database.toml:35: connection: is no table here; did you mean connections?
 		database: "[connections.main]\ndriver = \"mysql\"\nhots = \"refused\"\ndatabase = \"app\"\ndsn_ = \"refused\"\n",
 		environ:  []string{"DB_CONNECTIONS__MAIN__USR=x"},
 		want: `
-config/database.toml:3: connections.main.hots: is no setting; did you mean connections.main.host?
-config/database.toml:5: connections.main.dsn_: is no setting; did you mean connections.main.dsn?
+config/database.toml:3: connections.main.hots: is not a setting; did you mean connections.main.host?
+config/database.toml:5: connections.main.dsn_: is not a setting; did you mean connections.main.dsn?
 DB_CONNECTIONS__MAIN__USR: is no setting; did you mean DB_CONNECTIONS__MAIN__USER?`,
 	},
 	{
@@ -352,7 +352,7 @@ DB_CONNECTIONS__MAIN__USR: is no setting; did you mean DB_CONNECTIONS__MAIN__USE
 			"DB_CONNECTIONS__MAIN__DSN_FILE=config/session.toml", "DB_CONNECTIONS__MAIN__DSN=x",
 		},
 		want: `
-DB_CONNECTIONS__MAIN__DSN_FILE: connections.main.dsn = "config/session.toml": DB_CONNECTIONS__MAIN__DSN is set too; set one of the two
+DB_CONNECTIONS__MAIN__DSN_FILE: connections.main.dsn = "config/session.toml": DB_CONNECTIONS__MAIN__DSN is also set; set only one of them
 DB_CONNECTIONS__MAIN__PASSWORD_FILE: connections.main.password = "missing": the file cannot be read: no such file or directory`,
 	},
 	{
@@ -366,9 +366,9 @@ DB_CONNECTIONS__MAIN__PASSWORD_FILE: connections.main.password = "missing": the 
 		database: strings.ReplaceAll(sqlite, `"sqlite"`, `"mysql"`),
 		environ:  []string{"SESSION_GRACE=x"},
 		want: `
-config/session.toml:2: lifetime = "x": is not a duration; write a number of minutes, or text such as "2h" or "1h30m", or "off" (idle sessions never end)
+config/session.toml:2: lifetime = "x": is not a duration; use a number of minutes, a string such as "2h" or "1h30m", or "off" (idle sessions never end)
 config/session.toml:4: stores.database.table = "a b": use letters, digits and underscores only, and no digit first
-SESSION_GRACE: grace = "x": is not a duration; write text such as "30s", "5m" or "1h30m", or "off" (a replaced token is unknown at once)`,
+SESSION_GRACE: grace = "x": is not a duration; use a string such as "30s", "5m" or "1h30m", or "off" (a replaced token stops working at once)`,
 	},
 }
 
@@ -399,7 +399,7 @@ func TestMissingFile(t *testing.T) {
 
 // TestMistakes compares whole reports, as a user reads them.
 func TestMistakes(t *testing.T) {
-	for _, tc := range slices.Concat(mistakes, wrongPlaces) {
+	for _, tc := range slices.Concat(reportTests, hintTests) {
 		t.Run(strings.ReplaceAll(tc.name, " ", "-"), func(t *testing.T) {
 			files := map[string]string{}
 			for name, text := range map[string]string{"config/session.toml": tc.session, "config/database.toml": tc.database, ".env": tc.dotenv} {

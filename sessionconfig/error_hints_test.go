@@ -5,25 +5,25 @@ import (
 	"testing"
 )
 
-// wrongPlaces are values that are right elsewhere, near misses, and what must not be
-// suggested or reported because of them.
-var wrongPlaces = []mistakeTest{
+// hintTests are values in the wrong setting and misspelt names, with the hints that the
+// report gives for them.
+var hintTests = []reportTest{
 	{
 		name:    "misspelt variables",
 		session: `store = "null"`,
 		environ: []string{"SESSION_LIFTIME=3", "SESSION_SAMESITE=lax", "SESSION_STORES_FILE_PATH=x", "SESSION_MANAGER=x"},
 		want: `
-SESSION_LIFTIME: is no setting; did you mean SESSION_LIFETIME?
-SESSION_SAMESITE: is no setting; did you mean SESSION_SAME_SITE?
-SESSION_STORES_FILE_PATH: is no setting; did you mean SESSION_STORES__FILE__PATH?`,
+SESSION_LIFTIME: is not a setting; did you mean SESSION_LIFETIME?
+SESSION_SAMESITE: is not a setting; did you mean SESSION_SAME_SITE?
+SESSION_STORES_FILE_PATH: is not a setting; did you mean SESSION_STORES__FILE__PATH?`,
 	},
 	{
 		name:    "lifetime too long and too short",
 		session: "store = \"null\"\nlifetime = 99999999999999\n",
 		environ: []string{"SESSION_ABSOLUTE_LIFETIME=1ns"},
 		want: `
-config/session.toml:2: lifetime = 99999999999999: is too long; write at most "9600h", which are 400 days, or "off" (idle sessions never end)
-SESSION_ABSOLUTE_LIFETIME: absolute_lifetime = "1ns": must be at least "1s", or "off" (only idle sessions end)`,
+config/session.toml:2: lifetime = 99999999999999: is too long; use at most "9600h" (400 days), or "off" (idle sessions never end)
+SESSION_ABSOLUTE_LIFETIME: absolute_lifetime = "1ns": must be at least "1s", or "off" (sessions end only when idle)`,
 	},
 	{
 		name:    "lifetime above that of cookies",
@@ -53,12 +53,12 @@ DB_CONNECTIONS__B__DSN: connections.b.dsn = [redacted]: is the address of a serv
 		database: sqlite + "foo = 1\nhots = 1\nusername = 1\n[connections.b]\ndriver = \"mysql\"\ndatabase = \"b\"\nhots = 1\n[connections.b.optoins]\ntls = 1\n",
 		environ:  []string{"DB_CONNECTIONS__MAIN__COOKIE=x", "DB_CONNECTIONS__MAIN__USERNAME=x", "DB_CONNECTIONS__B__USERNAME=x"},
 		want: `
-config/session.toml:2: cookie: is no table here; known: stores, stores.database, stores.file, stores.memory, stores.null
-config/database.toml:6: connections.main.foo: is no setting; known here: database, driver, dsn, max_lifetime, max_open, options
-config/database.toml:7: connections.main.hots: is no setting; known here: database, driver, dsn, max_lifetime, max_open, options
-config/database.toml:8: connections.main.username: is no setting; known here: database, driver, dsn, max_lifetime, max_open, options
-config/database.toml:12: connections.b.hots: is no setting; did you mean connections.b.host?
-config/database.toml:13: connections.b.optoins: is no table here; did you mean connections.b.options?
+config/session.toml:2: cookie: is not a known table; valid tables: stores, stores.database, stores.file, stores.memory, stores.null
+config/database.toml:6: connections.main.foo: is not a setting; valid here: database, driver, dsn, max_lifetime, max_open, options
+config/database.toml:7: connections.main.hots: is not a setting; valid here: database, driver, dsn, max_lifetime, max_open, options
+config/database.toml:8: connections.main.username: is not a setting; valid here: database, driver, dsn, max_lifetime, max_open, options
+config/database.toml:12: connections.b.hots: is not a setting; did you mean connections.b.host?
+config/database.toml:13: connections.b.optoins: is not a known table; did you mean connections.b.options?
 DB_CONNECTIONS__B__USERNAME: is no setting; did you mean DB_CONNECTIONS__B__USER?
 DB_CONNECTIONS__MAIN__COOKIE: is no setting; unset it
 DB_CONNECTIONS__MAIN__USERNAME: is no setting; unset it`,
@@ -68,7 +68,7 @@ DB_CONNECTIONS__MAIN__USERNAME: is no setting; unset it`,
 		session:  `store = "database"`,
 		database: "[connections.main]\ndriver = \n",
 		environ:  []string{"DB_CONNECTIONS__MAIN__HOST=h", "DB_CONNECTIONS__MAIN__DRIVER=mysql", "DB_CONNECTIONS__MAIN__PASSWORD=x"},
-		want:     `config/database.toml:2: not valid TOML: unexpected character U+000A at start of value; text goes in double quotes, a key may occur once, a table header looks like [stores.database]`,
+		want:     `config/database.toml:2: is not valid TOML: unexpected character U+000A at start of value; put strings in double quotes, set each key once, and write table headers like [stores.database]`,
 	},
 	{
 		name:     "kind of database as store",
@@ -86,7 +86,7 @@ DB_CONNECTIONS__MAIN__USERNAME: is no setting; unset it`,
 		name:     "store in capitals",
 		session:  `store = "Database"`,
 		database: sqlite,
-		want:     `config/database.toml:4: connections.main.driver = "sqlite": is not compiled into this program; add to its imports: _ "modernc.org/sqlite"`,
+		want:     `config/database.toml:4: connections.main.driver = "sqlite": is not compiled into this program; add the import _ "modernc.org/sqlite"`,
 	},
 }
 
