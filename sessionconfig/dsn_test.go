@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The address of every driver, quoted by the rules of that driver. That the drivers
-// understand them is tested against real servers, in a module that has the drivers.
+// Each DSN follows the quoting rules of its driver. The module internal/integration, which
+// imports the drivers, tests them against real servers.
 func TestDSN(t *testing.T) {
 	tests := []struct {
 		name, database string
@@ -71,7 +71,7 @@ func TestDSN(t *testing.T) {
 	}
 }
 
-// A connection is found however it is spelt, and its description has no secret.
+// A connection is found in any spelling of its name, and its description has no secret.
 func TestConnection(t *testing.T) {
 	project(t, map[string]string{
 		"config/session.toml": "store = \"null\"\n",

@@ -90,8 +90,7 @@ DB_CONNECTIONS__MAIN__USERNAME: is no setting; unset it`,
 	},
 }
 
-// A store whose module is released and that is not handed in is shown with the lines
-// that bring it.
+// For a released store that is not registered, the report shows the code that adds it.
 func TestStoreElsewhere(t *testing.T) {
 	elsewhere["vault"] = "example.com/vaultstore"
 	t.Cleanup(func() { delete(elsewhere, "vault") })

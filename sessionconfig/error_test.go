@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// project writes files into a new folder, makes it the working directory, so that
-// reports name short paths, and returns it.
+// project writes files into a new folder and returns that folder. It makes the folder the
+// working directory, so that reports show short paths.
 func project(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,7 +28,7 @@ func project(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// sqlite is a database.toml that is right.
+// sqlite is a valid database.toml.
 const sqlite = `default = "main"
 
 [connections.main]
@@ -36,7 +36,7 @@ driver = "sqlite"
 database = "app.db"
 `
 
-// A reportTest is a project and the whole report on it.
+// A reportTest is a project and its complete error report.
 type reportTest struct {
 	name     string
 	session  string
@@ -333,7 +333,7 @@ config/database.toml:34: connections.l.user = "a:[redacted]": cannot contain a c
 config/database.toml:35: connection: is not a known table; did you mean connections?`,
 	},
 	{
-		// The database at the default host is not asked: it is not the one that was meant.
+		// The database at the default host is not contacted: it is not the intended one.
 		name:     "misspelt key of the connection",
 		session:  `store = "database"`,
 		database: "[connections.main]\ndriver = \"mysql\"\nhots = \"refused\"\ndatabase = \"app\"\ndsn_ = \"refused\"\n",
@@ -372,7 +372,8 @@ SESSION_GRACE: grace = "x": is not a duration; use a string such as "30s", "5m" 
 	},
 }
 
-// A report is the same each time: a program may ask until the database is there.
+// Repeated checks give the same report, so that a program can poll until the database is
+// available.
 func TestCheckAgain(t *testing.T) {
 	project(t, map[string]string{
 		"config/session.toml":  "store = \"database\"\n",
@@ -389,7 +390,7 @@ func TestCheckAgain(t *testing.T) {
 	}
 }
 
-// A missing file is told apart without looking at texts.
+// A missing file can be detected with errors.Is.
 func TestMissingFile(t *testing.T) {
 	project(t, nil)
 	if _, err := Load("config", WithEnv(nil)); !errors.Is(err, fs.ErrNotExist) {
@@ -397,7 +398,7 @@ func TestMissingFile(t *testing.T) {
 	}
 }
 
-// TestMistakes compares whole reports, as a user reads them.
+// The complete reports, as a user reads them.
 func TestMistakes(t *testing.T) {
 	for _, tc := range slices.Concat(reportTests, hintTests) {
 		t.Run(strings.ReplaceAll(tc.name, " ", "-"), func(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"github.com/expanse-go/session/sessionconfig"
 )
 
-// application makes a folder with configuration files, and returns the folder of
-// the configuration.
+// application creates configuration files in a temporary folder and returns the path of
+// its config folder.
 func application(files map[string]string) string {
 	root, err := os.MkdirTemp("", "application")
 	if err != nil {
@@ -32,8 +32,8 @@ func application(files map[string]string) string {
 	return dir
 }
 
-// A program opens its manager by the name of the folder of the configuration, and
-// does not know which store it gets.
+// A program opens its manager with the path of the config folder. The configuration
+// selects the store.
 func Example() {
 	dir := application(map[string]string{"session.toml": `
 store = "file"
@@ -46,14 +46,14 @@ lifetime = 120
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer manager.Close(ctx) // closes the store, too
+	defer manager.Close(ctx) // also closes the store
 
 	server := http.Server{Handler: manager.Handler(http.NotFoundHandler())}
 	fmt.Println(server.Handler != nil, manager.CookieName())
 	// Output: true __Host-session
 }
 
-// The report has everything that is wrong, each with its place.
+// Load reports all mistakes at once, each with its location.
 func ExampleOpen_mistakes() {
 	dir := application(map[string]string{"session.toml": `store = "files"
 liftime = 120
@@ -73,7 +73,7 @@ secure = false
 	// session.toml:4: secure weakens the cookie: anyone on the network can then read and set it
 }
 
-// The environment goes before the files, and every value knows where it comes from.
+// The environment overrides the files. Each value records its origin.
 func ExampleConfig_Values() {
 	dir := application(map[string]string{"session.toml": "store = \"file\"\nlifetime = 120\n"})
 	defer os.RemoveAll(filepath.Dir(dir))
@@ -84,7 +84,7 @@ func ExampleConfig_Values() {
 	}
 	for _, v := range c.Values()[:3] {
 		origin := v.Origin
-		origin.File = filepath.Base(origin.File) // for this example: the folder has a random name
+		origin.File = filepath.Base(origin.File) // the temporary folder has a random name
 		if v.Default {
 			origin = sessionconfig.Origin{}
 		}
@@ -96,8 +96,8 @@ func ExampleConfig_Values() {
 	// absolute_lifetime = "24h" (line 0, variable "")
 }
 
-// A store of another module is handed in under a name. Its configuration comes from
-// the table of that name.
+// With registers a store from another module under a name. The store's settings come from
+// the table with that name.
 func ExampleWith() {
 	type Config struct {
 		Address  string
@@ -127,7 +127,7 @@ address = "127.0.0.1:6379"
 	// Output: connecting to 127.0.0.1:6379 by 8 connections
 }
 
-// What no file can say is set in code, which has the last word.
+// Configure sets what files cannot, and overrides them.
 func ExampleConfigure() {
 	dir := application(map[string]string{"session.toml": `store = "null"`})
 	defer os.RemoveAll(filepath.Dir(dir))

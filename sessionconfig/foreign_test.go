@@ -13,7 +13,7 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// cacheConfig has a field of every kind that With knows, and of some that it does not.
+// cacheConfig has fields of all types that With supports, and of some that it does not.
 type cacheConfig struct {
 	_ [0]func()
 
@@ -101,7 +101,7 @@ ca_file = "ca.pem"
 	}
 }
 
-// The mistakes of a foreign store have lines, too.
+// Mistakes in the settings of a foreign store are reported with lines.
 func TestWithMistakes(t *testing.T) {
 	tests := []struct{ name, toml, want string }{
 		{"unknown", "databse = 3", `config/session.toml:3: stores.cache.databse: is not a setting; did you mean stores.cache.database?`},
@@ -128,13 +128,13 @@ config/session.toml:4: stores.cache.tls.ca_file = "missing": no such file`},
 	}
 }
 
-// bareStore has the four methods of a store, and none of its powers.
+// bareStore implements Store and none of the optional interfaces.
 type bareStore struct{ session.Store }
 
 func (s bareStore) Close() error { return s.Store.(*cacheStore).Close() }
 
-// What the store in use cannot do is a mistake of the setting that asks for it, found
-// by Check as by Open.
+// If a setting needs a capability that the store lacks, both Check and Open report that
+// setting.
 func TestStoreLacksCapability(t *testing.T) {
 	const reason = "the store cannot list sessions; give it session.OwnerLister (or session.Lister, which is slower), or leave the limit out"
 	limit := Configure(func(c *session.Config) { c.MaxPerOwner = 3 })
@@ -188,7 +188,7 @@ func TestWithName(t *testing.T) {
 		!strings.Contains(err.Error(), "takes its configuration as *sessionconfig.cacheConfig, which is not a struct") {
 		t.Errorf("got %v", err)
 	}
-	// A table of a store that is handed in and not in use is checked all the same.
+	// The table of a registered store is checked even if another store is in use.
 	project(t, map[string]string{"config/session.toml": "store = \"memory\"\n[stores.my-redis]\ndatabas = 1\n"})
 	if _, err := Load("config", WithEnv(nil), With("my-redis", openCache)); err == nil || !strings.Contains(err.Error(), ":3: stores.my-redis.databas") {
 		t.Errorf("got %v", err)

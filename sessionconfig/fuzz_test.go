@@ -2,8 +2,8 @@ package sessionconfig
 
 import "testing"
 
-// Whatever is in the files, reading them ends in a report and not in a panic, every
-// mistake has a place, and reading again says the same.
+// Load never panics, whatever the files contain; every mistake has a location, and a second
+// Load gives the same report.
 func FuzzLoad(f *testing.F) {
 	f.Add("store = \"file\"\nlifetime = 3", "default = \"a\"\n[connections.a]\ndriver = \"sqlite\"", "SESSION_STORE=null\n")
 	f.Add("[stores.dict]\n[[stores.memory]]", "[connections]\na = {driver = 'mysql', options = {a = [1]}}", "DB_CONNECTIONS__A__OPTIONS__B=\"")

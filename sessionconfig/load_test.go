@@ -13,7 +13,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// value finds a key in what config show shows.
+// value returns the Value of a key.
 func value(t *testing.T, c *Config, key string) Value {
 	t.Helper()
 	all := c.Values()
@@ -24,7 +24,7 @@ func value(t *testing.T, c *Config, key string) Value {
 	return all[i]
 }
 
-// load is Load for a configuration that must be right.
+// load is Load for a valid configuration.
 func load(t *testing.T, environ []string, opts ...Option) *Config {
 	t.Helper()
 	c, err := Load("config", append(opts, WithEnv(environ))...)
@@ -34,7 +34,7 @@ func load(t *testing.T, environ []string, opts ...Option) *Config {
 	return c
 }
 
-// Each place goes before the one above it, and each value knows its place.
+// Each source overrides the ones before it, and each value records its origin.
 func TestPrecedence(t *testing.T) {
 	const file = "# comment\nstore = \"memory\"\nlifetime = 30\n"
 	tests := []struct {
@@ -98,7 +98,7 @@ func TestKinds(t *testing.T) {
 	for _, tc := range tests {
 		key := strings.Replace(tc.key, "dict", "memory", 1)
 		t.Run(tc.key, func(t *testing.T) {
-			// Dots in a key are TOML for tables, too.
+			// A dotted key is valid TOML for a key in a table.
 			project(t, map[string]string{"config/session.toml": "store = \"memory\"\n" + tc.key + " = " + tc.toml + "\n"})
 			if got := value(t, load(t, nil), key); got.Value != tc.want || got.Origin.Line != 2 {
 				t.Errorf("file: got %s from %s, want %s", got.Value, got.Origin, tc.want)
@@ -112,7 +112,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// What the file says is what the manager gets.
+// The manager gets the values from the file.
 func TestSessionConfig(t *testing.T) {
 	project(t, map[string]string{"config/session.toml": `
 store = "memory"
@@ -170,8 +170,8 @@ client = false
 	}
 }
 
-// The switch alone allows HTTP; with `secure` in another place the higher place
-// decides.
+// The switch alone allows HTTP. If secure is set in another source, the source with the
+// higher precedence decides.
 func TestSwitchAndSetting(t *testing.T) {
 	tests := []struct {
 		name, file string
@@ -200,7 +200,7 @@ func TestSwitchAndSetting(t *testing.T) {
 	}
 }
 
-// The defaults that follow from lifetime are shown as the manager computes them.
+// Defaults that depend on lifetime are shown as the manager computes them.
 func TestDerivedDefaults(t *testing.T) {
 	tests := []struct{ file, touch, absolute string }{
 		{"", `"6m"`, `"24h"`},
@@ -222,7 +222,7 @@ func TestDerivedDefaults(t *testing.T) {
 	}
 }
 
-// A mistake of the program is not blamed on a line of the file.
+// A mistake made in code is not attributed to a line of a file.
 func TestConfigureMistake(t *testing.T) {
 	project(t, map[string]string{"config/session.toml": "store = \"memory\"\nname = \"shop\"\n"})
 	_, err := Load("config", WithEnv(nil), Configure(func(c *session.Config) { c.Cookie.Name = "a b" }))

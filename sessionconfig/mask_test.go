@@ -2,7 +2,7 @@ package sessionconfig
 
 import "testing"
 
-// What looks like an address with a password is cut, and everything else is kept.
+// mask shortens whatever looks like an address with a password, and nothing else.
 func TestMask(t *testing.T) {
 	for value, want := range map[string]string{
 		`"postgres://u:a/b@c@h/x"`:      `"postgres://[redacted]@h/x"`,
@@ -33,7 +33,7 @@ func TestMask(t *testing.T) {
 	}
 }
 
-// The address of a server is told from the name of a file.
+// Server addresses are distinguished from file names.
 func TestSQLiteAddress(t *testing.T) {
 	for dsn, want := range map[string]bool{
 		"file:app.db": false, "file:///var/app.db?mode=ro": false, "data/app.db": false, "/var/host=a.db": false, "me@home.db": false,

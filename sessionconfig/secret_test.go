@@ -15,8 +15,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// fake is registered as the MySQL driver. It answers nobody whose address holds
-// "refused", and says why in the most talkative way.
+// fake is registered as the MySQL driver. It refuses DSNs that contain "refused", with an
+// error that quotes the whole DSN.
 type fake struct{}
 
 func init() { sql.Register("mysql", fake{}) }
@@ -85,8 +85,7 @@ var secretTests = []struct {
 	{name: "foreign-misspelt", session: "store = \"vault\"\n[stores.vault]\npasword = " + fmt.Sprintf("%q", secret)},
 }
 
-// Wherever a secret is given, and whatever is wrong with it or beside it, no output
-// shows it.
+// No output shows a secret, wherever it is set and whatever else is wrong.
 func TestSecretsAreNeverPrinted(t *testing.T) {
 	type vault struct {
 		Password string
@@ -145,8 +144,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 	}
 }
 
-// What a driver quotes of a dsn is recognised, in whatever form; a text that quotes
-// nothing is kept.
+// Text that quotes part of a DSN is recognised in any encoding; other text is kept.
 func TestQuotes(t *testing.T) {
 	tests := []struct {
 		dsn, text string

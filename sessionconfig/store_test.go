@@ -16,7 +16,8 @@ import (
 
 var quiet = WithLogger(slog.New(slog.DiscardHandler))
 
-// visit counts the requests of one browser, over HTTP, and returns its cookie.
+// visit sends a request with a cookie to a handler that counts visits, and returns the
+// count and the new cookie.
 func visit(t *testing.T, m *session.Manager, cookie *http.Cookie) (int, *http.Cookie) {
 	t.Helper()
 	seen := 0
@@ -41,8 +42,8 @@ func visit(t *testing.T, m *session.Manager, cookie *http.Cookie) (int, *http.Co
 	return seen, cookie
 }
 
-// Every store that needs no driver holds a session, and what it keeps over a restart
-// is what its name promises. The database store is tested where the drivers are.
+// Each store that needs no driver keeps sessions as documented, also across a restart. The
+// database store is tested in internal/integration, which imports the drivers.
 func TestStores(t *testing.T) {
 	tests := []struct {
 		store         string
@@ -83,8 +84,8 @@ func TestStores(t *testing.T) {
 	}
 }
 
-// The folder of the file store begins at the project, wherever the program runs, is
-// made by Open and not by Load, and belongs to this user alone.
+// The folder of the file store is relative to the project folder, even if the working
+// directory changes. Open, not Load, creates it, accessible to this user only.
 func TestFilePath(t *testing.T) {
 	root := project(t, map[string]string{"config/session.toml": "store = \"file\"\n[stores.file]\npath = \"data/sessions\"\n"})
 	t.Chdir(t.TempDir())
@@ -108,8 +109,8 @@ func TestFilePath(t *testing.T) {
 	}
 }
 
-// OpenStore refuses a configuration with mistakes; the manager's Close closes what
-// was opened, in order and whatever fails.
+// OpenStore refuses an invalid configuration. Close calls all closers in order, even if one
+// fails.
 func TestOpenStore(t *testing.T) {
 	project(t, map[string]string{"config/session.toml": "store = \"memory\"\nlifetime = \"x\"\n"})
 	c, _ := Load("config", WithEnv(nil))
@@ -131,7 +132,7 @@ func TestOpenStore(t *testing.T) {
 	}
 }
 
-// An error that is not of this package still has a place in a report.
+// Mistakes also returns errors of other types.
 func TestMistakesOfOthers(t *testing.T) {
 	other := errors.New("session: something else")
 	got := Mistakes(fmt.Errorf("wrapped: %w", errors.Join(&Error{Key: "a", Reason: "b"}, other)))
@@ -145,7 +146,7 @@ func TestMistakesOfOthers(t *testing.T) {
 
 func TestCreateFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b.db")
-	for range 2 { // the second time it is there
+	for range 2 { // the second time, the file exists
 		if err := createFile(path); err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ func TestDistance(t *testing.T) {
 	}
 }
 
-// The distance is symmetric, zero for equal names only, and obeys the lengths.
+// The distance is symmetric, zero only for equal names, and bounded by the lengths.
 func FuzzDistance(f *testing.F) {
 	f.Add("lifetime", "liftime")
 	f.Fuzz(func(t *testing.T, a, b string) {

@@ -17,7 +17,7 @@ var (
 	activeLine    = regexp.MustCompile(`(?m)^[a-z_]+ = `)
 )
 
-// uncomment makes every setting of a template active.
+// uncomment activates every setting of a template.
 func uncomment(text string) string { return commentedTOML.ReplaceAllString(text, "$1") }
 
 // flat parses a template with all its settings.
@@ -33,8 +33,8 @@ func flat(t *testing.T, text string) document {
 	return d
 }
 
-// The template of session.toml has every setting and no other, each with its real
-// default, and only store is active.
+// The template of session.toml lists exactly the existing settings, with their defaults.
+// Only store is active.
 func TestSessionTemplate(t *testing.T) {
 	if got := activeLine.FindAllString(SessionTemplate(), -1); !slices.Equal(got, []string{"store = "}) {
 		t.Errorf("active: got %q, want store", got)
@@ -62,8 +62,8 @@ func TestSessionTemplate(t *testing.T) {
 	}
 }
 
-// The template of database.toml has every setting of a connection, with its real
-// default, and options as the drivers get them.
+// The template of database.toml lists every setting of a connection with its default, and
+// the default options that are passed to the drivers.
 func TestDatabaseTemplate(t *testing.T) {
 	d := flat(t, uncomment(DatabaseTemplate()))
 	seen := map[string]bool{}
@@ -108,7 +108,7 @@ func TestDatabaseTemplate(t *testing.T) {
 	}
 }
 
-// The ports in the template are those that are used without one.
+// The ports in the template are the actual defaults.
 func TestDefaultPorts(t *testing.T) {
 	d := flat(t, uncomment(DatabaseTemplate()))
 	project(t, map[string]string{"config/session.toml": `store = "null"`, "config/database.toml": DatabaseTemplate()})
@@ -121,8 +121,8 @@ func TestDefaultPorts(t *testing.T) {
 	}
 }
 
-// Every variable in the example is one of ours, and the templates together are a
-// configuration without a mistake.
+// Every variable in the example is a setting, and the templates together form a valid
+// configuration.
 func TestEnvTemplate(t *testing.T) {
 	vars, err := godotenv.Unmarshal(commentedEnv.ReplaceAllString(EnvTemplate(), "$1"))
 	if err != nil {
@@ -138,7 +138,7 @@ func TestEnvTemplate(t *testing.T) {
 	var environ []string
 	for name, v := range vars {
 		if strings.HasSuffix(name, "_FILE") || strings.HasSuffix(name, "DSN") {
-			continue // cannot be together with what else is there
+			continue // conflicts with other variables
 		}
 		environ = append(environ, name+"="+v)
 	}
@@ -148,7 +148,7 @@ func TestEnvTemplate(t *testing.T) {
 	}
 }
 
-// Every default is a value of its kind, and the null value means "none given".
+// Every default is a valid value of its kind.
 func TestDefaultsParse(t *testing.T) {
 	for _, sp := range append(slices.Clone(sessionSpecs), connectionSpecs...) {
 		if sp.def == "" {
@@ -161,7 +161,7 @@ func TestDefaultsParse(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", sp.key, got, sp.def)
 		}
 	}
-	// A synonym that leads nowhere would never be suggested.
+	// A synonym for an unknown name would never be suggested.
 	var known []string
 	for _, sp := range append(slices.Clone(sessionSpecs), connectionSpecs...) {
 		known = append(known, sp.key)

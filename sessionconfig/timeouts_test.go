@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The pool of the store on MySQL gives up before the time of a request ends, and the
-// store knows when, unless somebody decided otherwise.
+// With MySQL, the store's driver times out before the request does, and the store knows
+// after how long, unless the configuration overrides the timeouts.
 func TestDriverTimeout(t *testing.T) {
 	const mysql = "driver = \"mysql\"\ndatabase = \"app\"\n"
 	for _, tc := range []struct {
