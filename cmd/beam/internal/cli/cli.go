@@ -1,5 +1,5 @@
-// Package cli is the command line of beam: one tree of commands, a file for each
-// command, and the rules of output in output.go.
+// Package cli implements the command line of beam. Each command has its own file; output.go
+// defines the rules for output.
 package cli
 
 import (
@@ -16,9 +16,8 @@ import (
 	"github.com/expanse-go/session/cmd/beam/internal/race"
 )
 
-// An app is one run of the command line. Everything that a command reads or
-// writes comes from here: no command touches os.Stdout, os.Getenv or the current
-// folder.
+// An app is one run of the command line. Commands use it for all input and output, and
+// never use os.Stdout, os.Getenv or the current folder directly.
 type app struct {
 	stdin   io.Reader
 	stdout  stream
@@ -30,9 +29,9 @@ type app struct {
 	storeFlag bool  // --store was given
 }
 
-// Run runs args, whose first element is the name of the program, and returns the
-// exit code. Relative paths are taken from dir; environ has the form of
-// [os.Environ]. It returns when the command is done or ctx is cancelled.
+// Run runs the command line args, whose first element is the name of the program, and
+// returns the exit code. Relative paths are resolved against dir. environ has the form of
+// [os.Environ]. Run returns when the command is done or ctx is cancelled.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string, dir string) int {
 	a := &app{stdin: stdin, environ: environ, dir: dir}
 	a.stdout, a.stderr = newStream(stdout, a.getenv), newStream(stderr, a.getenv)
@@ -52,50 +51,50 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return c
 }
 
-const description = `Beam looks after the sessions of an application. In the folder of an application it reads
-config/session.toml, config/database.toml and .env; the environment wins over all of them.
+const description = `Beam manages the sessions of an application. Run it in the application's folder, where it reads
+config/session.toml, config/database.toml and .env. The environment overrides these files.
 
-Environment variables, among those that "beam config show" lists:
+Environment variables ("beam config show --json" lists the variable of every setting):
   SESSION_STORE                          the store: database, file, memory, null
   SESSION_LIFETIME                       the idle timeout: 120 (minutes), 2h
-  SESSION_STORES__DATABASE__CONNECTION   a connection of config/database.toml
-  SESSION_STORES__DATABASE__TABLE        the table, "sessions" by default
+  SESSION_STORES__DATABASE__CONNECTION   a connection from config/database.toml
+  SESSION_STORES__DATABASE__TABLE        the table (default: "sessions")
   SESSION_STORES__FILE__PATH             the folder of the file store
   DB_CONNECTION                          the default connection
-  NO_COLOR                               no colours
+  NO_COLOR                               if set, disables colours
 
 Exit codes:
-  0 done   1 failed   2 wrong usage   3 wrong configuration   130 interrupted`
+  0 success   1 failure   2 usage error   3 configuration error   130 interrupted`
 
-// tree is the whole command line, in the order in which help shows it.
+// tree returns all commands, in the order in which help lists them.
 func (a *app) tree() *cli.Command {
-	asJSON := &cli.BoolFlag{Name: "json", Usage: "write JSON for programs", Local: true}
+	asJSON := &cli.BoolFlag{Name: "json", Usage: "write JSON", Local: true}
 	return a.finish(&cli.Command{
 		Name:        "beam",
-		Usage:       "look after the sessions of an application",
+		Usage:       "manage the sessions of an application",
 		Version:     version(),
 		Description: description,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Value: "config", Usage: "the `FOLDER` of the configuration"},
+			&cli.StringFlag{Name: "config", Value: "config", Usage: "the configuration `FOLDER`"},
 		},
 		Commands: []*cli.Command{
 			{
 				Name:        "init",
-				Usage:       "start an application in this folder",
+				Usage:       "create an application in the current folder",
 				Description: initHelp,
 				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "stores", Value: "sqlite", Usage: "what to compile in, the first one in use: " + strings.Join(initStores, ", "), Local: true},
-					&cli.StringFlag{Name: "module", Usage: "the module `NAME` (default: the name of the folder)", Local: true},
+					&cli.StringFlag{Name: "stores", Value: "sqlite", Usage: "the `STORES` to compile in, separated by commas; the first one is used: " + strings.Join(initStores, ", "), Local: true},
+					&cli.StringFlag{Name: "module", Usage: "the module `NAME` (default: the folder name)", Local: true},
 				},
 				Action: a.initialize,
 			},
 			{
 				Name:  "make",
-				Usage: "write files that an application needs",
+				Usage: "generate files for an application",
 				Commands: []*cli.Command{
-					{Name: "session-table", Usage: "write the migration of the sessions table", Description: makeHelp, Action: a.makeSessionTable},
-					{Name: "sessions", Usage: "the same, in two words", Commands: []*cli.Command{
-						{Name: "table", Usage: "write the migration of the sessions table", Description: makeHelp, Action: a.makeSessionTable},
+					{Name: "session-table", Usage: "generate the migration for the sessions table", Description: makeHelp, Action: a.makeSessionTable},
+					{Name: "sessions", Usage: "alias: make sessions table is the same as make session-table", Commands: []*cli.Command{
+						{Name: "table", Usage: "generate the migration for the sessions table", Description: makeHelp, Action: a.makeSessionTable},
 					}},
 				},
 			},
@@ -103,107 +102,107 @@ func (a *app) tree() *cli.Command {
 				Name:  "db",
 				Usage: "run the migrations in database/migrations",
 				Commands: []*cli.Command{
-					{Name: "migrate", Usage: "run what is pending; several processes may do so at once", Flags: []cli.Flag{asJSON}, Action: a.dbMigrate},
-					{Name: "rollback", Usage: "take the latest migration back", Flags: []cli.Flag{
-						&cli.IntFlag{Name: "steps", Value: 1, Usage: "how many `N` to take back", Local: true},
-						&cli.StringFlag{Name: "only", Usage: "take back `FILE` instead, and none that came after it", Local: true},
-						&cli.BoolFlag{Name: "yes", Usage: "do not ask, even if that removes sessions", Local: true}, asJSON,
+					{Name: "migrate", Usage: "run pending migrations; safe to run in several processes at once", Flags: []cli.Flag{asJSON}, Action: a.dbMigrate},
+					{Name: "rollback", Usage: "roll back the latest migration", Flags: []cli.Flag{
+						&cli.IntFlag{Name: "steps", Value: 1, Usage: "roll back `N` migrations", Local: true},
+						&cli.StringFlag{Name: "only", Usage: "roll back only `FILE`, and keep later migrations", Local: true},
+						&cli.BoolFlag{Name: "yes", Usage: "do not ask for confirmation, even if this removes sessions", Local: true}, asJSON,
 					}, Action: a.dbRollback},
-					{Name: "status", Usage: "say which migrations were run, and when", Flags: []cli.Flag{asJSON}, Action: a.dbStatus},
-					{Name: "print", Usage: "write the statements of all migrations, without a database", Action: a.dbPrint},
+					{Name: "status", Usage: "show which migrations have run, and when", Flags: []cli.Flag{asJSON}, Action: a.dbStatus},
+					{Name: "print", Usage: "print the SQL of all migrations; needs no database", Action: a.dbPrint},
 				},
 			},
 			{
 				Name:  "session",
-				Usage: "look at live sessions and end them",
+				Usage: "inspect and end live sessions",
 				Commands: []*cli.Command{
-					{Name: "list", Usage: "list sessions, the latest activity first", Flags: []cli.Flag{
-						&cli.StringFlag{Name: "owner", Usage: "only those of `NAME`", Local: true}, asJSON,
+					{Name: "list", Usage: "list sessions, most recently active first", Flags: []cli.Flag{
+						&cli.StringFlag{Name: "owner", Usage: "list only the sessions of `NAME`", Local: true}, asJSON,
 					}, Action: a.sessionList},
-					{Name: "show", Usage: "show one session and the data in it", ArgsUsage: "ID", Flags: []cli.Flag{asJSON}, ArgValidator: anyArgs, Action: a.sessionShow},
-					{Name: "revoke", Usage: "end sessions, as a logout does", ArgsUsage: "ID… | --owner NAME [--keep ID]", Flags: []cli.Flag{
-						&cli.StringFlag{Name: "owner", Usage: "all those of `NAME`", Local: true},
-						&cli.StringSliceFlag{Name: "keep", Usage: "with --owner: all but `ID`", Local: true}, asJSON,
+					{Name: "show", Usage: "show one session and its data", ArgsUsage: "ID", Flags: []cli.Flag{asJSON}, ArgValidator: anyArgs, Action: a.sessionShow},
+					{Name: "revoke", Usage: "end sessions, like a logout", ArgsUsage: "ID… | --owner NAME [--keep ID]", Flags: []cli.Flag{
+						&cli.StringFlag{Name: "owner", Usage: "end all sessions of `NAME`", Local: true},
+						&cli.StringSliceFlag{Name: "keep", Usage: "with --owner, keep the session `ID`; can be repeated", Local: true}, asJSON,
 					}, ArgValidator: anyArgs, Action: a.sessionRevoke},
-					{Name: "clear", Usage: "remove expired sessions, which the application also does by itself", Flags: []cli.Flag{
-						&cli.BoolFlag{Name: "all", Usage: "remove live ones too: everybody is signed out", Local: true},
-						&cli.BoolFlag{Name: "yes", Usage: "do not ask", Local: true},
-						&cli.BoolFlag{Name: "dry-run", Usage: "only count", Local: true}, asJSON,
+					{Name: "clear", Usage: "remove expired sessions; the application also does this automatically", Flags: []cli.Flag{
+						&cli.BoolFlag{Name: "all", Usage: "also remove live sessions, which signs everyone out", Local: true},
+						&cli.BoolFlag{Name: "yes", Usage: "do not ask for confirmation", Local: true},
+						&cli.BoolFlag{Name: "dry-run", Usage: "only count them", Local: true}, asJSON,
 					}, Action: a.sessionClear},
-					{Name: "stats", Usage: "count sessions and their bytes", Flags: []cli.Flag{asJSON}, Action: a.sessionStats},
+					{Name: "stats", Usage: "count sessions and their size in bytes", Flags: []cli.Flag{asJSON}, Action: a.sessionStats},
 				},
 			},
 			{
 				Name:  "store",
-				Usage: "examine the store",
+				Usage: "check the store",
 				Commands: []*cli.Command{
-					{Name: "check", Usage: "run the contract of stores against the live store, on records of its own", Description: storeHelp, Flags: []cli.Flag{
-						&cli.StringFlag{Name: "store", Usage: "the store `NAME` (default: the one in use)", Local: true}, asJSON,
+					{Name: "check", Usage: "test the live store against the store contract, using temporary records", Description: storeHelp, Flags: []cli.Flag{
+						&cli.StringFlag{Name: "store", Usage: "the store `NAME` (default: the configured store)", Local: true}, asJSON,
 					}, Action: a.storeCheck},
 				},
 			},
 			{
 				Name:  "config",
-				Usage: "examine the configuration",
+				Usage: "inspect the configuration",
 				Commands: []*cli.Command{
-					{Name: "show", Usage: "show every setting and where its value comes from", Flags: []cli.Flag{asJSON}, Action: a.configShow},
-					{Name: "check", Usage: "report all mistakes at once", Flags: []cli.Flag{
+					{Name: "show", Usage: "show every setting and the origin of its value", Flags: []cli.Flag{asJSON}, Action: a.configShow},
+					{Name: "check", Usage: "report all configuration mistakes at once", Flags: []cli.Flag{
 						&cli.BoolFlag{Name: "offline", Usage: "do not open the store", Local: true}, asJSON,
 					}, Action: a.configCheck},
 				},
 			},
 			{
 				Name:        "demo",
-				Usage:       "serve an application that shows the library at work",
+				Usage:       "serve a demo application",
 				Description: demoHelp,
 				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "store", Usage: "the store `NAME` (default: the one that is configured, or database)", Local: true},
+					&cli.StringFlag{Name: "store", Usage: "the store `NAME` (default: the configured store, or database)", Local: true},
 					&cli.StringFlag{Name: "addr", Value: "127.0.0.1:8000", Usage: "the loopback `ADDRESS` to listen on", Local: true},
-					&cli.StringFlag{Name: "dir", Usage: "the `FOLDER` of the demo's data, when nothing is configured", Local: true},
-					&cli.BoolFlag{Name: "open", Usage: "open the page in the browser", Local: true},
+					&cli.StringFlag{Name: "dir", Usage: "the `FOLDER` for the demo's data; replaces the configuration of the current folder", Local: true},
+					&cli.BoolFlag{Name: "open", Usage: "open the demo in a browser", Local: true},
 				},
 				Action: a.demo,
 			},
 			{
 				Name:                      "race",
-				Usage:                     "count what a web application loses when requests of one session overlap",
+				Usage:                     "measure how many writes a web application loses when requests overlap",
 				ArgsUsage:                 "URL",
 				Description:               raceHelp,
-				DisableSliceFlagSeparator: true, // a header may hold commas
+				DisableSliceFlagSeparator: true, // a header may contain commas
 				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "request", Aliases: []string{"X"}, Usage: "the `METHOD` of a write (default: GET, or POST with --data)", Local: true},
-					&cli.StringFlag{Name: "data", Aliases: []string{"d"}, Usage: "the `BODY` of a write, which is a form unless it looks like JSON", Local: true},
-					&cli.StringSliceFlag{Name: "header", Aliases: []string{"H"}, Usage: "a `HEADER` of all requests: 'Name: value'", Local: true},
+					&cli.StringFlag{Name: "request", Aliases: []string{"X"}, Usage: "the HTTP `METHOD` of a write (default: GET, or POST with --data)", Local: true},
+					&cli.StringFlag{Name: "data", Aliases: []string{"d"}, Usage: "the `BODY` of a write: JSON, or else form data", Local: true},
+					&cli.StringSliceFlag{Name: "header", Aliases: []string{"H"}, Usage: "a `HEADER` for all requests: 'Name: value'; can be repeated", Local: true},
 					&cli.StringFlag{Name: "read", Usage: "the `REQUEST` that shows what is stored", Local: true},
 					&cli.StringFlag{Name: "login", Usage: "the `REQUEST` that signs in", Local: true},
-					&cli.StringFlag{Name: "login-file", Usage: "a `FILE` with the recorded request that signs in: HTTP, or a curl command", Local: true},
-					&cli.StringFlag{Name: "logout", Usage: "the `REQUEST` that signs out; without it, logouts are not tried", Local: true},
-					&cli.StringFlag{Name: "mark", Usage: "the `TEXT` by which the read shows a write (default: {n})", Local: true},
-					&cli.StringFlag{Name: "count", Usage: "instead of marks: a `REGEXP` that finds the number which a write raises by one", Local: true},
-					&cli.StringFlag{Name: "signed-in", Usage: "a `REGEXP` that matches the read while somebody is signed in", Local: true},
-					&cli.IntFlag{Name: "writes", Aliases: []string{"n"}, Value: 50, Usage: fmt.Sprintf("how many `N` writes in a round, at most %d", race.MaxWrites), Local: true},
-					&cli.IntFlag{Name: "concurrent", Aliases: []string{"c"}, Usage: "how many `N` of them at once (default: all)", HideDefault: true, Local: true},
-					&cli.IntFlag{Name: "rounds", Value: 5, Usage: fmt.Sprintf("how often `N`, at most %d", race.MaxRounds), Local: true},
-					&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "how `LONG` one request may take", Local: true},
-					&cli.BoolFlag{Name: "remote", Usage: "allow an application on another computer, which must be yours", Local: true}, asJSON,
+					&cli.StringFlag{Name: "login-file", Usage: "a `FILE` with the recorded sign-in request: HTTP, or a curl command", Local: true},
+					&cli.StringFlag{Name: "logout", Usage: "the `REQUEST` that signs out; without it, logouts are not tested", Local: true},
+					&cli.StringFlag{Name: "mark", Usage: "the `TEXT` that the read shows for a write (default: {n})", Local: true},
+					&cli.StringFlag{Name: "count", Usage: "instead of marks, a `REGEXP` for a number in the read that each write increments", Local: true},
+					&cli.StringFlag{Name: "signed-in", Usage: "a `REGEXP` that matches the read while a user is signed in", Local: true},
+					&cli.IntFlag{Name: "writes", Aliases: []string{"n"}, Value: 50, Usage: fmt.Sprintf("send `N` writes per round, at most %d", race.MaxWrites), Local: true},
+					&cli.IntFlag{Name: "concurrent", Aliases: []string{"c"}, Usage: "send `N` writes at a time (default: all)", HideDefault: true, Local: true},
+					&cli.IntFlag{Name: "rounds", Value: 5, Usage: fmt.Sprintf("run `N` rounds, at most %d", race.MaxRounds), Local: true},
+					&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "the `DURATION` after which a request times out", Local: true},
+					&cli.BoolFlag{Name: "remote", Usage: "allow a host other than this computer; test only applications that you own", Local: true}, asJSON,
 				},
 				ArgValidator: anyArgs,
 				Action:       a.race,
 			},
-			{Name: "version", Usage: "say which version this is", Flags: []cli.Flag{asJSON}, Action: a.version},
+			{Name: "version", Usage: "print the version", Flags: []cli.Flag{asJSON}, Action: a.version},
 		},
 		EnableShellCompletion: true,
 		ConfigureShellCompletionCommand: func(cmd *cli.Command) {
 			cmd.Hidden = false
-			cmd.Usage = "write the completion script of a shell: bash, zsh, fish"
+			cmd.Usage = "print the completion script for a shell: bash, zsh, fish"
 		},
 		Suggest:        true,
 		ArgValidator:   checkArgs,
-		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // Run reports
+		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // Run reports errors
 	})
 }
 
-// finish sets what every command of the tree has in common.
+// finish sets the options that all commands share.
 func (a *app) finish(root *cli.Command) *cli.Command {
 	root.Reader, root.Writer, root.ErrWriter = a.stdin, a.stdout, a.stderr
 	var each func(*cli.Command)
@@ -217,7 +216,7 @@ func (a *app) finish(root *cli.Command) *cli.Command {
 	return root
 }
 
-// getenv is [os.Getenv] on the injected environment; the last one wins.
+// getenv is like [os.Getenv] for the injected environment. The last entry of a name wins.
 func (a *app) getenv(name string) string {
 	value := ""
 	for _, line := range a.environ {
@@ -228,7 +227,7 @@ func (a *app) getenv(name string) string {
 	return value
 }
 
-// path takes a relative path from the folder of the run.
+// path joins elem, and resolves a relative result against the current folder.
 func (a *app) path(elem ...string) string {
 	p := filepath.Join(elem...)
 	if filepath.IsAbs(p) {

@@ -91,15 +91,15 @@ func TestProgressOnATerminal(t *testing.T) {
 		var out bytes.Buffer
 		a := &app{stderr: stream{Writer: &out, terminal: true}}
 		p := a.begin("working")
-		time.Sleep(patience / 2)
+		time.Sleep(progressDelay / 2)
 		p.end()
 		if out.Len() != 0 {
 			t.Errorf("after half a second: %q, want nothing", out.String())
 		}
 		p = a.begin("working")
-		time.Sleep(2 * patience)
+		time.Sleep(2 * progressDelay)
 		p.say("still working\x1b[2J")
-		time.Sleep(2 * patience)
+		time.Sleep(2 * progressDelay)
 		p.end()
 		p.end()
 		got := out.String()

@@ -15,14 +15,14 @@ import (
 	"github.com/expanse-go/session/sessionconfig"
 	"github.com/expanse-go/session/sqlstore"
 
-	// The drivers of the database store that this program brings: none needs cgo.
+	// The drivers that beam includes for the database store. None needs cgo.
 	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 )
 
-// load reads the configuration and shows the warnings. The result is there even
-// with an error, which is then the report of all mistakes.
+// load reads the configuration and prints the warnings. It returns the Config even with an
+// error, which then reports all mistakes.
 func (a *app) load(cmd *cli.Command, opts ...sessionconfig.Option) (*sessionconfig.Config, error) {
 	c, err := a.read(a.path(cmd.String("config")), cmd.String("store"), slog.New(slog.DiscardHandler), opts...)
 	for _, w := range c.Warnings() {
@@ -31,7 +31,7 @@ func (a *app) load(cmd *cli.Command, opts ...sessionconfig.Option) (*sessionconf
 	return c, err
 }
 
-// read loads a folder. A store that a flag names goes before all variables.
+// read loads the configuration in dir. A store given by a flag overrides all other sources.
 func (a *app) read(dir, store string, log *slog.Logger, opts ...sessionconfig.Option) (*sessionconfig.Config, error) {
 	environ := a.environ
 	if store != "" {
@@ -43,8 +43,8 @@ func (a *app) read(dir, store string, log *slog.Logger, opts ...sessionconfig.Op
 
 const storeVariable = "SESSION_STORE"
 
-// lines are those of err, with paths as they look from the folder of the run, and
-// with the flag that was given in place of the variable that it stands for.
+// lines is like the function lines, but shows paths relative to the current folder, and
+// --store instead of SESSION_STORE if the flag was given.
 func (a *app) lines(err error) []string {
 	out := lines(err)
 	for i := range out {
@@ -60,15 +60,15 @@ func (a *app) shorten(text string) string {
 	return strings.ReplaceAll(text, strings.TrimSuffix(a.dir, "/")+"/", "")
 }
 
-// isConfiguration tells the errors whose exit code is ExitConfiguration: what the
-// files and variables say, and what they lead to before anything was done.
+// isConfiguration reports whether err has the exit code ExitConfiguration: the files or
+// variables are wrong, or lead to an error before anything was done.
 func isConfiguration(err error) bool {
 	var mistake *sessionconfig.Error
 	var field *session.ConfigError
 	return errors.As(err, &mistake) || errors.As(err, &field)
 }
 
-// manager opens the store that is configured. The caller must call done.
+// manager opens the configured store. The caller must call done.
 func (a *app) manager(ctx context.Context, cmd *cli.Command) (m *session.Manager, done func(), err error) {
 	c, err := a.load(cmd)
 	if err != nil {
@@ -82,7 +82,7 @@ func (a *app) manager(ctx context.Context, cmd *cli.Command) (m *session.Manager
 	return m, func() { m.Close(context.WithoutCancel(ctx)) }, nil
 }
 
-// store is manager for commands that look at records.
+// store is like manager, for commands that read records directly.
 func (a *app) store(ctx context.Context, c *sessionconfig.Config) (s session.Store, done func(), err error) {
 	p := a.begin("opening the store %s", c.StoreName())
 	defer p.end()
@@ -96,16 +96,16 @@ func (a *app) store(ctx context.Context, c *sessionconfig.Config) (s session.Sto
 	}, nil
 }
 
-// dialects are those of migrations.
+// dialects maps the dialects of the store to those of migrations.
 var dialects = map[sqlstore.Dialect]migrate.Dialect{
 	sqlstore.SQLite:     migrate.SQLite,
 	sqlstore.PostgreSQL: migrate.Postgres,
 	sqlstore.MySQL:      migrate.MySQL,
 }
 
-// lockFile is the file that serialises the migrations of a SQLite database: it
-// lies beside the database, under the name that the database itself knows it by.
-// It is "" for another kind of database, and for one in memory.
+// lockFile returns the path of the file that serialises migrations of a SQLite database. It
+// is next to the database file, whose path the database itself reports. The result is ""
+// for other dialects and for databases in memory.
 func lockFile(ctx context.Context, d sqlstore.Dialect, db *sql.DB) (string, error) {
 	if d != sqlstore.SQLite {
 		return "", nil

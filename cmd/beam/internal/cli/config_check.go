@@ -9,18 +9,17 @@ import (
 	"github.com/expanse-go/session/sessionconfig"
 )
 
-// configReport is the result of config check in JSON. The mistakes and warnings
-// are the lines that standard error has.
+// configReport is the JSON output of config check. Its mistakes and warnings are the lines
+// that are also written to standard error.
 type configReport struct {
-	Store    string   `json:"store"` // "" if there is no configuration at all
+	Store    string   `json:"store"` // "" if there is no configuration
 	Opened   bool     `json:"opened"`
 	Mistakes []string `json:"mistakes"`
 	Warnings []string `json:"warnings"`
 }
 
-// configCheck says all that is wrong: first what the files and variables alone
-// tell, then what the world says, such as whether the database answers and has
-// the table.
+// configCheck reports all mistakes: first in the files and variables, then by opening the
+// store, which shows whether the database answers and has the table.
 func (a *app) configCheck(ctx context.Context, cmd *cli.Command) error {
 	c, err := a.load(cmd)
 	opened := false
@@ -39,9 +38,9 @@ func (a *app) configCheck(ctx context.Context, cmd *cli.Command) error {
 			return written
 		}
 	case err == nil && opened:
-		a.printf("no mistakes; the store %s answers\n", c.StoreName())
+		a.printf("no mistakes found; the %s store can be opened\n", c.StoreName())
 	case err == nil:
-		a.printf("no mistakes; the store was not opened\n")
+		a.printf("no mistakes found; the store was not opened\n")
 	}
 	return err
 }

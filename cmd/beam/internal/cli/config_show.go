@@ -8,7 +8,7 @@ import (
 	"github.com/urfave/cli/v3"
 )
 
-// setting is one line of config show in JSON.
+// setting is one setting in the JSON output of config show.
 type setting struct {
 	File     string `json:"file"`
 	Key      string `json:"key"`
@@ -19,8 +19,8 @@ type setting struct {
 	Secret   bool   `json:"secret"`
 }
 
-// configShow shows the settings even if there are mistakes in them, which is
-// when one wants to look; the mistakes follow on standard error.
+// configShow shows the settings even if they contain mistakes, because that is when they
+// are needed most. The mistakes follow on standard error.
 func (a *app) configShow(_ context.Context, cmd *cli.Command) error {
 	c, mistakes := a.load(cmd)
 	if c == nil {
@@ -45,8 +45,8 @@ func (a *app) configShow(_ context.Context, cmd *cli.Command) error {
 	return mistakes
 }
 
-// typed turns a value as it stands in TOML into one of JSON. What is neither, such
-// as a value that was refused, is a string.
+// typed converts a TOML value to a JSON value. If literal is neither, such as a refused
+// value, it becomes a string.
 func typed(literal string) any {
 	if literal == "" {
 		return nil

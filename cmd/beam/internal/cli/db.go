@@ -10,8 +10,8 @@ import (
 	"github.com/expanse-go/session/sessionconfig"
 )
 
-// runner opens the connection of the database store, whether or not that store
-// is in use. The caller must call done.
+// runner opens the connection of the database store, even if another store is configured.
+// The caller must call done.
 func (a *app) runner(ctx context.Context, cmd *cli.Command) (d *database, done func(), err error) {
 	c, err := a.load(cmd)
 	if err != nil {
@@ -28,7 +28,7 @@ func (a *app) runner(ctx context.Context, cmd *cli.Command) (d *database, done f
 	return a.open(ctx, c, conn, dir)
 }
 
-// open is runner for a configuration and a folder.
+// open is like runner, for a given configuration and folder.
 func (a *app) open(ctx context.Context, c *sessionconfig.Config, conn sessionconfig.Connection, dir string) (d *database, done func(), err error) {
 	p := a.begin("opening the connection %s", conn)
 	defer p.end()
@@ -47,13 +47,14 @@ func (a *app) open(ctx context.Context, c *sessionconfig.Config, conn sessioncon
 	return d, func() { db.Close() }, nil
 }
 
-// ran is one migration in JSON.
+// ran is the JSON form of a migration that was run.
 type ran struct {
 	File         string `json:"file"`
 	Milliseconds int64  `json:"milliseconds"`
 }
 
-// ranReport shows what was run even if the next one failed.
+// ranReport prints the migrations that were run. verb describes what was done with each of
+// them, and nothing is printed if there are none.
 func (a *app) ranReport(cmd *cli.Command, verb, nothing string, results []migrate.Result) error {
 	if cmd.Bool("json") {
 		out := make([]ran, 0, len(results))

@@ -14,12 +14,12 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// migrations is the folder of the migrations, from the folder of the application,
-// which is the one that holds the folder of the configuration. A folder below it
-// with the name of a dialect goes before it for connections of that dialect.
+// migrations is the migrations folder, relative to the project folder, which is the parent
+// of the configuration folder. If it has a subfolder named after a dialect, connections of
+// that dialect use the subfolder instead.
 const migrations = "database/migrations"
 
-// folderOf is the folder of the migrations for a dialect, given the common one.
+// folderOf returns the migrations folder of a dialect, given the common folder.
 func folderOf(common string, d sqlstore.Dialect) string {
 	own := filepath.Join(common, string(d))
 	if info, err := os.Stat(own); err == nil && info.IsDir() {
@@ -30,8 +30,8 @@ func folderOf(common string, d sqlstore.Dialect) string {
 
 var dialectLine = regexp.MustCompile(`(?m)^-- dialect: ([a-z]+)$`)
 
-// dialectOf is the dialect that a file says it is written for, "" if it does not
-// say: then it may suit all.
+// dialectOf returns the dialect that a migration declares, "" if it declares none and may
+// suit all dialects.
 func dialectOf(text string) sqlstore.Dialect {
 	if m := dialectLine.FindStringSubmatch(text); m != nil {
 		return sqlstore.Dialect(m[1])
@@ -41,8 +41,8 @@ func dialectOf(text string) sqlstore.Dialect {
 
 var createLine = regexp.MustCompile(`(?m)^CREATE TABLE (?:IF NOT EXISTS )?(\S+) \(`)
 
-// createdTable is the table that a file makes, as it is quoted there; "" if that
-// cannot be told.
+// createdTable returns the table that a migration creates, quoted as in the file; "" if it
+// cannot be determined.
 func createdTable(text string) string {
 	if m := createLine.FindStringSubmatch(text); m != nil {
 		return m[1]
@@ -50,8 +50,8 @@ func createdTable(text string) string {
 	return ""
 }
 
-// foreign finds a file in dir that is written for another dialect; "" if there is
-// none.
+// foreign returns a file in dir that declares another dialect, and that dialect; "" if there
+// is none.
 func (a *app) foreign(dir string, d sqlstore.Dialect) (name string, written sqlstore.Dialect, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -76,8 +76,9 @@ func (a *app) foreign(dir string, d sqlstore.Dialect) (name string, written sqls
 	return "", "", nil
 }
 
-// toRun is the folder of what is run on a connection. That there is something in
-// it, and that it suits, is told before a database is opened, or made, for it.
+// toRun returns the migrations folder of a connection. It fails if the folder is empty or
+// contains migrations for another dialect, so that no database is opened or created in
+// vain.
 func (a *app) toRun(c *sessionconfig.Config, conn sessionconfig.Connection) (string, error) {
 	dir := folderOf(filepath.Join(c.Root(), migrations), conn.Dialect)
 	if err := migrate.Any(dir); err != nil {
@@ -87,20 +88,20 @@ func (a *app) toRun(c *sessionconfig.Config, conn sessionconfig.Connection) (str
 	if err != nil || name == "" {
 		return dir, err
 	}
-	return "", fmt.Errorf("%s is written for %s, but the connection %s is %s; "+
-		"write what that needs into %s, with your other migrations: beam make session-table",
+	return "", fmt.Errorf("%s is written for %s, but the connection %s uses %s; "+
+		"put all migrations for that connection in %s, and generate the one for sessions with: beam make session-table",
 		a.shorten(name), written, conn.Name, conn.Dialect, a.shorten(filepath.Join(dir, string(conn.Dialect))))
 }
 
-// advise adds what to do to errors of the folder.
+// advise adds a remedy to errors about the folder.
 func (a *app) advise(err error, dir string) error {
 	dir = a.shorten(dir)
 	switch {
 	case errors.Is(err, migrate.ErrNone):
-		return fmt.Errorf("no migrations in %s; write one: beam make session-table", dir)
+		return fmt.Errorf("no migrations in %s; generate one with: beam make session-table", dir)
 	case errors.Is(err, migrate.ErrNoFile):
 		text, _, _ := strings.Cut(err.Error(), "\n")
-		return fmt.Errorf("%s in %s; put the file back, or, if what it made is gone for good, "+
+		return fmt.Errorf("%s in %s; restore the file, or, if what it created no longer exists, "+
 			"delete that version from the table goose_db_version", text, dir)
 	}
 	return err

@@ -9,8 +9,8 @@ import (
 	"github.com/expanse-go/session/cmd/beam/internal/migrate"
 )
 
-// dbPrint collects before it writes: half a list of statements must not look
-// like a whole one.
+// dbPrint buffers its output, so that a failure never leaves an incomplete list of
+// statements.
 func (a *app) dbPrint(ctx context.Context, cmd *cli.Command) error {
 	c, err := a.load(cmd)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/expanse-go/session/cmd/beam/internal/migrate"
 )
 
-// dbRollback asks before it removes sessions, as session clear --all does.
+// dbRollback asks for confirmation before it removes sessions, like session clear --all.
 func (a *app) dbRollback(ctx context.Context, cmd *cli.Command) error {
 	steps, only := cmd.Int("steps"), cmd.String("only")
 	switch {
@@ -46,8 +46,8 @@ func (a *app) dbRollback(ctx context.Context, cmd *cli.Command) error {
 	return errors.Join(a.ranReport(cmd, "rolled back", "nothing to roll back", results), err)
 }
 
-// mayRemove returns an error unless taking back files removes no session, or
-// somebody agreed.
+// mayRemove returns an error if rolling back files would remove sessions and the user does
+// not confirm it.
 func (a *app) mayRemove(ctx context.Context, cmd *cli.Command, d *database, files []string) error {
 	if cmd.Bool("yes") {
 		return nil
@@ -56,8 +56,8 @@ func (a *app) mayRemove(ctx context.Context, cmd *cli.Command, d *database, file
 	if err != nil || n == 0 {
 		return err
 	}
-	return a.confirm(cmd, n, "nothing was rolled back; there are "+plural(n, "session")+
-		" in the table, whose owners would be signed out: that needs --yes", errNotRolledBack)
+	return a.confirm(cmd, n, "nothing was rolled back, because the table contains "+plural(n, "session")+
+		"; to remove them and sign their users out, add --yes", errNotRolledBack)
 }
 
 var errNotRolledBack = errors.New("nothing was rolled back")

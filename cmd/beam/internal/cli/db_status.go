@@ -7,7 +7,7 @@ import (
 	"github.com/urfave/cli/v3"
 )
 
-// migrationStatus is one migration in JSON.
+// migrationStatus is the JSON form of one migration.
 type migrationStatus struct {
 	File      string     `json:"file"`
 	AppliedAt *time.Time `json:"applied_at"` // null while pending

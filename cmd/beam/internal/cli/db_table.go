@@ -15,8 +15,7 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// A database is an open connection, its migrations, and the table that the
-// database store wants there.
+// A database is an open connection and its migrations.
 type database struct {
 	*migrate.Runner
 
@@ -26,9 +25,9 @@ type database struct {
 	dir    string
 }
 
-// steps are the files of dir that make the table that is configured. A file is
-// recognised by its name and by the table in it: with another schema it makes
-// another table under the same name.
+// steps returns the files in dir that create the configured table. It compares both file
+// names and table names, because the same file name may stand for a table in another
+// schema.
 func (a *app) steps(d *database) ([]string, error) {
 	wanted, err := sqlstore.Migrations(d.conn.Dialect, d.config.Table())
 	if err != nil {
@@ -47,9 +46,10 @@ func (a *app) steps(d *database) ([]string, error) {
 	return files, nil
 }
 
-// checkTable looks whether the migrations have made what the store asks for, if
-// it is in use. One that ran and left no table behind, or an older one, would
-// never run again by itself.
+// checkTable checks that the migrations have created the table of the database store, if
+// that store is configured. If the table is missing or outdated although its migration has
+// run, checkTable returns an error with a remedy, because the migration would not run again
+// by itself.
 func (a *app) checkTable(ctx context.Context, d *database) error {
 	if d.config.StoreName() != "database" {
 		return nil
@@ -68,23 +68,23 @@ func (a *app) checkTable(ctx context.Context, d *database) error {
 		return err
 	}
 	if len(files) == 0 {
-		a.warn("the store asks for the table %s, which no file in %s makes; write one: beam make session-table && beam db migrate",
+		a.warn("the store needs the table %s, but no file in %s creates it; run: beam make session-table && beam db migrate",
 			wrong.Table, a.shorten(d.dir))
 		return nil
 	}
-	state := "is not there"
+	state := "is missing"
 	if len(wrong.Problems) > 0 {
-		state = "is not the one that this version needs"
+		state = "does not have the structure that this version needs"
 	}
 	remedy, err := d.again(ctx, files)
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("table %s %s, although %s was run; make it anew: %s", wrong.Table, state, files[len(files)-1], remedy)
+	return fmt.Errorf("table %s %s, although %s has run; recreate it with: %s", wrong.Table, state, files[len(files)-1], remedy)
 }
 
-// again is the command that takes files back and runs them again. Nothing else
-// may be taken back by it.
+// again returns the command that rolls back files and runs them again. The command must not
+// roll back any other file.
 func (d *database) again(ctx context.Context, files []string) (string, error) {
 	last, err := d.Last(ctx, len(files))
 	if err != nil && !errors.Is(err, migrate.ErrNoFile) {
@@ -102,7 +102,7 @@ func (d *database) again(ctx context.Context, files []string) (string, error) {
 	}
 }
 
-// sessions counts the records that taking back files would remove.
+// sessions counts the records that rolling back files would remove.
 func (a *app) sessions(ctx context.Context, d *database, files []string) (int, error) {
 	sum := 0
 	for _, file := range files {
@@ -115,10 +115,10 @@ func (a *app) sessions(ctx context.Context, d *database, files []string) (int, e
 		}
 		table := createdTable(string(text))
 		if table == "" || dialectOf(string(text)) == "" {
-			continue // an application's own
+			continue // a migration of the application itself
 		}
-		// A table that is gone has no sessions; a database that fails for another
-		// reason fails in what comes next, too, and says why.
+		// A missing table has no sessions. Any other failure occurs again in the
+		// rollback itself, which reports it.
 		var n int
 		if d.db.QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&n) == nil {
 			sum += n

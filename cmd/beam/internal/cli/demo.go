@@ -18,17 +18,16 @@ import (
 	"github.com/expanse-go/session/cmd/beam/internal/demo"
 )
 
-const demoHelp = `Serves a small application on this computer only, over plain HTTP. Without a configuration it
-keeps its sessions in a SQLite database in the user's cache folder, which it makes and migrates;
-they survive a restart. With config/session.toml in the current folder it uses the store that is
-configured there. SESSION_STORE=file or --store file switches to another one.`
+const demoHelp = `Serves a small application over plain HTTP, on this computer only. If the current folder contains
+config/session.toml, the demo uses the store configured there. Otherwise it creates and migrates a
+SQLite database in your cache folder, so that sessions survive a restart. To use another store, set
+SESSION_STORE=file or --store file.`
 
-// shutdownTimeout is how long requests under way may take once the demo is asked
-// to end.
+// shutdownTimeout limits how long a shutdown waits for requests in progress.
 const shutdownTimeout = 5 * time.Second
 
-// demo opens the port before the store: a port that is taken is told at once,
-// without a database made for nothing.
+// demo opens the port before the store, so that it creates no database if the port is in
+// use.
 func (a *app) demo(ctx context.Context, cmd *cli.Command) error {
 	addr, err := loopback(cmd, cmd.String("addr"))
 	if err != nil {
@@ -37,7 +36,7 @@ func (a *app) demo(ctx context.Context, cmd *cli.Command) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		_, port, _ := net.SplitHostPort(addr)
-		return fmt.Errorf("port %s is in use by another program; choose one with --addr 127.0.0.1:PORT, port 0 for any that is free", port)
+		return fmt.Errorf("port %s is in use by another program; choose another with --addr 127.0.0.1:PORT, or let the system choose with port 0", port)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", addr, err)
@@ -57,8 +56,8 @@ func (a *app) demo(ctx context.Context, cmd *cli.Command) error {
 	return a.serve(ctx, cmd, listener, handler, manager)
 }
 
-// serve ends the server first and the manager after it, so that the last
-// requests can still commit.
+// serve shuts down the server before the manager, so that the last requests can still
+// commit.
 func (a *app) serve(ctx context.Context, cmd *cli.Command, l net.Listener, h http.Handler, m *session.Manager) error {
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
@@ -85,7 +84,7 @@ func (a *app) serve(ctx context.Context, cmd *cli.Command, l net.Listener, h htt
 	defer cancel()
 	if stopped := server.Shutdown(end); stopped != nil {
 		stopped = errors.Join(stopped, server.Close())
-		a.warn("some requests were cut off: %v", stopped)
+		a.warn("some requests were aborted: %v", stopped)
 	}
 	if closed := m.Close(end); closed != nil && err == nil {
 		err = closed
@@ -93,8 +92,8 @@ func (a *app) serve(ctx context.Context, cmd *cli.Command, l net.Listener, h htt
 	return err
 }
 
-// loopback checks the address before anything listens: the demo speaks plain
-// HTTP and lets everybody sign in under any name.
+// loopback rejects other addresses than loopback, because the demo uses plain HTTP and lets
+// everyone sign in under any name.
 func loopback(cmd *cli.Command, addr string) (string, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -111,7 +110,7 @@ func loopback(cmd *cli.Command, addr string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// openBrowser starts what opens a page on this system, and does not wait for it.
+// openBrowser opens url in the default browser, without waiting.
 func openBrowser(url string) error {
 	var cmd *exec.Cmd
 	switch runtime.GOOS {

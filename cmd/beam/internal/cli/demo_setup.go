@@ -14,12 +14,12 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// demoFolder is the folder of the demo's data below the user's cache folder. A
-// cache may be emptied at any time, and so may this.
+// demoFolder is the folder for the demo's data in the user's cache folder. Its content can be
+// deleted at any time, like that of any cache.
 const demoFolder = "beam-demo"
 
-// demoConfig is the configuration where there is none.
-const demoConfig = `# The configuration of "beam demo" where no other is found.
+// demoConfig and demoDatabase are used if the current folder has no configuration.
+const demoConfig = `# The configuration that "beam demo" uses if it finds no other.
 store = "database"
 `
 
@@ -30,18 +30,18 @@ driver = "sqlite"
 database = "demo.db"
 `
 
-// demoConfiguration is the one of the current folder, or, where there is none, a
-// configuration in a folder of the demo's own, whose database is migrated.
+// demoConfiguration returns the configuration of the current folder. If there is none, it
+// creates one in the demo's own folder, and migrates its database.
 func (a *app) demoConfiguration(ctx context.Context, cmd *cli.Command) (*sessionconfig.Config, error) {
 	dir := a.path(cmd.String("config"))
 	configured := exists(filepath.Join(dir, "session.toml"))
 	switch {
 	case cmd.IsSet("config") && cmd.IsSet("dir"):
-		return nil, wrong(cmd, "--dir goes without --config")
+		return nil, wrong(cmd, "give --dir or --config, not both")
 	case configured && cmd.IsSet("dir"):
 		configured = false
 	case cmd.IsSet("config"):
-		configured = true // and missing: Load says so
+		configured = true // if it is missing, Load reports that
 	}
 	if configured {
 		return a.readForDemo(dir, cmd)
@@ -66,8 +66,8 @@ func (a *app) demoConfiguration(ctx context.Context, cmd *cli.Command) (*session
 	return c, err
 }
 
-// readForDemo lets the cookie go over plain HTTP: the demo listens on loopback
-// only, and says what that means on every page.
+// readForDemo allows the cookie over plain HTTP. The demo listens on loopback only, and
+// every page explains this setting.
 func (a *app) readForDemo(dir string, cmd *cli.Command) (*sessionconfig.Config, error) {
 	log := slog.New(slog.NewTextHandler(a.stderr, nil))
 	c, err := a.read(dir, cmd.String("store"), log, sessionconfig.Configure(func(s *session.Config) {
@@ -85,12 +85,12 @@ func (a *app) demoHome(cmd *cli.Command) (string, error) {
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("there is no folder for the demo's data: %w; name one with --dir", err)
+		return "", fmt.Errorf("cannot find a folder for the demo's data: %w; name one with --dir", err)
 	}
 	return filepath.Join(cache, demoFolder), nil
 }
 
-// writeOwn writes a file of the demo's own folder unless it is there.
+// writeOwn writes a file in the demo's own folder unless it exists.
 func writeOwn(name, text string) error {
 	if exists(name) {
 		return nil
@@ -104,8 +104,7 @@ func writeOwn(name, text string) error {
 	return nil
 }
 
-// migrateDemo makes or upgrades the table, which an application does by beam db
-// migrate, in the same way.
+// migrateDemo creates or upgrades the table in the same way as beam db migrate.
 func (a *app) migrateDemo(ctx context.Context, c *sessionconfig.Config, dir string) error {
 	conn, err := c.Connection("")
 	if err != nil {
@@ -135,7 +134,7 @@ func (a *app) migrateDemo(ctx context.Context, c *sessionconfig.Config, dir stri
 	return err
 }
 
-// describe names the store as the pages of the demo do.
+// describe returns the name of the store, as shown on the pages of the demo.
 func describe(c *sessionconfig.Config) string {
 	name := c.StoreName()
 	if name != "database" {
@@ -148,7 +147,7 @@ func describe(c *sessionconfig.Config) string {
 	return fmt.Sprintf("%s (%s)", name, conn.Dialect)
 }
 
-// forgets reports whether a store loses its sessions at the end of the program.
+// forgets reports whether the store loses its sessions when the program ends.
 func forgets(c *sessionconfig.Config) bool {
 	return c.StoreName() == "memory" || c.StoreName() == "null"
 }

@@ -14,16 +14,16 @@ import (
 	"github.com/urfave/cli/v3"
 )
 
-const initHelp = `Writes config/session.toml, config/database.toml, .env.example, .env for this computer, .gitignore,
-the migration of the sessions table, main.go, go.mod and the script beam, then downloads the
-modules. A file that is there already is kept as it is. Afterwards:
+const initHelp = `Creates config/session.toml, config/database.toml, .env.example, .env with the settings for this
+computer, .gitignore, the migration for the sessions table, main.go, go.mod and the script beam,
+then downloads the modules. Existing files are not changed. Afterwards, run:
 
   ./beam db migrate && go run .`
 
 //go:embed scaffold
 var scaffold embed.FS
 
-// A file is one file that init writes.
+// A file is a file to write.
 type file struct {
 	name string
 	text string
@@ -77,8 +77,8 @@ func render(name string, data any) (string, error) {
 	return b.String(), err
 }
 
-// writeNew writes a file that is not there, and says so. O_EXCL rather than a
-// look beforehand: nothing is ever overwritten, not even in a race.
+// writeNew writes a file unless it exists, and prints what it did. O_EXCL ensures that no
+// file is overwritten, not even in a race.
 func (a *app) writeNew(f file) error {
 	name := a.path(f.name)
 	f.name = a.shorten(name)
@@ -102,14 +102,14 @@ func (a *app) writeNew(f file) error {
 }
 
 func cannotWrite(name string, err error) error {
-	return fmt.Errorf("cannot write %s: %w; run beam in a folder that you may write to", name, cause(err))
+	return fmt.Errorf("cannot write %s: %w; run beam in a folder that you can write to", name, cause(err))
 }
 
 func cannotRead(name string, err error) error {
 	return fmt.Errorf("cannot read %s: %w", name, cause(err))
 }
 
-// cause is an operating-system error without the path, which the message has.
+// cause returns an operating-system error without the path, which the message contains.
 func cause(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {

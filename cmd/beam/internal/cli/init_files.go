@@ -9,8 +9,7 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// files are what init writes besides the migration, in the order in which it
-// says so.
+// files returns the files that init writes, except migrations.
 func (p *plan) files() ([]file, error) {
 	out := []file{
 		{p.Config + "/session.toml", choose(sessionconfig.SessionTemplate(), "store", "database", p.Store), 0o644},
@@ -35,14 +34,14 @@ func (p *plan) files() ([]file, error) {
 	return append(out, file{"go.mod", p.goMod(), 0o644}), nil
 }
 
-// choose replaces the value of the one line of a template that differs.
+// choose replaces the value of key in a template.
 func choose(template, key, was, is string) string {
 	return strings.Replace(template, fmt.Sprintf("\n%s = %q\n", key, was), fmt.Sprintf("\n%s = %q\n", key, is), 1)
 }
 
-// initMigrations writes the migration for each connection that is compiled in, so
-// that one variable switches; the default one comes first, and with no driver
-// SQLite, of which a later choice may be made.
+// initMigrations writes the migrations for each connection that is compiled in, so that one
+// variable is enough to switch connections. The default connection comes first, because the
+// first dialect uses the common folder. Without a driver, it writes the one for SQLite.
 func (a *app) initMigrations(p *plan) error {
 	for _, name := range p.Connections {
 		if err := a.writeMigrations(a.path(migrations), connectionDialects[name], sqlstore.Config{}); err != nil {
@@ -52,7 +51,7 @@ func (a *app) initMigrations(p *plan) error {
 	return nil
 }
 
-// connectionDialects are those of the connections of the template.
+// connectionDialects maps the connections in the template to their dialects.
 var connectionDialects = map[string]sqlstore.Dialect{
 	"sqlite": sqlstore.SQLite, "postgres": sqlstore.PostgreSQL, "mysql": sqlstore.MySQL,
 }

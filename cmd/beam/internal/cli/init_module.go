@@ -14,12 +14,12 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// goVersion is what the generated go.mod asks for: what the modules of the
-// library ask for, the command line included.
+// goVersion is the Go version in the generated go.mod, the same as in the modules of the
+// library.
 const goVersion = "1.26.0"
 
-// releasedVersion is the version of this program if it is a release; a checkout
-// has none, or one that no proxy knows.
+// releasedVersion returns the version of this program, or "" if it is not a release. A
+// checkout has no version, or one that no module proxy knows.
 func releasedVersion() string {
 	v := version()
 	if !semver.IsValid(v) || semver.Prerelease(v) != "" || semver.Build(v) != "" {
@@ -28,8 +28,8 @@ func releasedVersion() string {
 	return v
 }
 
-// goMod names the library and this program in one version, so that the table
-// that the migration makes is the one that the store asks for.
+// goMod returns a go.mod that requires the library and this program at the same version, so
+// that the migration creates the table that the store needs.
 func (p *plan) goMod() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "module %s\n\ngo %s\n\ntool %s/cmd/beam\n", p.Module, goVersion, modulePath)
@@ -43,8 +43,8 @@ func (p *plan) goMod() string {
 	return b.String()
 }
 
-// hasTool reports whether go.mod, which may have been there before, names this
-// program, as the script beam needs.
+// hasTool reports whether go.mod has the tool directive that the script beam needs. An
+// existing go.mod may lack it.
 func (a *app) hasTool() bool {
 	text, err := os.ReadFile(a.path("go.mod"))
 	if err != nil {
@@ -54,12 +54,12 @@ func (a *app) hasTool() bool {
 	return err == nil && slices.ContainsFunc(f.Tool, func(t *modfile.Tool) bool { return t.Path == modulePath+"/cmd/beam" })
 }
 
-// tidy downloads what main.go imports. What the go command says is shown as
-// progress, and in full if it fails.
+// tidy runs go mod tidy, which downloads what main.go imports. It shows the output as
+// progress, and completely if the command fails.
 func (a *app) tidy(ctx context.Context) error {
-	const remedy = "when that is solved, run: go mod tidy"
+	const remedy = "fix this, then run: go mod tidy"
 	if _, err := exec.LookPath("go"); err != nil {
-		return fmt.Errorf("the files are written, but the go command is not on the PATH; %s", remedy)
+		return fmt.Errorf("the files were written, but the go command is not in PATH; %s", remedy)
 	}
 	cmd := exec.CommandContext(ctx, "go", "mod", "tidy")
 	cmd.Dir, cmd.Env = a.dir, a.environ
@@ -72,14 +72,14 @@ func (a *app) tidy(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("the files are written, but go mod tidy failed; %s", remedy),
+		return errors.Join(fmt.Errorf("the files were written, but go mod tidy failed; %s", remedy),
 			errors.New(strings.TrimSpace(said.all.String())))
 	}
 	a.printf("wrote  go.sum\n")
 	return nil
 }
 
-// lastLine keeps everything, and passes each line on as it comes.
+// lastLine collects all output, and passes the latest line to say.
 type lastLine struct {
 	all bytes.Buffer
 	say func(format string, args ...any)

@@ -9,24 +9,24 @@ import (
 	"golang.org/x/mod/module"
 )
 
-// initStores are the names of --stores. The first three are connections of the
+// initStores are the valid names for --stores. The first three are connections of the
 // database store; the others need no driver.
 var initStores = []string{"sqlite", "postgres", "mysql", "file", "memory", "null"}
 
-// drivers are the imports of the connections.
+// drivers maps connections to the import paths of their drivers.
 var drivers = map[string]string{
 	"sqlite":   "modernc.org/sqlite",
 	"postgres": "github.com/jackc/pgx/v5/stdlib",
 	"mysql":    "github.com/go-sql-driver/mysql",
 }
 
-// A plan is what init was asked for.
+// A plan holds the decoded flags of init.
 type plan struct {
-	Store       string   // the store in use: database, file, memory or null
+	Store       string   // the configured store: database, file, memory or null
 	Connection  string   // the default connection
-	Connections []string // all that are compiled in, the default one first; never empty
+	Connections []string // the connections to compile in, default first; never empty
 	Drivers     []string // imports, sorted
-	Config      string   // the folder of the configuration, in the current one
+	Config      string   // the configuration folder, in the current folder
 	Module      string
 	Command     string // the last element of Module
 	Version     string // of the library; "" for the latest
@@ -45,7 +45,7 @@ func (a *app) plan(cmd *cli.Command, stores, name string) (*plan, error) {
 			name = "mysql"
 		}
 		if !slices.Contains(initStores, name) {
-			return nil, wrong(cmd, "unknown store %q in --stores; known are %s", name, strings.Join(initStores, ", "))
+			return nil, wrong(cmd, "unknown store %q in --stores; use one or more of %s", name, strings.Join(initStores, ", "))
 		}
 		names[i] = name
 		if d, ok := drivers[name]; ok {
@@ -53,7 +53,7 @@ func (a *app) plan(cmd *cli.Command, stores, name string) (*plan, error) {
 		}
 	}
 	if !filepath.IsLocal(p.Config) || filepath.Base(p.Config) != p.Config || p.Config == "." {
-		return nil, wrong(cmd, "--config must name a folder in this one, got %q", cmd.String("config"))
+		return nil, wrong(cmd, "--config must name a folder directly in the current folder, got %q", cmd.String("config"))
 	}
 	p.Store = names[0]
 	if drivers[names[0]] != "" {
@@ -70,13 +70,13 @@ func (a *app) plan(cmd *cli.Command, stores, name string) (*plan, error) {
 		p.Module = moduleName(filepath.Base(a.dir))
 	}
 	if err := module.CheckImportPath(p.Module); err != nil {
-		return nil, wrong(cmd, "%q cannot be the name of a module", p.Module)
+		return nil, wrong(cmd, "%q is not a valid module name; choose one with --module", p.Module)
 	}
 	p.Command = p.Module[strings.LastIndex(p.Module, "/")+1:]
 	return p, nil
 }
 
-// moduleName makes a module name of a folder's name.
+// moduleName derives a module name from a folder name.
 func moduleName(folder string) string {
 	name := strings.Trim(strings.Map(func(r rune) rune {
 		switch {
@@ -94,7 +94,7 @@ func moduleName(folder string) string {
 	return name
 }
 
-// flag is what commands need to find the folder of the configuration.
+// flag returns the flag with which commands find the configuration folder.
 func (p *plan) flag() string {
 	if p.Config == "config" {
 		return ""
@@ -102,7 +102,7 @@ func (p *plan) flag() string {
 	return " --config " + p.Config
 }
 
-// at is the version in the form that go get takes.
+// at returns the version in the syntax of go get.
 func (p *plan) at() string {
 	if p.Version == "" {
 		return "@latest"

@@ -15,10 +15,10 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-const makeHelp = `Writes the migration that makes the table of the database store into database/migrations, in the
-dialect of the connection that the store is configured for. Run it with beam db migrate. If there
-is one for another kind of database, it goes into a folder of its own, such as
-database/migrations/mysql, which then holds all migrations of such connections.`
+const makeHelp = `Generates the migration that creates the table of the database store. It writes the file to
+database/migrations, in the SQL dialect of the store's connection. Run it with beam db migrate.
+If database/migrations already contains migrations for another dialect, the file goes to a
+subfolder such as database/migrations/mysql. Put all migrations for that dialect there.`
 
 func (a *app) makeSessionTable(_ context.Context, cmd *cli.Command) error {
 	c, err := a.load(cmd)
@@ -32,9 +32,9 @@ func (a *app) makeSessionTable(_ context.Context, cmd *cli.Command) error {
 	return a.writeMigrations(filepath.Join(c.Root(), migrations), conn.Dialect, c.Table())
 }
 
-// writeMigrations writes the steps that are not yet there, below the common
-// folder. The files are named by the clock, as migrations of a team are; steps of
-// one moment stay in order.
+// writeMigrations writes the missing migrations to the common folder or to its subfolder for
+// the dialect. The files are named by the current time, so that migrations of several
+// developers do not collide, and keep their order.
 func (a *app) writeMigrations(common string, d sqlstore.Dialect, cfg sqlstore.Config) error {
 	steps, err := sqlstore.Migrations(d, cfg)
 	if err != nil {
@@ -48,23 +48,23 @@ func (a *app) writeMigrations(common string, d sqlstore.Dialect, cfg sqlstore.Co
 		}
 		if written != "" {
 			dir = filepath.Join(common, string(d))
-			a.printf("%s is for %s; connections of %s use %s from now on\n", a.shorten(common), written, d, a.shorten(dir))
+			a.printf("%s contains migrations for %s; from now on, %s connections use %s\n", a.shorten(common), written, d, a.shorten(dir))
 		}
 	}
 	now := time.Now().UTC()
 	for _, step := range steps {
-		there, err := a.migrationOf(dir, step)
+		existing, err := a.migrationOf(dir, step)
 		if err != nil {
 			return err
 		}
-		if there != "" {
-			if err := a.alreadyThere(there, step.SQL, d); err != nil {
+		if existing != "" {
+			if err := a.keepMigration(existing, step.SQL, d); err != nil {
 				return err
 			}
 			continue
 		}
-		// A version must be the only one of its folder, even if several files are
-		// written in one second.
+		// Versions must be unique in the folder, even if several files are written
+		// in one second.
 		for taken(dir, now) {
 			now = now.Add(time.Second)
 		}
@@ -79,14 +79,14 @@ func (a *app) writeMigrations(common string, d sqlstore.Dialect, cfg sqlstore.Co
 const versionLayout = "20060102150405"
 
 func taken(dir string, version time.Time) bool {
-	entries, _ := os.ReadDir(dir) // one that cannot be read fails in the next step
+	entries, _ := os.ReadDir(dir) // if dir cannot be read, the next step fails
 	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
 		return strings.HasPrefix(e.Name(), version.Format(versionLayout)+"_")
 	})
 }
 
-// migrationOf finds the file of a step, whatever its version; "" if there is none.
-// One of the same name for a table in another schema is not it.
+// migrationOf returns the file of a migration, whatever its version; "" if there is none. A
+// file of the same name for a table in another schema does not count.
 func (a *app) migrationOf(dir string, step sqlstore.Migration) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -112,18 +112,18 @@ func (a *app) migrationOf(dir string, step sqlstore.Migration) (string, error) {
 	return "", nil
 }
 
-// alreadyThere is success: the command may be run by every script of a
-// deployment. A file that somebody changed is told.
-func (a *app) alreadyThere(name, want string, d sqlstore.Dialect) error {
+// keepMigration reports an existing file as success, so that deployment scripts can run the
+// command repeatedly. It warns if the content differs from want.
+func (a *app) keepMigration(name, want string, d sqlstore.Dialect) error {
 	got, err := os.ReadFile(name)
 	name = a.shorten(name)
 	if err != nil {
 		return cannotRead(name, err)
 	}
-	a.printf("already there: %s\n", name)
+	a.printf("exists: %s\n", name)
 	if string(got) != want {
-		a.warn("%s is not what this version of beam writes for %s; "+
-			"if you did not change it, and no database has run it, delete it and run this again", name, d)
+		a.warn("%s differs from what this version of beam generates for %s; "+
+			"if you did not edit it and no database has run it, delete it and run this command again", name, d)
 	}
 	return nil
 }

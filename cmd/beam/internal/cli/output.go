@@ -1,22 +1,22 @@
 package cli
 
-// Rules of output.
+// Rules for output:
 //
-//   - Standard output gets what was asked for, and nothing else: it can be piped.
-//     Everything that is about the command goes to standard error: progress,
-//     warnings, errors. A usage error leaves standard output empty.
-//   - A line on standard error begins with "beam: ", then "warning: " if it
-//     is one; no capital, no full stop. Of several mistakes each has its own
-//     line, and all are reported at once.
-//   - Progress appears on a terminal only, for what takes longer than a second,
-//     and leaves no trace. Colour appears on a terminal only, never with NO_COLOR
-//     or TERM=dumb, and never carries a meaning that the text does not.
-//   - With --json standard output is one JSON value and a line break: keys in
-//     snake case, times in UTC as RFC 3339, an empty list as [], never null.
-//   - What came from a browser, such as a user agent, is shown without control
-//     characters: it must not steer the terminal of who looks at it.
-//   - A secret is never printed: no token, no password of a connection. An ID of a
-//     session is public.
+//   - Standard output contains only the result, so that it can be piped. Progress,
+//     warnings and errors go to standard error. After a usage error, standard output is
+//     empty.
+//   - A line on standard error begins with "beam: ", followed by "warning: " for a
+//     warning. It has no capital and no full stop. All mistakes are reported at once,
+//     each on its own line.
+//   - Progress appears only on a terminal, only for work that takes longer than a second,
+//     and is erased afterwards. Colour appears only on a terminal, never with NO_COLOR or
+//     TERM=dumb, and never conveys anything that the text does not.
+//   - With --json, standard output is one JSON value and a line break: keys in snake
+//     case, times in UTC as RFC 3339, an empty list as [], never null.
+//   - Text from a browser, such as a user agent, is shown without control characters,
+//     which could manipulate the terminal.
+//   - Secrets, such as tokens and passwords of connections, are never printed. The ID of
+//     a session is public.
 //   - The exit code is one of the constants below.
 
 import (
@@ -34,14 +34,14 @@ import (
 
 // Exit codes.
 const (
-	ExitOK            = 0   // done, also if there was nothing to do
-	ExitFailed        = 1   // tried and failed, or a check found a fault
+	ExitOK            = 0   // success, even if there was nothing to do
+	ExitFailed        = 1   // the command failed, or a check found a problem
 	ExitUsage         = 2   // the command line is wrong; nothing was done
 	ExitConfiguration = 3   // the configuration is wrong; nothing was done
 	ExitInterrupted   = 130 // ended by a signal before it was done
 )
 
-// A stream is one of the two outputs and what it can do.
+// A stream is standard output or standard error, and its capabilities.
 type stream struct {
 	io.Writer
 
@@ -49,8 +49,8 @@ type stream struct {
 	colour   bool
 }
 
-// newStream looks at the file behind w: only a real terminal gets progress and
-// colour. Cygwin's terminals are pipes and are taken for pipes.
+// newStream enables progress and colour only if w is a terminal. Cygwin's terminals are pipes
+// and are treated as such.
 func newStream(w io.Writer, getenv func(string) string) stream {
 	f, ok := w.(*os.File)
 	terminal := ok && isatty.IsTerminal(f.Fd()) && getenv("TERM") != "dumb"
@@ -72,8 +72,7 @@ func (s stream) paint(colour, text string) string {
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
-// printf writes to standard output. A write error shows up at the end of Run,
-// where it makes the command fail.
+// printf writes to standard output. If a write fails, Run returns an error at the end.
 func (a *app) printf(format string, args ...any) {
 	if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.writeErr == nil {
 		a.writeErr = err
@@ -89,8 +88,8 @@ func (a *app) fail(text string) {
 	fmt.Fprintf(a.stderr, "%s %s\n", a.stderr.paint(red, "beam:"), text)
 }
 
-// json writes v as one indented value. Control characters beyond ASCII, which
-// encoding/json passes on, are escaped too: they stand inside strings only.
+// json writes v as indented JSON. It also escapes non-ASCII control characters, which
+// encoding/json does not. They occur only in strings.
 func (a *app) json(v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -119,7 +118,7 @@ func escapeControls(s string) string {
 	return b.String()
 }
 
-// clean makes text that somebody else wrote safe for a terminal, on one line.
+// clean makes untrusted text safe for a terminal, on one line.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

@@ -6,23 +6,22 @@ import (
 	"time"
 )
 
-// patience is how long something may take before progress is shown: a command
-// that is quick never flickers.
-const patience = time.Second
+// progressDelay is the time before progress appears, so that fast commands do not flicker.
+const progressDelay = time.Second
 
-// progress is one line on standard error that says what takes so long. It exists
-// on a terminal only; in a pipe all of it does nothing.
+// progress is a line on standard error that shows what the command is doing. If standard
+// error is not a terminal, its methods do nothing.
 type progress struct {
 	app  *app
 	stop chan struct{}
 	done sync.WaitGroup
 
 	mu   sync.Mutex
-	text string // what is being done
-	last string // what was drawn, to draw it only when it changes
+	text string // the current activity
+	last string // the last line drawn, to avoid redrawing it
 }
 
-// begin starts to wait; the caller must call end before it prints anything.
+// begin starts the progress line. The caller must call end before it prints anything.
 func (a *app) begin(format string, args ...any) *progress {
 	p := &progress{app: a, stop: make(chan struct{}), text: fmt.Sprintf(format, args...)}
 	if !a.stderr.terminal {
@@ -33,9 +32,9 @@ func (a *app) begin(format string, args ...any) *progress {
 		select {
 		case <-p.stop:
 			return
-		case <-time.After(patience):
+		case <-time.After(progressDelay):
 		}
-		tick := time.NewTicker(patience / 4)
+		tick := time.NewTicker(progressDelay / 4)
 		defer tick.Stop()
 		for {
 			p.draw(time.Since(start))
@@ -65,15 +64,15 @@ func (p *progress) draw(d time.Duration) {
 		return
 	}
 	p.last = line
-	// A line that wraps could not be taken back, so it is cut to the narrowest
-	// usual terminal.
+	// A line that wraps could not be erased, so it is cut to the width of the narrowest
+	// common terminal.
 	if r := []rune(line); len(r) > 79 {
 		line = string(r[:78]) + "…"
 	}
 	fmt.Fprintf(p.app.stderr, "\r\x1b[K%s", p.app.stderr.paint(faint, line))
 }
 
-// end removes the line. It may be called twice.
+// end erases the line. It can be called more than once.
 func (p *progress) end() {
 	p.mu.Lock()
 	select {

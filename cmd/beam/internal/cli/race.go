@@ -16,36 +16,37 @@ import (
 	"github.com/expanse-go/session/cmd/beam/internal/race"
 )
 
-const raceHelp = `Sends writes of one session to a running web application, all at once, as the tabs of one browser
-do, then reads, and says how many are there. The application may be written with any library. A
-write is lost if it was answered as done and the read does not show it; one that was refused, by
-an error or a redirect to elsewhere, is counted apart. That nothing was lost proves nothing if the
-handlers were too quick to overlap: then raise -n and --rounds.
+const raceHelp = `Sends concurrent writes of one session to a running web application, as the tabs of one browser
+do. Then it reads the session and counts the writes that were kept. The application can use any
+session library. A write is lost if the application reported success but the read does not show
+it. A write that was refused, with an error or a redirect to another page, is counted separately.
+If nothing was lost, the handlers may have been too fast to overlap; increase -n and --rounds.
 
-In URL, --data and --header, {n} becomes a text that is unique to the write, by which the read
-must show it. Where only some values are allowed, {i} becomes its number (01 to 50, and 00 for one
-sent alone beforehand), and --mark says how the read shows that: --mark '"w{i}"'. With --count all
-writes are the same and raise a number.
+In URL, --data and --header, {n} is replaced with a text that is unique to each write. The read
+must show that text. If the application accepts only certain values, use {i}, which is replaced
+with the number of the write (01 to 50, or 00 for a single write that is sent first). Then --mark
+specifies how the read shows the write, such as --mark '"w{i}"'. With --count, all writes are the
+same, and each increments a number that the read shows.
 
-With --logout, writes and a logout meet, at another moment in each round. Afterwards the cookie
-from before the logout must not reach the session: the read must not show what was written before
-it, nor what --signed-in matches.
+With --logout, further rounds send a logout among the writes, at a different time in each round.
+Afterwards, the cookie from before the logout must no longer give access to the session: the read
+must show neither what was written before the logout nor anything that --signed-in matches.
 
-Each round begins with an empty cookie jar and --login, if it is given. A REQUEST is one line:
-'POST /login user=ada&password=x', whose method may be left out. What a form must hold against
-forgery, and a password, can come from --login-file: a request that the developer tools of a
-browser have copied as curl (for POSIX shells) or as HTTP. It is sent to the host of URL. To race
-in a session that exists, give its cookie: -H 'Cookie: id=…'.
+Each round starts with an empty cookie jar and the --login request, if given. A REQUEST is one
+line, such as 'POST /login user=ada&password=x'; the method is optional. If signing in needs a
+CSRF token or a secret password, use --login-file with a request that you copied from the
+developer tools of a browser, as curl (for POSIX shells) or as HTTP. The request is sent to the
+host in URL. To use an existing session, pass its cookie: -H 'Cookie: id=…'.
 
   beam race 'http://localhost:8000/set?key={n}' --read /all --login 'POST /login user=ada'
   beam race http://localhost:8000/cart/add -d 'item={n}' --read /cart --login-file login.txt \
     --logout /logout
   beam race http://localhost:8000/visit --read /visits --count '(\d+) visits'
 
-Exits with 1 if anything was lost or a logout undone.`
+The exit code is 1 if a write was lost or a logout did not end the session.`
 
-// race tells on standard error what it is about to send, because whoever mistyped the
-// host should see it.
+// race prints what it is about to send to standard error, so that a mistyped host is
+// noticed.
 func (a *app) race(ctx context.Context, cmd *cli.Command) error {
 	plan, err := a.racePlan(cmd)
 	if err != nil {
@@ -72,7 +73,7 @@ func (a *app) race(ctx context.Context, cmd *cli.Command) error {
 	return errors.Join(err, verdict(report))
 }
 
-// racePlan reports all that is wrong with the command line at once.
+// racePlan builds the plan, and reports all mistakes on the command line at once.
 func (a *app) racePlan(cmd *cli.Command) (race.Plan, error) {
 	p := race.Plan{
 		Mark: cmd.String("mark"), Writes: cmd.Int("writes"), Concurrent: cmd.Int("concurrent"), Rounds: cmd.Int("rounds"),
@@ -82,15 +83,15 @@ func (a *app) racePlan(cmd *cli.Command) (race.Plan, error) {
 		p.Concurrent = p.Writes
 	}
 	if cmd.NArg() != 1 {
-		return p, wrong(cmd, "give one URL, quoted, got %d", cmd.NArg())
+		return p, wrong(cmd, "give exactly one URL, in quotes; got %d", cmd.NArg())
 	}
-	// Only the origin is needed to resolve the others; the path may hold braces.
+	// base only resolves the other URLs, so braces in its path do no harm.
 	base, err := url.Parse(cmd.Args().First())
 	if err != nil {
 		return p, wrong(cmd, "%q is not a URL", cmd.Args().First())
 	}
 	if cmd.String("read") == "" {
-		return p, wrong(cmd, "give --read: the page that shows what is stored")
+		return p, wrong(cmd, "give --read, the request that shows what is stored")
 	}
 	var errs []error
 	fail := func(err error) {
@@ -136,12 +137,12 @@ func (a *app) racePlan(cmd *cli.Command) (race.Plan, error) {
 	return p, nil
 }
 
-// raceMistake adds what to do about a host that nobody may have meant.
+// raceMistake adds a remedy if the host is not this computer.
 func raceMistake(cmd *cli.Command, err error) error {
 	text := strings.Join(lines(err), "; ")
 	var remote *race.RemoteError
 	if errors.As(err, &remote) {
-		text += "; if that application is yours and nobody needs it now, add --remote"
+		text += "; if the application is yours and not in production use, add --remote"
 	}
 	return wrong(cmd, "%s", text)
 }
@@ -179,7 +180,7 @@ func pattern(cmd *cli.Command, flag string) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-// announce has no body: it may hold a password.
+// announce describes the plan. It omits bodies, which may contain passwords.
 func announce(p race.Plan) string {
 	at := "at once"
 	if p.Concurrent < p.Writes {
@@ -187,7 +188,7 @@ func announce(p race.Plan) string {
 	}
 	text := fmt.Sprintf("sending %d × %d of %s, %s", p.Rounds, p.Writes, &p.Write, at)
 	if p.Logout != nil {
-		text += fmt.Sprintf("; then the same with %s among them", p.Logout)
+		text += fmt.Sprintf("; then again, with %s among the writes", p.Logout)
 	}
 	return text
 }
@@ -198,15 +199,15 @@ func (a *app) raceTable(r race.Report) {
 		rows = append(rows, raceRow(strconv.Itoa(i+1), c))
 	}
 	a.table([]string{"ROUND", "SENT", "KEPT", "REFUSED", "NO ANSWER", "LOST"}, append(rows, raceRow("all", r.Count)))
-	result := "not tried (see --logout)"
+	result := "not tested (see --logout)"
 	if l := r.Logout; l != nil {
 		switch {
 		case !l.Alone:
-			result = "the old cookie still works, even with nothing else under way"
+			result = "the old cookie still works, even without concurrent writes"
 		case l.Undone > 0:
-			result = fmt.Sprintf("undone by writes in %d of %s: the old cookie works again", l.Undone, plural(l.Rounds, "round"))
+			result = fmt.Sprintf("undone by concurrent writes in %d of %s: the old cookie works again", l.Undone, plural(l.Rounds, "round"))
 		default:
-			result = fmt.Sprintf("stayed one in %d of %s", l.Rounds-l.Refused, plural(l.Rounds, "round"))
+			result = fmt.Sprintf("effective in %d of %s", l.Rounds-l.Refused, plural(l.Rounds, "round"))
 		}
 		if l.Refused > 0 {
 			result += fmt.Sprintf("; refused in %d", l.Refused)
@@ -223,14 +224,14 @@ func raceRow(name string, c race.Count) []string {
 	return row
 }
 
-// verdict is the error with which a race ends that the application did not stand.
+// verdict returns an error if the application lost writes or a logout.
 func verdict(r race.Report) error {
 	var errs []error
 	if r.Lost > 0 {
-		errs = append(errs, fmt.Errorf("%d of %s that were answered as done are lost", r.Lost, plural(r.Kept+r.Lost, "write")))
+		errs = append(errs, fmt.Errorf("%d of %s that were reported as successful were lost", r.Lost, plural(r.Kept+r.Lost, "write")))
 	}
 	if r.Logout != nil && !r.Logout.Stayed() {
-		errs = append(errs, errors.New("a logout does not stay one"))
+		errs = append(errs, errors.New("a logout does not reliably end the session"))
 	}
 	return errors.Join(errs...)
 }

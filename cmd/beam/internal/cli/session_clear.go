@@ -15,11 +15,11 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// sessionClear removes expired records, as the application does by itself every
-// few minutes, or with --all every record.
+// sessionClear removes expired records, which the application also does every few minutes,
+// or with --all every record.
 func (a *app) sessionClear(ctx context.Context, cmd *cli.Command) error {
 	if cmd.Bool("yes") && !cmd.Bool("all") {
-		return wrong(cmd, "--yes goes with --all; expired sessions are removed without a question")
+		return wrong(cmd, "--yes requires --all; removing expired sessions needs no confirmation")
 	}
 	manager, done, err := a.manager(ctx, cmd)
 	if err != nil {
@@ -30,7 +30,7 @@ func (a *app) sessionClear(ctx context.Context, cmd *cli.Command) error {
 	switch {
 	case cmd.Bool("dry-run"):
 		var ids []session.ID
-		ids, err = a.doomed(ctx, manager.Store(), cmd.Bool("all"))
+		ids, err = a.removable(ctx, manager.Store(), cmd.Bool("all"))
 		n = len(ids)
 	case cmd.Bool("all"):
 		n, err = a.clearAll(ctx, cmd, manager)
@@ -60,9 +60,9 @@ func (a *app) cleared(cmd *cli.Command, n int) error {
 	return nil
 }
 
-// doomed lists what would be removed. Expired records stay for another
-// [session.PruneSlack], and so are not counted before.
-func (a *app) doomed(ctx context.Context, store session.Store, all bool) ([]session.ID, error) {
+// removable lists the records that would be removed. Expired records are kept for another
+// [session.PruneSlack], and are not listed before that.
+func (a *app) removable(ctx context.Context, store session.Store, all bool) ([]session.ID, error) {
 	p := a.begin("reading sessions")
 	defer p.end()
 	before := time.Now().Add(-session.PruneSlack)
@@ -79,14 +79,14 @@ func (a *app) doomed(ctx context.Context, store session.Store, all bool) ([]sess
 	return ids, nil
 }
 
-// clearAll asks first. A program that cannot be asked must say --yes.
+// clearAll asks for confirmation, unless --yes is given.
 func (a *app) clearAll(ctx context.Context, cmd *cli.Command, m *session.Manager) (int, error) {
-	ids, err := a.doomed(ctx, m.Store(), true)
+	ids, err := a.removable(ctx, m.Store(), true)
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
 	if !cmd.Bool("yes") {
-		if err := a.confirm(cmd, len(ids), "nothing was removed; --all signs everybody out and needs --yes", errKept); err != nil {
+		if err := a.confirm(cmd, len(ids), "nothing was removed; to sign everyone out, add --yes to --all", errKept); err != nil {
 			return 0, err
 		}
 	}
@@ -101,17 +101,16 @@ func (a *app) clearAll(ctx context.Context, cmd *cli.Command, m *session.Manager
 	return len(ids), nil
 }
 
-// errKept is the answer no.
 var errKept = errors.New("nothing was removed")
 
-// confirm asks on a terminal, and returns no if the answer is that. Where there is
-// no terminal nobody can be asked; refusal then says what to do.
+// confirm asks for confirmation on a terminal, and returns the error no if the answer is not
+// yes. If standard input is not a terminal, it returns a usage error with the text refusal.
 func (a *app) confirm(cmd *cli.Command, n int, refusal string, no error) error {
 	f, ok := a.stdin.(*os.File)
 	if !ok || !isatty.IsTerminal(f.Fd()) {
 		return wrong(cmd, "%s", refusal)
 	}
-	fmt.Fprintf(a.stderr, "beam: remove %s and sign everybody out? type yes: ", plural(n, "session"))
+	fmt.Fprintf(a.stderr, "beam: remove %s and sign everyone out? type yes to confirm: ", plural(n, "session"))
 	answer, err := bufio.NewReader(f).ReadString('\n')
 	if strings.TrimSpace(answer) != "yes" {
 		return no

@@ -13,7 +13,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// sessionReport is one session in JSON.
+// sessionReport is the JSON form of a session.
 type sessionReport struct {
 	ID              session.ID      `json:"id"`
 	Owner           string          `json:"owner"`
@@ -25,7 +25,7 @@ type sessionReport struct {
 	AuthenticatedAt *time.Time      `json:"authenticated_at"` // null while anonymous
 	Version         uint64          `json:"version"`
 	Bytes           int             `json:"bytes"`
-	Document        json.RawMessage `json:"document,omitempty"` // of session show
+	Document        json.RawMessage `json:"document,omitempty"` // only in session show
 }
 
 func report(i session.Info) sessionReport {
@@ -69,7 +69,7 @@ func (a *app) sessionList(ctx context.Context, cmd *cli.Command) error {
 	}
 	p.end()
 	for _, id := range corrupt {
-		a.warn("session %s does not decode; its client will be given a new one", id)
+		a.warn("session %s cannot be decoded; its client will get a new session", id)
 	}
 	slices.SortFunc(all, func(x, y session.Info) int {
 		if c := y.LastActivity.Compare(x.LastActivity); c != 0 {
@@ -103,7 +103,7 @@ func (a *app) listTable(all []session.Info) {
 	a.table([]string{"ID", "OWNER", "LAST ACTIVITY", "EXPIRES", "ADDRESS", "USER AGENT"}, rows)
 }
 
-// stamp shows an instant in UTC to the second.
+// stamp formats a time in UTC, to the second, or "-" if it is zero.
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -111,7 +111,7 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// orDash cleans text from outside, and shows absence.
+// orDash cleans untrusted text, and returns "-" if it is empty.
 func orDash(s string) string {
 	if s == "" {
 		return "-"

@@ -10,20 +10,19 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// sessionRevoke ends what it is told to, one after the other. An ID that is not
-// there is an error in the end, after the others were revoked: who revokes in a
-// hurry must learn of a slip of the pen.
+// sessionRevoke revokes the given sessions one by one. An unknown ID does not stop it, but is
+// reported as an error at the end, so that a mistyped ID is noticed.
 func (a *app) sessionRevoke(ctx context.Context, cmd *cli.Command) error {
 	owner, byOwner := cmd.String("owner"), cmd.IsSet("owner")
 	switch {
 	case byOwner && cmd.NArg() > 0:
 		return wrong(cmd, "give IDs or --owner, not both")
 	case byOwner && owner == "":
-		return wrong(cmd, "--owner needs a name; beam session clear --all ends anonymous sessions too")
+		return wrong(cmd, "--owner needs a name; to end anonymous sessions too, run beam session clear --all")
 	case !byOwner && cmd.NArg() == 0:
-		return wrong(cmd, "give the IDs of sessions, or --owner NAME")
+		return wrong(cmd, "give session IDs, or --owner NAME")
 	case !byOwner && cmd.IsSet("keep"):
-		return wrong(cmd, "--keep goes with --owner")
+		return wrong(cmd, "--keep requires --owner")
 	}
 	ids, err := parseIDs(cmd, cmd.Args().Slice())
 	if err != nil {
@@ -51,7 +50,7 @@ func (a *app) revokeIDs(ctx context.Context, cmd *cli.Command, m *session.Manage
 	var errs []error
 	n := 0
 	for _, id := range ids {
-		_, err := m.Store().Load(ctx, id) // not Show: a record that does not decode can be revoked too
+		_, err := m.Store().Load(ctx, id) // not Show: a record that cannot be decoded can still be revoked
 		if err == nil {
 			err = m.Revoke(ctx, id)
 		}

@@ -12,11 +12,11 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// sessionShow shows what a session holds, which may be private: it is what the
-// application stored, without the digests and marks that the library keeps.
+// sessionShow shows the data of a session, which may be private: everything that the
+// application stored, but not the digests and marks of the library.
 func (a *app) sessionShow(ctx context.Context, cmd *cli.Command) error {
 	if cmd.NArg() != 1 {
-		return wrong(cmd, "give one ID, as beam session list shows it")
+		return wrong(cmd, "give one session ID; beam session list shows them")
 	}
 	id, err := parseID(cmd, cmd.Args().First())
 	if err != nil {
@@ -29,7 +29,7 @@ func (a *app) sessionShow(ctx context.Context, cmd *cli.Command) error {
 	defer done()
 	info, err := manager.Info(ctx, id)
 	if errors.Is(err, session.ErrNotFound) {
-		return fmt.Errorf("no session has the ID %s; it may have expired or been signed out", id)
+		return fmt.Errorf("no session has the ID %s; it may have expired, or its user may have signed out", id)
 	}
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func (a *app) sessionShow(ctx context.Context, cmd *cli.Command) error {
 func parseID(cmd *cli.Command, text string) (session.ID, error) {
 	id, err := session.ParseID(text)
 	if err != nil {
-		return id, wrong(cmd, "%q is not an ID: an ID has 32 hexadecimal digits, as beam session list shows it", text)
+		return id, wrong(cmd, "%q is not a session ID, which has 32 hexadecimal digits; beam session list shows them", text)
 	}
 	return id, nil
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// stats counts live sessions, but for Expired: records that nobody can use any
-// more and that are not yet removed.
+// stats counts live sessions. Only Expired counts records that are expired and not yet
+// removed.
 type stats struct {
 	Store          string     `json:"store"`
 	Live           int        `json:"live"`
@@ -20,7 +20,7 @@ type stats struct {
 	Expired        int        `json:"expired"`
 	Bytes          int64      `json:"bytes"`
 	LargestBytes   int        `json:"largest_bytes"`
-	LargestID      string     `json:"largest_id"` // "" without a session
+	LargestID      string     `json:"largest_id"` // "" if there are no sessions
 	OldestCreated  *time.Time `json:"oldest_created"`
 	LatestActivity *time.Time `json:"latest_activity"`
 }

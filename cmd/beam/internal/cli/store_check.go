@@ -10,19 +10,19 @@ import (
 	"github.com/expanse-go/session/internal/storecheck"
 )
 
-const storeHelp = `Runs every clause of the contract of stores against the store that is in use. The clauses work on
-records of their own under random IDs, look at no others, and remove theirs afterwards, so it
-may run while the application does. Exits with 1 if the store breaks a clause.`
+const storeHelp = `Tests every clause of the store contract against the configured store. The tests create records
+under random IDs, use no other records, and remove theirs afterwards, so that you can run them
+while the application is running. The exit code is 1 if the store breaks a clause.`
 
-// storeCheck judges the live store. Nothing is reopened and nothing is pruned
-// that could belong to somebody.
+// storeCheck tests the live store. It does not reopen the store, and prunes nothing that it
+// did not create.
 func (a *app) storeCheck(ctx context.Context, cmd *cli.Command) error {
 	c, err := a.load(cmd)
 	if err != nil {
 		return err
 	}
 	if c.StoreName() == "null" {
-		return errors.New("the store null keeps nothing, so there is nothing to check")
+		return errors.New("the null store keeps nothing, so there is nothing to check")
 	}
 	store, done, err := a.store(ctx, c)
 	if err != nil {
@@ -70,7 +70,7 @@ type checkReport struct {
 type clauseReport struct {
 	Name   string `json:"name"`
 	Rule   string `json:"rule"`
-	Result string `json:"result"` // kept, broken, or skipped: the store does not claim the power
+	Result string `json:"result"` // kept, broken, or skipped: the store lacks the capability
 	Error  string `json:"error,omitempty"`
 }
 
@@ -82,7 +82,7 @@ func (a *app) tick(c clauseReport) {
 			a.printf("    %s\n", line)
 		}
 	case "skipped":
-		a.printf("%s %s\n", a.stdout.paint(faint, "-"), a.stdout.paint(faint, c.Name+" (not claimed)"))
+		a.printf("%s %s\n", a.stdout.paint(faint, "-"), a.stdout.paint(faint, c.Name+" (not supported)"))
 	default:
 		a.printf("%s %s\n", a.stdout.paint(green, "✓"), c.Name)
 	}
@@ -94,15 +94,15 @@ func (a *app) finishCheck(cmd *cli.Command, r checkReport) error {
 			return err
 		}
 	} else {
-		a.printf("%s: %s kept, %d broken, %d not claimed\n", r.Store, plural(r.Kept, "clause"), r.Broken, r.Skipped)
+		a.printf("%s: %s kept, %d broken, %d not supported\n", r.Store, plural(r.Kept, "clause"), r.Broken, r.Skipped)
 	}
 	if r.Broken > 0 {
-		return fmt.Errorf("the store %s breaks %s of its contract", r.Store, plural(r.Broken, "clause"))
+		return fmt.Errorf("the %s store breaks %s of the contract", r.Store, plural(r.Broken, "clause"))
 	}
 	return nil
 }
 
-// plural is "1 clause" or "3 clauses".
+// plural returns text such as "1 clause" or "3 clauses".
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -15,7 +15,7 @@ type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
 
-// wrong names the command, which Run's prefix does for the root.
+// wrong returns a usage error that names the command. Run adds the name of the root.
 func wrong(cmd *cli.Command, format string, args ...any) error {
 	name := strings.TrimPrefix(strings.TrimPrefix(cmd.FullName(), cmd.Root().Name), " ")
 	if name != "" {
@@ -24,8 +24,8 @@ func wrong(cmd *cli.Command, format string, args ...any) error {
 	return &usageError{name + fmt.Sprintf(format, args...) + " (see " + cmd.FullName() + " --help)"}
 }
 
-// code tells the exit code of what a command returned. An error that the library
-// makes its own ExitCoder for is about a help topic: usage.
+// code returns the exit code for the error of a command. Errors of the library that implement
+// ExitCoder concern unknown help topics, so they are usage errors.
 func code(ctx context.Context, err error) int {
 	var usage *usageError
 	var library cli.ExitCoder
@@ -43,7 +43,7 @@ func code(ctx context.Context, err error) int {
 	}
 }
 
-// onUsageError rewords what the parser of flags says and adds the nearest flag.
+// onUsageError rewords errors of the flag parser, and suggests the nearest flag.
 func onUsageError(_ context.Context, cmd *cli.Command, err error, _ bool) error {
 	text := err.Error()
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
@@ -55,8 +55,8 @@ func onUsageError(_ context.Context, cmd *cli.Command, err error, _ bool) error 
 	return wrong(cmd, "%s", lower(text))
 }
 
-// checkArgs is inherited by the whole tree: an argument of a group is an unknown
-// command, and a command takes no arguments unless it has a validator of its own.
+// checkArgs is the default validator of all commands. An argument of a group is an unknown
+// command. Other commands take no arguments unless they have their own validator.
 func checkArgs(_ context.Context, cmd *cli.Command) error {
 	name := cmd.Args().First()
 	switch {
@@ -73,14 +73,14 @@ func checkArgs(_ context.Context, cmd *cli.Command) error {
 	}
 }
 
-// resembles keeps a suggestion from being silly: the library always finds a
-// nearest name, however far it is.
+// resembles rejects poor suggestions: the library always returns the nearest name, however
+// different it is.
 func resembles(near, name string) bool {
 	return near != "" && near != name && near[0] == name[0]
 }
 
-// helpArgs makes "help db migrate" what the library understands, "db help
-// migrate": by itself it would show the help of db.
+// helpArgs turns "help db migrate" into "db help migrate", because the library would show the
+// help of db only.
 func helpArgs(args []string) []string {
 	if len(args) < 4 || args[1] != "help" {
 		return args
@@ -89,12 +89,10 @@ func helpArgs(args []string) []string {
 	return slices.Concat(args[:1], args[2:last], []string{"help"}, args[last:])
 }
 
-// anyArgs is the validator of the commands that look at their arguments
-// themselves.
+// anyArgs is the validator of commands that check their own arguments.
 func anyArgs(context.Context, *cli.Command) error { return nil }
 
-// lines splits an error into what goes on a line each, without the prefix that
-// says which package found it, and without repetitions.
+// lines splits an error into lines, without the prefix "session: " and without duplicates.
 func lines(err error) []string {
 	var out []string
 	seen := map[string]bool{}

@@ -11,8 +11,8 @@ import (
 
 const modulePath = "github.com/expanse-go/session"
 
-// version is that of the module cmd/beam, which is released together with the
-// library under the same number; "(devel)" in a checkout.
+// version returns the version of the module cmd/beam, which always equals the version of the
+// library; "(devel)" in a checkout.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Path != modulePath+"/cmd/beam" || info.Main.Version == "" {

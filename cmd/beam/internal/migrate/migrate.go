@@ -32,7 +32,7 @@ var ErrNone = errors.New("no migrations found")
 
 // ErrNoFile is returned if the database has run a migration that the folder does
 // not hold, so that it cannot be taken back.
-var ErrNoFile = errors.New("no file for a migration that was run")
+var ErrNoFile = errors.New("no file for a migration that has run")
 
 // A Result is one migration that was run.
 type Result struct {

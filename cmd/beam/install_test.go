@@ -19,14 +19,14 @@ import (
 	"github.com/expanse-go/session/cmd/beam/internal/cli"
 )
 
-// TestStranger takes the steps of the first ten minutes in an empty folder, with
-// the modules as a release would publish them and no workspace: install beam,
-// init, migrate, build, run, and find the visits counted after a restart.
-func TestStranger(t *testing.T) {
+// TestInstall installs beam from a module proxy, as released, without a workspace. In an
+// empty folder it runs init, migrates, builds and runs the application, and checks that the
+// visits are still counted after a restart.
+func TestInstall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a release and an application; run without -short")
 	}
-	s := newStranger(t)
+	s := newInstallation(t)
 	bin := t.TempDir()
 	s.env = append(s.env, "GOBIN="+bin)
 	s.run(t, "go", "install", "github.com/expanse-go/session/cmd/beam@v0.1.0")
@@ -39,7 +39,7 @@ func TestStranger(t *testing.T) {
 	if !strings.Contains(out, "wrote  go.sum") {
 		t.Errorf("init did not tidy:\n%s", out)
 	}
-	// The script runs the version of go.mod, which is this one.
+	// The script runs the version in go.mod, which is this version.
 	if out := s.run(t, "./beam", "db", "migrate"); !strings.HasPrefix(out, "applied ") {
 		t.Errorf("./beam db migrate = %q, want applied …", out)
 	}
@@ -83,14 +83,14 @@ func TestStranger(t *testing.T) {
 	}
 }
 
-// A stranger is an empty folder and an environment that knows nothing of this
-// repository but the released modules.
-type stranger struct {
+// An installation is an empty folder, and an environment in which this repository is
+// available only as released modules.
+type installation struct {
 	dir string
 	env []string
 }
 
-func newStranger(t *testing.T) *stranger {
+func newInstallation(t *testing.T) *installation {
 	t.Helper()
 	proxy := t.TempDir()
 	release := exec.Command("go", "run", "./internal/tools", "release", "--dry-run", "--out", proxy)
@@ -105,14 +105,14 @@ func newStranger(t *testing.T) *stranger {
 	file := func(dir string) string {
 		return (&url.URL{Scheme: "file", Path: filepath.ToSlash(dir)}).String()
 	}
-	// The modules of others come from the cache of this machine; what is not there
-	// comes from where it came from. Ours are in no checksum database.
+	// Third-party modules come from the local module cache or the configured proxy. Our
+	// modules are not in the checksum database.
 	proxies := []string{file(proxy), file(filepath.Join(strings.TrimSpace(string(cache)), "cache", "download"))}
 	if p := strings.TrimSpace(goEnv(t, "GOPROXY")); p != "" {
 		proxies = append(proxies, p)
 	}
 	env := []string{
-		// Without paths in it, what is built here is found in the build cache again.
+		// With -trimpath, later runs can reuse the build cache.
 		"GOWORK=off", "GOFLAGS=-modcacherw -trimpath", "GONOSUMDB=github.com/expanse-go/*", "GOTOOLCHAIN=local",
 		"GOPROXY=" + strings.Join(proxies, ","), "GOMODCACHE=" + t.TempDir(),
 	}
@@ -127,7 +127,7 @@ func newStranger(t *testing.T) *stranger {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return &stranger{dir: dir, env: env}
+	return &installation{dir: dir, env: env}
 }
 
 func goEnv(t *testing.T, name string) string {
@@ -140,7 +140,7 @@ func goEnv(t *testing.T, name string) string {
 }
 
 // run runs a program in the folder and returns its standard output.
-func (s *stranger) run(t *testing.T, name string, args ...string) string {
+func (s *installation) run(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := s.command(t.Context(), name, args...)
@@ -151,7 +151,7 @@ func (s *stranger) run(t *testing.T, name string, args ...string) string {
 	return stdout.String()
 }
 
-func (s *stranger) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+func (s *installation) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	if strings.HasPrefix(name, "./") {
 		name = filepath.Join(s.dir, name)
 	}
@@ -160,9 +160,8 @@ func (s *stranger) command(ctx context.Context, name string, args ...string) *ex
 	return cmd
 }
 
-// serve starts the application on a free port, waits until it says where it
-// listens, and returns that.
-func (s *stranger) serve(t *testing.T, name string) (url string, stop func()) {
+// serve starts the application on a free port, waits until it listens, and returns its URL.
+func (s *installation) serve(t *testing.T, name string) (url string, stop func()) {
 	t.Helper()
 	cmd := s.command(context.Background(), name)
 	cmd.Env = append(cmd.Env, "ADDR=localhost:0")
@@ -186,7 +185,7 @@ func (s *stranger) serve(t *testing.T, name string) (url string, stop func()) {
 	}
 }
 
-// get asks for a page and follows redirects as a browser does.
+// get requests a page and follows redirects, like a browser.
 func get(t *testing.T, client *http.Client, method, url string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
