@@ -83,7 +83,7 @@ func (a *app) tree() *cli.Command {
 				Usage:       "create an application in the current folder",
 				Description: initHelp,
 				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "stores", Value: "sqlite", Usage: "the `STORES` to compile in, separated by commas; the first one is used: " + strings.Join(initStores, ", "), Local: true},
+					&cli.StringFlag{Name: "stores", Value: "sqlite", Usage: "the `STORES` to compile in, separated by commas, the default store first: " + strings.Join(initStores, ", "), Local: true},
 					&cli.StringFlag{Name: "module", Usage: "the module `NAME` (default: the folder name)", Local: true},
 				},
 				Action: a.initialize,

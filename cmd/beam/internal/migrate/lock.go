@@ -14,15 +14,15 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
-// lockTimeout is how long a process waits for another one to finish: longer than
-// a migration of a session table should ever take.
+// lockTimeout limits how long a process waits for another one. It is longer than any
+// migration of a session table should take.
 const lockTimeout = 5 * time.Minute
 
 var errTimeout = fmt.Errorf("another process has been migrating this database for %s; "+
-	"see what it is doing, then try again", lockTimeout)
+	"check what it is doing, then try again", lockTimeout)
 
-// newLocker returns the locker of a dialect, nil for a SQLite database without a
-// file, which no other process can reach.
+// newLocker returns the locker for a dialect. It returns nil for a SQLite database in memory,
+// which no other process can access.
 func newLocker(d Dialect, lockFile string) (lock.SessionLocker, error) {
 	switch {
 	case d == Postgres:
@@ -34,13 +34,13 @@ func newLocker(d Dialect, lockFile string) (lock.SessionLocker, error) {
 	case d == SQLite:
 		return nil, nil
 	default:
-		return nil, fmt.Errorf("cannot migrate a database of the dialect %q", d)
+		return nil, fmt.Errorf("cannot migrate a database with the dialect %q", d)
 	}
 }
 
-// mysqlLocker locks by GET_LOCK, which waits on the server and ends with the
-// connection. goose's own locker for MySQL keeps a row with a lease in a table,
-// and so needs that table to be made by several processes at once.
+// mysqlLocker uses GET_LOCK, which waits on the server and is released with the connection.
+// goose's own locker for MySQL uses a lease in a table, which several processes would have to
+// create at once.
 type mysqlLocker struct{}
 
 var _ lock.SessionLocker = mysqlLocker{}
@@ -56,7 +56,7 @@ func (mysqlLocker) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	case err != nil:
 		return err
 	case !got.Valid:
-		return errors.New("the database server could not give the lock for migrations")
+		return errors.New("the database server could not acquire the lock for migrations")
 	case got.Int64 != 1:
 		return errTimeout
 	}
@@ -72,8 +72,8 @@ func (mysqlLocker) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	return conn.QueryRowContext(ctx, "SELECT RELEASE_LOCK(?)", name).Scan(&released)
 }
 
-// mysqlLockName is made from the database's name because such locks belong to
-// the whole server. They have at most 64 characters, so the name is hashed.
+// mysqlLockName returns a lock name that depends on the database, because locks are shared by
+// the whole server. A lock name has at most 64 characters, so the database name is hashed.
 func mysqlLockName(ctx context.Context, conn *sql.Conn) (string, error) {
 	var database sql.NullString
 	if err := conn.QueryRowContext(ctx, "SELECT DATABASE()").Scan(&database); err != nil {
@@ -83,19 +83,19 @@ func mysqlLockName(ctx context.Context, conn *sql.Conn) (string, error) {
 	return "goose." + hex.EncodeToString(sum[:16]), nil
 }
 
-// fileLocker locks a file beside a SQLite database. SQLite's own locks end with
-// the transaction, and goose runs one for each migration. The file is not
-// removed: who waits for it has it open already.
+// fileLocker locks a file next to a SQLite database. SQLite's own locks end with the
+// transaction, and goose uses one transaction per migration. The lock file is never removed,
+// because waiting processes have it open.
 type fileLocker struct {
 	path    string
 	unlock  func()
-	waiting sync.WaitGroup // for the lock, abandoned ones included
+	waiting sync.WaitGroup // goroutines that wait for the lock, including abandoned ones
 }
 
 var _ lock.SessionLocker = (*fileLocker)(nil)
 
-// SessionLock waits on a goroutine of its own, because waiting for a file lock
-// cannot be cancelled; the lock that an abandoned one gets is given back at once.
+// SessionLock waits in a separate goroutine, because waiting for a file lock cannot be
+// cancelled. If SessionLock gives up, that goroutine releases the lock as soon as it gets it.
 func (l *fileLocker) SessionLock(ctx context.Context, _ *sql.Conn) error {
 	type result struct {
 		unlock func()

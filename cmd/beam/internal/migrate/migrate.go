@@ -1,6 +1,5 @@
-// Package migrate runs the SQL files of a folder with goose, under a lock that
-// holds across processes, so that every replica of an application may migrate at
-// its start.
+// Package migrate runs the SQL files of a folder with goose. A lock across processes lets
+// every replica of an application migrate when it starts.
 package migrate
 
 import (
@@ -20,18 +19,17 @@ import (
 // A Dialect is a database that migrations can be run on.
 type Dialect = goose.Dialect
 
-// The dialects, MySQL standing for MariaDB too.
+// The dialects. MySQL includes MariaDB.
 const (
 	SQLite   Dialect = goose.DialectSQLite3
 	Postgres Dialect = goose.DialectPostgres
 	MySQL    Dialect = goose.DialectMySQL
 )
 
-// ErrNone is returned if the folder is missing or holds no migration.
+// ErrNone is returned if the folder is missing or contains no migrations.
 var ErrNone = errors.New("no migrations found")
 
-// ErrNoFile is returned if the database has run a migration that the folder does
-// not hold, so that it cannot be taken back.
+// ErrNoFile is returned if a migration cannot be rolled back because its file is missing.
 var ErrNoFile = errors.New("no file for a migration that has run")
 
 // A Result is one migration that was run.
@@ -47,11 +45,12 @@ type Runner struct {
 	db       *sql.DB
 }
 
-// New reads the names in dir. The runner uses db, which the caller closes.
+// New returns a Runner for the migrations in dir. The caller remains responsible for closing
+// db.
 //
-// lockFile is the path of a file that serialises the processes that migrate one
-// SQLite database, which has no lock of its own that outlives a transaction; it
-// is made if needed, and stays. The other dialects lock on the server.
+// lockFile is the path of a file that serialises processes that migrate the same SQLite
+// database, whose own locks end with the transaction. The file is created if needed and never
+// removed. The other dialects lock on the server.
 func New(d Dialect, db *sql.DB, dir, lockFile string) (*Runner, error) {
 	fsys, err := folder(dir)
 	if err != nil {
@@ -59,8 +58,8 @@ func New(d Dialect, db *sql.DB, dir, lockFile string) (*Runner, error) {
 	}
 	options := []goose.ProviderOption{
 		goose.WithDisableGlobalRegistry(true),
-		// Versions are timestamps, and branches merge in any order: an older
-		// migration that arrives late is run late.
+		// Versions are timestamps, and branches merge in any order, so an older
+		// migration may have to run after a newer one.
 		goose.WithAllowOutofOrder(true),
 		goose.WithSlog(slog.New(slog.DiscardHandler)),
 	}
@@ -78,12 +77,12 @@ func New(d Dialect, db *sql.DB, dir, lockFile string) (*Runner, error) {
 	return &Runner{provider, d, db}, nil
 }
 
-// Up runs what is pending, and returns what it ran; that is not empty even with
-// an error if some went well before one failed.
+// Up runs the pending migrations, and returns those that succeeded, even if a later one
+// failed.
 func (r *Runner) Up(ctx context.Context) ([]Result, error) {
-	// goose looks for pending migrations before it locks, and makes its own table
-	// when it does that: several processes would make it at once. Asking for the
-	// version first makes it under the lock.
+	// goose looks for pending migrations before it locks, and creates its own table
+	// then, so several processes would create it at once. GetDBVersion creates the
+	// table under the lock.
 	if _, err := r.provider.GetDBVersion(ctx); err != nil {
 		return nil, err
 	}
@@ -96,8 +95,8 @@ func (r *Runner) Up(ctx context.Context) ([]Result, error) {
 	return results(ran), err
 }
 
-// Down takes back the given number of migrations, the latest first, and returns
-// what it took back: fewer if there are no more.
+// Down rolls back the given number of migrations, the latest first, and returns those that it
+// rolled back: fewer if there are no more.
 func (r *Runner) Down(ctx context.Context, steps int) ([]Result, error) {
 	var done []Result
 	for range steps {
@@ -116,8 +115,7 @@ func (r *Runner) Down(ctx context.Context, steps int) ([]Result, error) {
 	return done, nil
 }
 
-// DownOnly takes one migration back, given the name of its file, whatever was run
-// after it.
+// DownOnly rolls back one migration, given its file name, even if others ran after it.
 func (r *Runner) DownOnly(ctx context.Context, file string) ([]Result, error) {
 	for _, s := range r.provider.ListSources() {
 		if path.Base(s.Path) != file {
@@ -138,9 +136,9 @@ func (r *Runner) DownOnly(ctx context.Context, file string) ([]Result, error) {
 	return nil, fmt.Errorf("there is no migration %s", file)
 }
 
-// Last returns the files that Down would take back, the latest first.
+// Last returns the files that Down would roll back, the latest first.
 func (r *Runner) Last(ctx context.Context, steps int) ([]string, error) {
-	if _, err := r.provider.GetDBVersion(ctx); err != nil { // makes goose's table
+	if _, err := r.provider.GetDBVersion(ctx); err != nil { // creates goose's table
 		return nil, err
 	}
 	files := map[int64]string{} // :: version → file
@@ -166,7 +164,7 @@ func (r *Runner) Last(ctx context.Context, steps int) ([]string, error) {
 	return out, rows.Err()
 }
 
-// missing says in our words that goose finds no file for what was run.
+// missing adds ErrNoFile to the error of goose for a missing file.
 func missing(err error) error {
 	if errors.Is(err, goose.ErrVersionNotFound) {
 		return fmt.Errorf("%w: %w", ErrNoFile, err)
@@ -182,7 +180,7 @@ func results(ran []*goose.MigrationResult) []Result {
 	return out
 }
 
-// folder opens dir; a missing one is as good as an empty one.
+// folder opens dir. A missing folder counts as empty.
 func folder(dir string) (fs.FS, error) {
 	info, err := os.Stat(dir)
 	switch {
@@ -203,7 +201,7 @@ func none(err error, dir string) error {
 	return err
 }
 
-// Any returns an error that matches [ErrNone] if dir holds nothing to run.
+// Any returns an error that matches [ErrNone] if dir contains no migrations.
 func Any(dir string) error {
 	fsys, err := folder(dir)
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// Print writes the statements that Up would run on an empty database, without
-// one. goose itself reads the files and runs them, on a driver that only takes
-// note, so that nothing is printed that would not be run.
+// Print writes the statements that Up would run on an empty database, without using one. It
+// lets goose run the files on a driver that only records statements, so that the output is
+// exactly what would run.
 func Print(ctx context.Context, w io.Writer, d Dialect, dir string) error {
 	fsys, err := folder(dir)
 	if err != nil {
@@ -44,7 +44,7 @@ func Print(ctx context.Context, w io.Writer, d Dialect, dir string) error {
 	return nil
 }
 
-// A recorder is a driver that notes the statements it is given.
+// A recorder is a driver that records statements.
 type recorder struct {
 	statements []string
 }
@@ -63,7 +63,7 @@ func (r *recorder) Commit() error                                { return nil }
 func (r *recorder) Rollback() error                              { return nil }
 
 func (r *recorder) Prepare(string) (driver.Stmt, error) {
-	return nil, errors.New("statements are only noted, not prepared")
+	return nil, errors.New("the recorder cannot prepare statements")
 }
 
 func (r *recorder) ExecContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Result, error) {

@@ -8,25 +8,24 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// A Status is one migration of the folder. Applied is zero while it is pending.
+// A Status describes one migration of the folder. Applied is zero if it is pending.
 type Status struct {
 	File    string
 	Applied time.Time
 }
 
-// applied reads goose's own table. goose's Status would scan its time into a
-// time.Time, which go-sql-driver/mysql cannot do unless its address says
-// parseTime; and that time is in the time zone of the database session, which only
-// the database can take out again.
+// applied reads goose's own table. goose's Status would scan the time into a time.Time, which
+// go-sql-driver/mysql supports only with the option parseTime. Also, the time is in the time
+// zone of the database session, which only the database can convert.
 var applied = map[Dialect]string{
 	SQLite:   "SELECT version_id, CAST(strftime('%s', tstamp) AS INTEGER) FROM " + goose.DefaultTablename,
 	Postgres: "SELECT version_id, CAST(extract(epoch FROM CAST(tstamp AS timestamptz)) AS bigint) FROM " + goose.DefaultTablename,
 	MySQL:    "SELECT version_id, CAST(UNIX_TIMESTAMP(tstamp) AS SIGNED) FROM " + goose.DefaultTablename,
 }
 
-// Status returns every migration of the folder in the order of its version.
+// Status returns all migrations of the folder, ordered by version.
 func (r *Runner) Status(ctx context.Context) ([]Status, error) {
-	// This makes goose's table if there is none, under the lock.
+	// This creates goose's table, if it is missing, under the lock.
 	if _, err := r.provider.GetDBVersion(ctx); err != nil {
 		return nil, err
 	}

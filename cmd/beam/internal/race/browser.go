@@ -14,10 +14,10 @@ import (
 	"syscall"
 )
 
-// maxBody is how many bytes of an answer are read.
+// maxBody limits the size of a response body, in bytes.
 const maxBody = 16 << 20
 
-// A browser is a cookie jar, which all its requests share.
+// A browser sends requests that share a cookie jar.
 type browser struct {
 	plan *Plan
 	jar  http.CookieJar
@@ -39,11 +39,11 @@ func (p *Plan) newBrowser() (*browser, error) {
 	return b, nil
 }
 
-// A tab is a jar that sends the cookies of a moment, whatever was set since. What it
-// is told goes into the jar behind it, in the order of arrival, or nowhere.
+// A tab is a cookie jar that always sends the same cookies. It stores received cookies in
+// another jar, in order of arrival, or discards them.
 type tab struct {
 	sent []*http.Cookie
-	jar  http.CookieJar // nil: nowhere
+	jar  http.CookieJar // nil: discard
 }
 
 func (t tab) Cookies(*url.URL) []*http.Cookie { return t.sent }
@@ -54,10 +54,10 @@ func (t tab) SetCookies(u *url.URL, c []*http.Cookie) {
 	}
 }
 
-// An answer is a response that has arrived as a whole.
+// An answer is a complete response.
 type answer struct {
 	status   int
-	location string // where it redirects to, without a query and with {n}; "" if it does not
+	location string // redirect target without its query, the mark replaced by {n}; "" if none
 	body     string
 }
 
@@ -70,13 +70,13 @@ func (a answer) String() string {
 	if r := []rune(line); len(r) > 80 {
 		line = string(r[:80]) + "…"
 	}
-	if line != "" && line[0] != '<' { // a page of HTML begins with nothing that helps
+	if line != "" && line[0] != '<' { // the first line of an HTML page is not helpful
 		text += fmt.Sprintf(" (%s)", line)
 	}
 	return text
 }
 
-// page sends a request as a click does: redirects on the same host are followed.
+// page sends a request and follows redirects on the same host.
 func (b *browser) page(ctx context.Context, r *Request, m mark, cookies http.CookieJar) (answer, error) {
 	return b.send(ctx, r, m, &http.Client{Jar: cookies, Transport: b.plan.transport(nil), CheckRedirect: sameHost})
 }
@@ -89,7 +89,7 @@ func sameHost(req *http.Request, via []*http.Request) error {
 }
 
 func (b *browser) send(ctx context.Context, r *Request, m mark, client *http.Client) (answer, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, b.plan.Timeout, fmt.Errorf("no answer within %v", b.plan.Timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, b.plan.Timeout, fmt.Errorf("no response within %v", b.plan.Timeout))
 	defer cancel()
 	req, err := r.build(ctx, m, b.plan.Header)
 	if err != nil {
@@ -105,7 +105,7 @@ func (b *browser) send(ctx context.Context, r *Request, m mark, client *http.Cli
 		return answer{}, failure(ctx, r, err)
 	}
 	if len(body) > maxBody {
-		return answer{}, fmt.Errorf("%s: the answer is longer than %d bytes", r, maxBody)
+		return answer{}, fmt.Errorf("%s: the response is longer than %d bytes", r, maxBody)
 	}
 	a := answer{status: resp.StatusCode, body: string(body)}
 	if to, err := resp.Location(); err == nil && a.status/100 == 3 {
@@ -118,8 +118,8 @@ func (b *browser) send(ctx context.Context, r *Request, m mark, client *http.Cli
 	return a, nil
 }
 
-// failure says what happened, without the URL that net/http puts before it: that one
-// has its placeholders filled in.
+// failure adds the request template to err, in place of the URL from net/http, in which the
+// placeholders are replaced.
 func failure(ctx context.Context, r *Request, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", r, context.Cause(ctx))
@@ -131,10 +131,10 @@ func failure(ctx context.Context, r *Request, err error) error {
 	return fmt.Errorf("%s: %w", r, err)
 }
 
-// transport makes the way of one request: it uses conn, if there is one, and no
-// connection twice. On a connection that was used before, net/http would repeat a
-// request that was cut off, and a write would count twice. It speaks HTTP/1.1, because
-// one shared connection of HTTP/2 would put the requests in a line, and uses no proxy.
+// transport returns a transport that uses conn first, if given, and each connection for one
+// request only. On a reused connection, net/http would retry an interrupted request, so that
+// a write could count twice. The transport uses HTTP/1.1, because a shared HTTP/2 connection
+// would serialise the requests, and uses no proxy.
 func (p *Plan) transport(conn net.Conn) *http.Transport {
 	ready := make(chan net.Conn, 1)
 	if conn != nil {
@@ -153,8 +153,9 @@ func (p *Plan) transport(conn net.Conn) *http.Transport {
 	return &http.Transport{DisableKeepAlives: true, DialContext: dial("http"), DialTLSContext: dial("https")}
 }
 
-// dial refuses what is not this computer also for a name that only looks like it. To
-// this computer any certificate will do: those of development are self-signed.
+// dial refuses addresses other than loopback unless Remote is set, even if the name looks
+// local. For loopback hosts it accepts any certificate, because those used in development
+// are self-signed.
 func (p *Plan) dial(ctx context.Context, scheme, addr string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -9,27 +9,26 @@ import (
 	"time"
 )
 
-// Logout says whether a logout stays one, told by the cookie from before it.
+// Logout reports whether a logout ends the session, tested with the cookie from before it.
 type Logout struct {
-	Alone   bool `json:"alone"`   // with nothing else under way it ends the session
-	Rounds  int  `json:"rounds"`  // with writes under way; 0 if it does not even alone
-	Undone  int  `json:"undone"`  // of these, those after which the session was alive again
-	Refused int  `json:"refused"` // of these, those whose logout was answered by an error, or not at all
+	Alone   bool `json:"alone"`   // without concurrent writes, the logout ends the session
+	Rounds  int  `json:"rounds"`  // rounds with concurrent writes; 0 if Alone is false
+	Undone  int  `json:"undone"`  // rounds after which the session was still usable
+	Refused int  `json:"refused"` // rounds in which the logout failed or got no response
 }
 
-// Stayed says that no logout was found to leave the session alive.
+// Stayed reports whether every successful logout ended the session.
 func (l Logout) Stayed() bool { return l.Alone && l.Undone == 0 }
 
-// logouts begins with a logout that nothing overlaps: an application that keeps the
-// session in the cookie itself fails there already, and needs no race for it. Then the
-// logout is sent at another moment of the writes in each round, because only some of
-// the moments may do harm.
+// logouts first tests a logout without concurrent requests. An application that stores the
+// session in the cookie itself already fails this test. Then it sends the logout among the
+// writes, at a different time in each round, because only some times may cause harm.
 func (r *runner) logouts(ctx context.Context) (*Logout, error) {
 	const moments = 4
-	r.say("a logout with nothing under way")
+	r.say("a logout without concurrent writes")
 	lives, refused, err := r.logout(ctx, -1)
 	if err == nil && refused != "" {
-		err = fmt.Errorf("a logout with nothing under way does not work: %s", refused)
+		err = fmt.Errorf("a logout without concurrent writes fails: %s", refused)
 	}
 	if err != nil {
 		return nil, err
@@ -52,21 +51,21 @@ func (r *runner) logouts(ctx context.Context) (*Logout, error) {
 		}
 	}
 	if l.Refused == l.Rounds {
-		return l, errors.New("no logout among writes was answered as done, so there is nothing to look for")
+		return l, errors.New("no logout among the writes was successful, so there is no result")
 	}
 	return l, nil
 }
 
-// logout begins a session and ends it, that long after the begin of a round of writes,
-// or without any if after is negative. It says whether the session lives on, or how the
-// logout was refused.
+// logout creates a session and ends it, at the given time after the start of a round of
+// writes, or without writes if after is negative. It returns whether the session is still
+// usable, or how the logout was refused.
 func (r *runner) logout(ctx context.Context, after time.Duration) (lives bool, refused string, err error) {
 	v, err := r.begin(ctx)
 	if err != nil {
 		return false, "", err
 	}
 	old := tab{sent: v.cookies(&r.Read)}
-	if err := v.telling(ctx, old); err != nil {
+	if err := v.checkRead(ctx, old); err != nil {
 		return false, "", err
 	}
 	conn, err := v.connect(ctx, r.Logout)
@@ -79,7 +78,7 @@ func (r *runner) logout(ctx context.Context, after time.Duration) (lives bool, r
 		if a, err := v.send(ctx, r.Logout, v.mark(0), client); err != nil {
 			refused = err.Error()
 		} else if a.status >= 400 {
-			refused = fmt.Sprintf("%s was answered by %s", r.Logout, a)
+			refused = fmt.Sprintf("%s got the response %s", r.Logout, a)
 		}
 	}
 	if after < 0 {
@@ -94,13 +93,13 @@ func (r *runner) logout(ctx context.Context, after time.Duration) (lives bool, r
 	return lives, refused, err
 }
 
-// telling checks that the read tells the session from none.
-func (v *visit) telling(ctx context.Context, old tab) error {
+// checkRead checks that the read distinguishes the session from no session.
+func (v *visit) checkRead(ctx context.Context, old tab) error {
 	if yes, err := v.shows(ctx, old); err != nil || !yes {
-		return orError(err, "%s does not show the session with the cookies that it had before the logout", &v.Read)
+		return orError(err, "%s does not show the session when sent with the cookies from before the logout", &v.Read)
 	}
 	if yes, err := v.shows(ctx, tab{}); err != nil || yes {
-		return orError(err, "%s shows the same without a cookie, so it cannot tell whether a logout stays one", &v.Read)
+		return orError(err, "%s shows the same without a cookie, so it cannot show whether a logout ends the session", &v.Read)
 	}
 	return nil
 }
@@ -112,17 +111,16 @@ func orError(err error, format string, args ...any) error {
 	return fmt.Errorf(format, args...)
 }
 
-// shows says whether these cookies still reach the session: the read shows that
-// somebody is signed in, or what was written before the logout. What was written
-// together with it is no sign: an application may begin an empty session under the
-// old name.
+// shows reports whether the cookies still give access to the session: the read shows that a
+// user is signed in, or what was written before the logout. Concurrent writes do not count,
+// because an application may start an empty session under the old ID.
 func (v *visit) shows(ctx context.Context, cookies http.CookieJar) (bool, error) {
 	a, err := v.page(ctx, &v.Read, v.mark(0), cookies)
 	switch {
 	case err != nil:
 		return false, err
-	case a.status >= 500: // which says nothing about the session
-		return false, fmt.Errorf("%s was answered by %s", &v.Read, a)
+	case a.status >= 500: // this says nothing about the session
+		return false, fmt.Errorf("%s got the response %s", &v.Read, a)
 	case a.status/100 != 2:
 		return false, nil
 	}

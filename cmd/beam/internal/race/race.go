@@ -1,10 +1,10 @@
-// Package race finds out what a running web application loses when requests of one
-// session overlap: of many writes sent at once, how many are there afterwards, and
-// does a logout among them stay one. It knows the application by its URLs only.
+// Package race measures what a running web application loses when requests of one session
+// overlap: how many of many concurrent writes are kept, and whether a logout among them ends
+// the session. It uses only the URLs of the application.
 //
-// A write is lost if it was answered as done and a later read does not show it. One
-// that was refused (a 409, a 503) or not answered is counted apart: whoever sent it
-// knows that it may be missing.
+// A write is lost if the application reported success and a later read does not show it. A
+// write that was refused (such as with a 409 or 503) or got no response is counted
+// separately, because its client knows that it may be missing.
 package race
 
 import (
@@ -19,51 +19,51 @@ import (
 	"time"
 )
 
-// Bounds of a [Plan]: enough to see a race, too little to be an attack.
+// Limits of a [Plan]: large enough to show a race, too small for an attack.
 const (
 	MaxWrites = 1000
 	MaxRounds = 100
 )
 
-// A Plan is what to send. The texts of its requests, and Mark, may hold {n}, which
-// becomes a text that is unique to the write, and {i}, which becomes its number, from 1
-// up, with zeros in front; 0 is that of a write which is sent alone, before the others.
+// A Plan describes what to send. In its requests and in Mark, {n} is replaced with a text
+// that is unique to the write, and {i} with the number of the write, padded with zeros. The
+// numbers start at 1; 0 is a single write that is sent before the others.
 type Plan struct {
-	Write  Request     // what is sent in parallel
-	Read   Request     // its answer shows what is stored
-	Login  *Request    // begins each round; nil: the first request of a round begins the session
-	Logout *Request    // nil: logouts are not tried
-	Header http.Header // of every request, unless it has its own; a Cookie begins in the jar
+	Write  Request     // sent concurrently
+	Read   Request     // its response shows what is stored
+	Login  *Request    // sent first in each round; nil: the first write creates the session
+	Logout *Request    // nil: logouts are not tested
+	Header http.Header // for all requests that do not override it; a Cookie is put in the jar
 
-	Mark     string         // how Read shows a write; "" is {n}
-	Count    *regexp.Regexp // instead of Mark: finds a number in Read that each write raises by one
-	SignedIn *regexp.Regexp // matches Read while somebody is signed in; nil if that does not show
+	Mark     string         // the text in Read that shows a write; "" means {n}
+	Count    *regexp.Regexp // instead of Mark: matches a number in Read that each write increments
+	SignedIn *regexp.Regexp // matches Read while a user is signed in; nil if Read does not show that
 
-	Writes     int           // how many in a round, 1 to MaxWrites
-	Concurrent int           // how many of them at once, 1 to Writes
+	Writes     int           // per round, 1 to MaxWrites
+	Concurrent int           // writes at a time, 1 to Writes
 	Rounds     int           // 1 to MaxRounds
-	Timeout    time.Duration // of one request with its answer
+	Timeout    time.Duration // for one request and its response
 	Remote     bool          // allow hosts other than this computer
 
-	Progress func(what string) // called as the run goes on; may be nil
+	Progress func(what string) // called during the run; may be nil
 }
 
-// A Report is what [Run] found.
+// A Report is the result of [Run].
 type Report struct {
 	Count
 
 	Rounds []Count `json:"rounds"`
-	Logout *Logout `json:"logout"` // null: not tried
+	Logout *Logout `json:"logout"` // null: not tested
 }
 
-// A Count says what became of writes. The last four add up to Sent.
+// A Count counts the outcomes of writes. Kept, Refused, Unanswered and Lost add up to Sent.
 type Count struct {
 	Sent       int         `json:"sent"`
-	Kept       int         `json:"kept"`       // answered as done, and there
-	Refused    int         `json:"refused"`    // answered by an error, or a redirect to elsewhere
+	Kept       int         `json:"kept"`       // reported as successful, and shown by the read
+	Refused    int         `json:"refused"`    // got an error, or a redirect to another page
 	Unanswered int         `json:"unanswered"` // timed out, or the connection broke
-	Lost       int         `json:"lost"`       // answered as done, and not there
-	Statuses   map[int]int `json:"statuses"`   // the answers by their status
+	Lost       int         `json:"lost"`       // reported as successful, but not shown by the read
+	Statuses   map[int]int `json:"statuses"`   // number of responses by status
 }
 
 func (c *Count) add(d Count) {
@@ -80,8 +80,8 @@ func (c *Count) add(d Count) {
 	}
 }
 
-// Check finds all that is wrong with a plan, before anything is sent. What it says is
-// for the command line, and names its flags.
+// Check reports everything that is wrong with a plan. The errors name the flags of the
+// command line.
 func (p *Plan) Check() error {
 	var errs []error
 	wrong := func(is bool, format string, args ...any) {
@@ -101,18 +101,18 @@ func (p *Plan) Check() error {
 	wrong(p.Writes < 1 || p.Writes > MaxWrites, "--writes must be 1 to %d, got %d", MaxWrites, p.Writes)
 	wrong(p.Concurrent < 1, "--concurrent must be at least 1, got %d", p.Concurrent)
 	wrong(p.Rounds < 1 || p.Rounds > MaxRounds, "--rounds must be 1 to %d, got %d", MaxRounds, p.Rounds)
-	wrong(p.Timeout <= 0, "--timeout must be above 0, got %v", p.Timeout)
+	wrong(p.Timeout <= 0, "--timeout must be greater than 0, got %v", p.Timeout)
 	if p.Count == nil {
 		unique, number := has("{n}"), has("{i}")
-		wrong(!unique && !number, "the writes are all the same: put {n} where each shall have a value of its own, or use --count")
-		wrong(number && !unique && p.Mark == "", "say with --mark how the read shows the write {i}: a bare number could be anything")
-		wrong(p.Mark != "" && !strings.Contains(p.Mark, "{n}") && !strings.Contains(p.Mark, "{i}"), "--mark %q has neither {n} nor {i}, so it is the same for all writes", p.Mark)
-		wrong(strings.Contains(p.Mark, "{n}") && !unique, "--mark has {n}, and the writes do not")
+		wrong(!unique && !number, "the writes are all the same; put {n} where each write needs its own value, or use --count")
+		wrong(number && !unique && p.Mark == "", "specify with --mark how the read shows the write {i}, because a number alone is ambiguous")
+		wrong(p.Mark != "" && !strings.Contains(p.Mark, "{n}") && !strings.Contains(p.Mark, "{i}"), "--mark %q contains neither {n} nor {i}, so it is the same for all writes", p.Mark)
+		wrong(strings.Contains(p.Mark, "{n}") && !unique, "--mark contains {n}, but the writes do not")
 	} else {
 		wrong(p.Mark != "", "give --mark or --count, not both")
-		wrong(p.Logout != nil && p.SignedIn == nil, "--count and --logout together need --signed-in: a number alone does not tell one session from another")
+		wrong(p.Logout != nil && p.SignedIn == nil, "--count with --logout requires --signed-in, because a number alone does not identify a session")
 	}
-	wrong(p.Logout != nil && p.Login == nil && p.Header.Get("Cookie") != "", "--logout ends the session of the cookie that was given; it needs --login, to begin another one")
+	wrong(p.Logout != nil && p.Login == nil && p.Header.Get("Cookie") != "", "--logout ends the session of the given cookie; add --login to start a new session in each round")
 	for _, r := range p.requests() {
 		if err := r.check(p.Remote); err != nil {
 			errs = append(errs, err)
@@ -126,9 +126,9 @@ func (p *Plan) requests() []*Request {
 	return slices.DeleteFunc(all, func(r *Request) bool { return r == nil })
 }
 
-// Run does what p says. An error means that nothing is known about the application,
-// because something that must work before any race did not; what was lost is no
-// error. Run stops early when ctx is cancelled.
+// Run executes the plan. It returns an error if it cannot judge the application, because a
+// request failed that must work even without a race. Lost writes are not an error. Run stops
+// early when ctx is cancelled.
 func Run(ctx context.Context, p Plan) (Report, error) {
 	report := Report{Rounds: []Count{}}
 	if err := p.Check(); err != nil {
@@ -149,7 +149,7 @@ func Run(ctx context.Context, p Plan) (Report, error) {
 		report.Count.add(c)
 	}
 	if report.Kept+report.Lost == 0 {
-		return report, errors.New("no write sent in parallel was answered as done, so there is nothing to look for")
+		return report, errors.New("no concurrent write was successful, so there is no result")
 	}
 	if p.Logout == nil {
 		return report, nil
@@ -159,11 +159,11 @@ func Run(ctx context.Context, p Plan) (Report, error) {
 	return report, err
 }
 
-// A runner is a plan under way.
+// A runner executes a plan.
 type runner struct {
 	Plan
 
-	took time.Duration // how long the writes of the latest round took together
+	took time.Duration // the duration of all writes of the latest round
 }
 
 func (r *runner) say(format string, args ...any) {

@@ -445,27 +445,27 @@ func TestNothingToRace(t *testing.T) {
 		change func(p *Plan)
 		want   string
 	}{
-		"login fails":       {func(p *Plan) { p.Login.Body = "user=eve" }, "the login failed: POST /login was answered by 401 Unauthorized (no such user)"},
-		"login is none":     {func(p *Plan) { p.Login.URL = "/ok"; p.SignedIn = regexp.MustCompile("ada") }, "does not show what says that somebody is signed in: ada"},
-		"no cookie":         {func(p *Plan) { p.Login, p.Write.URL = nil, "/ok?{n}" }, "has set no cookie that GET /ok?{n} would send"},
-		"write fails":       {func(p *Plan) { p.Write.URL = "/nowhere?{n}" }, "a single write does not work: GET /nowhere?{n} was answered by 404 Not Found"},
-		"write is not kept": {func(p *Plan) { p.Write.URL = "/ok?{n}" }, "GET /all does not show a single write, sent alone: it has no \"n"},
-		"write redirects":   {func(p *Plan) { p.Write.URL = "/away?{n}" }, "the write was answered by a redirect to http://"},
-		"read fails":        {func(p *Plan) { p.Read.URL = "/nowhere" }, "GET /nowhere was answered by 404 Not Found"},
-		"read leaves":       {func(p *Plan) { p.Read.URL = "/leave" }, "GET /leave was answered by 302 Found to http://192.0.2.1/elsewhere"},
+		"login fails":       {func(p *Plan) { p.Login.Body = "user=eve" }, "the login failed: POST /login got the response 401 Unauthorized (no such user)"},
+		"login is none":     {func(p *Plan) { p.Login.URL = "/ok"; p.SignedIn = regexp.MustCompile("ada") }, "does not match the --signed-in pattern: ada"},
+		"no cookie":         {func(p *Plan) { p.Login, p.Write.URL = nil, "/ok?{n}" }, "has not set a cookie for GET /ok?{n}"},
+		"write fails":       {func(p *Plan) { p.Write.URL = "/nowhere?{n}" }, "a single write fails: GET /nowhere?{n} got the response 404 Not Found"},
+		"write is not kept": {func(p *Plan) { p.Write.URL = "/ok?{n}" }, "GET /all does not show a single write: it does not contain \"n"},
+		"write redirects":   {func(p *Plan) { p.Write.URL = "/away?{n}" }, "the write was redirected to http://"},
+		"read fails":        {func(p *Plan) { p.Read.URL = "/nowhere" }, "GET /nowhere got the response 404 Not Found"},
+		"read leaves":       {func(p *Plan) { p.Read.URL = "/leave" }, "GET /leave got the response 302 Found to http://192.0.2.1/elsewhere"},
 		"shown before": {func(p *Plan) {
 			p.Write.URL, p.Mark = "/set?key={n}", "see{i}"
 			p.Write.URL += "{i}"
 			p.Read.URL = "/echo"
 		}, `GET /echo shows "see03" before it was written`},
-		"hangs":            {func(p *Plan) { p.Write.URL, p.Timeout = "/hang?{n}", 200*time.Millisecond }, "GET /hang?{n}: no answer within 200ms"},
-		"no number":        {func(p *Plan) { p.Count, p.Logout = regexp.MustCompile(`(\d+) visits`), nil }, `does not show the number: nothing matches (\d+) visits`},
-		"not by one":       {func(p *Plan) { p.Count, p.Logout, p.Write.URL = regexp.MustCompile(`has (\d+)`), nil, "/ok" }, "from 1 to 1, and not by one"},
-		"logout fails":     {func(p *Plan) { p.Logout.URL = "/nowhere" }, "a logout with nothing under way does not work: POST /nowhere was answered by 404"},
+		"hangs":            {func(p *Plan) { p.Write.URL, p.Timeout = "/hang?{n}", 200*time.Millisecond }, "GET /hang?{n}: no response within 200ms"},
+		"no number":        {func(p *Plan) { p.Count, p.Logout = regexp.MustCompile(`(\d+) visits`), nil }, `does not show the number: no match for (\d+) visits`},
+		"not by one":       {func(p *Plan) { p.Count, p.Logout, p.Write.URL = regexp.MustCompile(`has (\d+)`), nil, "/ok" }, "from 1 to 1, not by one"},
+		"logout fails":     {func(p *Plan) { p.Logout.URL = "/nowhere" }, "a logout without concurrent writes fails: POST /nowhere got the response 404"},
 		"shown to all":     {func(p *Plan) { p.Read.URL, p.SignedIn, p.Login.URL = "/echo", regexp.MustCompile("see"), "/login" }, "does not show a single write"},
 		"signed in always": {func(p *Plan) { p.SignedIn = regexp.MustCompile("ada|please") }, "GET /all shows the same without a cookie"},
-		"read breaks":      {func(p *Plan) { p.Read.URL = "/fragile" }, "GET /fragile was answered by 500 Internal Server Error (no session)"},
-		"all refused":      {func(p *Plan) { p.Write.URL = "/lone?key={n}" }, "no write sent in parallel was answered as done"},
+		"read breaks":      {func(p *Plan) { p.Read.URL = "/fragile" }, "GET /fragile got the response 500 Internal Server Error (no session)"},
+		"all refused":      {func(p *Plan) { p.Write.URL = "/lone?key={n}" }, "no concurrent write was successful"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newApplication()

@@ -14,10 +14,10 @@ import (
 	"mvdan.cc/sh/v3/shell"
 )
 
-// Recorded reads a request as a browser's developer tools copy it: a curl command line
-// for a POSIX shell, or the bytes of HTTP/1.x. Nothing is executed. Wherever it was
-// recorded, it is sent to the host of base: a password must not go to another one by
-// mistake. The cookies of the recording begin in the jar of each session.
+// Recorded parses a request copied from a browser's developer tools: a curl command for a
+// POSIX shell, or HTTP/1.x text. It executes nothing. The request goes to the host of base,
+// whatever host was recorded, so that a password is not sent elsewhere by mistake. The
+// recorded cookies are put in the jar of each session.
 func Recorded(base *url.URL, text string) (Request, error) {
 	text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
 	var r Request
@@ -34,8 +34,8 @@ func Recorded(base *url.URL, text string) (Request, error) {
 	if u, err := url.Parse(r.URL); err == nil && u.Host != "" {
 		r.URL = u.RequestURI()
 	}
-	// The first ones belong to the connection of the recording. Without
-	// Accept-Encoding net/http asks for gzip and unpacks it.
+	// These belong to the recorded connection, except Accept-Encoding: without it,
+	// net/http requests gzip and decompresses it.
 	for _, name := range []string{"Host", "Connection", "Content-Length", "Transfer-Encoding", "Accept-Encoding", "Te"} {
 		r.Header.Del(name)
 	}
@@ -51,23 +51,23 @@ func fromHTTP(text string) (Request, error) {
 	}
 	header, err := r.ReadMIMEHeader()
 	if err != nil && !errors.Is(err, io.EOF) {
-		return Request{}, fmt.Errorf("the header of the recording: %w", err)
+		return Request{}, fmt.Errorf("invalid header in the recording: %w", err)
 	}
 	body, err := io.ReadAll(r.R)
 	if err != nil {
 		return Request{}, err
 	}
-	// The length of the recording is not trusted: editors end a file with a line break.
+	// The recorded length is ignored, because editors add a line break at the end of a file.
 	return Request{Method: fields[0], URL: fields[1], Header: http.Header(header), Body: strings.TrimSuffix(string(body), "\n")}, nil
 }
 
-// fromCurl understands the flags that browsers write, and those of a person who signs
-// in with curl; another one is an error, because leaving it out could change what is sent.
+// fromCurl supports the flags that browsers generate and those common for signing in with
+// curl. Any other flag is an error, because ignoring it could change the request.
 func fromCurl(text string) (Request, error) {
 	r := Request{Header: http.Header{}}
 	words, err := shell.Fields(text, func(string) string { return "" })
 	if err != nil {
-		return r, fmt.Errorf("the recorded curl command: %w", err)
+		return r, fmt.Errorf("invalid recorded curl command: %w", err)
 	}
 	var data []string
 	for len(words) > 0 {
@@ -81,8 +81,8 @@ func fromCurl(text string) (Request, error) {
 			}
 			r.URL = flag
 		case !known:
-			return r, fmt.Errorf("the recorded curl command has the flag %s, which is not understood", flag)
-		case set == nil: // says nothing about the request
+			return r, fmt.Errorf("the recorded curl command has the flag %s, which is not supported", flag)
+		case set == nil: // does not affect the request
 		case len(words) == 0:
 			return r, fmt.Errorf("the recorded curl command ends after %s", flag)
 		default:
@@ -132,7 +132,7 @@ var curlFlags = func() map[string]curlFlag {
 	add(func(r *Request, _ *[]string, v string) error {
 		name, value, ok := strings.Cut(v, ":")
 		if !ok {
-			return fmt.Errorf("%q is no header", v)
+			return fmt.Errorf("%q is not a header", v)
 		}
 		r.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 		return nil
@@ -140,7 +140,7 @@ var curlFlags = func() map[string]curlFlag {
 	add(func(_ *Request, data *[]string, v string) error { *data = append(*data, v); return nil }, "--data-raw")
 	add(func(_ *Request, data *[]string, v string) error {
 		if strings.HasPrefix(v, "@") {
-			return fmt.Errorf("the data are in the file %s; put them into the command", v[1:])
+			return fmt.Errorf("the data is in the file %s; put it in the command", v[1:])
 		}
 		*data = append(*data, v)
 		return nil

@@ -14,19 +14,19 @@ import (
 	"strings"
 )
 
-// A Request is a request as a template: its URL, header values and body may hold {n}
+// A Request is a template for a request. Its URL, header values and body can contain {n}
 // and {i}.
 type Request struct {
 	Method string
-	Base   *url.URL // what URL is relative to
-	URL    string   // not parsed yet, since parsing escapes the braces
+	Base   *url.URL // base of a relative URL
+	URL    string   // unparsed, because parsing escapes the braces
 	Header http.Header
 	Body   string
 }
 
-// Parse reads a request in one line, "POST /login user=ada&password=x": a method,
-// which may be left out, a URL, which may be relative to base, and a body, which may be
-// left out and goes on to the end.
+// Parse parses a request such as "POST /login user=ada&password=x": an optional method,
+// which defaults to method, a URL, which can be relative to base, and an optional body, which
+// extends to the end of the line.
 func Parse(base *url.URL, method, line string) (Request, error) {
 	r := Request{Method: method, Base: base, URL: strings.TrimSpace(line)}
 	first, rest, more := strings.Cut(r.URL, " ")
@@ -36,13 +36,13 @@ func Parse(base *url.URL, method, line string) (Request, error) {
 	r.URL, r.Body, _ = strings.Cut(r.URL, " ")
 	r.Body = strings.TrimSpace(r.Body)
 	if r.URL == "" {
-		return r, fmt.Errorf("%q names no URL", line)
+		return r, fmt.Errorf("%q contains no URL", line)
 	}
 	return r, nil
 }
 
-// String names the request in messages: without its body, which may hold a password,
-// and so may a query that is not a pattern.
+// String describes the request for messages. It omits the body, and any query without a
+// placeholder, because they may contain a password.
 func (r *Request) String() string {
 	u := r.URL
 	if path, query, _ := strings.Cut(u, "?"); !strings.Contains(query, "{n}") && !strings.Contains(query, "{i}") {
@@ -51,8 +51,7 @@ func (r *Request) String() string {
 	return r.Method + " " + u
 }
 
-// check finds a URL that cannot be meant, and one that is elsewhere although nobody
-// said so.
+// check reports an invalid URL, and a remote host if remote is false.
 func (r *Request) check(remote bool) error {
 	req, err := r.build(context.Background(), markOf("", 1, 1), nil)
 	if err != nil {
@@ -64,15 +63,15 @@ func (r *Request) check(remote bool) error {
 	return nil
 }
 
-// A RemoteError says that a host is not this computer, and was not allowed.
+// A RemoteError reports a host that is not this computer and is not allowed.
 type RemoteError struct{ Host string }
 
-// Error names the host.
+// Error returns a message that names the host.
 func (e *RemoteError) Error() string {
 	return fmt.Sprintf("%s is not on this computer", e.Host)
 }
 
-// loopback tells by the name alone; what it resolves to is checked by the dialer.
+// loopback judges the name only. The dialer checks the address that it resolves to.
 func loopback(host string) bool {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return ip.IsLoopback()
@@ -81,24 +80,24 @@ func loopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// A mark is what one write has of its own.
+// A mark holds the values of {n} and {i} for one write.
 type mark struct{ unique, number string }
 
-// markOf makes the mark of write i of n. All marks of a run have the same length, so
-// that none is a part of another one.
+// markOf returns the mark of write i of n. All marks of a run have the same length, so that
+// none contains another.
 func markOf(prefix string, i, n int) mark {
 	number := fmt.Sprintf("%0*d", len(strconv.Itoa(n)), i)
 	return mark{prefix + number, number}
 }
 
-// newPrefix begins with a letter, so that a mark can be a name everywhere.
+// newPrefix returns a random prefix that begins with a letter, so that marks are valid names.
 func newPrefix() string { return "n" + strings.ToLower(rand.Text()[:6]) }
 
 func (m mark) fill(text string) string {
 	return strings.NewReplacer("{n}", m.unique, "{i}", m.number).Replace(text)
 }
 
-// build makes the request for one mark; common headers stand back behind its own.
+// build returns the request for one mark. The request's own headers override common.
 func (r *Request) build(ctx context.Context, m mark, common http.Header) (*http.Request, error) {
 	u, err := url.Parse(m.fill(r.URL))
 	if err != nil {
@@ -108,7 +107,7 @@ func (r *Request) build(ctx context.Context, m mark, common http.Header) (*http.
 		u = r.Base.ResolveReference(u)
 	}
 	if u.User != nil {
-		return nil, errors.New("a URL with a password would be shown to whoever looks; give -H 'Authorization: Basic …'")
+		return nil, errors.New("a URL with a password would be visible in the output; use -H 'Authorization: Basic …' instead")
 	}
 	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("%s is not a URL with http:// or https:// and a host", r.URL)
@@ -125,14 +124,14 @@ func (r *Request) build(ctx context.Context, m mark, common http.Header) (*http.
 			}
 		}
 	}
-	req.Header.Del("Cookie") // those of the plan and of a recording begin in the jar
+	req.Header.Del("Cookie") // cookies of the plan and of a recording are in the jar
 	if r.Body != "" && req.Header.Get("Content-Type") == "" {
 		req.Header.Set("Content-Type", typeOf(m.fill(r.Body)))
 	}
 	return req, nil
 }
 
-// typeOf is what most applications expect of a body that looks like this.
+// typeOf guesses the content type of a body.
 func typeOf(body string) string {
 	if (body[0] == '{' || body[0] == '[') && json.Valid([]byte(body)) {
 		return "application/json"
@@ -140,8 +139,8 @@ func typeOf(body string) string {
 	return "application/x-www-form-urlencoded"
 }
 
-// cookies are those that the header of a request brought along. Their path is that of
-// most session cookies, so that what the application sets replaces them.
+// cookies returns the cookies in a request header. Their path is "/", like that of most
+// session cookies, so that the application's own cookies replace them.
 func cookies(h http.Header) []*http.Cookie {
 	all := (&http.Request{Header: http.Header{"Cookie": h["Cookie"]}}).Cookies()
 	for _, c := range all {
@@ -150,7 +149,7 @@ func cookies(h http.Header) []*http.Cookie {
 	return all
 }
 
-// address is what to dial for a URL.
+// address returns the host and port of a URL.
 func address(u *url.URL) string {
 	port := u.Port()
 	if port == "" {

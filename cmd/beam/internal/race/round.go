@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// A visit is one session of the application, in which a lone write has worked.
+// A visit is one session of the application, in which a single write has succeeded.
 type visit struct {
 	*runner
 	*browser
 
 	prefix string
-	number int    // what Plan.Count found after the lone write
-	lone   answer // to the lone write: what an accepted write looks like
+	number int    // what Plan.Count found after the single write
+	lone   answer // the response to the single write
 }
 
-// begin opens a session and shows that everything works as long as nothing overlaps:
-// what a race loses cannot be told from what was never kept.
+// begin creates a session and checks that everything works without concurrency. Otherwise,
+// writes that are never kept would count as lost.
 func (r *runner) begin(ctx context.Context) (*visit, error) {
 	b, err := r.newBrowser()
 	if err != nil {
@@ -37,11 +37,11 @@ func (r *runner) begin(ctx context.Context) (*visit, error) {
 		return nil, err
 	}
 	if r.SignedIn != nil && r.Login != nil && !r.SignedIn.MatchString(before) {
-		return nil, fmt.Errorf("after %s, %s does not show what says that somebody is signed in: %s", r.Login, &r.Read, r.SignedIn)
+		return nil, fmt.Errorf("after %s, %s does not match the --signed-in pattern: %s", r.Login, &r.Read, r.SignedIn)
 	}
 	for i := range r.Writes + 1 {
 		if text := v.text(i); r.Plan.Count == nil && strings.Contains(before, text) {
-			return nil, fmt.Errorf("%s shows %q before it was written; use {n}, which is another text in each round", &r.Read, text)
+			return nil, fmt.Errorf("%s shows %q before it was written; use {n}, which differs in each round", &r.Read, text)
 		}
 	}
 	if v.lone, err = v.send(ctx, &r.Write, v.mark(0), v.once(v.jar, nil)); err != nil {
@@ -59,18 +59,18 @@ func (v *visit) signIn(ctx context.Context) error {
 	}
 	a, err := v.page(ctx, v.Login, mark{}, v.jar)
 	if err == nil && a.status >= 400 {
-		err = fmt.Errorf("the login failed: %s was answered by %s", v.Login, a)
+		err = fmt.Errorf("the login failed: %s got the response %s", v.Login, a)
 	}
 	return err
 }
 
-// examine looks at what became of the lone write.
+// examine checks that the single write succeeded and is shown by the read.
 func (v *visit) examine(ctx context.Context, before string) error {
 	if v.lone.status/100 != 2 && v.lone.status/100 != 3 {
-		return fmt.Errorf("a single write does not work: %s was answered by %s", &v.Write, v.lone)
+		return fmt.Errorf("a single write fails: %s got the response %s", &v.Write, v.lone)
 	}
 	if len(v.cookies(&v.Write)) == 0 {
-		return fmt.Errorf("the application has set no cookie that %s would send, so there is no session to write to", &v.Write)
+		return fmt.Errorf("the application has not set a cookie for %s, so there is no session to write to", &v.Write)
 	}
 	after, err := v.read(ctx, v.jar)
 	if err != nil {
@@ -78,11 +78,11 @@ func (v *visit) examine(ctx context.Context, before string) error {
 	}
 	hint := ""
 	if v.lone.location != "" {
-		hint = "; the write was answered by a redirect to " + v.lone.location
+		hint = "; the write was redirected to " + v.lone.location
 	}
 	if v.Plan.Count == nil {
 		if text := v.text(0); !strings.Contains(after, text) {
-			return fmt.Errorf("%s does not show a single write, sent alone: it has no %q%s", &v.Read, text, hint)
+			return fmt.Errorf("%s does not show a single write: it does not contain %q%s", &v.Read, text, hint)
 		}
 		return nil
 	}
@@ -94,7 +94,7 @@ func (v *visit) examine(ctx context.Context, before string) error {
 		return err
 	}
 	if v.number != old+1 {
-		return fmt.Errorf("a single write, sent alone, raised the number that %s shows from %d to %d, and not by one%s", &v.Read, old, v.number, hint)
+		return fmt.Errorf("a single write changed the number that %s shows from %d to %d, not by one%s", &v.Read, old, v.number, hint)
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func (v *visit) cookies(r *Request) []*http.Cookie {
 func (v *visit) read(ctx context.Context, cookies http.CookieJar) (string, error) {
 	a, err := v.page(ctx, &v.Read, v.mark(0), cookies)
 	if err == nil && a.status/100 != 2 {
-		err = fmt.Errorf("%s was answered by %s", &v.Read, a)
+		err = fmt.Errorf("%s got the response %s", &v.Read, a)
 	}
 	return a.body, err
 }
@@ -121,16 +121,16 @@ func (v *visit) read(ctx context.Context, cookies http.CookieJar) (string, error
 func (v *visit) count(body string) (int, error) {
 	found := v.Plan.Count.FindStringSubmatch(body)
 	if found == nil {
-		return 0, fmt.Errorf("%s does not show the number: nothing matches %s", &v.Read, v.Plan.Count)
+		return 0, fmt.Errorf("%s does not show the number: no match for %s", &v.Read, v.Plan.Count)
 	}
 	n, err := strconv.Atoi(found[len(found)-1])
 	if err != nil {
-		return 0, fmt.Errorf("%s shows %q where a number should be", &v.Read, found[len(found)-1])
+		return 0, fmt.Errorf("%s shows %q instead of a number", &v.Read, found[len(found)-1])
 	}
 	return n, nil
 }
 
-// round sends all writes of a round and counts what became of them.
+// round sends all writes of a round and counts their outcomes.
 func (r *runner) round(ctx context.Context) (Count, error) {
 	v, err := r.begin(ctx)
 	if err != nil {
@@ -147,8 +147,8 @@ func (r *runner) round(ctx context.Context) (Count, error) {
 	return v.judge(done, body)
 }
 
-// judge compares the answers with what is there. done has an answer with status 0 for
-// a write that got none.
+// judge compares the responses with what the read shows. In done, status 0 means that a write
+// got no response.
 func (v *visit) judge(done []answer, body string) (Count, error) {
 	c := Count{Sent: len(done), Statuses: map[int]int{}}
 	accepted := 0
@@ -172,24 +172,24 @@ func (v *visit) judge(done []answer, body string) (Count, error) {
 		if err != nil {
 			return c, err
 		}
-		// One that was refused or not answered may have counted all the same. It then
-		// hides one that is lost; the other way round an innocent would be blamed.
+		// A write that was refused or got no response may still have been counted. It then
+		// hides a lost write. That is better than reporting a loss that did not happen.
 		c.Kept = max(0, min(n-v.number, accepted))
 	}
 	c.Lost = accepted - c.Kept
 	return c, nil
 }
 
-// accepts says whether an answer means that the write was done: a success, or a
-// redirect to where the lone write was sent. One to elsewhere, such as the page to sign
-// in, is a refusal.
+// accepts reports whether a response means success: status 2xx, or a redirect to the same
+// page as for the single write. A redirect to another page, such as the sign-in page, is a
+// refusal.
 func (v *visit) accepts(a answer) bool {
 	return a.status/100 == 2 || a.location != "" && a.location == v.lone.location
 }
 
-// together sends the writes of a round at once, with the same cookies, as the tabs of
-// one browser do, and meanwhile, if it is not nil, what among does. Connections are
-// opened before, so that the requests do not wait for them one by one.
+// together sends the writes of a round concurrently and with the same cookies, like the tabs
+// of one browser. If among is not nil, it runs concurrently with the writes. The connections
+// are opened in advance, so that connecting does not spread the requests out.
 func (v *visit) together(ctx context.Context, among func()) ([]answer, error) {
 	var conns []net.Conn
 	defer func() {
@@ -209,7 +209,7 @@ func (v *visit) together(ctx context.Context, among func()) ([]answer, error) {
 	release, slots := make(chan struct{}), make(chan struct{}, v.Concurrent)
 	var all sync.WaitGroup
 	for i := range v.Writes {
-		var conn net.Conn // the later ones wait for a slot, and connect then
+		var conn net.Conn // later writes connect once they have a slot
 		if i < v.Concurrent {
 			conn = conns[i]
 		}
@@ -239,8 +239,8 @@ func (v *visit) together(ctx context.Context, among func()) ([]answer, error) {
 	return done, ctx.Err()
 }
 
-// once is a client that follows no redirect: whether a write is stored is settled
-// when it is answered.
+// once returns a client that does not follow redirects, because a write is complete when its
+// response arrives.
 func (b *browser) once(cookies http.CookieJar, conn net.Conn) *http.Client {
 	return &http.Client{Jar: cookies, Transport: b.plan.transport(conn), CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
