@@ -14,16 +14,16 @@ var (
 	rotatedKey = session.NewKey[rotation]("account.rotated")
 )
 
-// account is the page to sign in and out.
+// account is the data of the account page.
 type account struct {
 	Owner       string
 	Since       time.Time
-	Fingerprint string // of the token that came with this request, "" if none
+	Fingerprint string // of the token in this request, "" if none
 	Rotated     *rotation
 	Form        form
 }
 
-// A rotation remembers the token before, to be compared with the one after.
+// A rotation records the previous token, for comparison with the new one.
 type rotation struct {
 	Before string `json:"before"` // fingerprint, "" if there was none
 }
@@ -45,15 +45,14 @@ func (a *app) showAccount(w http.ResponseWriter, r *http.Request, s *session.Ses
 	a.show(w, s, "account", title, len(p.Form.Errors) > 0, p)
 }
 
-// signIn asks for no password: what the page is about comes after it. Login
-// replaces the token, so that whoever knew the old one (planted it, even) holds
-// nothing.
+// signIn asks for no password, because the demo is about sessions. Login replaces the token,
+// so that a copied or planted token stops working.
 func (a *app) signIn(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	f, ok := a.readForm(w, r, "name", "stay")
 	if !ok {
 		return
 	}
-	f.length("name", 1, 40, "Enter a name, any name.")
+	f.length("name", 1, 40, "Enter a name. Any name will do.")
 	if len(f.Errors) > 0 {
 		signInKey.Flash(s, f)
 		back(w, r, "/account")
@@ -66,11 +65,11 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request, s *session.Session)
 	back(w, r, "/account")
 }
 
-// signOut deletes the record. The message is the first value of the next
-// session, which has another ID and another token.
+// signOut deletes the record. The message is the first value of a new session with a new ID
+// and a new token.
 func (a *app) signOut(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	s.Invalidate()
-	noticeKey.Flash(s, notice{Text: "You are signed out. Your session and all that was in it is deleted."})
+	noticeKey.Flash(s, notice{Text: "You are signed out. Your session and all its data are deleted."})
 	back(w, r, "/account")
 }
 
@@ -78,12 +77,12 @@ func (a *app) signOut(w http.ResponseWriter, r *http.Request, s *session.Session
 func (a *app) regenerate(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	s.Regenerate()
 	rotatedKey.Flash(s, rotation{Before: a.fingerprint(r)})
-	noticeKey.Flash(s, notice{Text: "Your token is replaced. Your data stayed."})
+	noticeKey.Flash(s, notice{Text: "Your token is replaced. Your data is unchanged."})
 	back(w, r, "/account")
 }
 
-// fingerprint shows which token a request came with, and gives nothing of it
-// away: 32 bits of a digest of 256 bits of chance.
+// fingerprint identifies the token of a request without revealing it: it is 32 bits of a
+// digest of 256 random bits.
 func (a *app) fingerprint(r *http.Request) string {
 	c, err := r.Cookie(a.sessions.CookieName())
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// cartContent is what the session holds of a cart: quantities by product. Names
-// and prices stay in the catalogue, or an old session would sell at old prices.
+// cartContent is the cart in the session: quantities by product. Names and prices are only in
+// the catalogue, so that old sessions do not use old prices.
 type cartContent struct {
 	Items map[string]int `json:"items"`
 	Gift  gift           `json:"gift,omitzero"`
@@ -21,14 +21,14 @@ type gift struct {
 	Note string `json:"note"`
 }
 
-// The keys name a place and its type once. One lies inside of the other: the
-// gift is written alone, whatever happens to the items meanwhile.
+// Each key defines a path and its type. giftKey is inside cartKey, so that writing the gift
+// options does not affect concurrent changes of the items.
 var (
 	cartKey = session.NewKey[cartContent]("shop.cart")
 	giftKey = session.NewKey[gift]("shop.cart.gift")
 )
 
-// A product is for sale. Its ID is a segment of a path, so it has no dots.
+// A product is for sale. Its ID is a path segment, so it contains no dots.
 type product struct {
 	ID    string
 	Name  string
@@ -47,7 +47,7 @@ var catalogue = []product{
 
 const mostOfOne = 99
 
-// cart is the page of the shop.
+// cart is the data of the cart page.
 type cart struct {
 	Products []product
 	Lines    []cartLine
@@ -82,8 +82,8 @@ func (a *app) showCart(w http.ResponseWriter, _ *http.Request, s *session.Sessio
 	a.show(w, s, "cart", "Cart", false, p)
 }
 
-// addToCart counts on: the function is called again if another request changed
-// the session first, so two tabs that add one each make two.
+// addToCart uses Update, whose function is called again if another request changed the
+// session first. If two tabs add an item, both are counted.
 func (a *app) addToCart(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	pr, ok := a.chosen(w, r)
 	if !ok {
@@ -102,13 +102,13 @@ func (a *app) setQuantity(w http.ResponseWriter, r *http.Request, s *session.Ses
 	n, err := strconv.Atoi(r.PostForm.Get("quantity"))
 	switch {
 	case err != nil || n < 0 || n > mostOfOne:
-		noticeKey.Flash(s, notice{Bad: true, Text: fmt.Sprintf("The quantity of %s stays: enter a number from 0 to %d.", pr.Name, mostOfOne)})
+		noticeKey.Flash(s, notice{Bad: true, Text: fmt.Sprintf("The quantity of %s is unchanged: enter a number from 0 to %d.", pr.Name, mostOfOne)})
 	case n == 0:
 		s.Remove(itemPath(pr.ID))
-		noticeKey.Flash(s, notice{Text: pr.Name + " is out of your cart."})
+		noticeKey.Flash(s, notice{Text: pr.Name + " was removed from your cart."})
 	default:
 		s.Set(itemPath(pr.ID), n)
-		noticeKey.Flash(s, notice{Text: fmt.Sprintf("%s: the quantity is %d now.", pr.Name, n)})
+		noticeKey.Flash(s, notice{Text: fmt.Sprintf("The quantity of %s is now %d.", pr.Name, n)})
 	}
 	back(w, r, "/cart")
 }
@@ -119,7 +119,7 @@ func (a *app) removeFromCart(w http.ResponseWriter, r *http.Request, s *session.
 		return
 	}
 	s.Remove(itemPath(pr.ID))
-	noticeKey.Flash(s, notice{Text: pr.Name + " is out of your cart."})
+	noticeKey.Flash(s, notice{Text: pr.Name + " was removed from your cart."})
 	back(w, r, "/cart")
 }
 
@@ -129,7 +129,7 @@ func (a *app) setGift(w http.ResponseWriter, r *http.Request, s *session.Session
 		return
 	}
 	if f.length("note", 0, 200, ""); len(f.Errors) > 0 {
-		noticeKey.Flash(s, notice{Bad: true, Text: "The card has room for 200 characters; nothing was changed."})
+		noticeKey.Flash(s, notice{Bad: true, Text: "The text on the card can have at most 200 characters; nothing was changed."})
 		back(w, r, "/cart")
 		return
 	}
@@ -138,8 +138,8 @@ func (a *app) setGift(w http.ResponseWriter, r *http.Request, s *session.Session
 	back(w, r, "/cart")
 }
 
-// chosen finds the product that a form names. Only the catalogue's own IDs
-// become part of a path.
+// chosen returns the product named in a form. Only IDs from the catalogue become part of a
+// path.
 func (a *app) chosen(w http.ResponseWriter, r *http.Request) (product, bool) {
 	f, ok := a.readForm(w, r, "product")
 	if !ok {
@@ -147,7 +147,7 @@ func (a *app) chosen(w http.ResponseWriter, r *http.Request) (product, bool) {
 	}
 	i := slices.IndexFunc(catalogue, func(p product) bool { return p.ID == f.Value("product") })
 	if i < 0 {
-		a.fail(w, http.StatusBadRequest, "There is no such product.")
+		a.fail(w, http.StatusBadRequest, "This product does not exist.")
 		return product{}, false
 	}
 	return catalogue[i], true

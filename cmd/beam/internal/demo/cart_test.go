@@ -16,7 +16,7 @@ func TestCart(t *testing.T) {
 		has("<code>shop.cart.items.sencha</code></th><td><code>1</code>").
 		has("<code>shop.cart.items.teapot</code></th><td><code>2</code>")
 	c.post("/cart/quantity", "product", "sencha", "quantity", "10").has(`€ 173.00`)
-	c.post("/cart/remove", "product", "teapot").has("Teapot is out of your cart.").has(`€ 89.00`)
+	c.post("/cart/remove", "product", "teapot").has("Teapot was removed from your cart.").has(`€ 89.00`)
 	c.post("/cart/quantity", "product", "sencha", "quantity", "0").has("Nothing yet.")
 }
 
@@ -25,7 +25,7 @@ func TestCartRefuses(t *testing.T) {
 	c.post("/cart/add", "product", "cup")
 	for _, n := range []string{"", "-1", "100", "many", "1e3"} {
 		c.post("/cart/quantity", "product", "cup", "quantity", n).
-			has("The quantity of Cup stays: enter a number from 0 to 99.").has(`<strong id="total">€ 14.50`)
+			has("The quantity of Cup is unchanged: enter a number from 0 to 99.").has(`<strong id="total">€ 14.50`)
 	}
 	for _, p := range []string{"", "gold", "items.cup", "cup.price"} {
 		c.post("/cart/add", "product", p).is(http.StatusBadRequest)
@@ -69,7 +69,7 @@ func TestHomeShowsTheSession(t *testing.T) {
 	c.get("/cart") // reads the message, which is gone then
 	c.get("/").has("<code>shop.cart.items.cup</code></th><td><code>1</code>").lacks("<code>notice")
 	before := c.token()
-	c.post("/empty").has("Your session is empty now.")
+	c.post("/empty").has("Your session is now empty.")
 	c.get("/cart").has("Nothing yet.")
 	if c.token() != before {
 		t.Error("emptying the session replaced the token")

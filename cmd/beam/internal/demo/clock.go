@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ago tells how long t is past, as people say it.
+// ago returns how long ago t was, such as "5 minutes ago".
 func (a *app) ago(t time.Time) string {
 	d := a.opts.Now().Sub(t)
 	if d < time.Minute {
@@ -14,7 +14,7 @@ func (a *app) ago(t time.Time) string {
 	return span(d) + " ago"
 }
 
-// until tells how far away t is.
+// until returns the time left until t, such as "in 2 hours".
 func (a *app) until(t time.Time) string {
 	d := t.Sub(a.opts.Now())
 	if d <= 0 {
@@ -23,7 +23,7 @@ func (a *app) until(t time.Time) string {
 	return "in " + span(d)
 }
 
-// span rounds to the largest unit that is there at least once.
+// span formats a duration, rounded to its largest unit.
 func span(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch m := d.Round(time.Minute); {
@@ -38,7 +38,7 @@ func span(d time.Duration) string {
 	}
 }
 
-// count is "1 minute", "2 minutes".
+// count returns text such as "1 minute" or "2 minutes".
 func count(n int, unit string) string {
 	if n == 1 {
 		return "1 " + unit
@@ -46,7 +46,7 @@ func count(n int, unit string) string {
 	return fmt.Sprintf("%d %ss", n, unit)
 }
 
-// full is for people who point at a short time, stamp for programs.
+// full formats a time for the tooltip of a relative time, stamp for programs.
 func full(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

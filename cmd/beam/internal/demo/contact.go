@@ -15,8 +15,8 @@ type letter struct {
 	At   time.Time `json:"at"`
 }
 
-// lettersKept is how many the session remembers; a list that only grows would
-// meet the size limit of a session some day.
+// lettersKept limits the number of letters in the session. An unlimited list would eventually
+// exceed the size limit of the session.
 const lettersKept = 3
 
 var (
@@ -24,7 +24,7 @@ var (
 	lettersKey = session.NewKey[[]letter]("contact.letters")
 )
 
-// contact is the page of the form.
+// contact is the data of the contact page.
 type contact struct {
 	Form    form
 	Letters []letter
@@ -32,11 +32,11 @@ type contact struct {
 
 func (a *app) showContact(w http.ResponseWriter, _ *http.Request, s *session.Session) {
 	p := contact{Form: contactKey.Get(s, form{}), Letters: lettersKey.Get(s, nil)}
-	a.show(w, s, "contact", "Write to us", len(p.Form.Errors) > 0, p)
+	a.show(w, s, "contact", "Contact us", len(p.Form.Errors) > 0, p)
 }
 
-// sendContact always redirects. What was wrong, and what was typed, is flashed:
-// the next page has it, the one after has not.
+// sendContact always redirects. Errors and input are flash messages, which only the next page
+// shows.
 func (a *app) sendContact(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	f, ok := a.readForm(w, r, "name", "email", "message")
 	if !ok {
@@ -46,7 +46,7 @@ func (a *app) sendContact(w http.ResponseWriter, r *http.Request, s *session.Ses
 	if _, err := mail.ParseAddress(f.Value("email")); err != nil {
 		f.refuse("email", "Enter an address such as ada@example.com.")
 	}
-	f.length("message", 10, 500, "Write ten characters at least.")
+	f.length("message", 10, 500, "Write at least ten characters.")
 	if len(f.Errors) > 0 {
 		contactKey.Flash(s, f)
 		back(w, r, "/contact")
@@ -57,6 +57,6 @@ func (a *app) sendContact(w http.ResponseWriter, r *http.Request, s *session.Ses
 		all = append(all, l)
 		return all[max(0, len(all)-lettersKept):]
 	})
-	noticeKey.Flash(s, notice{Text: "Thank you, " + l.Name + ". Your message is saved. Reload the page, and this line is gone."})
+	noticeKey.Flash(s, notice{Text: "Thank you, " + l.Name + ". Your message is saved. Reload the page, and this line disappears."})
 	back(w, r, "/contact")
 }

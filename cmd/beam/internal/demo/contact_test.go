@@ -9,7 +9,7 @@ import (
 func TestContactErrorsOnce(t *testing.T) {
 	c := open(t).visitor(t)
 	c.post("/contact", "name", "Ada", "email", `no"where`, "message", "short").
-		has("<title>Error: Write to us").has("2 things to put right").
+		has("<title>Error: Contact us").has("2 things to put right").
 		has(`value="Ada"`).has(`value="no&#34;where"`).has(">short</textarea>").has("Nothing yet.")
 	c.get("/contact").lacks("to put right").lacks(`value="Ada"`).lacks(">short<").lacks("Error:")
 }

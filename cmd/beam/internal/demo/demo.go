@@ -1,10 +1,10 @@
-// Package demo is a small application that uses sessions the way a program
-// would: sign in and out, a cart, a form with messages after a redirect, a list
-// of one's sessions, and fifty requests that write to one session at once.
+// Package demo is a small application that shows typical uses of sessions: signing in and
+// out, a cart, a form with messages after a redirect, a list of the user's own sessions, and
+// fifty requests that write to one session at once.
 //
-// It needs nothing but a [session.Manager]: the templates, the one style sheet
-// and the one script are embedded, and no page loads anything from elsewhere.
-// Every page but the race works without JavaScript.
+// It needs only a [session.Manager]. The templates, the style sheet and the script are
+// embedded, and no page loads anything from other servers. Every page except the race works
+// without JavaScript.
 package demo
 
 import (
@@ -15,28 +15,27 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// Options describe the surroundings that the pages tell of. The zero value works.
+// Options configures the demo. The zero value is valid.
 type Options struct {
-	// Store is what the pages call the store in use, such as "database (sqlite)".
-	// Defaults to "configured".
+	// Store is the name of the store on the pages, such as "database (sqlite)".
+	// The default is "configured".
 	Store string
 
-	// Forgets says that the store loses its sessions when the program ends; the
-	// pages then say so.
+	// Forgets reports whether the store loses its sessions when the program ends. The
+	// pages then mention it.
 	Forgets bool
 
-	// Now is the clock by which ages are told; give it the manager's.
-	// Defaults to [time.Now].
+	// Now is the clock for relative times. Use the manager's clock.
+	// The default is [time.Now].
 	Now func() time.Time
 
-	// Logger gets what goes wrong while a page is written.
-	// Defaults to [slog.Default].
+	// Logger receives errors that occur while a page is written.
+	// The default is [slog.Default].
 	Logger *slog.Logger
 }
 
-// New returns the application on the sessions of m. Its cookie is the
-// manager's: on plain HTTP that needs DangerouslyAllowHTTP, and the footer says
-// what that means.
+// New returns the application, which uses the sessions and the cookie of m. Plain HTTP
+// requires DangerouslyAllowHTTP; the footer explains what that means.
 func New(m *session.Manager, o Options) http.Handler {
 	if o.Store == "" {
 		o.Store = "configured"
@@ -59,9 +58,8 @@ type app struct {
 	pages    pages
 }
 
-// routes is the whole map of the site. Static files are inside of the sessions'
-// middleware like everything else: a request that never asks for its session
-// costs no store call and no cookie.
+// routes returns all routes of the site. The session middleware also wraps the static files,
+// because a request that does not use its session costs no store call and no cookie.
 func (a *app) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	with := func(pattern string, h func(http.ResponseWriter, *http.Request, *session.Session)) {
@@ -98,9 +96,8 @@ func (a *app) routes() *http.ServeMux {
 	return mux
 }
 
-// secure sets what every answer carries. Scripts, styles and images come from
-// this server's files alone, so that markup that slipped through the escaping
-// could not run.
+// secure sets the headers of every response. Scripts, styles and images are allowed only from
+// this server's files, so that injected markup cannot run scripts.
 func secure(next http.Handler) http.Handler {
 	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
 		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -115,5 +112,5 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-// maxForm is the largest request body in bytes, far above any form here.
+// maxForm limits request bodies, in bytes. It is far larger than any form here.
 const maxForm = 64 << 10

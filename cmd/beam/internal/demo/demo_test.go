@@ -184,8 +184,8 @@ func TestStoreDown(t *testing.T) {
 
 func TestPagesTellOfTheStore(t *testing.T) {
 	forgetful := serve(t, memstore.New(memstore.Config{}), Options{Store: "memory", Forgets: true}).visitor(t)
-	forgetful.get("/").has("It forgets its sessions at a restart.").lacks("restart the server")
-	forgetful.post("/cart/add", "product", "cup").has("Store: memory, which forgets at a restart.")
+	forgetful.get("/").has("It loses its sessions when the server restarts.").lacks("restart the server")
+	forgetful.post("/cart/add", "product", "cup").has("Store: memory, which loses its sessions when the server restarts.")
 
 	null := serve(t, session.Discard, Options{Store: "null"}).visitor(t)
 	null.post("/account/sign-in", "name", "Ada").has("It keeps nothing").has("<h1>Sign in</h1>")

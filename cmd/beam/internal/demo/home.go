@@ -11,31 +11,30 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// showHome reads only, so a visitor who comes here first leaves no record behind
-// and gets no cookie.
+// showHome only reads the session, so that it creates no record and no cookie for a new
+// visitor.
 func (a *app) showHome(w http.ResponseWriter, _ *http.Request, s *session.Session) {
 	a.show(w, s, "home", "Sessions that lose nothing", false, flatten("", s.All()))
 }
 
-// emptySession removes the visitor's data and keeps the session, its owner
-// included.
+// emptySession removes the data, but keeps the session and its owner.
 func (a *app) emptySession(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	s.Clear()
-	noticeKey.Flash(s, notice{Text: "Your session is empty now. You are still the same visitor."})
+	noticeKey.Flash(s, notice{Text: "Your session is now empty. You are still the same visitor."})
 	back(w, r, "/")
 }
 
-// An entry is one value of the session's document and the path that reaches it.
+// An entry is a value in the session's document and its path.
 type entry struct {
 	Path  string
-	Value string // JSON, or how much there is
+	Value string // JSON, or the number of values
 }
 
-// manyValues is the size from which a list or an object is counted, not shown.
+// manyValues is the number of values from which only the size of a list or object is shown.
 const manyValues = 12
 
-// flatten lists the values of a document that are neither objects nor lists,
-// sorted, each by the path that [session.Get] takes.
+// flatten lists the values of a document that are neither objects nor lists, sorted, with
+// their paths for [session.Get].
 func flatten(path string, v any) []entry {
 	var list []entry
 	switch v := v.(type) {
@@ -66,12 +65,12 @@ func below(path, segment string) string {
 	return path + "." + segment
 }
 
-// asJSON leaves the escaping of < and > to the template.
+// asJSON does not escape < and >; the template does.
 func asJSON(v any) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil { // it came out of JSON
+	if err := e.Encode(v); err != nil { // cannot fail: v was decoded from JSON
 		return "null"
 	}
 	return strings.TrimSpace(b.String())

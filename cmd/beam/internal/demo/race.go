@@ -14,17 +14,16 @@ import (
 // racers is how many requests the page sends at once.
 const racers = 50
 
-// thinking is how long a racer's handler takes between looking at its session
-// and writing to it, as a real one asks a database. It makes the requests
-// overlap on a machine where they would otherwise just miss each other. (A
-// browser keeps six connections to a server, so six at least are under way.)
-const thinking = 20 * time.Millisecond
+// handlerDelay is the time between reading and writing in each handler, as if it queried a
+// database. It makes the requests overlap even on a fast machine. A browser opens six
+// connections to a server, so about six requests overlap.
+const handlerDelay = 20 * time.Millisecond
 
-// race is the page, and what its script asks for.
+// race is the result, for the page and for its script.
 type race struct {
 	Of      int      `json:"of"`
-	Kept    []string `json:"kept"`    // the keys that are there, sorted
-	Counter int      `json:"counter"` // what 50 increments made
+	Kept    []string `json:"kept"`    // the keys that were kept, sorted
+	Counter int      `json:"counter"` // the result of 50 increments
 }
 
 func resultOf(s *session.Session) race {
@@ -38,7 +37,7 @@ func resultOf(s *session.Session) race {
 	}
 }
 
-// racePage is the last run, and the address for the command line that does the same.
+// racePage is the result of the last run, and the host for the equivalent command line.
 type racePage struct {
 	race
 
@@ -49,8 +48,8 @@ func (a *app) showRace(w http.ResponseWriter, r *http.Request, s *session.Sessio
 	a.show(w, s, "race", "Fifty at once", false, racePage{resultOf(s), r.Host})
 }
 
-// resetRace prepares a run. It writes something, so that a new visitor has a
-// session, and its cookie, before fifty requests ask for one.
+// resetRace prepares a run. It writes to the session, so that a new visitor has a session and
+// its cookie before the fifty requests start.
 func (a *app) resetRace(w http.ResponseWriter, _ *http.Request, s *session.Session) {
 	s.Set("race", map[string]any{"counter": 0, "writers": map[string]int{}})
 	w.WriteHeader(http.StatusNoContent)
@@ -58,7 +57,7 @@ func (a *app) resetRace(w http.ResponseWriter, _ *http.Request, s *session.Sessi
 
 var racerName = regexp.MustCompile(`^w[0-9]{2}$`)
 
-// writeRace is one of the fifty: it sets a key of its own and counts one on.
+// writeRace handles one of the fifty writes: it sets its own key and increments the counter.
 func (a *app) writeRace(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	f, ok := a.readForm(w, r, "writer")
 	if !ok {
@@ -66,12 +65,12 @@ func (a *app) writeRace(w http.ResponseWriter, r *http.Request, s *session.Sessi
 	}
 	name := f.Value("writer")
 	if !racerName.MatchString(name) {
-		a.fail(w, http.StatusBadRequest, "A writer is called w00 to w99.")
+		a.fail(w, http.StatusBadRequest, "The writer must be w00 to w99.")
 		return
 	}
-	seen := session.Get(s, "race.counter", 0) // what a naive handler would add one to
+	seen := session.Get(s, "race.counter", 0) // a naive handler would store this value plus one
 	select {
-	case <-time.After(thinking):
+	case <-time.After(handlerDelay):
 	case <-r.Context().Done():
 		return
 	}
@@ -82,7 +81,7 @@ func (a *app) writeRace(w http.ResponseWriter, r *http.Request, s *session.Sessi
 
 func (a *app) raceResult(w http.ResponseWriter, _ *http.Request, s *session.Session) {
 	body, err := json.Marshal(resultOf(s))
-	if err != nil { // it holds strings and numbers
+	if err != nil { // cannot fail: only strings and numbers
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}

@@ -15,12 +15,10 @@ import (
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// pages are the templates by the name of their file, each with the layout around
-// it.
+// pages maps file names, without extension, to templates. Each includes the layout.
 type pages map[string]*template.Template
 
-// parse runs once for each application; a template that does not parse is a
-// fault of this package, which its tests find.
+// parse parses all templates. It panics on a syntax error, which the tests would detect.
 func (a *app) parse() pages {
 	funcs := template.FuncMap{
 		"ago":    a.ago,
@@ -55,21 +53,20 @@ type notice struct {
 
 var noticeKey = session.NewKey[notice]("notice")
 
-// view is what the layout shows around a page.
+// view is the data of the layout.
 type view struct {
-	Name    string // of the template, which marks the current link
+	Name    string // name of the template; marks the current link
 	Title   string
-	Failed  bool // puts "Error:" before the title, which is read out first
+	Failed  bool // adds "Error:" to the title, which screen readers read first
 	Notice  *notice
-	Session *session.Session // nil on error pages, which must not depend on the store
+	Session *session.Session // nil on error pages, which must work without the store
 	Store   string
 	Forgets bool
-	Null    bool // the store keeps nothing at all
+	Null    bool // the store is session.Discard
 	Page    any
 }
 
-// show renders a page of a visitor. The message for this page, if there is one,
-// is read here and nowhere else.
+// show renders a page. Only show reads the notice for the page, if there is one.
 func (a *app) show(w http.ResponseWriter, s *session.Session, name, title string, failed bool, page any) {
 	v := view{Name: name, Title: title, Failed: failed, Session: s, Page: page}
 	if n, ok := noticeKey.Lookup(s); ok {
@@ -78,15 +75,15 @@ func (a *app) show(w http.ResponseWriter, s *session.Session, name, title string
 	a.render(w, http.StatusOK, v)
 }
 
-// render executes the template into memory first: a page that fails half-way is
-// an error answer, not half a page.
+// render first executes the template in memory, so that a failure results in an error
+// response instead of an incomplete page.
 func (a *app) render(w http.ResponseWriter, status int, v view) {
 	v.Store, v.Forgets = a.opts.Store, a.opts.Forgets
 	v.Null = a.sessions.Store() == session.Discard
 	var b bytes.Buffer
 	if err := a.pages[v.Name].ExecuteTemplate(&b, "layout.html", v); err != nil {
 		a.opts.Logger.Error("demo: page not written", "page", v.Name, "error", err)
-		http.Error(w, "The page could not be written; the log says why.", http.StatusInternalServerError)
+		http.Error(w, "The page could not be generated; see the log.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -95,21 +92,21 @@ func (a *app) render(w http.ResponseWriter, status int, v view) {
 	a.send(w, b.Bytes())
 }
 
-// send writes a body. An error means that the reader is gone, or that the session
-// could not be committed, which the manager has answered in place of this page.
+// send writes a body. An error means that the client has disconnected, or that the session
+// could not be committed; then the manager has already sent an error response.
 func (a *app) send(w http.ResponseWriter, body []byte) {
 	if _, err := w.Write(body); err != nil {
 		a.opts.Logger.Debug("demo: answer not sent", "error", err)
 	}
 }
 
-// back answers a form: the browser fetches the page with GET, so that reloading
-// it sends nothing twice.
+// back redirects after a form. The browser fetches the page with GET, so that a reload does
+// not send the form again.
 func back(w http.ResponseWriter, r *http.Request, to string) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// failure is the content of an error page.
+// failure is the data of an error page.
 type failure struct {
 	Status  int
 	Heading string
@@ -121,8 +118,8 @@ func (a *app) fail(w http.ResponseWriter, status int, text string) {
 	a.render(w, status, view{Name: "error", Title: f.Heading, Page: f})
 }
 
-// orError answers what no route matches. A catch-all route would be shorter, and
-// would turn every wrong method into "not found".
+// orError sends an error page if no route matches. A catch-all route would be shorter, but
+// would report every wrong method as "not found".
 func (a *app) orError(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern != "" {
@@ -140,6 +137,6 @@ func (a *app) orError(mux *http.ServeMux) http.Handler {
 			return
 		}
 		w.Header().Set("Allow", strings.Join(allow, ", "))
-		a.fail(w, http.StatusMethodNotAllowed, "This address answers other methods only.")
+		a.fail(w, http.StatusMethodNotAllowed, "This address does not support this method.")
 	})
 }

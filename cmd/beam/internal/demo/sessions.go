@@ -11,7 +11,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// sessions is the page of a user's own sessions.
+// sessions is the data of the sessions page.
 type sessions struct {
 	Owner       string
 	List        []oneSession
@@ -37,8 +37,8 @@ func (a *app) showSessions(w http.ResponseWriter, r *http.Request, s *session.Se
 	a.show(w, s, "sessions", "Your sessions", false, p)
 }
 
-// sessionsOf lists the sessions of an owner: the one of this request first, then
-// by their last activity.
+// sessionsOf lists the sessions of an owner: first the session of this request, then the
+// others, most recently active first.
 func (a *app) sessionsOf(ctx context.Context, owner string, here session.ID) ([]oneSession, error) {
 	var list []oneSession
 	for info, err := range a.sessions.List(ctx, owner) {
@@ -59,8 +59,8 @@ func (a *app) sessionsOf(ctx context.Context, owner string, here session.ID) ([]
 	return list, nil
 }
 
-// revokeSession ends one session of the visitor. The ID in the form is public
-// and anybody's: that it belongs to the same owner is checked here.
+// revokeSession ends one session of the user. The ID in the form may be that of any session,
+// so revokeSession checks that it has the same owner.
 func (a *app) revokeSession(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	f, ok := a.readForm(w, r, "id")
 	if !ok {
@@ -78,7 +78,7 @@ func (a *app) revokeSession(w http.ResponseWriter, r *http.Request, s *session.S
 	info, err := a.sessions.Info(r.Context(), id)
 	switch {
 	case errors.Is(err, session.ErrNotFound) || err == nil && info.Owner != s.Owner():
-		a.fail(w, http.StatusNotFound, "You have no such session. It may have ended meanwhile.")
+		a.fail(w, http.StatusNotFound, "You have no such session. It may have ended in the meantime.")
 		return
 	case err == nil:
 		err = a.sessions.Revoke(r.Context(), id)
@@ -87,13 +87,13 @@ func (a *app) revokeSession(w http.ResponseWriter, r *http.Request, s *session.S
 		session.Error(w, r, err)
 		return
 	}
-	noticeKey.Flash(s, notice{Text: "Ended: " + describe(info.Client.UserAgent).String() + ". Its next request finds itself signed out."})
+	noticeKey.Flash(s, notice{Text: "Ended: " + describe(info.Client.UserAgent).String() + ". That browser is signed out with its next request."})
 	back(w, r, "/sessions")
 }
 
 func (a *app) revokeOthers(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	if s.Owner() == "" {
-		a.fail(w, http.StatusNotFound, "Sign in first: a visitor without a name has no other sessions.")
+		a.fail(w, http.StatusNotFound, "Sign in first. Only signed-in users can have other sessions.")
 		return
 	}
 	n, err := a.sessions.RevokeOwner(r.Context(), s.Owner(), s.ID())
@@ -101,7 +101,7 @@ func (a *app) revokeOthers(w http.ResponseWriter, r *http.Request, s *session.Se
 		session.Error(w, r, err)
 		return
 	}
-	text := fmt.Sprintf("%s ended. Only this one is left.", count(n, "other session"))
+	text := fmt.Sprintf("%s ended. Only this session is left.", count(n, "other session"))
 	if n == 0 {
 		text = "There were no other sessions."
 	}

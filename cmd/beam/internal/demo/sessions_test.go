@@ -32,7 +32,7 @@ func (c *client) signIn(name, agent string) {
 
 func TestSessionsNeedAName(t *testing.T) {
 	c := open(t).visitor(t)
-	c.get("/sessions").has("somebody has to be signed in")
+	c.get("/sessions").has("Sign in to use it.")
 	c.post("/sessions/revoke-others").is(http.StatusNotFound)
 	c.post("/sessions/revoke", "id", strings.Repeat("0", 32)).is(http.StatusNotFound)
 }
@@ -70,7 +70,7 @@ func TestRevokeOthers(t *testing.T) {
 	eve := s.visitor(t)
 	eve.signIn("Eve", firefox)
 
-	here.post("/sessions/revoke-others").has("3 other sessions ended. Only this one is left.")
+	here.post("/sessions/revoke-others").has("3 other sessions ended. Only this session is left.")
 	here.post("/sessions/revoke-others").has("There were no other sessions.")
 	for _, c := range others {
 		c.get("/account").has("<h1>Sign in</h1>")

@@ -15,20 +15,20 @@ import (
 //go:embed static
 var staticFiles embed.FS
 
-// An asset is a static file under a name that contains its digest, so that a
-// browser may keep it for ever: other content has another name.
+// An asset is a static file. Its URL contains a digest of its content, so that browsers can
+// cache it indefinitely.
 type asset struct {
-	name string // as in the embedded folder
+	name string // in the embedded folder
 	etag string
 	kind string
 	body []byte
 }
 
-// loadStatic returns the static files by the name under which they are served.
+// loadStatic returns the static files, by the name in their URL.
 func loadStatic() map[string]asset {
 	entries, err := staticFiles.ReadDir("static")
 	if err != nil {
-		panic(err) // embedded: cannot fail in a binary that was built
+		panic(err) // cannot fail: the files are embedded
 	}
 	files := map[string]asset{}
 	for _, e := range entries {
@@ -45,7 +45,7 @@ func loadStatic() map[string]asset {
 	return files
 }
 
-// staticPath is the address of an embedded file, for templates.
+// staticPath returns the URL path of an embedded file, for templates.
 func (a *app) staticPath(name string) string {
 	for served, f := range a.static {
 		if f.name == name {

@@ -2,15 +2,14 @@ package demo
 
 import "strings"
 
-// A device is what a User-Agent header says of itself, in two words. It is
-// enough for people to recognise their own; a library that knows every device
-// would need an update every month.
+// A device is a short description of a User-Agent header. It is enough for users to recognise
+// their own devices. A library of all devices would need monthly updates.
 type device struct {
 	Browser string // "Firefox 143", "" if unknown
 	System  string // "Linux", "" if unknown
 }
 
-// String is "Firefox 143 on Linux".
+// String returns text such as "Firefox 143 on Linux".
 func (d device) String() string {
 	switch {
 	case d.Browser == "" && d.System == "":
@@ -23,8 +22,8 @@ func (d device) String() string {
 	return d.Browser + " on " + d.System
 }
 
-// browsers are told by their product token. The order matters: nearly all claim
-// to be Safari, and most of those claim to be Chrome.
+// browsers maps product tokens to browsers. The order matters: nearly all browsers claim to be
+// Safari, and most of those claim to be Chrome.
 var browsers = []struct{ token, name string }{
 	{"Edg/", "Edge"},
 	{"EdgA/", "Edge"},
@@ -44,7 +43,7 @@ var browsers = []struct{ token, name string }{
 	{"Go-http-client/", "Go program"},
 }
 
-// systems, too, from the special to the general: Android says Linux as well.
+// systems is ordered from specific to general: Android also claims to be Linux.
 var systems = []struct{ token, name string }{
 	{"iPhone", "iPhone"},
 	{"iPad", "iPad"},
@@ -57,7 +56,7 @@ var systems = []struct{ token, name string }{
 	{"OpenBSD", "OpenBSD"},
 }
 
-// describe reads a User-Agent header.
+// describe parses a User-Agent header.
 func describe(agent string) device {
 	var d device
 	for _, b := range browsers {
@@ -66,7 +65,7 @@ func describe(agent string) device {
 			continue
 		}
 		d.Browser = b.name
-		if v := leadingDigits(rest); v != "" && b.name != "Go program" { // that is the version of HTTP
+		if v := leadingDigits(rest); v != "" && b.name != "Go program" { // its number is the HTTP version
 			d.Browser += " " + v
 		}
 		break

@@ -1,4 +1,4 @@
-// The race: one request to begin, all writers at once, one request to count.
+// The race: one request to reset, all writes at once, one request to count.
 "use strict";
 
 const race = document.getElementById("race");
@@ -21,8 +21,7 @@ for (let i = 0; i < of; i++) {
   cells.append(span);
 }
 
-// send rejects for anything but success, so that a failed write is never
-// mistaken for a lost one.
+// send rejects unless the request succeeds, so that a failed write does not count as lost.
 async function send(path, body) {
   const answer = await fetch(path, {
     method: body === undefined ? "GET" : "POST",
@@ -30,7 +29,7 @@ async function send(path, body) {
     signal: AbortSignal.timeout(30000),
   });
   if (!answer.ok) {
-    throw new Error(`${path} answered ${answer.status}`);
+    throw new Error(`${path} returned status ${answer.status}`);
   }
   return answer;
 }
@@ -40,8 +39,8 @@ async function write(name) {
   cell.get(name).className = "sent";
 }
 
-// count shows what is in the session, not what was sent: a write that got lost
-// would leave its cell empty.
+// count shows what the session contains, not what was sent. The cell of a lost write stays
+// empty.
 async function count() {
   const end = await (await send("/race/result")).json();
   for (const name of end.kept) {
@@ -65,7 +64,7 @@ async function run() {
 }
 
 start.addEventListener("click", async () => {
-  // aria-disabled instead of disabled keeps the keyboard's focus on the button.
+  // Unlike disabled, aria-disabled keeps the keyboard focus on the button.
   if (start.getAttribute("aria-disabled") === "true") {
     return;
   }
@@ -76,7 +75,7 @@ start.addEventListener("click", async () => {
     result.textContent = await run();
   } catch (err) {
     race.classList.add("failed");
-    result.textContent = `The race was not finished: ${err.message}.`;
+    result.textContent = `The race did not finish: ${err.message}.`;
   }
   start.removeAttribute("aria-disabled");
   start.textContent = "Race again";
@@ -84,5 +83,5 @@ start.addEventListener("click", async () => {
 
 start.hidden = false;
 if (kept.textContent !== "0") {
-  count().catch(() => {}); // the numbers are on the page already
+  count().catch(() => {}); // the page already shows the numbers
 }
