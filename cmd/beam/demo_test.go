@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// A signal ends the demo in order: with exit code 0.
+// A signal shuts the demo down gracefully, with exit code 0.
 func TestDemoEndsOnASignal(t *testing.T) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {

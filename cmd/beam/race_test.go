@@ -14,7 +14,7 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// demoServer is the demo, for scripts that race in it.
+// demoServer starts the demo for the scripts of beam race.
 func demoServer(t *testing.T) string {
 	t.Helper()
 	m, err := session.New(memstore.New(memstore.Config{}), session.Config{Cookie: session.CookieConfig{DangerouslyAllowHTTP: true}})
@@ -29,9 +29,9 @@ func demoServer(t *testing.T) string {
 	return s.URL
 }
 
-// lossyServer loses all but one of five writes of a session: each puts its own copy
-// back, once all five have one. The write k0, which is sent before the others, waits
-// for nobody. A logout ends nothing.
+// lossyServer loses all but one of five writes of a session: each write loads a copy, waits
+// until all five have one, and then stores its own. The single write k0 does not wait. A
+// logout does not end the session.
 func lossyServer(t *testing.T) string {
 	t.Helper()
 	var mu sync.Mutex

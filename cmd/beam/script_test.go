@@ -13,8 +13,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain makes this test binary the programs that the scripts run: beam is the
-// real main, in a process of its own.
+// TestMain lets the test binary act as the programs that the scripts run. Each beam runs the
+// real main in its own process.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"beam": main,
@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScript runs testdata/script: at least one script for each command, and one
-// for every mistake that the command line reports.
+// TestScript runs the scripts in testdata/script, which cover every command and every error
+// of the command line.
 func TestScript(t *testing.T) {
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -37,8 +37,8 @@ func TestScript(t *testing.T) {
 	}))
 }
 
-// params are those of the scripts in testdata/dir, which see the given variables
-// on top of a home of their own.
+// params returns the parameters for the scripts in testdata/dir. Each script gets the given
+// variables and its own home folder.
 func params(dir string, env map[string]string) testscript.Params {
 	return testscript.Params{
 		Dir:                 filepath.Join("testdata", dir),
@@ -80,7 +80,7 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// statement runs SQL on app.db, as somebody else would: sql 'DROP TABLE sessions'.
+// statement runs SQL on the database of the script: sql 'DROP TABLE sessions'.
 func statement(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: sql STATEMENT")
@@ -99,8 +99,8 @@ func statement(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// together runs a program in several processes at once, and fails if one of them
-// does: together 5 beam db migrate. Their outputs go to out.0, out.1, …
+// together runs a program in several processes at once, and fails if any of them fails:
+// together 5 beam db migrate. The outputs are written to out.0, out.1, …
 func together(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: together N program args...")
@@ -132,8 +132,7 @@ func together(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// environ is what a program that a script starts sees of the variables that
-// matter here.
+// environ returns the variables of the script that the started programs need.
 func environ(ts *testscript.TestScript) []string {
 	var env []string
 	for _, name := range []string{"HOME", "PATH", "XDG_CACHE_HOME", "TMPDIR", "SESSION_STORE", "DB_CONNECTION",

@@ -9,10 +9,9 @@ import (
 	"github.com/expanse-go/session/sessionconfig"
 )
 
-// seed is a program for scripts: for each argument it stores a session of that
-// owner, "-" for an anonymous one, in the store that is configured in the current
-// folder, and prints its ID. Each holds an ordinary value and one that would
-// steer a terminal.
+// seed is a program for scripts. For each argument it stores a session of that owner, or an
+// anonymous one for "-", in the configured store, and prints the ID. Each session contains an
+// ordinary value and one with terminal control characters.
 func seed() {
 	ctx := context.Background()
 	m, err := sessionconfig.Open(ctx, "config")

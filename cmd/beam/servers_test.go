@@ -12,9 +12,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestServers runs testdata/servers on every kind of database: the table that
-// beam makes there is the one that the store asks for, and several processes may
-// make it at once.
+// TestServers runs testdata/servers with every dialect: the store accepts the table that beam
+// creates, and several processes can create it at once.
 func TestServers(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		onServer(t, "sqlite", "file:app.db?_pragma=busy_timeout(5000)")
@@ -46,7 +45,7 @@ func onServer(t *testing.T, driver, dsn string) {
 	}))
 }
 
-// needServer returns where a server is. In CI there must be one.
+// needServer returns the address of a server. In CI, a missing server is a failure.
 func needServer(t *testing.T, variable string) string {
 	t.Helper()
 	value := os.Getenv(variable)
@@ -60,7 +59,7 @@ func needServer(t *testing.T, variable string) string {
 	return ""
 }
 
-// createDatabase makes a database for one test and returns its name.
+// createDatabase creates a database for one test and returns its name.
 func createDatabase(t *testing.T, driver, dsn, quote string) string {
 	t.Helper()
 	name := "beam_" + strings.ToLower(rand.Text()[:10])

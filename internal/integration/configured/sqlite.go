@@ -118,7 +118,7 @@ func sqliteReports(t *testing.T) {
 	}
 
 	p = NewProject(t, "driver = \"sqlite\"\ndatabase = \"config\"")
-	want = `session: config/database.toml:4: connections.main.database = "config": cannot be written: is a directory; name a file in it`
+	want = `session: config/database.toml:4: connections.main.database = "config": cannot be written: is a directory; name a file inside it`
 	if got := p.Report(t); got != want {
 		t.Errorf("folder: got %s\nwant %s", got, want)
 	}

@@ -73,7 +73,7 @@ func TestModuleName(t *testing.T) {
 	}
 }
 
-// A pipe is no terminal: no colour, no progress.
+// A pipe is not a terminal, so it gets no colour and no progress.
 func TestStreamOfAPipeIsPlain(t *testing.T) {
 	var out bytes.Buffer
 	a := &app{stderr: newStream(&out, func(string) string { return "" })}
@@ -84,8 +84,8 @@ func TestStreamOfAPipeIsPlain(t *testing.T) {
 	}
 }
 
-// On a terminal progress begins after a second, changes with what is said, and
-// leaves an empty line.
+// On a terminal, progress appears after a second, follows the calls of say, and is erased at
+// the end.
 func TestProgressOnATerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -114,7 +114,7 @@ func TestProgressOnATerminal(t *testing.T) {
 	})
 }
 
-// What a command cannot write makes it fail.
+// A command fails if it cannot write its output.
 func TestRunReportsAFailedWrite(t *testing.T) {
 	var stderr bytes.Buffer
 	got := Run(t.Context(), []string{"beam", "version"}, strings.NewReader(""), brokenPipe{}, &stderr, nil, t.TempDir())
@@ -127,8 +127,7 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
-// Every command says what it does, and no line of help is wider than a screen of
-// a hundred columns.
+// Every command has a description, and no line of help is wider than 100 columns.
 func TestHelp(t *testing.T) {
 	a := &app{}
 	for _, cmd := range a.tree().Commands {

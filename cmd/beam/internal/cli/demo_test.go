@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// A running is a demo that was started by Run.
+// A running is a demo started with Run.
 type running struct {
 	url    string
 	said   []string // lines of standard output up to the URL
@@ -23,7 +23,7 @@ type running struct {
 	code   chan int
 }
 
-// start runs "beam demo" in dir on a free port until the test or stop ends it.
+// start runs "beam demo" in dir on a free port, until the test ends or stops it.
 func start(t *testing.T, dir string, environ []string, args ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -50,7 +50,7 @@ func start(t *testing.T, dir string, environ []string, args ...string) *running 
 	return d
 }
 
-// end stops the demo as a signal does, and wants a clean end.
+// end stops the demo like a signal, and checks that it succeeds.
 func (d *running) end(t *testing.T) {
 	t.Helper()
 	d.stop()
@@ -81,7 +81,7 @@ func body(t *testing.T, resp *http.Response) string {
 	return string(text)
 }
 
-// signIn signs ada in, on whatever page the form is.
+// signIn signs in as ada.
 func signIn(t *testing.T, client *http.Client, base string) {
 	t.Helper()
 	resp, err := client.PostForm(base+"/account/sign-in", url.Values{"name": {"ada"}})
@@ -91,8 +91,8 @@ func signIn(t *testing.T, client *http.Client, base string) {
 	body(t, resp)
 }
 
-// Without a configuration the demo makes and migrates its database, and its
-// sessions survive a restart; so they do in files.
+// Without a configuration, the demo creates and migrates its database. Sessions survive a
+// restart, in the database and in files.
 func TestDemoSurvivesARestart(t *testing.T) {
 	for _, store := range []string{"database", "file"} {
 		t.Run(store, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestDemoSurvivesARestart(t *testing.T) {
 				t.Errorf("signed out by a restart:\n%s", text)
 			}
 			d.end(t)
-			// Another kind of database has its migrations in another folder.
+			// Each dialect has its own migrations folder.
 			_, err = os.Stat(filepath.Join(data, "migrations", "sqlite", "00001_create_sessions_table.sql"))
 			if store == "database" && err != nil {
 				t.Error(err)
@@ -131,8 +131,8 @@ func TestDemoSurvivesARestart(t *testing.T) {
 	}
 }
 
-// With a configuration in the current folder the demo uses that, unless a flag
-// names another store.
+// If the current folder has a configuration, the demo uses it, unless a flag names another
+// store.
 func TestDemoUsesTheConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "config"), 0o700); err != nil {

@@ -93,7 +93,7 @@ func TestSignOut(t *testing.T) {
 	late.get("/cart").has("Nothing yet.")
 }
 
-// A hand-written client may send what no field can hold.
+// Clients may send characters that cannot be entered in a form.
 func TestSignInWithoutControlCharacters(t *testing.T) {
 	for _, name := range []string{"A\x00da", "Ada\x00", "\x1bAda", "A\u0085da"} {
 		open(t).visitor(t).post("/account/sign-in", "name", name).is(http.StatusOK).has("Welcome, Ada.")

@@ -29,7 +29,7 @@ func (s *site) visitor(t *testing.T) *client {
 	return &client{t, &http.Client{Jar: jar, Transport: tr, Timeout: 30 * time.Second}, s.URL}
 }
 
-// An answer is a response that was read.
+// An answer is a complete response.
 type answer struct {
 	t      *testing.T
 	status int
@@ -46,7 +46,7 @@ func (c *client) send(req *http.Request) answer {
 	return a
 }
 
-// try is send for other goroutines than the test's own.
+// try is like send, for use in other goroutines.
 func (c *client) try(req *http.Request) (answer, error) {
 	res, err := c.http.Do(req)
 	if err != nil {

@@ -24,7 +24,7 @@ func TestContactMessageOnce(t *testing.T) {
 		lacks("<script>alert").lacks("<i>Ada")
 }
 
-// The redirect itself does not use the message up.
+// The redirect itself does not consume the message.
 func TestContactAnswersWithARedirect(t *testing.T) {
 	c := open(t).visitor(t)
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

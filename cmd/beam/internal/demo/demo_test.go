@@ -54,7 +54,7 @@ func serve(t *testing.T, store session.Store, o Options) *site {
 	return s
 }
 
-// A spy counts what is asked of a store, and can let it be down.
+// A spy counts the calls to a store, and can simulate a store that is down.
 type spy struct {
 	session.Store
 	calls atomic.Int64

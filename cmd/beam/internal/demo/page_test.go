@@ -21,8 +21,8 @@ type element struct {
 	text  string
 }
 
-// elements reads a page. The decoder of XML is strict enough to find what is not
-// closed, once it knows the elements that need no end.
+// elements parses a page. The XML decoder is strict enough to detect unclosed elements, once
+// it knows the void elements of HTML.
 func elements(t *testing.T, html string) []*element {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(html))
@@ -53,7 +53,7 @@ func elements(t *testing.T, html string) []*element {
 	}
 }
 
-// states are the pages in the states that show all of their parts.
+// states returns the pages in states that together show all their parts.
 func states(t *testing.T) map[string]string {
 	t.Helper()
 	s := open(t)
@@ -107,7 +107,7 @@ func TestPagesAreSound(t *testing.T) {
 	}
 }
 
-// checkElement holds one element to the rules of the house.
+// checkElement checks one element against the rules for our pages.
 func checkElement(t *testing.T, e *element, ids, labelled map[string]bool) {
 	t.Helper()
 	switch e.name {
@@ -171,8 +171,8 @@ func TestTitlesDiffer(t *testing.T) {
 	}
 }
 
-// TestContrast computes the contrast of every pair of colours that meet (WCAG 2.2,
-// success criteria 1.4.3 and 1.4.11), in both schemes.
+// TestContrast computes the contrast of every pair of adjacent colours (WCAG 2.2, success
+// criteria 1.4.3 and 1.4.11), in both colour schemes.
 func TestContrast(t *testing.T) {
 	css, err := staticFiles.ReadFile("static/demo.css")
 	if err != nil {
@@ -205,7 +205,7 @@ func TestContrast(t *testing.T) {
 	}
 }
 
-// luminances reads the colours of a part of the style sheet.
+// luminances parses the colours in a part of the style sheet.
 func luminances(t *testing.T, css string) map[string]float64 {
 	t.Helper()
 	l := map[string]float64{}

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// TestRace sends fifty requests that really overlap, each on a connection of its
-// own.
+// TestRace sends fifty overlapping requests, each on its own connection.
 func TestRace(t *testing.T) {
 	c := open(t).visitor(t)
 	c.post("/race/reset").is(http.StatusNoContent)

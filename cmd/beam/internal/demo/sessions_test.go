@@ -13,7 +13,7 @@ import (
 
 const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0"
 
-// ids are the sessions that a page offers to end, in its order.
+// ids returns the sessions that a page offers to end, in order.
 func ids(a answer) []string {
 	var list []string
 	for _, m := range regexp.MustCompile(`name="id" value="([0-9a-f]{32})"`).FindAllStringSubmatch(a.body, -1) {
@@ -22,7 +22,7 @@ func ids(a answer) []string {
 	return list
 }
 
-// signIn sends the form with a User-Agent of its own.
+// signIn sends the sign-in form with the given User-Agent.
 func (c *client) signIn(name, agent string) {
 	c.t.Helper()
 	req := c.request("POST", "/account/sign-in", url.Values{"name": {name}})
@@ -101,7 +101,7 @@ func TestRevokeTheOneInUse(t *testing.T) {
 	c.get("/account").has("<h1>Sign in</h1>")
 }
 
-// A bare store has none of the optional powers.
+// The bare store implements none of the optional interfaces.
 type bare struct{ session.Store }
 
 func TestStoreThatCannotList(t *testing.T) {

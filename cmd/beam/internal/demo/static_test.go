@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// references finds the static files that a page asks for.
+// references returns the static files that a page requests.
 var references = regexp.MustCompile(`(?:href|src)="(/static/[^"]+)"`)
 
 func TestStaticFiles(t *testing.T) {

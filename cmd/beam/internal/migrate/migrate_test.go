@@ -86,7 +86,7 @@ func TestUpStatusDown(t *testing.T) {
 	}
 }
 
-// Timestamps of two branches interleave: what arrives late is run all the same.
+// Timestamps of two branches interleave: a migration that arrives late still runs.
 func TestUpRunsALateOlderMigration(t *testing.T) {
 	dir := write(t, map[string]string{"2_pets.sql": first})
 	db, lock := open(t)
@@ -154,15 +154,14 @@ END;
 	if got.String() != want {
 		t.Errorf("Print:\n%s\nwant:\n%s", got.String(), want)
 	}
-	// What is printed can be fed to a database as it is.
+	// A database can run the printed statements unchanged.
 	db, _ := open(t)
 	if _, err := db.Exec(got.String()); err != nil {
 		t.Error(err)
 	}
 }
 
-// A held lock keeps a second runner out, and its context gets it out of the
-// queue.
+// A second runner waits for the lock until its context is cancelled.
 func TestFileLockExcludesAndCancels(t *testing.T) {
 	_, path := open(t)
 	holder := &fileLocker{path: path}
@@ -178,7 +177,7 @@ func TestFileLockExcludesAndCancels(t *testing.T) {
 	if err := holder.SessionUnlock(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	// The abandoned waiter gives the lock back as soon as it gets it.
+	// The abandoned goroutine releases the lock as soon as it gets it.
 	waiter.waiting.Wait()
 	if err := waiter.SessionLock(t.Context(), nil); err != nil {
 		t.Fatal(err)

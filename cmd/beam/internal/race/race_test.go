@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// An application keeps a set of keys for each session. As it stands it is right;
-// the tests replace what they want to be wrong.
+// An application keeps a set of keys for each session. By default it is correct; tests
+// replace handlers with faulty ones.
 type application struct {
 	*http.ServeMux
 
@@ -63,8 +63,8 @@ func (a *application) end(id string) {
 	delete(a.sessions, id)
 }
 
-// load gives a copy, save puts one back whether or not the session is still there:
-// together they are what loses writes and brings sessions back.
+// load returns a copy, and save stores one even if the session no longer exists. Together
+// they lose writes and revive sessions.
 func (a *application) load(id string) map[string]bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -77,7 +77,7 @@ func (a *application) save(id string, keys map[string]bool) {
 	a.sessions[id] = keys
 }
 
-// set is the right way to write.
+// set is the correct way to write.
 func (a *application) set(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -97,12 +97,12 @@ func id(r *http.Request) string {
 	return c.Value
 }
 
-// alone says that a write is the one that is sent by itself.
+// alone reports whether a request is the single write.
 func alone(r *http.Request) bool { return strings.HasSuffix(r.FormValue("key"), "00") }
 
 const writes = 12
 
-// planFor is a race against a server with all that can be tried.
+// planFor returns a plan that uses every kind of request.
 func planFor(t *testing.T, s *httptest.Server) Plan {
 	t.Helper()
 	base, err := url.Parse(s.URL)
@@ -130,7 +130,7 @@ func serve(t *testing.T, h http.Handler) *httptest.Server {
 	return s
 }
 
-// race runs a plan that must come to a result.
+// race runs a plan that must succeed.
 func race(t *testing.T, p Plan) Report {
 	t.Helper()
 	r, err := Run(t.Context(), p)
@@ -178,7 +178,7 @@ func TestRightApplicationKeepsAll(t *testing.T) {
 	}
 }
 
-// All writers hold a copy before the first one puts it back, so one of them is kept.
+// All writers load a copy before the first one stores its copy, so only one write is kept.
 func TestLostWrites(t *testing.T) {
 	a := newApplication()
 	var loaded sync.WaitGroup
@@ -201,8 +201,8 @@ func TestLostWrites(t *testing.T) {
 	}
 }
 
-// The writes of the third session hold a copy when the logout comes and put it back
-// afterwards; the one before ends quietly.
+// In the third session, the writes load a copy before the logout and store it afterwards. In
+// the one before, nothing overlaps.
 func TestRevivedLogout(t *testing.T) {
 	a := newApplication()
 	loaded, ended := make(chan struct{}, writes), make(chan struct{})
@@ -239,7 +239,7 @@ func TestRevivedLogout(t *testing.T) {
 	}
 }
 
-// A session that begins anew under the old name is not the one that was ended.
+// A new session under the old ID is not the session that was ended.
 func TestAdoptedNameIsNoRevival(t *testing.T) {
 	a := newApplication()
 	a.HandleFunc("/set", func(w http.ResponseWriter, r *http.Request) {
@@ -256,7 +256,7 @@ func TestAdoptedNameIsNoRevival(t *testing.T) {
 	}
 }
 
-// The whole session is in the cookie, and the last one that arrives wins.
+// The session is stored in the cookie, and the last response wins.
 func TestSessionInTheCookie(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[string]bool{} // the cookies of the parallel writes
@@ -325,7 +325,7 @@ func TestRefusedAndUnanswered(t *testing.T) {
 	}
 }
 
-// A redirect that names what was written is the same as that of the lone write.
+// A redirect that contains the mark counts as the same redirect as for the single write.
 func TestRedirectToTheWritten(t *testing.T) {
 	a := newApplication()
 	a.HandleFunc("/set", func(w http.ResponseWriter, r *http.Request) {
@@ -368,7 +368,7 @@ func TestCounter(t *testing.T) {
 	}
 }
 
-// Where only some values are allowed, the number is the value.
+// If the application accepts only certain values, {i} is part of the value.
 func TestNumbersAsMarks(t *testing.T) {
 	a := newApplication()
 	a.HandleFunc("POST /set", func(w http.ResponseWriter, r *http.Request) {
@@ -418,8 +418,8 @@ func TestLoginThatRedirects(t *testing.T) {
 	want(t, race(t, p), 2*writes, 0, 0, 0)
 }
 
-// A recorded cookie and one of the plan are in the jar of every session, until the
-// application sets another one of that name.
+// Cookies of a recording and of the plan are in the jar of every session, until the
+// application replaces them.
 func TestCookiesOfTheRecording(t *testing.T) {
 	a := newApplication()
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -439,7 +439,7 @@ func TestCookiesOfTheRecording(t *testing.T) {
 	want(t, race(t, p), 2*writes, 0, 0, 0)
 }
 
-// What must work before any race is an error that says what did not.
+// If a request fails that must work even without a race, the error says which.
 func TestNothingToRace(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(p *Plan)

@@ -20,7 +20,7 @@ func base(t *testing.T) *url.URL {
 	return u
 }
 
-// written renders what a request becomes for write 7 of 50.
+// written formats the request for write 7 of 50.
 func written(t *testing.T, r *Request) string {
 	t.Helper()
 	req, err := r.build(t.Context(), markOf("nx", 7, 50), http.Header{"X-All": {"{n}"}})
@@ -66,7 +66,7 @@ func TestStringTellsNoPassword(t *testing.T) {
 	}
 }
 
-// No mark is a part of another one, and each begins with a letter.
+// No mark contains another, and each begins with a letter.
 func TestMarks(t *testing.T) {
 	prefix := newPrefix()
 	one, ten, last := markOf(prefix, 1, 100), markOf(prefix, 10, 100), markOf(prefix, 100, 100)
@@ -139,7 +139,7 @@ func TestRecordedMistakes(t *testing.T) {
 	}
 }
 
-// Nothing is sent beyond this computer unless that was asked for, by whatever name.
+// No request leaves this computer unless that is allowed, whatever the host name.
 func TestRemote(t *testing.T) {
 	for raw, here := range map[string]bool{
 		"http://127.0.0.1:8000": true, "http://[::1]": true, "http://localhost:1": true, "https://App.Localhost": true, "http://127.9.9.9": true,
