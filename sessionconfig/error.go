@@ -38,7 +38,7 @@ type Error struct {
 
 // Error returns one line, or more if the hint shows code. It begins with the location:
 //
-//	session: config/session.toml:12: lifetime = "2 hours": not a duration; write …
+//	session: config/session.toml:12: lifetime = "2 hours": is not a duration; use …
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("session: ")

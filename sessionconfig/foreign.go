@@ -34,9 +34,9 @@ var storeName = regexp.MustCompile(`^[a-z][a-z0-9]*([_-][a-z0-9]+)*$`)
 // ("5s"), a slice of strings, or a struct of these, which becomes a table. Other fields
 // cannot be configured. A field that is not set keeps its zero value.
 //
-// A field is secret if its key is, or ends in, password, passwd, secret, token, url, uri
-// or dsn, or if it has the tag `secret:"true"`. Secret fields are never printed, and can
-// be read from a file that a variable with the suffix _FILE names.
+// A field is secret if the last word of its key is password, passwd, secret, token, url,
+// uri or dsn, or if it has the tag `secret:"true"`. Secret fields are never printed, and
+// can be read from a file that a variable with the suffix _FILE names.
 //
 // If open returns one or more [*session.ConfigError] values whose Field names a field
 // of C, they are reported with file and line. The manager's Close also closes the store

@@ -7,9 +7,9 @@ const redacted = "[redacted]"
 
 // An Origin tells where a value comes from. The zero Origin means the default value.
 type Origin struct {
-	File     string // "" for the environment and for a default
+	File     string // the file that was read; "" for the environment and for a default
 	Line     int    // in File, from 1
-	Variable string // the environment variable, "" for a TOML file
+	Variable string // the environment variable; "" for a TOML file
 }
 
 // String returns text such as "config/session.toml:12", "SESSION_STORE",
