@@ -20,13 +20,13 @@ type trial struct {
 	out  io.Writer
 	did  *deeds
 
-	rounds    int           // of the model check, at most
+	rounds    int           // of the model check
 	kills     int           // of the crash test
 	each      time.Duration // of the faults: how long each lasts
 	processes int
 }
 
-// Deeds are what a run has done, all stores together.
+// Deeds count what a run did on all stores.
 type deeds struct {
 	mutants, histories, operations, kills, commits, faults, interleavings int
 }
@@ -36,30 +36,30 @@ func (d *deeds) String() string {
 		d.mutants, d.histories, d.operations, d.kills, d.commits, d.faults, d.interleavings)
 }
 
-// model checks histories of several processes (managers, for the store in memory)
-// against the model, with and without lost answers.
+// model checks histories of several processes (of several managers for the memory store)
+// against the model. Every other round loses store responses.
 func (t *trial) model(ctx context.Context) (err error) {
-	p, err := newPlace(ctx, t.kind, t.dir)
+	loc, err := newLocation(ctx, t.kind, t.dir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.remove()) }()
+	defer func() { err = errors.Join(err, loc.remove()) }()
 	file := filepath.Join(t.dir, "clock-"+t.kind)
 	c, err := openClock(file)
 	if err != nil {
 		return err
 	}
-	workers, end, err := t.workers(ctx, p, c, file)
+	workers, end, err := t.workers(ctx, loc, c, file)
 	if err != nil {
 		return errors.Join(err, end())
 	}
 	defer func() { err = errors.Join(err, end()) }()
 
 	start := time.Now()
-	histories, operations, visits := 0, 0, 0
+	histories, operations, tasks := 0, 0, 0
 	outcomes := map[outcome]int{}
 	for i := range t.rounds {
-		r := &round{workers: workers, clock: c, seed: t.seed + uint64(i), clients: 9, errands: 40}
+		r := &round{workers: workers, clock: c, seed: t.seed + uint64(i), clients: 9, tasks: 40}
 		if i%2 == 1 {
 			r.loss = 0.1
 		}
@@ -70,7 +70,7 @@ func (t *trial) model(ctx context.Context) (err error) {
 			return fmt.Errorf("model, %s, -seed %d -rounds %d: %w", t.kind, t.seed, i+1, err)
 		}
 		histories += len(r.histories)
-		visits += int(r.visits.Load())
+		tasks += int(r.executed.Load())
 		for _, h := range r.histories {
 			operations += len(h)
 		}
@@ -80,32 +80,33 @@ func (t *trial) model(ctx context.Context) (err error) {
 	}
 	t.did.histories += histories
 	t.did.operations += operations
-	fmt.Fprintf(t.out, "model   %-8s seed %d: %d histories of %d operations in %d visits by %d workers: linearizable (%s) in %.1fs\n",
-		t.kind, t.seed, histories, operations, visits, len(workers), count(outcomes), time.Since(start).Seconds())
+	fmt.Fprintf(t.out, "model   %-8s seed %d: %d histories of %d operations in %d tasks on %d workers: linearizable (%s) in %.1fs\n",
+		t.kind, t.seed, histories, operations, tasks, len(workers), formatCounts(outcomes), time.Since(start).Seconds())
 	return nil
 }
 
-// workers are processes, or managers in this one if the store is in its memory.
-func (t *trial) workers(ctx context.Context, p place, c *clock, clockFile string) (all []doer, end func() error, err error) {
+// workers starts worker processes. The memory store can't be shared between processes, so
+// its workers are managers in this process.
+func (t *trial) workers(ctx context.Context, loc location, c *clock, clockFile string) (all []worker, end func() error, err error) {
 	end = func() error { return nil }
-	if p.Kind == "memory" {
-		store, err := p.open(ctx)
+	if loc.Kind == "memory" {
+		store, err := loc.open(ctx)
 		if err != nil {
 			return nil, end, err
 		}
 		for range t.processes {
-			w, err := newWorker(store.Store, c)
+			w, err := newLocalWorker(store.Store, c)
 			if err != nil {
 				return nil, end, err
 			}
-			all = append(all, local{w})
+			all = append(all, w)
 		}
 		return all, end, nil
 	}
-	var started []*remote
+	var started []*remoteWorker
 	end = func() error { return closeAll(started) }
 	for range t.processes {
-		r, err := newRemote(workplace{Place: p, Clock: clockFile})
+		r, err := newRemoteWorker(workerConfig{Location: loc, Clock: clockFile})
 		if err != nil {
 			return nil, end, err
 		}
@@ -115,8 +116,8 @@ func (t *trial) workers(ctx context.Context, p place, c *clock, clockFile string
 	return all, end, nil
 }
 
-// count tells of what there was how much, in order.
-func count[K ~string](n map[K]int) string {
+// formatCounts lists the keys with their counts, in lexical order.
+func formatCounts[K ~string](n map[K]int) string {
 	var parts []string
 	for k, v := range n {
 		parts = append(parts, fmt.Sprintf("%s %d", string(k), v))
@@ -125,7 +126,7 @@ func count[K ~string](n map[K]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// tempDir is a folder of the run, which is removed after it.
+// tempDir creates a directory for one run; the function it returns removes it.
 func tempDir() (string, func(), error) {
 	dir, err := os.MkdirTemp("", "session-torture-")
 	return dir, func() { os.RemoveAll(dir) }, err

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A clock is the wall clock plus an offset in a file, which all processes read: who
-// moves it moves it for all of them at one instant.
+// A clock is the wall clock plus an offset that all processes read from one file, so that a
+// change takes effect in all of them at the same instant.
 type clock struct{ f *os.File }
 
 func openClock(file string) (*clock, error) {
@@ -25,12 +25,12 @@ func openClock(file string) (*clock, error) {
 	return c, nil
 }
 
-// Now is a session.Config.Now. The offset is read by one system call, which another
-// one that writes eight bytes does not tear.
+// Now implements session.Config.Now. It reads the offset with one system call, so it never
+// sees a partial write of the eight bytes.
 func (c *clock) Now() time.Time {
 	var b [8]byte
 	if _, err := c.f.ReadAt(b[:], 0); err != nil {
-		panic(err) // our own file of eight bytes
+		panic(err) // openClock wrote the eight bytes
 	}
 	return time.Now().Add(time.Duration(binary.BigEndian.Uint64(b[:])))
 }
@@ -42,12 +42,12 @@ func (c *clock) set(offset time.Duration) error {
 	return err
 }
 
-// instant is a reading of the monotonic clock, which all processes of a machine
-// share; time.Time keeps its own reading to itself.
-func instant() int64 {
+// monotonicNow reads the monotonic clock, which all processes of a machine share. The
+// monotonic reading of a time.Time can't be compared between processes.
+func monotonicNow() int64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
-		panic(err) // every kernel since 2.6 has it
+		panic(err) // supported by every kernel since Linux 2.6
 	}
 	return t.Nano()
 }

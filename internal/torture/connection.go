@@ -19,16 +19,16 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// address is where the server of a place listens.
-func (p *place) address() (string, error) {
-	if p.Kind == "mariadb" {
-		cfg, err := mysql.ParseDSN(p.DSN)
+// address returns the host and port of the server.
+func (loc *location) address() (string, error) {
+	if loc.Kind == "mariadb" {
+		cfg, err := mysql.ParseDSN(loc.DSN)
 		if err != nil {
 			return "", err
 		}
 		return cfg.Addr, nil
 	}
-	u, err := url.Parse(p.DSN)
+	u, err := url.Parse(loc.DSN)
 	if err != nil {
 		return "", err
 	}
@@ -38,60 +38,61 @@ func (p *place) address() (string, error) {
 	return u.Host, nil
 }
 
-// via is the same place behind another address, where MariaDB's driver gives up by
-// itself.
-func (p place) via(address string) (place, error) {
-	if p.Kind == "mariadb" {
-		cfg, err := mysql.ParseDSN(p.DSN)
+// withAddress returns the same location with another server address. For MariaDB it also
+// sets the driver's own timeouts.
+func (loc location) withAddress(address string) (location, error) {
+	if loc.Kind == "mariadb" {
+		cfg, err := mysql.ParseDSN(loc.DSN)
 		if err != nil {
-			return p, err
+			return loc, err
 		}
 		cfg.Net, cfg.Addr = "tcp", address
-		cfg.ReadTimeout, cfg.WriteTimeout = storeTimeout/2, storeTimeout/5 // as sessionconfig has it
-		p.GivesUp = cfg.ReadTimeout + cfg.WriteTimeout
-		p.DSN = cfg.FormatDSN()
-		return p, nil
+		cfg.ReadTimeout, cfg.WriteTimeout = storeTimeout/2, storeTimeout/5 // as sessionconfig sets them
+		loc.DriverTimeout = cfg.ReadTimeout + cfg.WriteTimeout
+		loc.DSN = cfg.FormatDSN()
+		return loc, nil
 	}
-	u, err := url.Parse(p.DSN)
+	u, err := url.Parse(loc.DSN)
 	if err != nil {
-		return p, err
+		return loc, err
 	}
 	u.Host = address
-	p.DSN = u.String()
-	return p, nil
+	loc.DSN = u.String()
+	return loc, nil
 }
 
-// option sets a variable of the server for each connection.
-func (p *place) option(name, value string) error {
-	if p.Kind == "mariadb" {
-		cfg, err := mysql.ParseDSN(p.DSN)
+// setOption sets a server variable for each connection.
+func (loc *location) setOption(name, value string) error {
+	if loc.Kind == "mariadb" {
+		cfg, err := mysql.ParseDSN(loc.DSN)
 		if err != nil {
 			return err
 		}
 		cfg.Params = map[string]string{name: "'" + value + "'"}
-		p.DSN = cfg.FormatDSN()
+		loc.DSN = cfg.FormatDSN()
 		return nil
 	}
-	u, err := url.Parse(p.DSN)
+	u, err := url.Parse(loc.DSN)
 	if err != nil {
 		return err
 	}
 	q := u.Query()
 	q.Set(name, value)
 	u.RawQuery = q.Encode()
-	p.DSN = u.String()
+	loc.DSN = u.String()
 	return nil
 }
 
-// hangUp lets the server end the connections to this place, and to no other one.
-func (p *place) hangUp(ctx context.Context) error {
-	db, err := sql.Open(p.driver(), p.DSN)
+// terminateConnections makes the server close all connections to this location, and no
+// others.
+func (loc *location) terminateConnections(ctx context.Context) error {
+	db, err := sql.Open(loc.driver(), loc.DSN)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if p.Kind == "postgres" {
-		_, err := db.ExecContext(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()", p.Schema)
+	if loc.Kind == "postgres" {
+		_, err := db.ExecContext(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()", loc.Schema)
 		return err
 	}
 	rows, err := db.QueryContext(ctx, "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()")
@@ -104,17 +105,17 @@ func (p *place) hangUp(ctx context.Context) error {
 		if err := rows.Scan(&id); err != nil {
 			return err
 		}
-		// On another connection, and it may have ended meanwhile.
+		// KILL fails if the connection has already ended.
 		_, _ = db.ExecContext(ctx, fmt.Sprintf("KILL %d", id))
 	}
 	return rows.Err()
 }
 
-// named puts the name of the table into statements.
-func (p *place) named(statements []string) []string {
+// withTable replaces {table} in the statements with the name of the table.
+func (loc *location) withTable(statements []string) []string {
 	table := sqlstore.DefaultTable
-	if p.Schema != "" {
-		table = p.Schema + "." + table
+	if loc.Schema != "" {
+		table = loc.Schema + "." + table
 	}
 	var named []string
 	for _, statement := range statements {
@@ -123,21 +124,21 @@ func (p *place) named(statements []string) []string {
 	return named
 }
 
-// connections is how many connections to this place its server has, or how many files
-// of it this process has open.
-func (p *place) connections(ctx context.Context) (n int, err error) {
+// openConnections counts the connections that the server has to this location or, for a
+// location in files, the files that this process has open there.
+func (loc *location) openConnections(ctx context.Context) (n int, err error) {
 	query, args := "", []any{}
-	switch p.Kind {
+	switch loc.Kind {
 	case "postgres":
-		query, args = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()", []any{p.Schema}
+		query, args = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()", []any{loc.Schema}
 	case "mariadb":
 		query = "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id <> connection_id()"
 	case "file", "sqlite":
-		return p.openFiles()
+		return loc.openFiles()
 	default:
 		return 0, nil
 	}
-	db, err := sql.Open(p.driver(), p.DSN)
+	db, err := sql.Open(loc.driver(), loc.DSN)
 	if err != nil {
 		return 0, err
 	}
@@ -146,16 +147,16 @@ func (p *place) connections(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// openFiles asks the kernel. One that cannot be asked has none.
-func (p *place) openFiles() (n int, err error) {
+// openFiles asks the kernel through /proc. It returns 0 on systems without /proc.
+func (loc *location) openFiles() (n int, err error) {
 	const all = "/proc/self/fd"
 	open, err := os.ReadDir(all)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, nil
 	}
-	path, _, _ := strings.Cut(strings.TrimPrefix(p.DSN, "file:"), "?")
+	path, _, _ := strings.Cut(strings.TrimPrefix(loc.DSN, "file:"), "?")
 	for _, file := range open {
-		// That the file is closed meanwhile is no error.
+		// Readlink fails if the file has been closed since ReadDir.
 		if name, err := os.Readlink(filepath.Join(all, file.Name())); err == nil && strings.HasPrefix(name, path) {
 			n++
 		}
@@ -163,33 +164,32 @@ func (p *place) openFiles() (n int, err error) {
 	return n, err
 }
 
-// refusals counts the statements that PostgreSQL refused, by the code of the reason. It
-// is a tracer because the store tries some of them again, and tells nobody.
-type refusals struct {
+// errorCounter counts the errors of PostgreSQL by SQLSTATE. It is a pgx tracer because the
+// store retries some statements without reporting the error.
+type errorCounter struct {
 	mu     sync.Mutex
 	states map[string]int
 }
 
-func (r *refusals) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+func (c *errorCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
 	return ctx
 }
 
-func (r *refusals) TraceQueryEnd(_ context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
+func (c *errorCounter) TraceQueryEnd(_ context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
 	var e *pgconn.PgError
 	if !errors.As(data.Err, &e) {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.states == nil {
-		r.states = map[string]int{}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.states == nil {
+		c.states = map[string]int{}
 	}
-	r.states[e.Code]++
+	c.states[e.Code]++
 }
 
-// count is how often it was for this reason.
-func (r *refusals) count(state string) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.states[state]
+func (c *errorCounter) count(state string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.states[state]
 }

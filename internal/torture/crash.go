@@ -24,43 +24,43 @@ const (
 	creators = 2
 )
 
-// orders are what the writing process is told.
-type orders struct {
-	Place  place
-	Tokens []string // of the sessions that the writers share
+// A writerConfig configures the writer process.
+type writerConfig struct {
+	Location location
+	Tokens   []string // of the sessions that the writers share
 }
 
-// A crash test kills a process that writes at full speed, again and again, and looks
-// at what is stored each time.
+// A crashTest repeatedly kills a process that writes at full speed, and checks what is
+// stored after each kill.
 type crashTest struct {
 	*trial
-	orders
+	writerConfig
 
-	done  [writers]int    // the last acknowledged write of each
-	kept  map[string]bool // acknowledged sessions, false: perhaps logged out
-	acked int
-	rnd   *rand.Rand
+	lastAcked [writers]int    // the last acknowledged write of each writer
+	created   map[string]bool // by token; false: a logout may be in progress; "-" before the token: logged out
+	acked     int
+	rnd       *rand.Rand
 }
 
 func (t *trial) crash(ctx context.Context) (err error) {
 	if t.kind == "memory" {
-		fmt.Fprintf(t.out, "crash   %-8s nothing outlives the process, by design\n", t.kind)
+		fmt.Fprintf(t.out, "crash   %-8s skipped: the memory store does not outlive the process\n", t.kind)
 		return nil
 	}
-	p, err := newPlace(ctx, t.kind, t.dir)
+	loc, err := newLocation(ctx, t.kind, t.dir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.remove()) }()
-	c := crashTest{trial: t, orders: orders{Place: p}, kept: map[string]bool{}, rnd: rand.New(rand.NewPCG(t.seed, 1))}
+	defer func() { err = errors.Join(err, loc.remove()) }()
+	c := crashTest{trial: t, writerConfig: writerConfig{Location: loc}, created: map[string]bool{}, rnd: rand.New(rand.NewPCG(t.seed, 1))}
 	start := time.Now()
-	if err := c.with(ctx, c.begin); err != nil {
+	if err := c.withManager(ctx, c.createShared); err != nil {
 		return err
 	}
 	for n := range t.kills {
 		err := c.kill()
 		if err == nil {
-			err = c.with(ctx, c.verify)
+			err = c.withManager(ctx, c.verify)
 		}
 		if err != nil {
 			return fmt.Errorf("crash, %s, -seed %d, kill %d: %w", t.kind, t.seed, n+1, err)
@@ -69,20 +69,20 @@ func (t *trial) crash(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	litter, err := c.litter(ctx)
+	leftovers, err := c.leftovers(ctx)
 	if err != nil {
 		return fmt.Errorf("crash, %s, -seed %d: %w", t.kind, t.seed, err)
 	}
 	t.did.kills += t.kills
 	t.did.commits += c.acked
-	fmt.Fprintf(t.out, "crash   %-8s seed %d: %d kills, %d acknowledged commits, all there and whole%s in %.1fs\n",
-		t.kind, t.seed, t.kills, c.acked, litter, time.Since(start).Seconds())
+	fmt.Fprintf(t.out, "crash   %-8s seed %d: %d kills, %d acknowledged commits, none lost or partial%s, in %.1fs\n",
+		t.kind, t.seed, t.kills, c.acked, leftovers, time.Since(start).Seconds())
 	return nil
 }
 
-// with opens the store anew, as after a restart.
-func (c *crashTest) with(ctx context.Context, f func(context.Context, *session.Manager) error) error {
-	store, err := c.Place.open(ctx)
+// withManager opens the store again, as after a restart.
+func (c *crashTest) withManager(ctx context.Context, f func(context.Context, *session.Manager) error) error {
+	store, err := c.Location.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func newManager(store session.Store) (*session.Manager, error) {
 	})
 }
 
-func (c *crashTest) begin(ctx context.Context, m *session.Manager) error {
+func (c *crashTest) createShared(ctx context.Context, m *session.Manager) error {
 	for range 2 {
 		token, err := write(ctx, m, "", func(s *session.Session) { s.Set("shared", true) })
 		if err != nil {
@@ -113,7 +113,7 @@ func (c *crashTest) begin(ctx context.Context, m *session.Manager) error {
 	return nil
 }
 
-// write is one request; it returns the new token, if there is one.
+// write performs one request and returns the new token, or "" if the token did not change.
 func write(ctx context.Context, m *session.Manager, token string, f func(*session.Session)) (string, error) {
 	s, err := m.Load(ctx, session.Token(token))
 	if err != nil {
@@ -130,14 +130,14 @@ func write(ctx context.Context, m *session.Manager, token string, f func(*sessio
 	return cookie.Value, nil
 }
 
-// writerChild writes until it is killed, and says on stdout what was acknowledged: a
-// line of less than 4096 bytes goes into a pipe as a whole.
+// writerChild writes until it is killed, and prints every acknowledged write on stdout. A
+// write to a pipe of less than 4096 bytes is atomic, so no line is partial.
 func writerChild(ctx context.Context, args []byte) error {
-	var o orders
-	if err := json.Unmarshal(args, &o); err != nil {
+	var cfg writerConfig
+	if err := json.Unmarshal(args, &cfg); err != nil {
 		return err
 	}
-	store, err := o.Place.open(ctx)
+	store, err := cfg.Location.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func writerChild(ctx context.Context, args []byte) error {
 	}
 	failed := make(chan error)
 	for k := range writers {
-		go func() { failed <- o.writer(ctx, m, k) }()
+		go func() { failed <- cfg.writer(ctx, m, k) }()
 	}
 	for range creators {
 		go func() { failed <- creator(ctx, m) }()
@@ -155,9 +155,10 @@ func writerChild(ctx context.Context, args []byte) error {
 	return <-failed
 }
 
-// writer writes its next number, in four places that must never differ.
-func (o *orders) writer(ctx context.Context, m *session.Manager, k int) error {
-	path, token, next := fmt.Sprintf("w%d", k), o.Tokens[k%len(o.Tokens)], 0
+// writer writes increasing numbers. Each commit stores the number under three keys and as
+// the length of a fourth, which must always agree.
+func (cfg *writerConfig) writer(ctx context.Context, m *session.Manager, k int) error {
+	path, token, next := fmt.Sprintf("w%d", k), cfg.Tokens[k%len(cfg.Tokens)], 0
 	for {
 		_, err := write(ctx, m, token, func(s *session.Session) {
 			next = session.Get(s, path+".a", 0) + 1
@@ -175,11 +176,11 @@ func (o *orders) writer(ctx context.Context, m *session.Manager, k int) error {
 
 func padding(n int) string { return strings.Repeat(string(rune('a'+n%26)), n*37%3000) }
 
-// creator makes sessions, and logs every second one out.
+// creator creates sessions and logs out of every second one.
 func creator(ctx context.Context, m *session.Manager) error {
 	for n := 0; ; n++ {
 		token, err := write(ctx, m, "", func(s *session.Session) {
-			s.Login("somebody") // so that a file store has marks of owners
+			s.Login("somebody") // makes the file store write owner marks
 			s.Set("a", 1)
 			s.Set("pad", padding(50))
 			s.Set("b", 1)
@@ -198,34 +199,34 @@ func creator(ctx context.Context, m *session.Manager) error {
 	}
 }
 
-// kill lets the process write for a while and kills it. What it has said by then is
-// in the pipe, and counts.
+// kill lets the writer process run for up to 60 ms and kills it. It records every line
+// that the process printed, including those still in the pipe.
 func (c *crashTest) kill() error {
-	cmd, in, out, err := respawn.Start("writer", c.orders)
+	cmd, in, out, err := respawn.Start("writer", c.writerConfig)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
 	var timer *time.Timer
-	var unread error
+	var badLine error
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if timer == nil {
 			timer = time.AfterFunc(time.Duration(c.rnd.IntN(60_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
 		}
-		if err := c.hear(lines.Text()); err != nil && unread == nil {
-			unread = fmt.Errorf("the writing process said %q: %w", lines.Text(), err)
+		if err := c.recordLine(lines.Text()); err != nil && badLine == nil {
+			badLine = fmt.Errorf("unexpected output of the writer process, %q: %w", lines.Text(), err)
 		}
 	}
-	_ = cmd.Process.Kill() // fails if it has ended, of which Wait tells
+	_ = cmd.Process.Kill() // fails if the process has exited, which Wait reports
 	err = cmd.Wait()
 	if timer == nil || cmd.ProcessState.Exited() {
-		return errors.Join(unread, fmt.Errorf("the writing process ended by itself: %w", err))
+		return errors.Join(badLine, fmt.Errorf("the writer process exited before it was killed: %w", err))
 	}
-	return unread
+	return badLine
 }
 
-// hear notes what was acknowledged.
-func (c *crashTest) hear(line string) error {
+// recordLine records an acknowledged write.
+func (c *crashTest) recordLine(line string) error {
 	var kind, text string
 	var n int
 	if _, err := fmt.Sscan(line, &kind, &n, &text); err != nil {
@@ -234,26 +235,26 @@ func (c *crashTest) hear(line string) error {
 	c.acked++
 	switch kind {
 	case "w":
-		_, err := fmt.Sscan(text, &c.done[n])
+		_, err := fmt.Sscan(text, &c.lastAcked[n])
 		return err
 	case "c":
-		c.kept[text] = n == 0
+		c.created[text] = n == 0
 	case "d":
-		delete(c.kept, text)
-		c.kept["-"+text] = true
+		delete(c.created, text)
+		c.created["-"+text] = true
 	}
 	return nil
 }
 
-// verify looks at everything. It begins with a commit of its own: that finds locks
-// that were left behind, and it is the last word, as what the dead process has sent
-// to a server and was not answered cannot be stored after it any more.
+// verify checks everything that the writer process stored. It first commits to each shared
+// session. This detects abandoned locks, and it raises the version, so that a statement of
+// the killed process that is still on its way to the server can no longer take effect.
 func (c *crashTest) verify(ctx context.Context, m *session.Manager) error {
 	for _, token := range c.Tokens {
 		if _, err := write(ctx, m, token, func(s *session.Session) {
 			session.Update(s, "checks", func(n int) int { return n + 1 })
 		}); err != nil {
-			return fmt.Errorf("a write after the restart: %w", err)
+			return fmt.Errorf("write after the restart: %w", err)
 		}
 	}
 	for k := range writers {
@@ -264,73 +265,75 @@ func (c *crashTest) verify(ctx context.Context, m *session.Manager) error {
 		path := fmt.Sprintf("w%d", k)
 		a, b, n := session.Get(s, path+".a", 0), session.Get(s, path+".b", 0), session.Get(s, path+".n", 0)
 		if a != b || a != n || session.Get(s, path+".pad", "") != padding(a) && a > 0 {
-			return fmt.Errorf("writer %d: half a commit: a %d, b %d, n %d, padding of %d bytes", k, a, b, n, len(session.Get(s, path+".pad", "")))
+			return fmt.Errorf("writer %d: partial commit: a %d, b %d, n %d, padding of %d bytes", k, a, b, n, len(session.Get(s, path+".pad", "")))
 		}
-		if a != c.done[k] && a != c.done[k]+1 {
-			return fmt.Errorf("writer %d: %d was acknowledged last, and %d is stored", k, c.done[k], a)
+		if a != c.lastAcked[k] && a != c.lastAcked[k]+1 {
+			return fmt.Errorf("writer %d: the last acknowledged write is %d, but %d is stored", k, c.lastAcked[k], a)
 		}
-		c.done[k] = a
+		c.lastAcked[k] = a
 	}
-	for token, must := range c.kept {
-		if err := created(ctx, m, token, must); err != nil {
+	for token, must := range c.created {
+		if err := verifyCreated(ctx, m, token, must); err != nil {
 			return err
 		}
 	}
-	clear(c.kept)
+	clear(c.created)
 	return nil
 }
 
-// created checks a session that was created: there and whole; or, if a logout may have
-// been under way, not there; or, after a logout ("-" before the token), not there.
-func created(ctx context.Context, m *session.Manager, token string, must bool) error {
-	token, out := strings.CutPrefix(token, "-")
+// verifyCreated checks a created session. It must be complete. It may be missing only if a
+// logout may have been in progress (must is false), and it must be missing after an
+// acknowledged logout ("-" before the token).
+func verifyCreated(ctx context.Context, m *session.Manager, token string, must bool) error {
+	token, loggedOut := strings.CutPrefix(token, "-")
 	s, err := m.Load(ctx, session.Token(token))
 	switch {
 	case err != nil:
 		return err
-	case out && !s.IsNew():
-		return fmt.Errorf("session %v was logged out, and is there", s.ID())
-	case out, s.IsNew() && !must:
+	case loggedOut && !s.IsNew():
+		return fmt.Errorf("session %v was logged out but still exists", s.ID())
+	case loggedOut, s.IsNew() && !must:
 		return nil
 	case s.IsNew():
-		return errors.New("a session whose creation was acknowledged is not there")
+		return errors.New("a session whose creation was acknowledged is missing")
 	case session.Get(s, "a", 0) != 1 || session.Get(s, "b", 0) != 1 || session.Get(s, "pad", "") != padding(50):
-		return fmt.Errorf("session %v is not whole: %v", s.ID(), s.All())
+		return fmt.Errorf("session %v is incomplete: %v", s.ID(), s.All())
 	}
 	return nil
 }
 
-// litter counts what killed writers left in a folder, and checks that Prune takes it
-// once it is old.
-func (c *crashTest) litter(ctx context.Context) (string, error) {
+// leftovers checks what killed writers left behind and describes it: Prune must remove
+// the orphaned files of a file store, and a SQLite file must be intact.
+func (c *crashTest) leftovers(ctx context.Context) (string, error) {
 	switch c.kind {
 	case "sqlite":
-		return ", " + "the file is sound", c.with(ctx, c.sound)
+		return ", file intact", c.withManager(ctx, c.checkIntegrity)
 	case "file":
 	default:
 		return "", nil
 	}
-	before, err := c.left()
+	before, err := c.orphans()
 	if err != nil {
 		return "", err
 	}
-	err = c.with(ctx, func(ctx context.Context, m *session.Manager) error {
+	err = c.withManager(ctx, func(ctx context.Context, m *session.Manager) error {
 		_, err := m.Prune(ctx)
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
-	if after, err := c.left(); err != nil || len(after) > 0 {
-		return "", errors.Join(err, fmt.Errorf("%d of %d files that belong to nobody are left after Prune: %v", len(after), len(before), after))
+	if after, err := c.orphans(); err != nil || len(after) > 0 {
+		return "", errors.Join(err, fmt.Errorf("%d of %d orphaned files are left after Prune: %v", len(after), len(before), after))
 	}
-	return fmt.Sprintf(", %d temporary files and marks without a record pruned", len(before)), nil
+	return fmt.Sprintf(", %d orphaned files pruned", len(before)), nil
 }
 
-// left lists the files in the folder that belong to nobody, as old ones.
-func (c *crashTest) left() (names []string, err error) {
+// orphans lists temporary files and owner marks without a record. It sets the modification
+// time of all files back, so that Prune considers them old.
+func (c *crashTest) orphans() (names []string, err error) {
 	old := time.Now().Add(-2 * session.PruneSlack)
-	root := c.Place.DSN
+	root := c.Location.DSN
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -349,9 +352,9 @@ func (c *crashTest) left() (names []string, err error) {
 	return names, err
 }
 
-// sound lets SQLite look for damage.
-func (c *crashTest) sound(ctx context.Context, _ *session.Manager) error {
-	store, err := c.Place.open(ctx)
+// checkIntegrity runs SQLite's integrity check.
+func (c *crashTest) checkIntegrity(ctx context.Context, _ *session.Manager) error {
+	store, err := c.Location.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -17,37 +17,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// diskFull fills the small disk that the store is on, while it is written to.
-func (t *trial) diskFull(ctx context.Context) (told string, err error) {
+// diskFull fills up the small file system of the store while the store is under load.
+func (t *trial) diskFull(ctx context.Context) (summary string, err error) {
 	disk := filepath.Join(t.dir, "disk-"+t.kind)
 	if err := os.Mkdir(disk, 0o700); err != nil {
 		return "", err
 	}
 	if err := mountSmall(disk); err != nil {
-		return skipped(fmt.Errorf("this user may not mount a small disk: %w", err))
+		return skipped(fmt.Errorf("this user may not mount a small file system: %w", err))
 	}
 	defer func() { err = errors.Join(err, unmount(disk)) }()
-	p, err := newPlace(ctx, t.kind, disk)
+	loc, err := newLocation(ctx, t.kind, disk)
 	if err != nil {
 		return "", err
 	}
-	return t.onPlace(ctx, p, time.Now, func(l *load, _ opened) error {
+	return t.loadLocation(ctx, loc, time.Now, func(l *load, _ openStore) error {
 		wait(ctx, t.each/3)
 		ballast := filepath.Join(disk, "ballast")
 		f, err := os.Create(ballast)
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(f, endless{})
+		_, err = io.Copy(f, filler{})
 		if !errors.Is(err, unix.ENOSPC) {
-			return errors.Join(fmt.Errorf("the disk did not get full: %w", err), f.Close())
+			return errors.Join(fmt.Errorf("the disk did not fill up: %w", err), f.Close())
 		}
 		wait(ctx, t.each/3)
 		l.mu.Lock()
 		failed := l.statuses[http.StatusServiceUnavailable]
 		l.mu.Unlock()
 		err = errors.Join(f.Close(), os.Remove(ballast))
-		if failed == 0 && t.kind == "file" { // SQLite may go on in the file that it has
+		if failed == 0 && t.kind == "file" { // SQLite may reuse space in its file
 			return errors.Join(err, errors.New("no request failed on a full disk"))
 		}
 		wait(ctx, t.each/3)
@@ -55,26 +55,26 @@ func (t *trial) diskFull(ctx context.Context) (told string, err error) {
 	})
 }
 
-type endless struct{}
+type filler struct{}
 
-func (endless) Read(b []byte) (int, error) { return len(b), nil }
+func (filler) Read(b []byte) (int, error) { return len(b), nil }
 
-// locked lets another process hold the write lock of the file.
-func (t *trial) locked(ctx context.Context) (string, error) {
-	p, err := newPlace(ctx, t.kind, t.dir)
+// databaseLocked makes another process hold SQLite's write lock.
+func (t *trial) databaseLocked(ctx context.Context) (string, error) {
+	loc, err := newLocation(ctx, t.kind, t.dir)
 	if err != nil {
 		return "", err
 	}
-	return t.onPlace(ctx, p, time.Now, func(*load, opened) error {
-		for _, hold := range []time.Duration{storeTimeout / 2, 2 * storeTimeout} { // one can be waited for
+	return t.loadLocation(ctx, loc, time.Now, func(*load, openStore) error {
+		for _, hold := range []time.Duration{storeTimeout / 2, 2 * storeTimeout} { // the store can wait for the first one
 			wait(ctx, t.each/6)
-			cmd, in, out, err := respawn.Start("locker", p)
+			cmd, in, out, err := respawn.Start("locker", loc)
 			if err != nil {
 				return err
 			}
 			var b [1]byte
 			if _, err := io.ReadFull(out, b[:]); err != nil {
-				return errors.Join(fmt.Errorf("the process that locks: %w", err), cmd.Wait())
+				return errors.Join(fmt.Errorf("locker process: %w", err), cmd.Wait())
 			}
 			wait(ctx, hold)
 			if err := errors.Join(in.Close(), cmd.Wait()); err != nil {
@@ -86,13 +86,13 @@ func (t *trial) locked(ctx context.Context) (string, error) {
 	})
 }
 
-// lockerChild holds the write lock until stdin ends.
+// lockerChild holds the write lock until stdin is closed.
 func lockerChild(ctx context.Context, args []byte) error {
-	var p place
-	if err := json.Unmarshal(args, &p); err != nil {
+	var loc location
+	if err := json.Unmarshal(args, &loc); err != nil {
 		return err
 	}
-	db, err := sql.Open("sqlite", strings.Replace(p.DSN, "busy_timeout(100)", "busy_timeout(20000)", 1))
+	db, err := sql.Open("sqlite", strings.Replace(loc.DSN, "busy_timeout(100)", "busy_timeout(20000)", 1))
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,8 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// mountSmall mounts an empty disk of 16 megabytes, which root may do: four times what
-// the log of SQLite takes.
+// mountSmall mounts an empty file system of 16 MB, four times the size of SQLite's
+// write-ahead log. It needs root.
 func mountSmall(dir string) error {
 	return unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "size=16m,mode=0700")
 }

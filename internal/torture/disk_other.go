@@ -4,6 +4,6 @@ package main
 
 import "errors"
 
-func mountSmall(string) error { return errors.New("only done on Linux") }
+func mountSmall(string) error { return errors.New("only supported on Linux") }
 
 func unmount(string) error { return nil }

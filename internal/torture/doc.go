@@ -1,20 +1,24 @@
-// Command torture tries to make sessions lose something, and ends non-zero if it can:
+// Command torture tries to make sessions lose or corrupt data. It exits with a non-zero
+// status if it succeeds:
 //
-//	go run ./internal/torture model          # histories of several processes, checked by porcupine
-//	go run ./internal/torture mutants        # breaks the code on purpose: each break must be noticed
-//	go run ./internal/torture interleavings  # every order of two requests, and of three, on every store
-//	go run ./internal/torture crash          # kill -9 of a process that writes at full speed
-//	go run ./internal/torture faults         # a bad network; servers that die, fail over or refuse;
-//	                                         # deadlocks, a full disk, a locked file, a clock set back
-//	go run ./internal/torture soak           # mixed load with faults, for as long as you like
-//	go run ./internal/torture all            # everything but the soak: "make torture"
+//	go run ./internal/torture model          # checks histories of several processes with porcupine
+//	go run ./internal/torture mutants        # breaks the code on purpose; a check must fail for each mutant
+//	go run ./internal/torture interleavings  # runs every order of two and of three requests on every store
+//	go run ./internal/torture crash          # kills (SIGKILL) a process that writes at full speed
+//	go run ./internal/torture faults         # injects network faults, server crashes, failover, a read-only
+//	                                         # server, deadlocks, a full disk, a locked database file,
+//	                                         # and a clock that is set back
+//	go run ./internal/torture soak           # runs a mixed load with faults for a given time
+//	go run ./internal/torture all            # runs everything except soak; "make torture" uses it
 //
-// PostgreSQL and MariaDB take part if SESSION_TEST_POSTGRES and SESSION_TEST_MYSQL
-// lead to them; "make torture" starts both. Faults that no other user of a server would
-// forgive happen to servers that are started for them, from programs that must be
-// installed here; a full disk needs root on Linux. Every run prints its seed; -seed makes the
-// same choices again, though not the same interleaving. The program is for Linux
-// and the BSDs, macOS among them: it needs kill -9 and a clock that processes share.
+// PostgreSQL and MariaDB are tested if SESSION_TEST_POSTGRES and SESSION_TEST_MYSQL contain
+// their addresses; "make torture" starts both servers. Faults that affect a whole server
+// are injected into servers that torture starts itself, so the server programs must be
+// installed. The full disk needs root on Linux.
 //
-// The tests of this package are a fast cut of the same.
+// Every run prints its seed. A run with the same -seed makes the same random choices, but
+// the interleaving differs. The program runs on Linux, macOS and the BSDs: it needs
+// SIGKILL and a monotonic clock that all processes share.
+//
+// The tests of this package run shorter versions of the same experiments.
 package main

@@ -18,55 +18,56 @@ import (
 	"github.com/expanse-go/session/internal/tools/server"
 )
 
-// A pair is a PostgreSQL server and its synchronous replica: what the one has
-// acknowledged, the other one has.
+// A pair is a PostgreSQL server and its synchronous standby, which has every commit that
+// the primary acknowledged.
 type pair struct {
 	primary, standby *server.Server
-	killed           bool // the primary, for good
+	killed           bool // whether the primary was killed for good
 }
 
-func startPair(ctx context.Context, t *trial, dir string) (two pair, err error) {
-	if two.primary, err = t.startServer(ctx, filepath.Join(dir, "primary")); err != nil {
-		return two, err
+func startPair(ctx context.Context, t *trial, dir string) (servers pair, err error) {
+	if servers.primary, err = t.startServer(ctx, filepath.Join(dir, "primary")); err != nil {
+		return servers, err
 	}
-	if two.standby, err = server.StartStandby(ctx, server.FindPostgres(), filepath.Join(dir, "standby"), two.primary); err != nil {
-		return two, err
+	if servers.standby, err = server.StartStandby(ctx, server.FindPostgres(), filepath.Join(dir, "standby"), servers.primary); err != nil {
+		return servers, err
 	}
-	db, err := sql.Open("pgx", two.primary.Address)
+	db, err := sql.Open("pgx", servers.primary.Address)
 	if err != nil {
-		return two, err
+		return servers, err
 	}
 	defer db.Close()
-	// After the copy was made: the copy must not wait for a replica of its own.
+	// Set after the base backup, or the standby would wait for a standby of its own.
 	err = execAll(ctx, db, "ALTER SYSTEM SET synchronous_standby_names = '*'", "ALTER SYSTEM SET synchronous_commit = 'remote_apply'", "SELECT pg_reload_conf()")
 	for synchronous := false; err == nil && !synchronous; wait(ctx, 10*time.Millisecond) {
 		if err = ctx.Err(); err == nil {
 			err = db.QueryRowContext(ctx, "SELECT exists (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')").Scan(&synchronous)
 		}
 	}
-	return two, err
+	return servers, err
 }
 
-// stop ends both. A primary that was killed is started once more, when nobody can take it
-// for one: that gives back the shared memory which it could not.
-func (two pair) stop(ctx context.Context) (err error) {
-	if two.standby != nil {
-		two.standby.Stop()
+// stop stops both servers. It first restarts a killed primary, after all clients are gone,
+// to release the shared memory that it left behind.
+func (servers pair) stop(ctx context.Context) (err error) {
+	if servers.standby != nil {
+		servers.standby.Stop()
 	}
-	if two.primary == nil {
+	if servers.primary == nil {
 		return nil
 	}
-	if two.killed {
-		err = two.primary.Start(context.WithoutCancel(ctx))
+	if servers.killed {
+		err = servers.primary.Start(context.WithoutCancel(ctx))
 	}
-	two.primary.Stop()
+	servers.primary.Stop()
 	return err
 }
 
-// dsn leads to whichever of the two takes writes, as applications are advised to.
-func (two pair) dsn(options string) (string, error) {
+// dsn returns a DSN with both hosts that connects to the one that accepts writes, as
+// recommended to applications.
+func (servers pair) dsn(options string) (string, error) {
 	var hosts, ports string
-	for _, s := range []*server.Server{two.primary, two.standby} {
+	for _, s := range []*server.Server{servers.primary, servers.standby} {
 		u, err := url.Parse(s.Address)
 		if err != nil {
 			return "", err
@@ -81,11 +82,11 @@ func (two pair) dsn(options string) (string, error) {
 		hosts[1:], ports[1:], options), nil
 }
 
-// failover kills the primary under load and promotes the replica. The clients go on
-// without a restart; and who was connected to the replica all the time, and was refused
-// every write, may write.
-func (t *trial) failover(ctx context.Context) (told string, err error) {
-	if missing := t.cannotStart(); missing != nil {
+// failover kills the primary under load and promotes the standby. The clients must recover
+// without a restart. A store that was connected to the standby before, where its writes
+// failed, must be able to write after the promotion.
+func (t *trial) failover(ctx context.Context) (summary string, err error) {
+	if missing := t.cannotStartServer(); missing != nil {
 		return skipped(missing)
 	}
 	dir, err := server.Dir()
@@ -93,61 +94,61 @@ func (t *trial) failover(ctx context.Context) (told string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	two, err := startPair(ctx, t, dir)
-	defer func() { err = errors.Join(err, two.stop(ctx)) }()
+	servers, err := startPair(ctx, t, dir)
+	defer func() { err = errors.Join(err, servers.stop(ctx)) }()
 	if err != nil {
 		return "", err
 	}
-	p, err := newPlaceAt(ctx, t.kind, t.dir, two.primary.Address)
+	loc, err := newLocationAt(ctx, t.kind, t.dir, servers.primary.Address)
 	if err != nil {
 		return "", err
 	}
-	if p.DSN, err = two.dsn("application_name=" + p.Schema); err != nil {
+	if loc.DSN, err = servers.dsn("application_name=" + loc.Schema); err != nil {
 		return "", err
 	}
-	var away time.Duration
-	told, err = t.onPlace(ctx, p, time.Now, func(l *load, _ opened) (err error) {
+	var downtime time.Duration
+	summary, err = t.loadLocation(ctx, loc, time.Now, func(l *load, _ openStore) (err error) {
 		wait(ctx, t.each/3)
-		reader, token, err := t.onStandby(ctx, p, two, l)
+		standby, token, err := t.openStandby(ctx, loc, servers, l)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, reader.close()) }()
+		defer func() { err = errors.Join(err, standby.close()) }()
 		start := time.Now()
-		two.primary.End(syscall.SIGKILL) // for good: it must not come back beside the new one
-		two.killed = true
+		servers.primary.End(syscall.SIGKILL) // for good: two primaries must not run at the same time
+		servers.killed = true
 		wait(ctx, t.each/6)
-		if err := reader.promote(ctx); err != nil {
+		if err := standby.promote(ctx); err != nil {
 			return err
 		}
-		if _, err := l.recovers(ctx); err != nil {
+		if _, err := l.waitForRecovery(ctx); err != nil {
 			return err
 		}
-		away = time.Since(start)
-		if _, err := write(ctx, reader.manager, token, func(s *session.Session) { s.Set("promoted", true) }); err != nil {
-			return fmt.Errorf("a write over connections from before the promotion: %w", err)
+		downtime = time.Since(start)
+		if _, err := write(ctx, standby.manager, token, func(s *session.Session) { s.Set("promoted", true) }); err != nil {
+			return fmt.Errorf("write over a connection from before the promotion: %w", err)
 		}
 		wait(ctx, t.each/3)
 		return nil
 	})
-	return fmt.Sprintf("away for %v, %s", away.Round(time.Millisecond), told), err
+	return fmt.Sprintf("downtime %v, %s", downtime.Round(time.Millisecond), summary), err
 }
 
-// A reader is a store on the replica.
-type reader struct {
-	opened
+// A standbyStore is a store on the standby server.
+type standbyStore struct {
+	openStore
 
 	manager *session.Manager
 }
 
-// onStandby opens a store on the replica, and finds there what the primary has just
-// acknowledged. A write is refused there, and that is a failure of the store.
-func (t *trial) onStandby(ctx context.Context, p place, two pair, l *load) (r reader, token string, err error) {
+// openStandby opens a store on the standby and loads the session that the primary has just
+// acknowledged. A write there must fail with a StoreError.
+func (t *trial) openStandby(ctx context.Context, loc location, servers pair, l *load) (r standbyStore, token string, err error) {
 	if token, err = write(ctx, l.manager, "", func(s *session.Session) { s.Set("a", 1) }); err != nil {
 		return r, "", err
 	}
-	p.DSN = two.standby.Address + "&application_name=" + p.Schema
-	if r.opened, err = p.open(ctx); err != nil {
+	loc.DSN = servers.standby.Address + "&application_name=" + loc.Schema
+	if r.openStore, err = loc.open(ctx); err != nil {
 		return r, "", err
 	}
 	if r.manager, err = newManager(r.Store); err != nil {
@@ -157,16 +158,16 @@ func (t *trial) onStandby(ctx context.Context, p place, two pair, l *load) (r re
 	var failed *session.StoreError
 	var refused *pgconn.PgError
 	if !errors.As(err, &failed) || !errors.As(err, &refused) || refused.Code != "25006" {
-		return r, "", errors.Join(fmt.Errorf("a write on a replica: got %w, want the refusal of a read-only server", err), r.close())
+		return r, "", errors.Join(fmt.Errorf("write on a standby: got error %w, want SQLSTATE 25006 (read-only)", err), r.close())
 	}
 	return r, token, nil
 }
 
-func (r reader) promote(ctx context.Context) error {
+func (r standbyStore) promote(ctx context.Context) error {
 	var promoted bool
 	err := r.db.QueryRowContext(ctx, "SELECT pg_promote()").Scan(&promoted)
 	if err == nil && !promoted {
-		err = errors.New("the replica does not become a primary")
+		err = errors.New("the standby was not promoted")
 	}
 	return err
 }

@@ -13,69 +13,69 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// faults puts a store under load while something is wrong around it, and holds what
-// the clients were told against what is stored.
+// faults runs a load on a store while it injects faults, and then compares the stored data
+// with the responses that the clients got.
 func (t *trial) faults(ctx context.Context) error {
 	var errs []error
-	each := func(name string, run func(context.Context) (string, error)) {
+	run := func(name string, f func(context.Context) (string, error)) {
 		if ctx.Err() != nil {
 			return
 		}
 		start := time.Now()
-		told, err := run(ctx)
+		summary, err := f(ctx)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("faults, %s, -seed %d, %s: %w", t.kind, t.seed, name, err))
 			return
 		}
-		if !strings.HasPrefix(told, "skipped") {
+		if !strings.HasPrefix(summary, "skipped") {
 			t.did.faults++
 		}
-		fmt.Fprintf(t.out, "faults  %-8s seed %d: %s: %s in %.1fs\n", t.kind, t.seed, name, told, time.Since(start).Seconds())
+		fmt.Fprintf(t.out, "faults  %-8s seed %d: %s: %s in %.1fs\n", t.kind, t.seed, name, summary, time.Since(start).Seconds())
 	}
 	switch t.kind {
 	case "file", "sqlite":
-		each("disk full", t.diskFull)
+		run("disk full", t.diskFull)
 	case "postgres", "mariadb":
-		for _, w := range storms {
-			each(string(w), func(ctx context.Context) (string, error) { return t.storm(ctx, w) })
+		for _, w := range networkFaults {
+			run(string(w), func(ctx context.Context) (string, error) { return t.networkFault(ctx, w) })
 		}
-		each("serializable transactions, connections ended by the server", t.serializable)
-		errs = append(errs, t.withServer(ctx, each))
+		run("serializable transactions, connections ended by the server", t.serializable)
+		errs = append(errs, t.withServer(ctx, run))
 	}
 	switch t.kind {
 	case "sqlite":
-		each("locked by another process", t.locked)
+		run("locked by another process", t.databaseLocked)
 	case "postgres":
-		each("failover to a replica", t.failover)
+		run("failover to a replica", t.failover)
 	}
-	each("clock set back an hour", t.clockBack)
+	run("clock set back an hour", t.clockSetBack)
 	return errors.Join(errs...)
 }
 
-// onPlace puts a load on a place for as long as f takes, and settles. Afterwards there
-// are as many goroutines as before, and no connections or open files.
-func (t *trial) onPlace(ctx context.Context, p place, now func() time.Time, f func(*load, opened) error) (told string, err error) {
+// loadLocation opens a location, runs a load on it until f returns, and verifies the result.
+// It fails if goroutines, connections or open files are left.
+func (t *trial) loadLocation(ctx context.Context, loc location, now func() time.Time, f func(*load, openStore) error) (summary string, err error) {
 	before := goroutines(ctx)
-	store, err := p.open(ctx)
+	store, err := loc.open(ctx)
 	if err != nil {
 		return "", err
 	}
-	told, err = t.onStore(ctx, store, nil, now, f)
+	summary, err = t.loadStore(ctx, store, nil, now, f)
 	if err := errors.Join(err, store.close()); err != nil {
 		return "", err
 	}
-	return told, p.atRest(ctx, before)
+	return summary, loc.checkLeaks(ctx, before)
 }
 
-// onStore does that with a store, and looks at what is stored through the witness, or by
-// the load's own means.
-func (t *trial) onStore(ctx context.Context, store opened, witness *session.Manager, now func() time.Time, f func(*load, opened) error) (told string, err error) {
+// loadStore runs a load on a store until f returns. It reads the stored data through the
+// observer or, if that is nil, through the load's own manager.
+func (t *trial) loadStore(ctx context.Context, store openStore, observer *session.Manager, now func() time.Time, f func(*load, openStore) error) (summary string, err error) {
 	l, err := newLoad(store.Store, now)
 	if err != nil {
 		return "", err
 	}
-	if witness == nil {
-		witness = l.manager
+	if observer == nil {
+		observer = l.manager
 	}
 	loading, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
@@ -85,21 +85,21 @@ func (t *trial) onStore(ctx context.Context, store opened, witness *session.Mana
 	}()
 	var recovery time.Duration
 	if err = f(l, store); err == nil {
-		recovery, err = l.recovers(ctx)
+		recovery, err = l.waitForRecovery(ctx)
 	}
 	stop()
 	<-ended
 	if err != nil {
 		return "", err
 	}
-	if err := l.settle(ctx, witness, true); err != nil {
+	if err := l.verify(ctx, observer, true); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s, recovered within %v", l, recovery.Round(time.Millisecond)), store.idle(ctx)
+	return fmt.Sprintf("%s, recovered within %v", l, recovery.Round(time.Millisecond)), store.checkInUse(ctx)
 }
 
-// recovers makes requests until one is answered by 200 again, without a restart.
-func (l *load) recovers(ctx context.Context) (time.Duration, error) {
+// waitForRecovery sends requests until one gets a 200. It returns the time that took.
+func (l *load) waitForRecovery(ctx context.Context) (time.Duration, error) {
 	const limit = 10 * time.Second
 	start := time.Now()
 	for time.Since(start) < limit && ctx.Err() == nil {
@@ -108,10 +108,11 @@ func (l *load) recovers(ctx context.Context) (time.Duration, error) {
 		}
 		wait(ctx, time.Millisecond)
 	}
-	return 0, fmt.Errorf("no request succeeded for %v after the fault was over", limit)
+	return 0, fmt.Errorf("no request succeeded within %v after the fault ended", limit)
 }
 
-// goroutines is how many there are, without those that are about to end.
+// goroutines counts the goroutines. It takes the minimum of a few readings, to leave out
+// those that are about to exit.
 func goroutines(ctx context.Context) int {
 	n := runtime.NumGoroutine()
 	for range 10 {
@@ -121,9 +122,9 @@ func goroutines(ctx context.Context) int {
 	return n
 }
 
-// atRest waits until there are as many goroutines as before, and nobody is connected to
-// the place.
-func (p *place) atRest(ctx context.Context, before int) error {
+// checkLeaks waits up to 5 seconds until there are no more goroutines than before, and up to
+// 5 more until no connection to the location is left.
+func (loc *location) checkLeaks(ctx context.Context, before int) error {
 	const tries, pause = 500, 10 * time.Millisecond
 	now := runtime.NumGoroutine()
 	for i := 0; i < tries && now > before; i++ {
@@ -132,22 +133,22 @@ func (p *place) atRest(ctx context.Context, before int) error {
 	}
 	if now > before {
 		buf := make([]byte, 1<<16)
-		return fmt.Errorf("%d goroutines, %d before:\n%s", now, before, buf[:runtime.Stack(buf, true)])
+		return fmt.Errorf("goroutine leak: %d, %d before:\n%s", now, before, buf[:runtime.Stack(buf, true)])
 	}
-	connected, err := p.connections(ctx)
+	connected, err := loc.openConnections(ctx)
 	for i := 0; i < tries && err == nil && connected > 0; i++ {
 		wait(ctx, pause)
-		connected, err = p.connections(ctx)
+		connected, err = loc.openConnections(ctx)
 	}
 	if err == nil && connected > 0 {
-		err = fmt.Errorf("%d connections or open files are left", connected)
+		err = fmt.Errorf("%d connections or open files are left open", connected)
 	}
 	return err
 }
 
-// idle reports connections that stay in use although nobody asks for anything. On
-// SQLite, a store keeps some for a second.
-func (o opened) idle(ctx context.Context) error {
+// checkInUse fails if connections stay in use for 3 seconds without a request. On SQLite, a
+// store keeps some for a second.
+func (o openStore) checkInUse(ctx context.Context) error {
 	const tries, pause = 300, 10 * time.Millisecond
 	if o.db == nil {
 		return nil
@@ -163,52 +164,53 @@ func (o opened) idle(ctx context.Context) error {
 	return nil
 }
 
-// serializable makes the database refuse transactions that it cannot put in order,
-// which an update of a row that another one has just changed is.
-func (t *trial) serializable(ctx context.Context) (told string, err error) {
-	p, err := newPlace(ctx, t.kind, t.dir)
+// serializable runs a load at the isolation level SERIALIZABLE, where PostgreSQL fails an
+// update of a row that a concurrent transaction has changed. The server also closes all
+// connections several times.
+func (t *trial) serializable(ctx context.Context) (summary string, err error) {
+	loc, err := newLocation(ctx, t.kind, t.dir)
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, p.remove()) }()
-	if err := p.option(map[string]string{"postgres": "default_transaction_isolation", "mariadb": "tx_isolation"}[t.kind], "serializable"); err != nil {
+	defer func() { err = errors.Join(err, loc.remove()) }()
+	if err := loc.setOption(map[string]string{"postgres": "default_transaction_isolation", "mariadb": "tx_isolation"}[t.kind], "serializable"); err != nil {
 		return "", err
 	}
 	failures := 0
-	told, err = t.onPlace(ctx, p, time.Now, func(_ *load, store opened) error {
-		for range 8 { // with the server ending all connections in between
+	summary, err = t.loadLocation(ctx, loc, time.Now, func(_ *load, store openStore) error {
+		for range 8 {
 			wait(ctx, t.each/8)
-			if err := p.hangUp(ctx); err != nil {
+			if err := loc.terminateConnections(ctx); err != nil {
 				return err
 			}
 		}
-		if store.refused == nil { // MariaDB has no such failures: its single statements wait
+		if store.pgErrors == nil { // MariaDB: single statements wait instead of failing
 			return nil
 		}
-		if failures = store.refused.count("40001"); failures == 0 {
-			return errors.New("the database has refused no transaction")
+		if failures = store.pgErrors.count("40001"); failures == 0 {
+			return errors.New("no serialization failure occurred")
 		}
 		return nil
 	})
 	if failures > 0 {
-		told = fmt.Sprintf("%d serialization failures, %s", failures, told)
+		summary = fmt.Sprintf("%d serialization failures, %s", failures, summary)
 	}
-	return told, err
+	return summary, err
 }
 
-// clockBack sets the clock back by an hour under load, and on again: no session is lost,
-// no write fails, and who was logged out stays out.
-func (t *trial) clockBack(ctx context.Context) (told string, err error) {
-	p, err := newPlace(ctx, t.kind, t.dir)
+// clockSetBack sets the clock back by an hour and forward again under load. No session may
+// be lost, no write may fail, and logged-out sessions must stay logged out.
+func (t *trial) clockSetBack(ctx context.Context) (summary string, err error) {
+	loc, err := newLocation(ctx, t.kind, t.dir)
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, p.remove()) }()
+	defer func() { err = errors.Join(err, loc.remove()) }()
 	c, err := openClock(filepath.Join(t.dir, "clock-back-"+t.kind))
 	if err != nil {
 		return "", err
 	}
-	return t.onPlace(ctx, p, c.Now, func(l *load, _ opened) error {
+	return t.loadLocation(ctx, loc, c.Now, func(l *load, _ openStore) error {
 		for range 2 {
 			wait(ctx, t.each/4)
 			if err := c.set(-time.Hour); err != nil {

@@ -15,37 +15,37 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// A round is one set of histories: clients of several workers make errands to a few
-// visitors' sessions, and what they saw and did is recorded by session.
+// A round runs tasks of several clients on a few shared sessions and records the history of
+// each session.
 type round struct {
-	workers []doer
+	workers []worker
 	clock   *clock
 	seed    uint64
 	clients int
-	errands int // of each client
-	loss    float64
+	tasks   int     // per client
+	loss    float64 // fraction of store calls whose response is lost
 
-	offset time.Duration // of the clock
-	moving sync.Mutex
-	unique atomic.Int64
-	visits atomic.Int64
+	offset   time.Duration // of the clock
+	clockMu  sync.Mutex
+	unique   atomic.Int64
+	executed atomic.Int64
 
 	mu        sync.Mutex
-	visitors  [2]visitor
+	sessions  [2]sharedSession
 	tokens    map[string]int
 	histories map[string][]porcupine.Operation
 	expiries  []porcupine.Operation
 	outcomes  map[outcome]int
 }
 
-// A doer is a worker here, or one in another process.
-type doer interface {
-	do(context.Context, *errand) (account, error)
+// A worker executes tasks, in this process or in another.
+type worker interface {
+	do(context.Context, *task) (result, error)
 }
 
-// A visitor is who the clients pretend to be: all of them have the newest cookie, and
-// some keep old ones.
-type visitor struct {
+// A sharedSession is a session that all clients use: most with its newest token, some with
+// an old one.
+type sharedSession struct {
 	id, token string
 	old       []string
 }
@@ -57,8 +57,8 @@ func (r *round) run(ctx context.Context) error {
 	for i := range r.clients {
 		all.Go(func() {
 			rnd := rand.New(rand.NewPCG(r.seed, uint64(i)))
-			for range r.errands {
-				if errs[i] = r.errand(ctx, rnd, i); errs[i] != nil {
+			for range r.tasks {
+				if errs[i] = r.runTask(ctx, rnd, i); errs[i] != nil {
 					return
 				}
 			}
@@ -73,44 +73,44 @@ func (r *round) run(ctx context.Context) error {
 
 func (r *round) check() error {
 	for _, id := range slices.Sorted(maps.Keys(r.histories)) {
-		if err := linearizable(append(r.histories[id], r.expiries...)); err != nil {
+		if err := checkLinearizable(append(r.histories[id], r.expiries...)); err != nil {
 			return fmt.Errorf("session %s: %w", id, err)
 		}
 	}
 	return nil
 }
 
-// errand lets a client do one thing.
-func (r *round) errand(ctx context.Context, rnd *rand.Rand, client int) error {
-	who := rnd.IntN(len(r.visitors))
+// runTask chooses a task for the client, runs it and records the result.
+func (r *round) runTask(ctx context.Context, rnd *rand.Rand, client int) error {
+	slot := rnd.IntN(len(r.sessions))
 	r.mu.Lock()
-	v := r.visitors[who]
+	v := r.sessions[slot]
 	r.mu.Unlock()
-	e := &errand{Kind: "visit", Token: v.token, ID: v.id, Loss: r.loss}
+	t := &task{Kind: "request", Token: v.token, ID: v.id, Loss: r.loss}
 	switch chance := rnd.IntN(100); {
 	case chance < 1:
 		return r.expire(client)
 	case chance < 3:
-		e.Kind = "prune"
+		t.Kind = "prune"
 	case v.token != "" && chance < 5:
-		e.Kind = "revoke"
+		t.Kind = "revoke"
 	case len(v.old) > 0 && chance < 12:
-		e.Token = v.old[rnd.IntN(len(v.old))]
+		t.Token = v.old[rnd.IntN(len(v.old))]
 	}
-	if e.Kind == "visit" {
-		e.Steps = r.steps(rnd, e.Token == "")
-		e.Think = time.Duration(rnd.IntN(3000)) * time.Microsecond
+	if t.Kind == "request" {
+		t.Steps = r.steps(rnd, t.Token == "")
+		t.Think = time.Duration(rnd.IntN(3000)) * time.Microsecond
 	}
-	a, err := r.workers[client%len(r.workers)].do(ctx, e)
+	res, err := r.workers[client%len(r.workers)].do(ctx, t)
 	if err != nil {
 		return err
 	}
-	r.visits.Add(1)
-	r.record(client, who, e, &a)
+	r.executed.Add(1)
+	r.record(client, slot, t, &res)
 	return nil
 }
 
-// steps chooses what a visit does: nothing, now and then, and nothing after a logout.
+// steps chooses the steps of a request: sometimes none, and none after a logout.
 func (r *round) steps(rnd *rand.Rand, create bool) []step {
 	var steps []step
 	n := rnd.IntN(4)
@@ -145,23 +145,23 @@ func (r *round) steps(rnd *rand.Rand, create bool) []step {
 	return steps
 }
 
-// expire moves the clock past every idle limit.
+// expire moves the clock forward by more than the idle timeout.
 func (r *round) expire(client int) error {
-	r.moving.Lock()
-	defer r.moving.Unlock()
+	r.clockMu.Lock()
+	defer r.clockMu.Unlock()
 	r.offset += 3 * time.Hour
-	call := instant()
+	call := monotonicNow()
 	if err := r.clock.set(r.offset); err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.expiries = append(r.expiries, porcupine.Operation{ClientId: client, Input: &event{Kind: "expire"}, Call: call, Return: instant()})
+	r.expiries = append(r.expiries, porcupine.Operation{ClientId: client, Input: &event{Kind: "expire"}, Call: call, Return: monotonicNow()})
 	return nil
 }
 
-// number names a token in a history; a token itself is a secret.
-func (r *round) number(token string) int {
+// tokenNumber returns a number that stands for the token in a history.
+func (r *round) tokenNumber(token string) int {
 	if token == "" {
 		return 0
 	}
@@ -171,46 +171,46 @@ func (r *round) number(token string) int {
 	return r.tokens[token]
 }
 
-func (r *round) add(client int, id string, e *event, at [2]int64) {
-	r.histories[id] = append(r.histories[id], porcupine.Operation{ClientId: client, Input: e, Call: at[0], Return: at[1]})
+func (r *round) add(client int, id string, e *event, interval [2]int64) {
+	r.histories[id] = append(r.histories[id], porcupine.Operation{ClientId: client, Input: e, Call: interval[0], Return: interval[1]})
 }
 
-// record writes an account into the history, and hands a new cookie to the visitor.
-func (r *round) record(client, who int, e *errand, a *account) {
+// record adds a result to the history and stores a new token in the shared session.
+func (r *round) record(client, slot int, t *task, res *result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.outcomes[a.Outcome]++
-	loss := e.Loss > 0
+	r.outcomes[res.Outcome]++
+	loss := t.Loss > 0
 	switch {
-	case e.Kind == "prune", a.Outcome == unloaded:
+	case t.Kind == "prune", res.Outcome == loadFailed:
 		return
-	case e.Kind == "revoke":
-		r.add(client, e.ID, &event{Kind: "end", Outcome: a.Outcome}, a.Committed)
+	case t.Kind == "revoke":
+		r.add(client, t.ID, &event{Kind: "end", Outcome: res.Outcome}, res.Committed)
 		return
-	case e.Token == "":
-		if a.Token != "" { // else nothing was stored, or nobody knows where
-			r.add(client, a.ID, &event{Kind: "create", Token: r.number(a.Token), Did: a.Did, Outcome: a.Outcome}, a.Committed)
-			if v := &r.visitors[who]; v.token == "" {
-				*v = visitor{id: a.ID, token: a.Token}
+	case t.Token == "":
+		if res.Token != "" { // without a token, nobody can find what may have been stored
+			r.add(client, res.ID, &event{Kind: "create", Token: r.tokenNumber(res.Token), Steps: res.Performed, Outcome: res.Outcome}, res.Committed)
+			if v := &r.sessions[slot]; v.token == "" {
+				*v = sharedSession{id: res.ID, token: res.Token}
 			}
 		}
 		return
 	}
-	token := r.number(e.Token)
-	r.add(client, e.ID, &event{Kind: "load", Token: token, Found: a.Found, View: a.Saw}, a.Loaded)
-	v := &r.visitors[who]
-	if !a.Found {
-		if v.token == e.Token {
-			*v = visitor{} // logged out, or expired
+	token := r.tokenNumber(t.Token)
+	r.add(client, t.ID, &event{Kind: "load", Token: token, Found: res.Found, View: res.View}, res.Loaded)
+	v := &r.sessions[slot]
+	if !res.Found {
+		if v.token == t.Token {
+			*v = sharedSession{} // logged out, or expired
 		}
 		return
 	}
-	c := &event{Kind: "commit", Token: token, View: view{Flash: a.Saw.Flash}, Did: a.Did, Outcome: a.Outcome, Loss: loss}
+	c := &event{Kind: "commit", Token: token, View: view{Flash: res.View.Flash}, Steps: res.Performed, Outcome: res.Outcome, Loss: loss}
 	if c.rotates() && !c.invalidates() {
-		c.Next = r.number(a.Token)
+		c.Next = r.tokenNumber(res.Token)
 	}
-	r.add(client, e.ID, c, a.Committed)
-	if c.Next != 0 && v.id == e.ID {
-		v.old, v.token = append(slices.Clip(v.old), v.token), a.Token
+	r.add(client, t.ID, c, res.Committed)
+	if c.Next != 0 && v.id == t.ID {
+		v.old, v.token = append(slices.Clip(v.old), v.token), res.Token
 	}
 }

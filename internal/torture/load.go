@@ -16,47 +16,47 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A load is many clients of an HTTP handler, with a ledger of what they were told, to
-// hold against what is stored. The laws:
+// A load runs many clients of an HTTP handler. It logs the responses that they got, to
+// compare them with the stored data. The invariants:
 //
-//   - what was answered by 200 is stored, and once
-//   - what was answered by 409 is not stored
-//   - a session that was logged out by a 200 stays out
+//   - a write with response 200 is stored exactly once
+//   - a write with response 409 is not stored
+//   - a session whose logout got a 200 stays logged out
 //   - every request ends within the deadlines of its load and its commit
 type load struct {
 	manager  *session.Manager
-	replicas [2]http.Handler // as two processes would be: each has its own manager
-	loss     atomic.Uint64   // of answers, in percent
+	replicas [2]http.Handler // each with its own manager, as in two processes
+	loss     atomic.Uint64   // of store responses, in percent
 
 	unique    atomic.Int64
 	conflicts atomic.Int64
 
-	mu       sync.Mutex
-	visitors [4]*ledger // who the clients are; nil: somebody new
-	all      []*ledger  // that are not settled yet
-	sessions int
-	requests int
-	took     []time.Duration // a sample
-	longest  time.Duration
-	statuses map[int]int
-	events   map[session.EventKind]int
-	broken   error // the first law that broke
+	mu        sync.Mutex
+	active    [4]*sessionLog // the sessions in use; nil: to be created
+	all       []*sessionLog  // those not verified yet
+	sessions  int
+	requests  int
+	durations []time.Duration // of a sample of the requests
+	longest   time.Duration
+	statuses  map[int]int
+	events    map[session.EventKind]int
+	violation error // of an invariant, the first one
 }
 
-// A ledger is what the clients know of one session.
-type ledger struct {
-	token   string
-	old     []string
-	writes  int
-	marks   map[string]int // :: mark → status of the answer
-	out     int            // status of the logout, 0 if there was none
-	unheard bool           // a login failed, which may have replaced the token
-	retired time.Time      // when the clients took another one
+// A sessionLog records what the clients know about one session.
+type sessionLog struct {
+	token        string
+	old          []string
+	requests     int
+	marks        map[string]int // status of the response, by the mark of the write
+	logout       int            // status of the logout; 0: none
+	loginUnknown bool           // a login failed, but may have replaced the token
+	retiredAt    time.Time      // when the clients stopped using the session
 }
 
 const (
 	storeTimeout = time.Second
-	slack        = 3 * time.Second // of a machine that does other things as well
+	slack        = 3 * time.Second // for a machine that is busy with other work
 	longestTime  = 2*storeTimeout + slack
 )
 
@@ -79,13 +79,13 @@ func newLoad(store session.Store, now func() time.Time) (*load, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.manager, l.replicas[i] = m, m.HandlerFunc(serve)
+		l.manager, l.replicas[i] = m, m.HandlerFunc(handle)
 	}
 	return l, nil
 }
 
-// serve is the application.
-func serve(w http.ResponseWriter, r *http.Request, s *session.Session) {
+// handle is the handler under load.
+func handle(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	mark := r.Header.Get("Mark")
 	if s.IsNew() && mark != "first" {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -103,32 +103,32 @@ func serve(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	}
 }
 
-// An answer is a response without its body.
-type answer struct {
+// A response is an http.ResponseWriter that discards the body.
+type response struct {
 	header http.Header
 	status int
 }
 
-func (a *answer) Header() http.Header         { return a.header }
-func (a *answer) Write(b []byte) (int, error) { a.WriteHeader(http.StatusOK); return len(b), nil }
-func (a *answer) WriteHeader(status int) {
+func (a *response) Header() http.Header         { return a.header }
+func (a *response) Write(b []byte) (int, error) { a.WriteHeader(http.StatusOK); return len(b), nil }
+func (a *response) WriteHeader(status int) {
 	if a.status == 0 {
 		a.status = status
 	}
 }
 
-// request makes a request and returns the status and the new token.
+// request sends a request and returns the status and the new token.
 func (l *load) request(ctx context.Context, method, path, token, mark string) (status int, fresh string) {
 	ctx = context.WithValue(ctx, lossRate{}, float64(l.loss.Load())/100)
 	r, err := http.NewRequestWithContext(ctx, method, "http://127.0.0.1"+path, nil)
 	if err != nil {
-		panic(err) // our own constants
+		panic(err) // method and path are constants
 	}
 	r.Header.Set("Mark", mark)
 	if token != "" {
 		r.AddCookie(&http.Cookie{Name: l.manager.CookieName(), Value: token})
 	}
-	a := &answer{header: http.Header{}}
+	a := &response{header: http.Header{}}
 	start := time.Now()
 	l.replicas[rand.IntN(len(l.replicas))].ServeHTTP(a, r)
 	took := time.Since(start)
@@ -139,13 +139,13 @@ func (l *load) request(ctx context.Context, method, path, token, mark string) (s
 	l.statuses[a.status]++
 	l.requests++
 	l.longest = max(l.longest, took)
-	if len(l.took) < sample {
-		l.took = append(l.took, took)
-	} else if i := rand.IntN(l.requests); i < sample {
-		l.took[i] = took
+	if len(l.durations) < sampleSize {
+		l.durations = append(l.durations, took)
+	} else if i := rand.IntN(l.requests); i < sampleSize {
+		l.durations[i] = took
 	}
 	if took > longestTime {
-		l.breaks(fmt.Errorf("%s %s took %v, with a StoreTimeout of %v", method, path, took, storeTimeout))
+		l.violated(fmt.Errorf("%s %s took %v, with a StoreTimeout of %v", method, path, took, storeTimeout))
 	}
 	for _, c := range (&http.Response{Header: a.header}).Cookies() {
 		fresh = c.Value
@@ -153,23 +153,23 @@ func (l *load) request(ctx context.Context, method, path, token, mark string) (s
 	return a.status, fresh
 }
 
-// sample is how many times are kept; each request has the same chance to be among them.
-const sample = 100_000
+// sampleSize is the number of durations in the sample (reservoir sampling).
+const sampleSize = 100_000
 
-func (l *load) breaks(err error) {
-	if l.broken == nil {
-		l.broken = err
+func (l *load) violated(err error) {
+	if l.violation == nil {
+		l.violation = err
 	}
 }
 
-// run lets clients make requests until the context ends.
+// run makes the clients send requests until the context ends.
 func (l *load) run(ctx context.Context, seed uint64, clients int) {
 	var all sync.WaitGroup
 	for i := range clients {
 		all.Go(func() {
 			rnd := rand.New(rand.NewPCG(seed, uint64(i)))
 			for ctx.Err() == nil {
-				l.once(context.WithoutCancel(ctx), rnd)
+				l.nextRequest(context.WithoutCancel(ctx), rnd)
 				wait(ctx, time.Duration(rnd.IntN(2000))*time.Microsecond)
 			}
 		})
@@ -177,17 +177,17 @@ func (l *load) run(ctx context.Context, seed uint64, clients int) {
 	all.Wait()
 }
 
-// lifetime is how many writes a session gets before the clients take another one.
-const lifetime = 120
+// maxRequests is the number of requests after which the clients replace a session.
+const maxRequests = 120
 
-// once makes one request.
-func (l *load) once(ctx context.Context, rnd *rand.Rand) {
-	who := rnd.IntN(len(l.visitors))
+// nextRequest sends one random request.
+func (l *load) nextRequest(ctx context.Context, rnd *rand.Rand) {
+	slot := rnd.IntN(len(l.active))
 	l.mu.Lock()
-	v := l.visitors[who]
+	v := l.active[slot]
 	l.mu.Unlock()
 	if v == nil {
-		l.begin(ctx, who)
+		l.newSession(ctx, slot)
 		return
 	}
 	l.mu.Lock()
@@ -195,10 +195,10 @@ func (l *load) once(ctx context.Context, rnd *rand.Rand) {
 	if n := len(v.old); n > 0 && chance < 5 {
 		token = v.old[rnd.IntN(n)]
 	}
-	v.writes++
-	last := v.writes == lifetime
+	v.requests++
+	last := v.requests == maxRequests
 	if last {
-		l.retire(who, v)
+		l.retire(slot, v)
 	}
 	l.mu.Unlock()
 	mark := strconv.FormatInt(l.unique.Add(1), 36)
@@ -207,7 +207,7 @@ func (l *load) once(ctx context.Context, rnd *rand.Rand) {
 		status, _ := l.request(ctx, http.MethodGet, "/logout", token, "")
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		v.out = status
+		v.logout = status
 	case chance < 25:
 		l.request(ctx, http.MethodGet, "/", token, "")
 	default:
@@ -219,73 +219,74 @@ func (l *load) once(ctx context.Context, rnd *rand.Rand) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		v.marks[mark] = status
-		v.unheard = v.unheard || path == "/login" && status >= http.StatusInternalServerError
+		v.loginUnknown = v.loginUnknown || path == "/login" && status >= http.StatusInternalServerError
 		if fresh != "" {
 			v.old, v.token = append(slices.Clip(v.old), v.token), fresh
 		}
 		if status == http.StatusUnauthorized && token == v.token {
-			l.retire(who, v) // a login whose answer was lost: nobody has its token
+			l.retire(slot, v) // the response of a login was lost, so nobody has the token
 		}
 	}
 }
 
-// begin creates a session.
-func (l *load) begin(ctx context.Context, who int) {
+// newSession creates a session.
+func (l *load) newSession(ctx context.Context, slot int) {
 	status, token := l.request(ctx, http.MethodPost, "/", "", "first")
 	if token == "" {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	v := &ledger{token: token, marks: map[string]int{"first": status}}
+	v := &sessionLog{token: token, marks: map[string]int{"first": status}}
 	l.all = append(l.all, v)
 	l.sessions++
-	if l.visitors[who] == nil {
-		l.visitors[who] = v
+	if l.active[slot] == nil {
+		l.active[slot] = v
 	} else {
-		v.retired = time.Now()
+		v.retiredAt = time.Now()
 	}
 }
 
-// retire lets the clients take another session. The caller holds the lock.
-func (l *load) retire(who int, v *ledger) {
-	if l.visitors[who] == v {
-		l.visitors[who], v.retired = nil, time.Now()
+// retire makes the clients use another session. The caller holds l.mu.
+func (l *load) retire(slot int, v *sessionLog) {
+	if l.active[slot] == v {
+		l.active[slot], v.retiredAt = nil, time.Now()
 	}
 }
 
-// settle holds the ledgers of retired sessions, or of all, against what is stored, as
-// another manager finds it, and forgets them.
-func (l *load) settle(ctx context.Context, m *session.Manager, all bool) error {
+// verify compares the logs of retired sessions, or of all, with the stored data that
+// another manager loads, and then drops these logs.
+func (l *load) verify(ctx context.Context, m *session.Manager, all bool) error {
 	l.mu.Lock()
-	errs := []error{l.broken}
-	var due, rest []*ledger
+	errs := []error{l.violation}
+	var due, rest []*sessionLog
 	for _, v := range l.all {
-		if all || !v.retired.IsZero() && time.Since(v.retired) > 2*longestTime {
+		if all || !v.retiredAt.IsZero() && time.Since(v.retiredAt) > 2*longestTime {
 			due = append(due, v)
 		} else {
 			rest = append(rest, v)
 		}
 	}
 	l.all = rest
-	l.mu.Unlock() // the manager's events need it
+	l.mu.Unlock() // OnEvent of the manager takes it
 	for _, v := range due {
-		errs = append(errs, v.settle(ctx, m))
+		errs = append(errs, v.verify(ctx, m))
 	}
 	return errors.Join(errs...)
 }
 
-func (v *ledger) settle(ctx context.Context, m *session.Manager) error {
-	// The last word: what is still on its way to a server is of an older version.
-	_, err := write(ctx, m, v.token, func(s *session.Session) { s.Set("settled", true) })
+func (v *sessionLog) verify(ctx context.Context, m *session.Manager) error {
+	// This write raises the version, so no statement still on its way to the server can
+	// take effect after it.
+	_, err := write(ctx, m, v.token, func(s *session.Session) { s.Set("verified", true) })
 	s, lerr := m.Load(ctx, session.Token(v.token))
 	switch {
 	case lerr != nil:
 		return lerr
-	case v.out == http.StatusOK && !s.IsNew():
-		return fmt.Errorf("session %v was logged out and is there", s.ID())
-	case s.IsNew() && v.out != http.StatusOK && v.out < http.StatusInternalServerError && !v.unheard:
-		return fmt.Errorf("a session with %d writes is gone", len(v.marks))
+	case v.logout == http.StatusOK && !s.IsNew():
+		return fmt.Errorf("session %v was logged out but still exists", s.ID())
+	case s.IsNew() && v.logout != http.StatusOK && v.logout < http.StatusInternalServerError && !v.loginUnknown:
+		return fmt.Errorf("a session with %d writes is missing", len(v.marks))
 	case s.IsNew():
 		return nil
 	case err != nil:
@@ -300,15 +301,15 @@ func (v *ledger) settle(ctx context.Context, m *session.Manager) error {
 		n := there[mark]
 		switch {
 		case status == http.StatusOK && n == 0:
-			return fmt.Errorf("session %v: a write that was answered by 200 is not stored", s.ID())
+			return fmt.Errorf("session %v: a write with response 200 is not stored", s.ID())
 		case n > 1:
 			return fmt.Errorf("session %v: a write is stored %d times", s.ID(), n)
 		case n > 0 && (status == http.StatusConflict || status == http.StatusUnauthorized):
-			return fmt.Errorf("session %v: a write that was answered by %d is stored", s.ID(), status)
+			return fmt.Errorf("session %v: a write with response %d is stored", s.ID(), status)
 		}
 	}
 	if n := session.Get(s, "n", 0); n != len(marks) {
-		return fmt.Errorf("session %v: counted to %d in %d commits", s.ID(), n, len(marks))
+		return fmt.Errorf("session %v: the counter is %d after %d commits", s.ID(), n, len(marks))
 	}
 	return nil
 }

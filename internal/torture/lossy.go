@@ -10,15 +10,15 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A lossy store loses answers: of some calls, what they did is done, and the caller
-// gets an error; of others, nothing is done. The caller cannot tell these apart.
+// A lossy store makes some calls fail: some before they take effect, others afterwards, as
+// if the response was lost. The caller can't tell these apart.
 type lossy struct {
 	session.Store
 
-	conflicts *atomic.Int64 // of updates; nil: not counted
+	conflicts *atomic.Int64 // of updates; may be nil
 }
 
-// lossRate is the key of the rate in a context, which goes from a commit to the store.
+// lossRate is the context key of the loss rate.
 type lossRate struct{}
 
 func rateOf(ctx context.Context) float64 {
@@ -26,9 +26,9 @@ func rateOf(ctx context.Context) float64 {
 	return rate
 }
 
-var errLost = errors.New("the answer was lost")
+var errLost = errors.New("the response was lost")
 
-// Unwrap gives the other powers of the store, which do not fail.
+// Unwrap gives access to the optional interfaces of the store. Their calls do not fail.
 func (l lossy) Unwrap() session.Store { return l.Store }
 
 func (l lossy) Load(ctx context.Context, id session.ID) (session.Record, error) {
@@ -63,7 +63,7 @@ func (l lossy) lose(ctx context.Context, call func() error) error {
 	}
 	err := call()
 	if chance < rate {
-		wait(ctx, rand.N(2*time.Millisecond)) // others go on meanwhile
+		wait(ctx, rand.N(2*time.Millisecond)) // so that other requests run in between
 		return errLost
 	}
 	return err

@@ -16,7 +16,7 @@ import (
 )
 
 func main() {
-	if code, is := child(); is {
+	if code, is := runChild(); is {
 		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -31,7 +31,6 @@ func main() {
 	}
 }
 
-// options are the flags.
 type options struct {
 	seed     uint64
 	stores   string
@@ -45,13 +44,13 @@ type options struct {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	var o options
 	f := flag.NewFlagSet("torture", flag.ContinueOnError)
-	f.Uint64Var(&o.seed, "seed", rand.Uint64N(1e6), "of the choices")
-	f.StringVar(&o.stores, "stores", strings.Join(kinds, ","), "on which stores, separated by commas")
-	f.IntVar(&o.rounds, "rounds", 150, "of histories, for each store")
-	f.IntVar(&o.kills, "kills", 100, "for each store")
+	f.Uint64Var(&o.seed, "seed", rand.Uint64N(1e6), "seed of the random choices")
+	f.StringVar(&o.stores, "stores", strings.Join(kinds, ","), "comma-separated `list` of stores")
+	f.IntVar(&o.rounds, "rounds", 150, "number of rounds of the model check, for each store")
+	f.IntVar(&o.kills, "kills", 100, "number of kills of the crash test, for each store")
 	f.DurationVar(&o.each, "each", 3*time.Second, "how long each fault lasts")
-	f.DurationVar(&o.duration, "d", time.Minute, "how long the soak lasts")
-	f.StringVar(&o.only, "only", "", "the mutants whose names contain this")
+	f.DurationVar(&o.duration, "d", time.Minute, "how long soak lasts, for each store")
+	f.StringVar(&o.only, "only", "", "run only the mutants whose names contain this `text`")
 	f.Usage = func() {
 		fmt.Fprintln(f.Output(), "usage: go run ./internal/torture all|model|mutants|interleavings|crash|faults|soak [flags]")
 		f.PrintDefaults()
@@ -71,8 +70,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return o.command(ctx, args[0], dir, out)
 }
 
-// command runs an experiment, or all, on each store. One that fails does not keep the
-// others from saying what they find.
+// command runs one experiment, or all of them, on each store. It continues after a
+// failure and reports all failures together.
 func (o *options) command(ctx context.Context, name, dir string, out io.Writer) error {
 	experiments := map[string]func(*trial, context.Context) error{
 		"model": (*trial).model, "interleavings": (*trial).interleavings, "crash": (*trial).crash, "faults": (*trial).faults,
@@ -90,11 +89,11 @@ func (o *options) command(ctx context.Context, name, dir string, out io.Writer) 
 			continue
 		}
 		if experiments[name] == nil {
-			return fmt.Errorf("no command %q", name)
+			return fmt.Errorf("unknown command %q", name)
 		}
 		for kind := range strings.SplitSeq(o.stores, ",") {
 			if !slices.Contains(kinds, kind) {
-				return fmt.Errorf("no store %q: know %s", kind, strings.Join(kinds, ", "))
+				return fmt.Errorf("unknown store %q; want one or more of %s", kind, strings.Join(kinds, ", "))
 			}
 			if err := available(kind); err != nil {
 				fmt.Fprintf(out, "%-7s %-8s skipped: %v\n", name, kind, err)

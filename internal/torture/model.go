@@ -10,70 +10,73 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// The model of one session, against which histories are checked. A visit is two
-// operations, each of which takes effect at one instant between its call and its
-// return:
+// The state of the model of one session. A request is two operations, each of which takes
+// effect at one instant between its call and its return:
 //
-//	load    finds the session if it lives and the token is its current one, and then
-//	        sees all of its data at this instant
-//	commit  if the session lives, and the token that the visit came with is still
-//	        the current one: performs the visit's steps, in order, on the data of
-//	        this instant (not on those that the load saw), as a whole. Login and
-//	        Regenerate also replace the token. Else it is "ended" and does nothing
+//	load    finds the session if it is alive and the token is its current one, and
+//	        sees all of its data at that instant
+//	commit  if the session is alive and the token of the request is still the current
+//	        one: performs the steps of the request, in order and atomically, on the
+//	        data of that instant (not on the data that the load saw). Login and
+//	        Regenerate also replace the token. Otherwise the outcome is "ended", and
+//	        nothing changes
 //
-// So at the same path the later commit wins, at different paths both do, add and append
-// are exact, and a take of what is no longer there is "taken" and does nothing (of a
-// session that has ended it may be either, a 409 both). After its steps a commit uses up the flash message that its load has seen, if that very
-// message is still there. A logout (invalidate) is a commit too, but to log out of what
-// has ended is no error. A revocation ends the session whatever has become of the token,
-// and so does the expiry, which is an operation of who moved the clock by more than the
-// idle limit. What has ended never lives again.
+// So the later of two commits to the same path wins, commits to different paths both take
+// effect, and add and append are exact. A take of a value that is no longer there has the
+// outcome "taken" and changes nothing. In a session that has ended, such a commit may be
+// "taken" or "ended"; both are a 409.
 //
-// Where an error leaves the outcome open, the commit has taken place or not. If answers
-// of the store were lost, "ended" may also say that it took place before the end.
+// After its steps, a commit removes the flash message that its load saw, unless another
+// message has replaced it. A logout (invalidate) is a commit too, but a logout of a session
+// that has ended is not an error. A revocation ends the session regardless of the token. So
+// does expiry, an operation of the client that moves the clock by more than the idle
+// timeout. A session that has ended never comes back.
+//
+// If an error leaves the outcome open, the commit may or may not have taken effect. If store
+// responses were lost, "ended" may also mean that the commit took effect before the end.
 type state struct {
-	Born, Lives bool
-	Token       int // number of the current one; -1: its answer was lost, nobody has it
-	View        view
+	Created, Alive bool
+	Token          int // number of the current one; -1: unknown, the response was lost
+	View           view
 }
 
-// An operation's input is an event of the history, and its output is in there too.
+// An event is an operation in the history of a session, with both its input and its output.
 type event struct {
 	Kind    string // load, create, commit, end, expire
-	Token   int    // that the visit came with, or of a created session
-	Next    int    // that it went away with; 0: none
+	Token   int    // of the request, or of the created session
+	Next    int    // the new token; 0: none
 	Found   bool   // of a load
-	View    view   // of a load: what it saw
-	Did     []step
+	View    view   // of a load: the data that it saw
+	Steps   []step
 	Outcome outcome
 	Loss    bool
 }
 
 func (e *event) rotates() bool {
-	return slices.ContainsFunc(e.Did, func(s step) bool { return s.Do == "login" || s.Do == "regenerate" })
+	return slices.ContainsFunc(e.Steps, func(s step) bool { return s.Do == "login" || s.Do == "regenerate" })
 }
 
 func (e *event) invalidates() bool {
-	return slices.ContainsFunc(e.Did, func(s step) bool { return s.Do == "invalidate" })
+	return slices.ContainsFunc(e.Steps, func(s step) bool { return s.Do == "invalidate" })
 }
 
-// next returns the states that can follow; none: the model does not allow it.
+// next returns the possible states after the event; none if the model rules it out.
 func (e *event) next(s state) []state {
 	dead := s
-	dead.Lives, dead.View = false, view{}
+	dead.Alive, dead.View = false, view{}
 	switch e.Kind {
 	case "expire":
 		return []state{dead}
 	case "end":
 		return e.open(s, dead)
 	case "create":
-		after := state{Born: true, Lives: true, Token: e.Token}
-		if s.Born || !e.steps(&after.View) {
+		after := state{Created: true, Alive: true, Token: e.Token}
+		if s.Created || !e.apply(&after.View) {
 			return nil
 		}
 		return []state{after}
 	case "load":
-		finds := s.Lives && s.Token == e.Token
+		finds := s.Alive && s.Token == e.Token
 		if e.Found != finds || finds && e.View != s.View {
 			return nil
 		}
@@ -87,12 +90,12 @@ func (e *event) next(s state) []state {
 
 func (e *event) logout(s, dead state) []state {
 	switch {
-	case s.Lives && s.Token != e.Token: // a login has come before
+	case s.Alive && s.Token != e.Token: // another request has logged in
 		if e.Outcome == stored {
 			return nil
 		}
 		return []state{s}
-	case !s.Lives:
+	case !s.Alive:
 		return []state{s}
 	case e.Outcome == ended && !e.Loss:
 		return nil
@@ -102,7 +105,7 @@ func (e *event) logout(s, dead state) []state {
 	return e.open(s, dead)
 }
 
-// open adds the state before if the outcome is not known.
+// open returns both states if the outcome is unknown.
 func (e *event) open(before, after state) []state {
 	if e.Outcome == stored {
 		return []state{after}
@@ -111,9 +114,9 @@ func (e *event) open(before, after state) []state {
 }
 
 func (e *event) commit(s state) []state {
-	admitted := s.Lives && s.Token == e.Token
+	admitted := s.Alive && s.Token == e.Token
 	after := s
-	applies := admitted && e.steps(&after.View)
+	applies := admitted && e.apply(&after.View)
 	if e.rotates() {
 		after.Token = e.Next
 		if e.Next == 0 {
@@ -138,7 +141,7 @@ func (e *event) commit(s state) []state {
 		if e.Loss && applies {
 			return []state{after}
 		}
-	case unknown, incidental:
+	case unknown, noSteps:
 		if applies {
 			return []state{s, after}
 		}
@@ -147,11 +150,11 @@ func (e *event) commit(s state) []state {
 	return nil
 }
 
-// steps performs the steps of a commit. It reports false if one of them took what is
-// not there.
-func (e *event) steps(v *view) bool {
+// apply performs the steps of a commit. It reports false if a step took a value that is not
+// there.
+func (e *event) apply(v *view) bool {
 	flashed := false
-	for _, s := range e.Did {
+	for _, s := range e.Steps {
 		switch s.Do {
 		case "set":
 			if s.Path == "user.a" {
@@ -193,14 +196,14 @@ func (e *event) String() string {
 	switch e.Kind {
 	case "load":
 		if !e.Found {
-			b.WriteString(": finds nothing")
+			b.WriteString(": not found")
 		} else {
 			fmt.Fprintf(&b, ": sees %+v", e.View)
 		}
 	case "expire":
 		return "expire"
 	default:
-		for _, s := range e.Did {
+		for _, s := range e.Steps {
 			fmt.Fprintf(&b, " %s %s %s;", s.Do, s.Path, s.Value)
 		}
 		fmt.Fprintf(&b, ": %s", e.Outcome)
@@ -211,8 +214,8 @@ func (e *event) String() string {
 	return b.String()
 }
 
-// sessions is the model as porcupine wants it.
-var sessions = (&porcupine.NondeterministicModel{
+// sessionModel is the model in the form that porcupine needs.
+var sessionModel = (&porcupine.NondeterministicModel{
 	Init: func() []any { return []any{state{}} },
 	Step: func(s, input, _ any) []any {
 		var all []any
@@ -225,22 +228,23 @@ var sessions = (&porcupine.NondeterministicModel{
 	DescribeState:     func(s any) string { return fmt.Sprintf("%+v", s) },
 }).ToModel()
 
-// patience is how long the checker may think about the history of one session. The
-// problem is NP-hard; with some ten visits at once it takes milliseconds.
-const patience = time.Minute
+// checkTimeout limits the check of one session's history. The problem is NP-hard, but takes
+// milliseconds with about ten concurrent requests.
+const checkTimeout = time.Minute
 
-// check holds one session's history against the model. The error tells it all.
-func linearizable(history []porcupine.Operation) error {
-	switch porcupine.CheckOperationsTimeout(sessions, history, patience) {
+// checkLinearizable checks one session's history against the model. The error contains the
+// history.
+func checkLinearizable(history []porcupine.Operation) error {
+	switch porcupine.CheckOperationsTimeout(sessionModel, history, checkTimeout) {
 	case porcupine.Ok:
 		return nil
 	case porcupine.Unknown:
-		return fmt.Errorf("undecided after %v: %d operations", patience, len(history))
+		return fmt.Errorf("linearizability of %d operations is undecided after %v", len(history), checkTimeout)
 	}
 	slices.SortFunc(history, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
 	var b strings.Builder
 	for _, o := range history {
 		fmt.Fprintf(&b, "\n%9d–%-9d %v", (o.Call-history[0].Call)/1000, (o.Return-history[0].Call)/1000, o.Input)
 	}
-	return fmt.Errorf("no order of these operations (µs) is one of the model:%s", b.String())
+	return fmt.Errorf("not linearizable: the model allows no order of these operations (times in µs):%s", b.String())
 }

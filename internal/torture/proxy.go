@@ -9,35 +9,35 @@ import (
 	"time"
 )
 
-// A proxy stands between a store and its server, and is the bad network. It is not
-// one of the known proxies for this, because those cut a connection by time or by
-// bytes, and what matters here is to lose the answer of a write that took place.
+// A proxy injects network faults between a store and its server. Existing proxies for this
+// purpose cut a connection after a time or a number of bytes; this one can lose the response
+// of a write that took effect.
 type proxy struct {
 	server   string
 	listener net.Listener
-	weather  atomic.Value // of type weather
+	fault    atomic.Value // of type fault
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-	ended bool
-	all   sync.WaitGroup
+	mu     sync.Mutex
+	conns  map[net.Conn]bool
+	closed bool
+	all    sync.WaitGroup
 }
 
-// weather is what the network does to everything that passes.
-type weather string
+// A fault is a network fault. The proxy applies it to all traffic.
+type fault string
 
 const (
-	fair     weather = "fair"
-	slow     weather = "latency"           // answers come late
-	cut      weather = "cut in mid-answer" // some answers end after a few bytes, and so does the connection
-	lost     weather = "lost answers"      // some answers do not come, and the connection ends
-	hole     weather = "black hole"        // nothing arrives any more, in either direction
-	halfOpen weather = "half-open"         // the server has gone, and nobody says so
-	reset    weather = "reset"             // some connections fall silent in both directions, and are reset later
-	refused  weather = "refused"           // the server is down
+	noFault      fault = "none"
+	latency      fault = "latency"             // responses are delayed
+	truncated    fault = "truncated responses" // some responses, and their connections, end after a few bytes
+	lostResponse fault = "lost responses"      // some connections close instead of delivering a response
+	blackHole    fault = "black hole"          // nothing arrives, in either direction
+	halfOpen     fault = "half-open"           // the server's side is closed, and the client isn't told
+	reset        fault = "reset"               // some connections stall in both directions and are reset later
+	refused      fault = "refused"             // the server is down
 )
 
-var storms = []weather{slow, cut, lost, hole, halfOpen, reset, refused}
+var networkFaults = []fault{latency, truncated, lostResponse, blackHole, halfOpen, reset, refused}
 
 func newProxy(server string) (*proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -45,22 +45,22 @@ func newProxy(server string) (*proxy, error) {
 		return nil, err
 	}
 	p := &proxy{server: server, listener: l, conns: map[net.Conn]bool{}}
-	p.weather.Store(fair)
+	p.fault.Store(noFault)
 	p.all.Go(p.accept)
 	return p, nil
 }
 
 func (p *proxy) address() string { return p.listener.Addr().String() }
 
-// set changes the weather, for connections that are open as well. When the server goes
-// down they end. Those whose bytes were swallowed stay silent even in fair weather.
-func (p *proxy) set(w weather) {
-	if p.weather.Store(w); w == refused {
+// set changes the fault, also for open connections. The fault refused closes them.
+// Connections that have lost data stay silent, even after the fault ends.
+func (p *proxy) set(f fault) {
+	if p.fault.Store(f); f == refused {
 		p.drop()
 	}
 }
 
-// drop ends the connections that are open.
+// drop closes the open connections.
 func (p *proxy) drop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,10 +69,10 @@ func (p *proxy) drop() {
 	}
 }
 
-// close ends everything and waits for it.
+// close closes the listener and all connections, and waits for their goroutines.
 func (p *proxy) close() error {
 	p.mu.Lock()
-	p.ended = true
+	p.closed = true
 	p.mu.Unlock()
 	err := p.listener.Close()
 	p.drop()
@@ -80,11 +80,12 @@ func (p *proxy) close() error {
 	return err
 }
 
-// own registers a connection; it fails if the proxy has ended.
-func (p *proxy) own(c net.Conn) bool {
+// track registers a connection. It closes the connection and reports false if the proxy has
+// been closed.
+func (p *proxy) track(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ended {
+	if p.closed {
 		c.Close()
 		return false
 	}
@@ -92,7 +93,7 @@ func (p *proxy) own(c net.Conn) bool {
 	return true
 }
 
-func (p *proxy) disown(c net.Conn) {
+func (p *proxy) untrack(c net.Conn) {
 	c.Close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,7 +106,7 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
-		if p.weather.Load() == refused {
+		if p.fault.Load() == refused {
 			client.Close()
 			continue
 		}
@@ -114,53 +115,53 @@ func (p *proxy) accept() {
 			client.Close()
 			continue
 		}
-		if !p.own(client) || !p.own(server) {
+		if !p.track(client) || !p.track(server) {
 			client.Close()
 			return
 		}
-		p.all.Go(func() { p.carry(server, client, false) })
-		p.all.Go(func() { p.carry(client, server, true) })
+		p.all.Go(func() { p.relay(server, client, false) })
+		p.all.Go(func() { p.relay(client, server, true) })
 	}
 }
 
-// carry copies from one side to the other, in the weather of the moment.
-func (p *proxy) carry(to, from net.Conn, answers bool) {
+// relay copies data in one direction and applies the current fault.
+func (p *proxy) relay(to, from net.Conn, responses bool) {
 	buf := make([]byte, 32<<10)
-	defer p.disown(to)
+	defer p.untrack(to)
 	defer func() {
-		if p.weather.Load() == halfOpen {
-			_, _ = io.Copy(io.Discard, to) // until the other end gives up
+		if p.fault.Load() == halfOpen {
+			_, _ = io.Copy(io.Discard, to) // until the other end closes the connection
 		}
 	}()
-	swallowed := false
+	silent := false
 	for {
 		n, err := from.Read(buf)
 		if err != nil {
 			return
 		}
-		w := p.weather.Load()
-		struck := answers && rand.IntN(8) == 0
+		f := p.fault.Load()
+		affected := responses && rand.IntN(8) == 0
 		switch {
-		case swallowed:
+		case silent:
 			continue
-		case w == hole, w == halfOpen:
-			swallowed = true
-			if w == halfOpen && !answers {
+		case f == blackHole, f == halfOpen:
+			silent = true
+			if f == halfOpen && !responses {
 				to.Close()
 			}
 			continue
-		case w == slow && answers:
+		case f == latency && responses:
 			<-time.After(20*time.Millisecond + rand.N(40*time.Millisecond))
-		case w == reset && struck:
+		case f == reset && affected:
 			<-time.After(rand.N(300 * time.Millisecond))
-			cutOff(from)
-			cutOff(to)
+			resetConn(from)
+			resetConn(to)
 			return
-		case w == lost && struck:
+		case f == lostResponse && affected:
 			from.Close()
 			return
-		case w == cut && struck:
-			_, _ = to.Write(buf[:min(n, 1+rand.IntN(8))]) // the last thing that it does
+		case f == truncated && affected:
+			_, _ = to.Write(buf[:min(n, 1+rand.IntN(8))]) // fails if the client has closed the connection
 			from.Close()
 			return
 		}
@@ -171,11 +172,10 @@ func (p *proxy) carry(to, from net.Conn, answers bool) {
 	}
 }
 
-// cutOff ends a connection by a reset: what the other end sends, or waits for, is an
-// error to it.
-func cutOff(c net.Conn) {
+// resetConn closes a connection with a TCP reset, so that the other end gets an error.
+func resetConn(c net.Conn) {
 	if tcp, ok := c.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // fails if it has ended
+		_ = tcp.SetLinger(0) // fails if the connection is closed
 	}
 	c.Close()
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// String tells what a load did: requests by status, events, latencies, memory.
+// String summarizes the load: requests by status, events, latencies and memory.
 func (l *load) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -21,7 +21,7 @@ func (l *load) String() string {
 	for status, n := range l.statuses {
 		statuses[strconv.Itoa(status)] = n
 	}
-	took := slices.Sorted(slices.Values(l.took))
+	took := slices.Sorted(slices.Values(l.durations))
 	quantile := func(q float64) time.Duration {
 		if len(took) == 0 {
 			return 0
@@ -31,20 +31,20 @@ func (l *load) String() string {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	return fmt.Sprintf("%d requests on %d sessions (%s), conflicts %d, replayed %d, dropped %d, failed calls %d, p50 %v, p99 %v, max %v, heap %d MB",
-		l.requests, l.sessions, count(statuses), l.conflicts.Load(), l.events[session.EventReplayed], l.events[session.EventDropped], l.events[session.EventFailed],
+		l.requests, l.sessions, formatCounts(statuses), l.conflicts.Load(), l.events[session.EventReplayed], l.events[session.EventDropped], l.events[session.EventFailed],
 		quantile(0.5), quantile(0.99), l.longest.Round(10*time.Microsecond), memory.HeapAlloc>>20)
 }
 
-// soak is a mixed load with faults that come and go, for as long as d.
+// soak runs a mixed load for d and injects a fault every third second.
 func (t *trial) soak(ctx context.Context, d time.Duration) (err error) {
-	p, err := newPlace(ctx, t.kind, t.dir)
+	loc, err := newLocation(ctx, t.kind, t.dir)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.remove()) }()
+	defer func() { err = errors.Join(err, loc.remove()) }()
 	fail := func(err error) error { return fmt.Errorf("soak, %s, -seed %d: %w", t.kind, t.seed, err) }
 	rnd := rand.New(rand.NewPCG(t.seed, 2))
-	l, witness, change, done, err := t.soaked(ctx, p, rnd)
+	l, observer, setFault, done, err := t.newSoak(ctx, loc, rnd)
 	if err != nil {
 		return fail(err)
 	}
@@ -64,8 +64,8 @@ func (t *trial) soak(ctx context.Context, d time.Duration) (err error) {
 		case <-ended:
 			running = false
 		case <-tick.C:
-			change(n%3 == 0 && end.Err() == nil)
-			if err := l.settle(ctx, witness, false); err != nil {
+			setFault(n%3 == 0 && end.Err() == nil)
+			if err := l.verify(ctx, observer, false); err != nil {
 				cancel()
 				<-ended
 				return fail(err)
@@ -75,54 +75,54 @@ func (t *trial) soak(ctx context.Context, d time.Duration) (err error) {
 			}
 		}
 	}
-	change(false)
-	if _, err := l.recovers(ctx); err != nil {
+	setFault(false)
+	if _, err := l.waitForRecovery(ctx); err != nil {
 		return fail(err)
 	}
-	told := l.String()
-	if err := l.settle(ctx, witness, true); err != nil {
+	summary := l.String()
+	if err := l.verify(ctx, observer, true); err != nil {
 		return fail(err)
 	}
-	fmt.Fprintf(t.out, "soak    %-8s seed %d: %v: %s: no law broke\n", t.kind, t.seed, d, told)
+	fmt.Fprintf(t.out, "soak    %-8s seed %d: %v: %s: no invariant violated\n", t.kind, t.seed, d, summary)
 	return nil
 }
 
-// soaked opens a place for a soak, and returns what makes and ends faults: bad weather
-// where there is a network, else lost answers.
-func (t *trial) soaked(ctx context.Context, p place, rnd *rand.Rand) (l *load, witness *session.Manager, change func(bad bool), done func() error, err error) {
-	if serverEnv[p.Kind] != "" {
-		s, err := newStorm(ctx, p)
+// newSoak opens a location for a soak. Its setFault injects or ends a fault: a random network
+// fault if the store has a server, lost responses otherwise.
+func (t *trial) newSoak(ctx context.Context, loc location, rnd *rand.Rand) (l *load, observer *session.Manager, setFault func(bad bool), done func() error, err error) {
+	if serverEnv[loc.Kind] != "" {
+		s, err := newProxiedStore(ctx, loc)
 		if err != nil {
 			return nil, nil, nil, nil, err
 		}
-		change = func(bad bool) {
-			w := fair
+		setFault = func(bad bool) {
+			w := noFault
 			if bad {
-				w = storms[rnd.IntN(len(storms))]
+				w = networkFaults[rnd.IntN(len(networkFaults))]
 			}
 			s.proxy.set(w)
 		}
 		if l, err = newLoad(s.store.Store, time.Now); err != nil {
 			return nil, nil, nil, nil, errors.Join(err, s.close())
 		}
-		return l, s.witness, change, s.close, nil
+		return l, s.observer, setFault, s.close, nil
 	}
-	store, err := p.open(ctx)
+	store, err := loc.open(ctx)
 	if err != nil {
 		return nil, nil, nil, nil, err
 	}
 	l, err = newLoad(store.Store, time.Now)
 	if err == nil {
-		witness, err = newManager(store.Store)
+		observer, err = newManager(store.Store)
 	}
 	if err != nil {
 		return nil, nil, nil, nil, errors.Join(err, store.close())
 	}
-	change = func(bad bool) {
+	setFault = func(bad bool) {
 		l.loss.Store(0)
 		if bad {
 			l.loss.Store(uint64(5 + rnd.IntN(40)))
 		}
 	}
-	return l, witness, change, store.close, nil
+	return l, observer, setFault, store.close, nil
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/expanse-go/session/internal/respawn"
 )
 
-// children are the programs that this one can be. They end when stdin does.
+// children are the functions of child processes. They return when stdin is closed.
 var children = map[string]func(context.Context, []byte) error{
 	"worker": workerChild,
 	"writer": writerChild,
 	"locker": lockerChild,
 }
 
-// child runs the program as a child if it was started as one.
-func child() (code int, is bool) {
+// runChild runs the function of a child process if the program was started as one.
+func runChild() (code int, is bool) {
 	job, args := respawn.Job()
 	run := children[job]
 	if run == nil {
@@ -36,32 +36,31 @@ func child() (code int, is bool) {
 }
 
 // A local is a worker in this process.
-type local struct{ worker }
 
-func (l local) do(ctx context.Context, e *errand) (account, error) { return l.worker.do(ctx, e), nil }
+func (w localWorker) do(ctx context.Context, t *task) (result, error) { return w.execute(ctx, t), nil }
 
-// A workplace is what a worker in another process needs.
-type workplace struct {
-	Place place
-	Clock string
+// A workerConfig configures a worker process.
+type workerConfig struct {
+	Location location
+	Clock    string
 }
 
-// workerChild makes all errands that come on stdin, at once.
+// workerChild executes the tasks that it reads from stdin, concurrently.
 func workerChild(ctx context.Context, args []byte) error {
-	var at workplace
-	if err := json.Unmarshal(args, &at); err != nil {
+	var cfg workerConfig
+	if err := json.Unmarshal(args, &cfg); err != nil {
 		return err
 	}
-	c, err := openClock(at.Clock)
+	c, err := openClock(cfg.Clock)
 	if err != nil {
 		return err
 	}
-	store, err := at.Place.open(ctx)
+	store, err := cfg.Location.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer store.close()
-	w, err := newWorker(store.Store, c)
+	w, err := newLocalWorker(store.Store, c)
 	if err != nil {
 		return err
 	}
@@ -71,90 +70,90 @@ func workerChild(ctx context.Context, args []byte) error {
 	out := json.NewEncoder(os.Stdout)
 	lines := json.NewDecoder(os.Stdin)
 	for {
-		e := &errand{}
-		if err := lines.Decode(e); errors.Is(err, io.EOF) {
+		t := &task{}
+		if err := lines.Decode(t); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
 		}
 		all.Go(func() {
-			a := w.do(ctx, e)
+			res := w.execute(ctx, t)
 			mu.Lock()
 			defer mu.Unlock()
-			_ = out.Encode(a) // fails if nobody reads any more, which ends stdin as well
+			_ = out.Encode(res) // fails if the parent process has exited, which also closes stdin
 		})
 	}
 }
 
-// A remote is a worker in another process.
-type remote struct {
+// A remoteWorker is a worker in another process.
+type remoteWorker struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 
 	mu      sync.Mutex
 	seq     int
-	waiting map[int]chan account
+	waiting map[int]chan result
 	gone    error
 }
 
-func newRemote(at workplace) (*remote, error) {
-	cmd, in, out, err := respawn.Start("worker", at)
+func newRemoteWorker(cfg workerConfig) (*remoteWorker, error) {
+	cmd, in, out, err := respawn.Start("worker", cfg)
 	if err != nil {
 		return nil, err
 	}
-	r := &remote{cmd: cmd, in: in, waiting: map[int]chan account{}}
+	r := &remoteWorker{cmd: cmd, in: in, waiting: map[int]chan result{}}
 	go r.read(out)
 	return r, nil
 }
 
-// read hands out the accounts until the process ends.
-func (r *remote) read(out io.Reader) {
+// read delivers the results until the process exits.
+func (r *remoteWorker) read(out io.Reader) {
 	lines := json.NewDecoder(bufio.NewReader(out))
 	for {
-		var a account
-		err := lines.Decode(&a)
+		var res result
+		err := lines.Decode(&res)
 		r.mu.Lock()
 		if err != nil {
-			r.gone = fmt.Errorf("the worker process has ended: %w", err)
+			r.gone = fmt.Errorf("the worker process has exited: %w", err)
 			for _, w := range r.waiting {
 				close(w)
 			}
 			r.mu.Unlock()
 			return
 		}
-		r.waiting[a.Seq] <- a
-		delete(r.waiting, a.Seq)
+		r.waiting[res.Seq] <- res
+		delete(r.waiting, res.Seq)
 		r.mu.Unlock()
 	}
 }
 
-func (r *remote) do(_ context.Context, e *errand) (account, error) {
-	answer := make(chan account, 1)
+func (r *remoteWorker) do(_ context.Context, t *task) (result, error) {
+	response := make(chan result, 1)
 	r.mu.Lock()
 	if r.gone != nil {
 		defer r.mu.Unlock()
-		return account{}, r.gone
+		return result{}, r.gone
 	}
 	r.seq++
-	e.Seq = r.seq
-	r.waiting[e.Seq] = answer
-	line, err := json.Marshal(e)
+	t.Seq = r.seq
+	r.waiting[t.Seq] = response
+	line, err := json.Marshal(t)
 	if err == nil {
 		_, err = r.in.Write(append(line, '\n'))
 	}
 	r.mu.Unlock()
 	if err != nil {
-		return account{}, err
+		return result{}, err
 	}
-	a, ok := <-answer
+	res, ok := <-response
 	if !ok {
-		return a, r.gone
+		return res, r.gone
 	}
-	return a, nil
+	return res, nil
 }
 
-// closeAll lets the processes end, at the same time.
-func closeAll(all []*remote) error {
+// closeAll makes all processes exit and waits for them.
+func closeAll(all []*remoteWorker) error {
 	var errs []error
 	for _, r := range all {
 		errs = append(errs, r.in.Close())

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// played are the tests that play the tables of internal/interleavings on a store: every
-// cell, in every order, by one process and by two. They are run as they are, since a
-// program that is no test cannot play them.
-var played = map[string]check{
+// interleavingTests are the tests that run the tables of internal/interleavings on a store:
+// every cell, in every order, in one process and in two. They need package testing, so
+// torture runs the test binaries.
+var interleavingTests = map[string]check{
 	"memory":   {"", ".", []string{"-test.v", "-test.run", "^TestInterleavings(OfThree)?$"}},
 	"file":     {"", ".", []string{"-test.v", "-test.run", "^TestInterleavingsInFiles$"}},
 	"sqlite":   {"", "./internal/integration", []string{"-test.v", "-test.run", "^TestInterleavings$/^sqlite-modernc$"}},
@@ -19,8 +19,8 @@ var played = map[string]check{
 	"mariadb":  {"", "./internal/integration", []string{"-test.v", "-test.run", "^TestInterleavings$/^mysql$"}},
 }
 
-// countOf is how the tests say what they did.
-var countOf = regexp.MustCompile(`(\d+) interleavings`)
+// countPattern matches what the tests print about the number of interleavings.
+var countPattern = regexp.MustCompile(`(\d+) interleavings`)
 
 func (t *trial) interleavings(ctx context.Context) error {
 	root, err := repository()
@@ -28,13 +28,13 @@ func (t *trial) interleavings(ctx context.Context) error {
 		return err
 	}
 	start := time.Now()
-	c := played[t.kind]
+	c := interleavingTests[t.kind]
 	text, err := c.run(ctx, root, t.dir, "")
 	if err != nil {
 		return fmt.Errorf("interleavings, %s: %w\n%s", t.kind, err, text)
 	}
 	total := 0
-	for _, found := range countOf.FindAllSubmatch(text, -1) {
+	for _, found := range countPattern.FindAllSubmatch(text, -1) {
 		n, err := strconv.Atoi(string(found[1]))
 		if err != nil {
 			return err
@@ -42,10 +42,10 @@ func (t *trial) interleavings(ctx context.Context) error {
 		total += n
 	}
 	if total == 0 {
-		return fmt.Errorf("interleavings, %s: none was played:\n%s", t.kind, text)
+		return fmt.Errorf("interleavings, %s: the tests ran none:\n%s", t.kind, text)
 	}
 	t.did.interleavings += total
-	fmt.Fprintf(t.out, "order   %-8s %d interleavings of two and three requests came out as the tables say in %.1fs\n",
+	fmt.Fprintf(t.out, "order   %-8s %d interleavings of two and three requests: all outcomes as listed in the tables, in %.1fs\n",
 		t.kind, total, time.Since(start).Seconds())
 	return nil
 }

@@ -6,42 +6,41 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/expanse-go/session"
 )
 
-// An errand is what a worker is told to do, and an account what came of it. Both go
-// through a pipe, as a line of JSON, if the worker is another process.
-type errand struct {
+// A task tells a worker what to do. Tasks and results go through a pipe, as lines of JSON, if
+// the worker is another process.
+type task struct {
 	Seq   int
-	Kind  string // visit, revoke, prune
-	Token string // of a visit; "": a new visitor
+	Kind  string // request, revoke, prune
+	Token string // of a request; "": a new session
 	ID    string // of a revocation
 	Steps []step
 	Think time.Duration // between load and commit
-	Loss  float64       // how many answers of the store are lost
+	Loss  float64       // fraction of store calls whose response is lost
 }
 
-// A step is one call of a session's method, as a visit is told to make it and, where
-// it took something, as it was made.
+// A step is a call of a session's method. The Value of a take that was performed is the value
+// that it got.
 type step struct {
 	Do    string // set, add, append, issue, take, remove, flash, clear, login, regenerate, invalidate
 	Path  string
 	Value string
 }
 
-type account struct {
+// A result is the result of a task.
+type result struct {
 	Seq               int
 	ID                string
-	Loaded, Committed [2]int64 // instants of the call and of the return
+	Loaded, Committed [2]int64 // times of the call and of the return
 	Found             bool
-	Saw               view
-	Did               []step  // the steps that were not empty
+	View              view
+	Performed         []step  // the steps that had an effect
 	Outcome           outcome // of the commit
 	Token             string  // the new one
-	Replays           int64   // of this worker so far
 }
 
 type outcome string
@@ -51,9 +50,9 @@ const (
 	ended      outcome = "ended"
 	taken      outcome = "taken"
 	conflict   outcome = "conflict"
-	unknown    outcome = "unknown"    // an error that leaves it open
-	incidental outcome = "incidental" // nothing was asked for: a used up message, or nothing
-	unloaded   outcome = "unloaded"   // the load failed
+	unknown    outcome = "unknown"  // after an error
+	noSteps    outcome = "no steps" // at most a flash message that was shown was removed
+	loadFailed outcome = "load failed"
 )
 
 // A view is a session's data as one request sees it.
@@ -66,7 +65,7 @@ type view struct {
 	Flash  string
 }
 
-func look(s *session.Session) view {
+func readView(s *session.Session) view {
 	return view{
 		Owner:  s.Owner(),
 		A:      session.Get(s, "user.a", ""),
@@ -78,100 +77,90 @@ func look(s *session.Session) view {
 	}
 }
 
-// A worker is one manager with its errands.
-type worker struct {
-	m       *session.Manager
-	replays *atomic.Int64
-}
+// A localWorker executes tasks with a manager in this process.
+type localWorker struct{ m *session.Manager }
 
-func newWorker(store session.Store, c *clock) (worker, error) {
-	var replays atomic.Int64
+func newLocalWorker(store session.Store, c *clock) (localWorker, error) {
 	m, err := session.New(lossy{Store: store}, session.Config{
 		Cookie:       session.CookieConfig{DangerouslyAllowHTTP: true},
 		Now:          c.Now,
 		TouchEvery:   -1,
 		PruneEvery:   -1,
-		StoreTimeout: 10 * time.Second, // a busy machine is no finding
+		StoreTimeout: 10 * time.Second, // so that a busy machine causes no failures
 		Logger:       slog.New(slog.DiscardHandler),
-		OnEvent: func(_ context.Context, e session.Event) {
-			if e.Kind == session.EventReplayed {
-				replays.Add(1)
-			}
-		},
 	})
-	return worker{m, &replays}, err
+	return localWorker{m}, err
 }
 
-func (w worker) do(ctx context.Context, e *errand) account {
-	a := account{Seq: e.Seq, ID: e.ID, Outcome: stored}
-	ctx = context.WithValue(ctx, lossRate{}, e.Loss)
-	switch e.Kind {
+func (w localWorker) execute(ctx context.Context, t *task) result {
+	res := result{Seq: t.Seq, ID: t.ID, Outcome: stored}
+	ctx = context.WithValue(ctx, lossRate{}, t.Loss)
+	switch t.Kind {
 	case "prune":
 		if _, err := w.m.Prune(ctx); err != nil {
-			a.Outcome = unknown
+			res.Outcome = unknown
 		}
 	case "revoke":
-		id, err := session.ParseID(e.ID)
-		a.Committed[0] = instant()
+		id, err := session.ParseID(t.ID)
+		res.Committed[0] = monotonicNow()
 		if err == nil {
 			err = w.m.Revoke(ctx, id)
 		}
-		a.Committed[1] = instant()
+		res.Committed[1] = monotonicNow()
 		if err != nil && !errors.Is(err, session.ErrNotFound) {
-			a.Outcome = unknown
+			res.Outcome = unknown
 		}
 	default:
-		w.visit(ctx, e, &a)
+		w.request(ctx, t, &res)
 	}
-	a.Replays = w.replays.Load()
-	return a
+	return res
 }
 
-// visit is one request: load, look, change, commit.
-func (w worker) visit(ctx context.Context, e *errand, a *account) {
-	a.Loaded[0] = instant()
-	s, err := w.m.Load(ctx, session.Token(e.Token))
-	a.Loaded[1] = instant()
+// request loads a session, reads it, performs the steps and commits.
+func (w localWorker) request(ctx context.Context, t *task, res *result) {
+	res.Loaded[0] = monotonicNow()
+	s, err := w.m.Load(ctx, session.Token(t.Token))
+	res.Loaded[1] = monotonicNow()
 	if err != nil {
-		a.Outcome = unloaded
+		res.Outcome = loadFailed
 		return
 	}
-	a.Found = !s.IsNew()
-	if !a.Found && e.Token != "" {
-		return // it would begin a session, which is another errand
+	res.Found = !s.IsNew()
+	if !res.Found && t.Token != "" {
+		return // the steps would create a session, which is another kind of task
 	}
-	a.Saw = look(s)
-	for _, st := range e.Steps {
+	res.View = readView(s)
+	for _, st := range t.Steps {
 		if st.perform(s) {
-			a.Did = append(a.Did, st)
+			res.Performed = append(res.Performed, st)
 		}
 	}
-	a.ID = s.ID().String()
-	wait(ctx, e.Think)
+	res.ID = s.ID().String()
+	wait(ctx, t.Think)
 
-	a.Committed[0] = instant()
+	res.Committed[0] = monotonicNow()
 	cookie, err := w.m.Commit(ctx, s)
-	a.Committed[1] = instant()
+	res.Committed[1] = monotonicNow()
 	if cookie != nil {
-		a.Token = cookie.Value
+		res.Token = cookie.Value
 	}
 	switch {
-	case err == nil && len(a.Did) == 0:
-		a.Outcome = incidental
+	case err == nil && len(res.Performed) == 0:
+		res.Outcome = noSteps
 	case err == nil:
 	case errors.Is(err, session.ErrEnded):
-		a.Outcome = ended
+		res.Outcome = ended
 	case errors.Is(err, session.ErrConflict) && !errors.As(err, new(*session.StoreError)):
-		a.Outcome = conflict
+		res.Outcome = conflict
 		if err.Error() == "session: taken by another request" {
-			a.Outcome = taken
+			res.Outcome = taken
 		}
 	default:
-		a.Outcome = unknown
+		res.Outcome = unknown
 	}
 }
 
-// perform makes the call. It reports false if that can have no effect.
+// perform makes the call. It reports false if the call can't have an effect.
 func (st *step) perform(s *session.Session) bool {
 	switch st.Do {
 	case "set", "issue":
