@@ -14,7 +14,7 @@ import (
 	"github.com/expanse-go/session/benchmarks/stores"
 )
 
-// Every workload of every peer that needs no server runs, and is answered with 200.
+// Every workload runs with every peer that needs no server, and every response is a 200.
 func TestMeasure(t *testing.T) {
 	var progress bytes.Buffer
 	cells, err := bench.Measure(bench.Plan{
@@ -35,7 +35,7 @@ func TestMeasure(t *testing.T) {
 	}
 	r := bench.Results{Cells: cells, Anomalies: []bench.Anomaly{{Store: "memory", Peer: "scs", Keys: 2, Counter: 1, Revived: true}}}
 	if !strings.Contains(r.Markdown(), " | 1, revives |\n") {
-		t.Error("the speed of a peer stands there without what it loses")
+		t.Error("a row shows the speed of a peer without what it loses")
 	}
 	for _, s := range []string{"memory", "SQLite FULL"} {
 		if !strings.Contains(r.Markdown(), "| **"+s+"** | raw |") || !strings.Contains(r.Summary(), "| "+s+" | **") {
@@ -44,7 +44,7 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
-// Both drivers of SQLite run, and stand in a table.
+// Both drivers of SQLite run and appear in the table.
 func TestDrivers(t *testing.T) {
 	cells, err := bench.Measure(bench.Plan{
 		Stores: stores.Drivers(t.TempDir()), Workloads: bench.Workloads[1:], Passes: 1, Time: time.Millisecond, Progress: io.Discard,
@@ -60,8 +60,8 @@ func TestDrivers(t *testing.T) {
 	}
 }
 
-// Whatever overlaps, this library keeps all of it, and shows that the harness would
-// see a loss: its peer loses.
+// This library keeps all overlapping writes. The peer loses some, which shows that the
+// harness detects a loss.
 func TestAnomalies(t *testing.T) {
 	s := stores.Memory()
 	for _, p := range s.Peers[1:3] {
@@ -76,7 +76,7 @@ func TestAnomalies(t *testing.T) {
 	}
 }
 
-// What readers see is what was measured.
+// README.md must show the measured results.
 func TestReadmeIsWritten(t *testing.T) {
 	r, err := bench.ReadResults("results.json")
 	if err != nil {
@@ -87,10 +87,10 @@ func TestReadmeIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(readme) != r.Markdown() {
-		t.Error("README.md is not what results.json makes; run: go run ./benchmarks/cmd/bench -parts none -write")
+		t.Error("README.md does not match results.json; run: go run ./benchmarks/cmd/bench -parts none -write")
 	}
-	if len(r.Races) != 4 || !strings.Contains(string(readme), "| session | 500 | 500 | 0 | 0 | stays one in 10 of 10 rounds |") {
-		t.Errorf("races = %+v, want four, and that this library loses nothing", r.Races)
+	if len(r.Races) != 4 || !strings.Contains(string(readme), "| session | 500 | 500 | 0 | 0 | effective in 10 of 10 rounds |") {
+		t.Errorf("races = %+v, want four, and no lost write of this library", r.Races)
 	}
 }
 

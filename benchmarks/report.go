@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Markdown renders the README of this folder.
+// Markdown renders the README of this directory.
 func (r Results) Markdown() string {
 	var b strings.Builder
 	b.WriteString(intro)
@@ -19,7 +19,7 @@ func (r Results) Markdown() string {
 	}
 	b.WriteString("\n## Time of a request, as a multiple of raw\n\n" + matrixText)
 	r.matrix(&b)
-	b.WriteString("\n## Allocations of a request\n\nThe harness's own request copy is 1 and 320 bytes.\n\n")
+	b.WriteString("\n## Allocations of a request\n\nThe harness itself allocates 1 object of 320 bytes for each request.\n\n")
 	r.allocations(&b)
 	if len(r.Anomalies) > 0 {
 		b.WriteString("\n## What is lost when requests overlap\n\n" + anomalyText)
@@ -34,7 +34,7 @@ func (r Results) Markdown() string {
 		r.latency(&b)
 	}
 	if len(r.Payload) > 0 {
-		b.WriteString("\n## Large sessions\n\nMultiples of raw, which looks into nothing, with the same number of bytes.\n\n")
+		b.WriteString("\n## Large sessions\n\nThe ratios are multiples of raw, which stores the same number of bytes without decoding them.\n\n")
 		r.payload(&b)
 	}
 	if len(r.Curves) > 0 {
@@ -79,7 +79,7 @@ func sortedKeys(m map[string]string) []string {
 	return keys
 }
 
-// rows groups cells of a store and peer.
+// rows groups cells by store and peer.
 func rows(cells []*Cell) (order []string, by map[string][]*Cell) {
 	by = make(map[string][]*Cell)
 	for _, c := range cells {
@@ -118,7 +118,7 @@ func (r Results) matrix(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "| %s |\n", r.kept(name, peer))
 		if peer == ours {
-			b.WriteString("| | *to reach* ")
+			b.WriteString("| | *goal* ")
 			for _, w := range Workloads {
 				goal, _ := Target(name, w.Name)
 				fmt.Fprintf(b, "| *%g* ", goal)
@@ -132,7 +132,7 @@ func (r Results) matrix(b *strings.Builder) {
 	}
 }
 
-// kept says what stays of concurrent writes, so that nobody reads a speed without it.
+// kept returns how many concurrent writes are kept, to show it beside the speed.
 func (r Results) kept(store, peer string) string {
 	for _, a := range r.Anomalies {
 		if a.Store != store || a.Peer != peer {
@@ -220,7 +220,7 @@ func (r Results) allocations(b *strings.Builder) {
 }
 
 func (r Results) anomalies(b *strings.Builder) {
-	b.WriteString("| store | | keys kept of 50 | counter after 50 increments | a write during the logout |\n|---|---|---:|---:|---|\n")
+	b.WriteString("| store | | keys kept of 50 | counter after 50 increments | write during a logout |\n|---|---|---:|---:|---|\n")
 	for _, a := range r.Anomalies {
 		end := "stays logged out"
 		if a.Revived {
@@ -273,7 +273,7 @@ func (r Results) drivers(b *strings.Builder) {
 	}
 }
 
-// Summary is the table for the README of the repository: this library and the
+// Summary returns the table for the README of the repository: this library and the
 // fastest peer, as multiples of raw.
 func (r Results) Summary() string {
 	var b strings.Builder

@@ -15,7 +15,7 @@ func (r Results) runs(b *strings.Builder) {
 }
 
 func (r Results) scale(b *strings.Builder) {
-	b.WriteString("| store | sessions | fill | load | load and update | list one owner | prune, nothing to do | prune, each |\n|---|---:|---:|---:|---:|---:|---:|---:|\n")
+	b.WriteString("| store | sessions | fill | load | load and update | list one owner | prune, nothing to do | prune, per session |\n|---|---:|---:|---:|---:|---:|---:|---:|\n")
 	sorted := slices.SortedStableFunc(slices.Values(r.Scale), func(a, b Scale) int {
 		if a.Store != b.Store {
 			return -strings.Compare(a.Store, b.Store)
@@ -49,14 +49,14 @@ func (r Results) scale(b *strings.Builder) {
 }
 
 func (r Results) gc(b *strings.Builder) {
-	b.WriteString("| | bytes a session, over the payload | a collection | |\n|---|---:|---:|---:|\n")
+	b.WriteString("| | overhead per session, bytes | garbage collection | ratio |\n|---|---:|---:|---:|\n")
 	base := r.GC[len(r.GC)-1].Median()
 	for _, g := range r.GC {
 		low, high := slices.Min(g.Collect), slices.Max(g.Collect)
-		fmt.Fprintf(b, "| %s | %.0f | %s <sub>%s–%s</sub> | %s of %s's |\n", g.Peer, g.Heap-float64(g.Payload), duration(float64(g.Median())),
+		fmt.Fprintf(b, "| %s | %.0f | %s <sub>%s–%s</sub> | %s × %s |\n", g.Peer, g.Heap-float64(g.Payload), duration(float64(g.Median())),
 			duration(float64(low)), duration(float64(high)), short(float64(g.Median())/float64(base)), r.GC[len(r.GC)-1].Peer)
 	}
-	b.WriteString("\n| | expired | removed in | longest read in quiet | longest read in the sweep |\n|---|---:|---:|---:|---:|\n")
+	b.WriteString("\n| | expired | removed in | longest read without a sweep | longest read during the sweep |\n|---|---:|---:|---:|---:|\n")
 	for _, g := range r.GC {
 		for _, s := range g.Sweeps {
 			took := ""
@@ -69,7 +69,7 @@ func (r Results) gc(b *strings.Builder) {
 }
 
 func (r Results) prune(b *strings.Builder) {
-	b.WriteString("| store | sessions | removed, by each replica | in | | median | 99 % | longest | failed |\n|---|---:|---:|---:|---|---:|---:|---:|---:|\n")
+	b.WriteString("| store | sessions | removed by each replica | in | | median | 99 % | longest | failed |\n|---|---:|---:|---:|---|---:|---:|---:|---:|\n")
 	for _, p := range r.Prune {
 		var removed []string
 		for _, n := range p.Removed {
@@ -80,14 +80,14 @@ func (r Results) prune(b *strings.Builder) {
 			if i > 0 {
 				b.WriteString("| | | | ")
 			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s | %d of %s |\n", []string{"before", "meanwhile"}[i],
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %d of %s |\n", []string{"before", "during"}[i],
 				duration(float64(l.Median)), duration(float64(l.P99)), duration(float64(l.Max)), l.Failed, count(l.Requests))
 		}
 	}
 }
 
 func (r Results) processes(b *strings.Builder) {
-	b.WriteString("| store | processes | sessions | requests/s | updates a request | conflicts of 100 updates | refused | lost |\n|---|---:|---|---:|---:|---:|---:|---:|\n")
+	b.WriteString("| store | processes | sessions | requests/s | updates per request | conflicts per 100 updates | refused | lost |\n|---|---:|---|---:|---:|---:|---:|---:|\n")
 	for _, p := range r.Processes {
 		which := "own"
 		if p.OneSession {
