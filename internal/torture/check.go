@@ -14,11 +14,11 @@ import (
 
 // A trial is one experiment on one store.
 type trial struct {
-	kind string
-	dir  string // for files
-	seed uint64
-	out  io.Writer
-	did  *deeds
+	kind   string
+	dir    string // for files
+	seed   uint64
+	out    io.Writer
+	totals *totals
 
 	rounds    int           // of the model check
 	kills     int           // of the crash test
@@ -26,14 +26,14 @@ type trial struct {
 	processes int
 }
 
-// Deeds count what a run did on all stores.
-type deeds struct {
+// Totals count what a run did on all stores.
+type totals struct {
 	mutants, histories, operations, kills, commits, faults, interleavings int
 }
 
-func (d *deeds) String() string {
+func (n *totals) String() string {
 	return fmt.Sprintf("%d mutants caught, %d histories of %d operations, %d kills at %d commits, %d faults, %d interleavings",
-		d.mutants, d.histories, d.operations, d.kills, d.commits, d.faults, d.interleavings)
+		n.mutants, n.histories, n.operations, n.kills, n.commits, n.faults, n.interleavings)
 }
 
 // model checks histories of several processes (of several managers for the memory store)
@@ -78,8 +78,8 @@ func (t *trial) model(ctx context.Context) (err error) {
 			outcomes[o] += n
 		}
 	}
-	t.did.histories += histories
-	t.did.operations += operations
+	t.totals.histories += histories
+	t.totals.operations += operations
 	fmt.Fprintf(t.out, "model   %-8s seed %d: %d histories of %d operations in %d tasks on %d workers: linearizable (%s) in %.1fs\n",
 		t.kind, t.seed, histories, operations, tasks, len(workers), formatCounts(outcomes), time.Since(start).Seconds())
 	return nil

@@ -73,8 +73,8 @@ func (t *trial) crash(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("crash, %s, -seed %d: %w", t.kind, t.seed, err)
 	}
-	t.did.kills += t.kills
-	t.did.commits += c.acked
+	t.totals.kills += t.kills
+	t.totals.commits += c.acked
 	fmt.Fprintf(t.out, "crash   %-8s seed %d: %d kills, %d acknowledged commits, none lost or partial%s, in %.1fs\n",
 		t.kind, t.seed, t.kills, c.acked, leftovers, time.Since(start).Seconds())
 	return nil

@@ -28,7 +28,7 @@ func (t *trial) faults(ctx context.Context) error {
 			return
 		}
 		if !strings.HasPrefix(summary, "skipped") {
-			t.did.faults++
+			t.totals.faults++
 		}
 		fmt.Fprintf(t.out, "faults  %-8s seed %d: %s: %s in %.1fs\n", t.kind, t.seed, name, summary, time.Since(start).Seconds())
 	}

@@ -44,7 +44,7 @@ func (t *trial) interleavings(ctx context.Context) error {
 	if total == 0 {
 		return fmt.Errorf("interleavings, %s: the tests ran none:\n%s", t.kind, text)
 	}
-	t.did.interleavings += total
+	t.totals.interleavings += total
 	fmt.Fprintf(t.out, "order   %-8s %d interleavings of two and three requests: all outcomes as listed in the tables, in %.1fs\n",
 		t.kind, total, time.Since(start).Seconds())
 	return nil

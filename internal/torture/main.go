@@ -81,11 +81,11 @@ func (o *options) command(ctx context.Context, name, dir string, out io.Writer) 
 	if name == "all" {
 		names = []string{"mutants", "model", "interleavings", "crash", "faults"}
 	}
-	start, did := time.Now(), &deeds{}
+	start, done := time.Now(), &totals{}
 	var errs []error
 	for _, name := range names {
 		if name == "mutants" {
-			errs = append(errs, runMutants(ctx, o.only, dir, out, did))
+			errs = append(errs, runMutants(ctx, o.only, dir, out, done))
 			continue
 		}
 		if experiments[name] == nil {
@@ -99,7 +99,7 @@ func (o *options) command(ctx context.Context, name, dir string, out io.Writer) 
 				fmt.Fprintf(out, "%-7s %-8s skipped: %v\n", name, kind, err)
 				continue
 			}
-			t := &trial{kind: kind, dir: dir, seed: o.seed, out: out, did: did, rounds: o.rounds, kills: o.kills, each: o.each, processes: 3}
+			t := &trial{kind: kind, dir: dir, seed: o.seed, out: out, totals: done, rounds: o.rounds, kills: o.kills, each: o.each, processes: 3}
 			errs = append(errs, experiments[name](t, ctx))
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -107,7 +107,7 @@ func (o *options) command(ctx context.Context, name, dir string, out io.Writer) 
 		}
 	}
 	if name == "all" {
-		fmt.Fprintf(out, "torture: %v\n", did)
+		fmt.Fprintf(out, "torture: %v\n", done)
 	}
 	fmt.Fprintf(out, "torture: %s took %v, seed %d\n", name, time.Since(start).Round(time.Second), o.seed)
 	return errors.Join(errs...)

@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// A mutant is the library with one mistake in it: at one place of a file, another
-// text. The check must fail on it, or it would not have noticed the mistake.
+// A mutant is the library with one bug: in one file, new replaces old. The check must fail
+// for it; otherwise it would not detect such a bug.
 type mutant struct {
 	name     string
-	file     string // below the root of the repository
+	file     string // relative to the root of the repository
 	old, new string
 	check    check
 }
 
-// A check is a quick run, of this program or of a package's tests.
+// A check is a quick run of this program or of a test.
 type check struct {
 	name string
 	pkg  string
@@ -42,11 +42,11 @@ var powerLoss = testOf("./filestore", "TestPowerLoss")
 
 var mutants = []mutant{
 	{
-		"the memory store compares no versions", "memstore/shard.go",
+		"the memory store ignores versions", "memstore/shard.go",
 		"if version, _ := binary.Uvarint(s.body(rec)); version != r.Version {", "if version, _ := binary.Uvarint(s.body(rec)); version == 0 {", modelOn("memory"),
 	},
 	{
-		"the file store compares no versions", "filestore/store.go",
+		"the file store ignores versions", "filestore/store.go",
 		"if old.version != r.Version {", "if false {", modelOn("file"),
 	},
 	{
@@ -54,15 +54,15 @@ var mutants = []mutant{
 		"syscall.LOCK_EX|syscall.LOCK_NB", "syscall.LOCK_SH|syscall.LOCK_NB", modelOn("file"),
 	},
 	{
-		"the SQL stores compare no versions", "sqlstore/statements.go",
+		"the SQL stores ignore versions", "sqlstore/statements.go",
 		`thisVersion = " WHERE id = ? AND version = ?"`, `thisVersion = " WHERE id = ? AND version <> 0 * ?"`, modelOn("sqlite"),
 	},
 	{
-		"batches of PostgreSQL compare no versions", "sqlstore/dialect_postgres.go",
+		"batches on PostgreSQL ignore versions", "sqlstore/dialect_postgres.go",
 		"AND t.version = new.version", "AND t.version > 0 * new.version", testOf("./internal/integration", "TestEachWriterGetsItsOwnResult"),
 	},
 	{
-		"batches of MariaDB compare no versions", "sqlstore/group_mariadb.go",
+		"batches on MariaDB ignore versions", "sqlstore/group_mariadb.go",
 		`" OR (id = ? AND version = ?)"`, `" OR (id = ? AND version > 0 * ?)"`, testOf("./internal/integration", "TestEachWriterGetsItsOwnResult"),
 	},
 	{
@@ -78,7 +78,7 @@ var mutants = []mutant{
 		"if _, _, ok := s.find(h, r.ID); ok {\n\t\treturn session.ErrConflict\n", "if at, ref, ok := s.find(h, r.ID); ok {\n\t\ts.remove(at, ref)\n", testOf("./memstore", "TestContract"),
 	},
 	{
-		"a dead body of the memory store comes back", "memstore/bodies.go",
+		"the memory store revives a dead session body", "memstore/bodies.go",
 		"rec.page() == l.first && rec.offset() == at {", "rec.page() == l.first && rec.offset() < at {", testOf("./memstore", "TestBodies"),
 	},
 	{
@@ -110,7 +110,7 @@ var mutants = []mutant{
 		"\tq.followers = slices.Delete(q.followers, i, i+1)\n\treturn true", "\treturn true", testOf(".", "TestDeadline"),
 	},
 	{
-		"a touch shortens", "memstore/shard.go",
+		"a touch shortens the lifetime", "memstore/shard.go",
 		"if expires > rec.at[byExpiry] {", "if expires != rec.at[byExpiry] {", testOf("./memstore", "TestContract"),
 	},
 	{
@@ -170,26 +170,27 @@ var mutants = []mutant{
 		"if err == nil && s.full == atomicfile.Durable {", "if false {", powerLoss,
 	},
 	{
-		"Prune leaves the marks of lost records", "filestore/prune.go",
+		"Prune leaves owner marks without a record", "filestore/prune.go",
 		"if err := w.marks(ctx, folder); err != nil {", "if err := ctx.Err(); err != nil {", powerLoss,
 	},
 }
 
-// apply returns the mutated file. That its old text is there once is what keeps the
-// list from rotting.
+// apply returns the mutated file. It fails unless the file contains the old text exactly
+// once, so that a change of the source can't make a mutant outdated unnoticed.
 func (m *mutant) apply(root string) ([]byte, error) {
 	source, err := os.ReadFile(filepath.Join(root, m.file))
 	if err != nil {
 		return nil, err
 	}
 	if n := bytes.Count(source, []byte(m.old)); n != 1 {
-		return nil, fmt.Errorf("mutant %q: its text is %d times in %s, must be once; adapt it to the source: %q", m.name, n, m.file, m.old)
+		return nil, fmt.Errorf("mutant %q: its old text occurs %d times in %s, want once; adapt the mutant to the source: %q", m.name, n, m.file, m.old)
 	}
 	return bytes.Replace(source, []byte(m.old), []byte(m.new), 1), nil
 }
 
-// runMutants proves that each mutant is caught, and that its check passes without it.
-func runMutants(ctx context.Context, only, dir string, out io.Writer, did *deeds) error {
+// runMutants verifies that the check of each mutant fails with the mutant and passes without
+// it.
+func runMutants(ctx context.Context, only, dir string, out io.Writer, done *totals) error {
 	root, err := repository()
 	if err != nil {
 		return err
@@ -212,10 +213,10 @@ func runMutants(ctx context.Context, only, dir string, out io.Writer, did *deeds
 			errs = append(errs, err)
 			continue
 		}
-		did.mutants++
+		done.mutants++
 		fmt.Fprintf(out, "mutant  %-46s caught by %s in %.1fs\n", m.name, m.check.name, time.Since(start).Seconds())
 	}
-	fmt.Fprintf(out, "mutants %d of %d caught\n", did.mutants, did.mutants+len(errs))
+	fmt.Fprintf(out, "mutants %d of %d caught\n", done.mutants, done.mutants+len(errs))
 	return errors.Join(errs...)
 }
 
@@ -235,17 +236,17 @@ func (m *mutant) catch(ctx context.Context, root, dir string) error {
 	output, err := m.check.run(ctx, root, dir, overlay)
 	switch {
 	case err == nil:
-		return fmt.Errorf("mutant %q was not caught by %s", m.name, m.check.name)
+		return fmt.Errorf("%s did not catch the mutant %q", m.check.name, m.name)
 	case errors.As(err, new(*buildError)):
 		return fmt.Errorf("mutant %q: %w\n%s", m.name, err, output)
 	}
 	return ctx.Err()
 }
 
-// A buildError says that a check did not even begin.
+// A buildError is the error of a check that does not compile.
 type buildError struct{ error }
 
-// run builds the check, with the overlay if there is one, and runs it.
+// run builds the check, with the overlay if it is not empty, and runs it.
 func (c *check) run(ctx context.Context, root, dir, overlay string) ([]byte, error) {
 	program := filepath.Join(dir, "check")
 	args := []string{"build"}
@@ -264,7 +265,7 @@ func (c *check) run(ctx context.Context, root, dir, overlay string) ([]byte, err
 	return run.CombinedOutput()
 }
 
-// repository is the root of the checkout around the current folder.
+// repository returns the root of the checkout that contains the current directory.
 func repository() (string, error) {
 	dir, err := os.Getwd()
 	for err == nil {
@@ -272,7 +273,7 @@ func repository() (string, error) {
 			return dir, nil
 		}
 		if filepath.Dir(dir) == dir {
-			return "", errors.New("no modules.txt here or above: run this inside a checkout")
+			return "", errors.New("no modules.txt in this directory or above it; run this inside a checkout")
 		}
 		dir = filepath.Dir(dir)
 	}

@@ -28,7 +28,7 @@ func each(t *testing.T, experiment func(*trial, context.Context) error) {
 				}
 				t.Skip(err)
 			}
-			short := &trial{kind: kind, dir: t.TempDir(), seed: rand.Uint64N(1e6), out: t.Output(), did: &deeds{},
+			short := &trial{kind: kind, dir: t.TempDir(), seed: rand.Uint64N(1e6), out: t.Output(), totals: &totals{},
 				rounds: 4, kills: 4, each: 600 * time.Millisecond, processes: 3}
 			if err := experiment(short, t.Context()); err != nil {
 				t.Error(err)
