@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// An Anomaly tells what a peer loses when requests of one session overlap.
+// An Anomaly is what a peer loses when requests to one session overlap.
 type Anomaly struct {
 	Store   string `json:"store"`
 	Peer    string `json:"peer"`
-	Keys    int    `json:"keys"`    // of 50 concurrent requests' own keys, those that were kept
+	Keys    int    `json:"keys"`    // of the keys that 50 concurrent requests set, how many were kept
 	Counter int    `json:"counter"` // after 50 concurrent increments
 	Revived bool   `json:"revived"` // a write that overlapped the logout brought the session back
 }
 
 const writers = 50
 
-// Anomalies counts for one peer. Each handler waits [Pause] between load and save.
-// The client keeps the cookie that came last, as a browser does.
+// Anomalies measures the anomalies of a peer. Each handler waits for [Pause] between load and
+// save. Like a browser, the client keeps the cookie that it received last.
 func Anomalies(store string, p Peer) (a Anomaly, err error) {
 	a.Store, a.Peer = store, p.Name
 	site, err := NewSite(p, 2, Seed, "")
@@ -44,7 +44,7 @@ func Anomalies(store string, p Peer) (a Anomaly, err error) {
 	return a, err
 }
 
-// A jar is the cookie that concurrent requests share.
+// A jar holds the cookie that concurrent requests share.
 type jar struct {
 	server Server
 	mu     sync.Mutex
@@ -67,7 +67,8 @@ func (j *jar) together(a Action, arg func(i int) string) {
 	wg.Wait()
 }
 
-// revived logs out while a write is on its way, and asks with the old cookie.
+// revived logs out while a write is in progress. It reports whether the old cookie works
+// afterwards.
 func revived(site *Site) bool {
 	cookie := site.cookies[1]
 	var wg sync.WaitGroup

@@ -13,8 +13,8 @@ import (
 
 const connections = 64
 
-// Visitors make requests of a site over real HTTP, at a fixed rate, whether the
-// answers come or not: four reads and a write in turn.
+// Visitors send requests to a site over real HTTP, in turn four reads and a write. Requests
+// are due at a fixed rate, even while earlier responses are outstanding.
 type visitors struct {
 	rate    int
 	url     string
@@ -26,7 +26,7 @@ type visitors struct {
 func (s *Site) visitors(rate int) (*visitors, error) {
 	handler, ok := s.Server.(http.Handler)
 	if !ok {
-		return nil, fmt.Errorf("%T is no net/http handler", s.Server)
+		return nil, fmt.Errorf("%T is not a net/http handler", s.Server)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -37,23 +37,23 @@ func (s *Site) visitors(rate int) (*visitors, error) {
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}},
 		server: &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute},
 	}
-	go v.server.Serve(listener) //nolint:errcheck // ends with close
+	go v.server.Serve(listener) //nolint:errcheck // returns ErrServerClosed after close
 	return v, nil
 }
 
 func (v *visitors) close() {
 	v.client.CloseIdleConnections()
-	_ = v.server.Close() // what is still open has been given up
+	_ = v.server.Close() // closes connections without waiting for requests
 }
 
-// Arrivals are what requests took, in order of time, from when each was due: so a
-// stall shows in all that had to wait for it.
+// Arrivals are the sorted times of requests. The time of a request starts when it was due, so
+// a stall also counts for the requests that had to wait.
 type arrivals struct {
 	took   []time.Duration
 	failed int
 }
 
-// at returns what so many percent of the requests did not exceed.
+// at returns a percentile of the times.
 func (a *arrivals) at(percent int) time.Duration {
 	if len(a.took) == 0 {
 		return 0
@@ -61,7 +61,7 @@ func (a *arrivals) at(percent int) time.Duration {
 	return a.took[min(len(a.took)*percent/100, len(a.took)-1)]
 }
 
-// arrive makes requests until something comes.
+// arrive sends requests until the channel delivers.
 func (v *visitors) arrive(until <-chan time.Time) *arrivals {
 	a := &arrivals{}
 	var next, failed atomic.Int64

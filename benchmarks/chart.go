@@ -15,8 +15,8 @@ const (
 
 var colours = []string{"#777777", "#0b62c4", "#c4480b", "#2e8b3d", "#8a3fb0"}
 
-// SVG draws the curve, both axes logarithmic: a straight line that rises by one
-// decade in each is a cost in proportion.
+// SVG draws the curve with logarithmic axes. A straight line that rises by one decade per
+// decade means a cost proportional to X.
 func (c Curve) SVG() string {
 	lowX, highX := float64(c.X[0]), float64(c.X[len(c.X)-1])
 	lowY, highY := math.Inf(1), 0.0
@@ -53,7 +53,7 @@ func (c Curve) SVG() string {
 		}
 		end := y(l.Nanos[len(l.Nanos)-1]) + 4
 		if i > 0 {
-			end = min(end, last-14) // names below each other
+			end = min(end, last-14) // so that names do not overlap
 		}
 		last = end
 		fmt.Fprintf(&b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/><text x="%d" y="%.1f" fill="%s">%s</text>`+"\n",
@@ -68,7 +68,7 @@ func (c Curve) SVG() string {
 	return b.String()
 }
 
-// ticks are the decades; of two at most, the lines between them too.
+// ticks returns the decades, and also 2 and 5 times each if there are at most two decades.
 func ticks(low, high float64) (all []float64) {
 	steps := []float64{1}
 	if high/low < 101 {
@@ -84,7 +84,7 @@ func ticks(low, high float64) (all []float64) {
 	return all
 }
 
-// count writes a number with a space before each three digits, from 10,000 on.
+// count formats a number. From 10,000 on, it separates groups of three digits by a space.
 func count(n int) string {
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; n >= 10_000 && i > 0; i -= 3 {
@@ -93,7 +93,7 @@ func count(n int) string {
 	return text
 }
 
-// ranked returns the lines from the lowest end to the highest.
+// ranked returns the lines in ascending order of their last points.
 func (c Curve) ranked() []CurveLine {
 	lines := append([]CurveLine(nil), c.Lines...)
 	for i := range lines {

@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// A Curve shows how the time of a request grows.
+// A Curve shows how the time of a request depends on X.
 type Curve struct {
-	Name  string      `json:"name"`  // of the file
-	Title string      `json:"title"` // what grows, on which store
+	Name  string      `json:"name"`  // of the file, without .svg
+	Title string      `json:"title"` // what is measured, on which store
 	X     []int       `json:"x"`
 	Label string      `json:"label"` // of the x axis
 	Lines []CurveLine `json:"lines"`
 }
 
-// A CurveLine is one peer: nanoseconds a request at each X.
+// A CurveLine is the line of one peer: nanoseconds per request at each X.
 type CurveLine struct {
 	Peer  string    `json:"peer"`
 	Nanos []float64 `json:"nanos"`
 }
 
-// Grow measures a curve of a write (W2) with growing sessions. The argument for
-// [Fill] follows from x.
+// Grow measures the time of a write (W2) in sessions of growing size. arg returns the
+// argument for [Fill] at x.
 func Grow(name, title, label string, store Store, xs []int, arg func(x int) string, during time.Duration, progress io.Writer) (Curve, error) {
 	c := Curve{Name: name, Title: title, X: xs, Label: label}
 	for _, p := range store.Peers {
@@ -41,7 +41,7 @@ func Grow(name, title, label string, store Store, xs []int, arg func(x int) stri
 	return c, nil
 }
 
-// Crowd measures a curve of a write (W2) with more and more clients.
+// Crowd measures the time of a write (W2) with a growing number of clients.
 func Crowd(name, title string, store Store, xs []int, during time.Duration, progress io.Writer) (Curve, error) {
 	c := Curve{Name: name, Title: title, X: xs, Label: "clients at once"}
 	for _, p := range store.Peers {
@@ -59,8 +59,8 @@ func Crowd(name, title string, store Store, xs []int, during time.Duration, prog
 	return c, nil
 }
 
-// once measures one workload on a site of its own, twice, and takes the better: what
-// disturbs a measurement only makes it longer.
+// once measures a workload twice on a new site and returns the shorter time, because
+// disturbances only make a measurement longer.
 func once(p Peer, sessions int, arg string, w Workload, during time.Duration) (nanos float64, err error) {
 	site, err := NewSite(p, sessions, Fill, arg)
 	if err != nil {

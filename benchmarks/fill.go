@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// fill sets as many keys of as many bytes as "keys x bytes" says.
+// fill sets keys as described by arg, for example "200x50" for 200 keys of 50 bytes.
 func fill(s Session, arg string) {
 	var keys, size int
 	if _, err := fmt.Sscanf(arg, "%dx%d", &keys, &size); err != nil {
-		panic("bench: fill wants keys x bytes: " + arg)
+		panic("bench: invalid fill " + arg + ", want <keys>x<bytes>")
 	}
 	s.Set("name", "Alexandra")
 	s.Set("visits", 41)
@@ -19,11 +19,11 @@ func fill(s Session, arg string) {
 	}
 }
 
-// FillSize is the size that fill makes, about as JSON has it.
+// FillSize returns the approximate size of such a session as JSON.
 func FillSize(arg string) int {
 	var keys, size int
 	if _, err := fmt.Sscanf(arg, "%dx%d", &keys, &size); err != nil {
-		panic("bench: fill wants keys x bytes: " + arg)
+		panic("bench: invalid fill " + arg + ", want <keys>x<bytes>")
 	}
 	return 32 + keys*(size+13)
 }

@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// A GC is what many sessions in memory cost the garbage collector and those who read
+// A GC measures the effect of many sessions in memory on the garbage collector, and on reads
 // during a sweep.
 type GC struct {
 	Peer     string          `json:"peer"`
 	Sessions int             `json:"sessions"`
-	Payload  int             `json:"payload"` // bytes of each
-	Heap     float64         `json:"heap"`    // bytes of each, payload included
-	Collect  []time.Duration `json:"collect"` // whole collections, from several passes
+	Payload  int             `json:"payload"` // bytes per session
+	Heap     float64         `json:"heap"`    // bytes per session, including the payload
+	Collect  []time.Duration `json:"collect"` // times of full collections, from all passes
 	Sweeps   []Sweep         `json:"sweeps"`
 }
 
-// A Sweep is the removal of expired sessions while others are read.
+// A Sweep measures reads while expired sessions are removed.
 type Sweep struct {
 	Expired int           `json:"expired"` // percent of all
-	Took    time.Duration `json:"took"`    // 0: not known
-	Quiet   time.Duration `json:"quiet"`   // the longest read while nothing is removed
-	Longest time.Duration `json:"longest"` // the longest read meanwhile
+	Took    time.Duration `json:"took"`    // 0: unknown
+	Quiet   time.Duration `json:"quiet"`   // the longest read without a sweep
+	Longest time.Duration `json:"longest"` // the longest read during the sweep
 }
 
-// Median returns the median of the collections.
+// Median returns the median time of the collections.
 func (g GC) Median() time.Duration {
 	sorted := slices.Sorted(slices.Values(g.Collect))
 	return sorted[len(sorted)/2]

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// HTTP makes a server of net/http handlers, one for each action. Requests are made
-// without TCP, by a client that costs one allocation: the request.
+// HTTP returns a server that calls net/http handlers, one for each action, without TCP. Its
+// client makes one allocation per request, the request itself.
 func HTTP(handler func(Action) http.Handler, done func() error) Server {
 	s := &httpServer{done: done}
 	for a := range Actions {
@@ -28,7 +28,7 @@ func (s *httpServer) Close() error {
 	return s.done()
 }
 
-// ServeHTTP is for runs over real connections: the action is the path.
+// ServeHTTP serves requests over real connections. The path determines the action.
 func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handlers[int(r.URL.Path[1]-'a')].ServeHTTP(w, r)
 }
@@ -73,7 +73,7 @@ func (c *httpClient) Call(a Action, cookie, arg string) (status int, body, setCo
 	return status, string(c.recorder.body), NewCookie(c.recorder.header["Set-Cookie"])
 }
 
-// NewCookie returns name=value of the last Set-Cookie line.
+// NewCookie returns name=value of the last Set-Cookie header line, or "".
 func NewCookie(lines []string) string {
 	if len(lines) == 0 {
 		return ""
@@ -90,11 +90,11 @@ func Arg(r *http.Request) string {
 	return ""
 }
 
-// Answer writes what Handle returned.
+// Answer writes a response with the results of Handle.
 func Answer(w http.ResponseWriter, status int, body string) {
 	w.WriteHeader(status)
 	if body == "ok" {
-		_, _ = w.Write(okBody) // a recorder does not fail, and a client that left needs no answer
+		_, _ = w.Write(okBody) // a recorder does not fail; a closed connection does not matter
 		return
 	}
 	_, _ = w.Write([]byte(body))
@@ -102,7 +102,7 @@ func Answer(w http.ResponseWriter, status int, body string) {
 
 var okBody = []byte("ok")
 
-// A recorder is a response writer that is used again and again.
+// A recorder is a reusable response writer.
 type recorder struct {
 	header http.Header
 	status int

@@ -2,9 +2,8 @@ package bench
 
 import "time"
 
-// A Latency is what requests take that arrive at a fixed rate over real HTTP. The
-// time counts from when a request was due, so that a stall shows in all that had to
-// wait for it.
+// A Latency is the time of requests that arrive at a fixed rate over real HTTP. The time of a
+// request starts when it was due, so a stall also counts for the requests that had to wait.
 type Latency struct {
 	Store  string `json:"store"`
 	Peer   string `json:"peer"`
@@ -15,7 +14,7 @@ type Latency struct {
 	Failed int
 }
 
-// MeasureLatency sends four reads and one write in turn, over as many sessions.
+// MeasureLatency sends four reads and a write in turn to [Sessions] sessions.
 func MeasureLatency(store string, p Peer, rate int, during time.Duration) (l Latency, err error) {
 	l.Store, l.Peer, l.Rate = store, p.Name, rate
 	site, err := NewSite(p, Sessions, Seed, "")

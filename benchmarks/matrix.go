@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A Cell is one peer's samples of one workload on one store, one a pass.
+// A Cell holds the samples of a peer for a workload on a store, one per pass.
 type Cell struct {
 	Store    string    `json:"store"`
 	Workload string    `json:"workload"`
@@ -16,21 +16,21 @@ type Cell struct {
 	Peer     string    `json:"peer"`
 	Skips    string    `json:"skips,omitempty"`
 	Samples  []Sample  `json:"samples"`
-	Ratios   []float64 `json:"ratios"` // to raw, pass by pass
+	Ratios   []float64 `json:"ratios"` // to raw, one per pass
 }
 
-// Plan is what to measure.
+// A Plan says what to measure.
 type Plan struct {
 	Stores    []Store
 	Workloads []Workload
-	Payload   string // keys x bytes, see [Fill]; "" is the usual session
+	Payload   string // keys x bytes, see [Fill]; "" means the standard session
 	Passes    int
-	Time      time.Duration // of one peer's pass of one workload
+	Time      time.Duration // for each peer, workload and pass
 	Progress  io.Writer
 }
 
-// Measure runs the plan. Within a pass the peers of a cell run one after the other,
-// beginning with another one in each pass.
+// Measure runs the plan. Within a pass, the peers of a cell run one after the other. Each
+// pass begins with a different peer.
 func Measure(p Plan) (cells []*Cell, err error) {
 	for _, store := range p.Stores {
 		fmt.Fprintf(p.Progress, "%s…\n", store.Name)
@@ -87,16 +87,16 @@ func (p Plan) measure(store Store) (cells []*Cell, err error) {
 	return cells, nil
 }
 
-// Ratio returns the median of the ratios to raw, the lowest and the highest.
+// Ratio returns the median, the lowest and the highest ratio to raw.
 func (c *Cell) Ratio() (median, low, high float64) {
 	r := slices.Sorted(slices.Values(c.Ratios))
 	return middle(r), r[0], r[len(r)-1]
 }
 
-// Nanos returns the median time of a request, CPU what this process computed for it.
+// Nanos returns the median time of a request.
 func (c *Cell) Nanos() float64 { return c.median(func(s Sample) float64 { return s.Nanos }) }
 
-// CPU is documented at Nanos.
+// CPU returns the median CPU time that this process used for a request.
 func (c *Cell) CPU() float64 { return c.median(func(s Sample) float64 { return s.CPU }) }
 
 func (c *Cell) median(of func(Sample) float64) float64 {
@@ -108,8 +108,8 @@ func (c *Cell) median(of func(Sample) float64) float64 {
 	return middle(all)
 }
 
-// Allocs returns the least that a request allocated in a pass: what comes on top is
-// others' work in the background.
+// Allocs returns the allocations of a request in the pass with the fewest. Other passes
+// include allocations of background work.
 func (c *Cell) Allocs() (count, bytes float64) {
 	least := slices.MinFunc(c.Samples, func(a, b Sample) int {
 		if a.Allocs < b.Allocs {

@@ -9,14 +9,12 @@ import (
 	"time"
 )
 
-// Clients is how many make requests at once in W4 to W6, Sessions how many
-// sessions there are.
 const (
-	Clients  = 16
-	Sessions = 512
+	Clients  = 16  // concurrent clients in W4 to W6
+	Sessions = 512 // sessions in a store
 )
 
-// A Workload is what clients do, and how many of them.
+// A Workload is an action and the number of clients that perform it.
 type Workload struct {
 	Name, What string
 	Action     Action
@@ -35,7 +33,7 @@ var Workloads = []Workload{
 	{"W6", "W2, 16 clients on one session", Write, Clients, true},
 }
 
-// A Sample is one peer's pass of one workload, per request.
+// A Sample is a measurement of a peer and a workload in one pass, per request.
 type Sample struct {
 	Nanos  float64 `json:"nanos"`
 	CPU    float64 `json:"cpu"` // nanoseconds of this process
@@ -49,7 +47,7 @@ type Site struct {
 	cookies []string
 }
 
-// NewSite opens a peer's server and makes the sessions.
+// NewSite opens a peer's server and creates sessions by the action.
 func NewSite(p Peer, sessions int, action Action, arg string) (*Site, error) {
 	server, err := p.Open()
 	if err != nil {
@@ -67,9 +65,9 @@ func NewSite(p Peer, sessions int, action Action, arg string) (*Site, error) {
 	return s, nil
 }
 
-// Run makes requests for a while and returns what one takes. The time is that of
-// all clients together divided by their requests, so 16 clients that wait for each
-// other show as no faster than one.
+// Run makes requests for a while and returns the averages per request. The time is the
+// elapsed time divided by the requests of all clients, so 16 clients that wait for each
+// other are no faster than one.
 func (s *Site) Run(w Workload, during time.Duration) (Sample, error) {
 	if _, err := s.run(w, during/10); err != nil {
 		return Sample{}, err
@@ -90,7 +88,7 @@ func (s *Site) Run(w Workload, during time.Duration) (Sample, error) {
 	}, err
 }
 
-// cpuTime is what this process has used so far, servers beside it not included.
+// cpuTime returns the CPU time of this process, which excludes database servers.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
@@ -122,12 +120,13 @@ func (s *Site) run(w Workload, during time.Duration) (requests int, err error) {
 	}
 	wg.Wait()
 	if code := bad.Load(); code != 0 {
-		return 0, fmt.Errorf("%s: a request was answered with status %d", w.Name, code)
+		return 0, fmt.Errorf("%s: a request got status %d, want 200", w.Name, code)
 	}
 	return int(total.Load()), nil
 }
 
-// loop looks at the clock about once in a millisecond.
+// loop makes requests until a time. To keep the overhead low, it reads the clock only about
+// once per millisecond.
 func loop(c Client, a Action, cookies []string, until time.Time) (n, status int) {
 	next := 0
 	for batch := 1; ; {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A Prune is what requests take while several replicas remove the expired half of a
-// store.
+// A Prune is the latency of requests while several replicas prune a store, half of whose
+// sessions have expired.
 type Prune struct {
 	Store    string        `json:"store"`
 	Rows     int           `json:"rows"`
@@ -16,21 +16,21 @@ type Prune struct {
 	Took     time.Duration `json:"took"`
 	Removed  []int         `json:"removed"` // by each replica
 
-	Before PruneLatency `json:"before"` // what requests take while nobody prunes
+	Before PruneLatency `json:"before"` // without pruning
 	During PruneLatency `json:"during"`
 }
 
-// A PruneLatency is of requests at a fixed rate over real HTTP.
+// A PruneLatency is the latency of requests that arrive at a fixed rate over real HTTP.
 type PruneLatency struct {
 	Median, P99, Max time.Duration
 	Requests, Failed int
 }
 
-// MeasurePrune serves requests at p.Rate, for a while and then during a prune, which
-// returns what each replica has removed.
+// MeasurePrune serves requests at p.Rate, first without pruning and then until prune returns.
+// prune returns how many sessions each replica removed.
 func MeasurePrune(p Prune, server Server, before time.Duration, prune func() ([]int, error)) (Prune, error) {
 	if _, ok := server.(http.Handler); !ok {
-		return p, fmt.Errorf("%s is not served by net/http", p.Store)
+		return p, fmt.Errorf("%s is not a net/http handler", p.Store)
 	}
 	site, err := NewSite(Peer{Open: func() (Server, error) { return server, nil }}, Sessions, Seed, "")
 	if err != nil {

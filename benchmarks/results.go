@@ -9,27 +9,27 @@ import (
 	"time"
 )
 
-// A Scale is what calls of a store take in a table of that many rows.
+// A Scale is the time of store calls on a table with a number of rows.
 type Scale struct {
 	Store     string        `json:"store"`
 	Rows      int           `json:"rows"`
-	Fill      time.Duration // of the table and its indexes, not by the store
+	Fill      time.Duration // of the table and its indexes, in bulk without the store
 	Load      time.Duration
-	Commit    time.Duration // with its load
-	ListOwner time.Duration // of two sessions
-	PruneNone time.Duration // finds nothing
-	PruneEach time.Duration // of 1000 that it deletes
+	Commit    time.Duration // including the load
+	ListOwner time.Duration // of an owner with two sessions
+	PruneNone time.Duration // without expired sessions
+	PruneEach time.Duration // per session, for 1000 expired sessions
 }
 
-// A Run tells when a part was measured, and how busy the machine was before: what
-// others do at the same time, times show and ratios hardly.
+// A Run records when a part was measured and how busy the machine was before. Other work on
+// the machine affects times, but hardly affects ratios.
 type Run struct {
 	Part string  `json:"part"`
 	Date string  `json:"date"`
-	Load float64 `json:"load"` // average of the last minute
+	Load float64 `json:"load"` // load average of the last minute
 }
 
-// Results are all that was measured, by parts, which may come from several runs.
+// Results are the results of all parts. The parts may come from different runs.
 type Results struct {
 	Machine   map[string]string `json:"machine"`
 	Cells     []*Cell           `json:"cells"`
@@ -49,7 +49,7 @@ type Results struct {
 	Runs []Run `json:"runs"`
 }
 
-// ReadResults reads what earlier runs have written.
+// ReadResults reads the results of earlier runs. They are empty if there is no such file.
 func ReadResults(name string) (r Results, err error) {
 	data, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -70,7 +70,8 @@ func (r Results) Write(name string) error {
 	return os.WriteFile(name, append(data, '\n'), 0o644)
 }
 
-// Merge puts what is new in the place of what has the same key, and the rest behind.
+// Merge returns old with fresh added: an element replaces the one with the same key, or is
+// appended.
 func Merge[T any](old, fresh []T, key func(T) string) []T {
 	all := slices.Clone(old)
 	for _, f := range fresh {
@@ -83,7 +84,7 @@ func Merge[T any](old, fresh []T, key func(T) string) []T {
 	return all
 }
 
-// Replace puts new cells in place of those of the same stores.
+// Replace returns old with all cells of the stores in cells replaced by cells.
 func Replace(old, cells []*Cell) []*Cell {
 	fresh := make(map[string][]*Cell)
 	for _, c := range cells {

@@ -5,36 +5,36 @@ import (
 	"time"
 )
 
-// An Action is what a handler does with its session.
+// An Action says what a handler does with its session.
 type Action int
 
-// The first four are the workloads' own; the others count anomalies and sizes.
+// The workloads use the first four actions. The others serve to measure anomalies and sizes.
 const (
 	Untouched Action = iota // nothing
 	Read                    // one key
 	Write                   // reads a key and sets a counter
-	Create                  // sets one key, for a visitor without a cookie
+	Create                  // sets one key, for a request without a cookie
 	Seed                    // sets all ten keys
 	Set                     // waits, then sets the key that the argument names
 	Add                     // reads a counter, waits, and adds one
-	Has                     // answers 200 if the key is there, else 404
-	Count                   // answers the counter
+	Has                     // status 200 if the key exists, otherwise 404
+	Count                   // returns the counter in the body
 	Logout                  // ends the session
 	Fill                    // sets a payload: the argument is keys x bytes
-	Increment               // adds one to the counter at once; of this library alone
+	Increment               // adds one to the counter without a pause; only for this library
 	Actions
 )
 
-// Pause is how long the handlers of Set and Add wait between load and save.
+// Pause is the time that the handlers of Set and Add wait between load and save.
 const Pause = 5 * time.Millisecond
 
-// A Session is what the handlers need of a peer.
+// A Session is the interface that a peer provides to the handlers.
 type Session interface {
 	Text(key string) string
 	Number(key string) int
 	Has(key string) bool
 	Set(key string, value any)
-	Add(key string) // adds one to a number, the way the peer offers
+	Add(key string) // adds one to a number in the way that the peer offers
 	End()
 }
 
@@ -64,10 +64,10 @@ func Usual(yield func(key string, value any) bool) {
 	}
 }
 
-// SeedVisits is what the counter of a new session says.
+// SeedVisits is the initial value of the counter.
 const SeedVisits = 41
 
-// Handle performs an action. The status is for the response, and the body follows.
+// Handle performs an action and returns the status and body of the response.
 func Handle(a Action, s Session, arg string) (status int, body string) {
 	switch a {
 	case Read:

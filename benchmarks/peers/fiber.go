@@ -11,8 +11,8 @@ import (
 	bench "github.com/expanse-go/session/benchmarks"
 )
 
-// Fiber is the session middleware of Fiber v3, in memory. It has no net/http, so
-// its requests are those of fasthttp, which are cheaper.
+// Fiber is the session middleware of Fiber v3, in memory. Its requests are those of fasthttp,
+// which are cheaper than those of net/http.
 func Fiber() (bench.Server, error) {
 	s := &fiberServer{}
 	store := session.NewStore()
@@ -107,6 +107,6 @@ func (s fiberSession) Add(key string) {
 }
 
 func (s fiberSession) End() {
-	// The error could only be the store's, and the count of survivors shows it.
+	// Only the store could fail, and the check for revived sessions detects that.
 	_ = s.m.Destroy()
 }

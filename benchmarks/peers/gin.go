@@ -10,8 +10,8 @@ import (
 	bench "github.com/expanse-go/session/benchmarks"
 )
 
-// Gin is gin-contrib/sessions on one of its stores. Each action is an engine with
-// one route, so that no peer pays for a router's search.
+// Gin is gin-contrib/sessions on one of its stores. Each action has its own engine with one
+// route, so that the measurements do not include routing.
 func Gin(store sessions.Store, done func() error) (bench.Server, error) {
 	gin.SetMode(gin.ReleaseMode)
 	handler := func(a bench.Action) http.Handler {

@@ -57,7 +57,7 @@ func (s *ours) Has(key string) bool       { return (*session.Session)(s).Has(key
 func (s *ours) Set(key string, value any) { (*session.Session)(s).Set(key, value) }
 func (s *ours) End()                      { (*session.Session)(s).Invalidate() }
 
-// Add waits between load and save, as with every peer.
+// Add waits between load and save, as it does for every peer.
 func (s *ours) Add(key string) {
 	time.Sleep(bench.Pause)
 	session.Update((*session.Session)(s), key, func(n int) int { return n + 1 })

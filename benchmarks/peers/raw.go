@@ -1,4 +1,4 @@
-// Package peers has one file for each library, and raw for none.
+// Package peers has one file for each library, and raw, which uses no library.
 package peers
 
 import (
@@ -14,20 +14,20 @@ import (
 	bench "github.com/expanse-go/session/benchmarks"
 )
 
-// A Table is the least a store does for raw: bytes by a 16-byte ID. The bytes that
-// Load returns are not changed, nor those that Save was given.
+// A Table is the store of raw: it maps a 16-byte ID to bytes. Neither side modifies the bytes
+// that Load returned or that were passed to Save.
 type Table interface {
 	Load(id [16]byte) ([]byte, error)
 	Save(id [16]byte, data []byte) error
 	Close() error
 }
 
-// ErrAbsent is what Load says of an ID that is not there.
+// ErrAbsent is the error of Load for an unknown ID.
 var ErrAbsent = errors.New("bench: no such session")
 
-// Raw is no library: the cookie is an ID, scanned by hand, the session is bytes
-// that nobody looks into, a write is a load and a save. It loses concurrent writes,
-// and signs nothing, expires nothing and checks nothing.
+// Raw uses no library. The cookie is an ID that is scanned by hand, the session is opaque
+// bytes, and a write is a load and a save. Raw loses concurrent writes, and it signs, expires
+// and checks nothing.
 func Raw(t Table) (bench.Server, error) {
 	handler := func(a bench.Action) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +74,7 @@ func rawDo(t Table, a bench.Action, w http.ResponseWriter, r *http.Request) (sta
 			return 500, err.Error()
 		}
 	default:
-		return 501, "raw has no " + strconv.Itoa(int(a))
+		return 501, "raw does not support action " + strconv.Itoa(int(a))
 	}
 	return 200, "ok"
 }

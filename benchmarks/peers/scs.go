@@ -43,6 +43,6 @@ func (s scsSession) Add(key string) {
 }
 
 func (s scsSession) End() {
-	// The error could only be the store's, and the count of survivors shows it.
+	// Only the store could fail, and the check for revived sessions detects that.
 	_ = s.m.Destroy(s.ctx)
 }

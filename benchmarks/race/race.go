@@ -1,5 +1,5 @@
-// Package race lets "beam race" loose on the programs in the folders beside it, each of
-// which serves the same four pages on another library.
+// Package race runs "beam race" on the programs in its subdirectories. Each serves the same
+// four pages with a different library.
 package race
 
 import (
@@ -16,10 +16,10 @@ import (
 	bench "github.com/expanse-go/session/benchmarks"
 )
 
-// Programs are the folders, which are named for their libraries.
+// Programs lists the subdirectories, which have the names of the libraries.
 var Programs = []string{"session", "scs", "gorilla", "fiber"}
 
-// Run builds beam and the programs into dir and races them one after the other.
+// Run builds beam and the programs into dir, and tests one program after the other.
 func Run(ctx context.Context, dir string) ([]bench.Race, error) {
 	const module = "github.com/expanse-go/session/"
 	args := []string{"build", "-o", dir + string(filepath.Separator), module + "cmd/beam"}
@@ -51,7 +51,7 @@ func one(ctx context.Context, dir, program string) (r bench.Race, err error) {
 	beam.Stderr = &stderr
 	found, err := beam.Output()
 	var exit *exec.ExitError
-	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1) { // 1: something was lost
+	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 1) { // 1: beam found a lost write or an undone logout
 		return r, fmt.Errorf("%w: %s", err, stderr.String())
 	}
 	var report struct {
@@ -67,10 +67,10 @@ func one(ctx context.Context, dir, program string) (r bench.Race, err error) {
 	}, nil
 }
 
-// start runs a program on a free port; stop kills it, which is all it needs.
+// start starts a program on a free port; stop kills it.
 func start(ctx context.Context, dir, program string) (url string, stop func(), err error) {
 	server := exec.CommandContext(ctx, filepath.Join(dir, program), "-addr", "127.0.0.1:0")
-	server.Env = append(server.Environ(), "TMPDIR="+dir) // for what it keeps in files
+	server.Env = append(server.Environ(), "TMPDIR="+dir) // for session files
 	server.Stderr = os.Stderr
 	out, err := server.StdoutPipe()
 	if err != nil {
@@ -84,7 +84,7 @@ func start(ctx context.Context, dir, program string) (url string, stop func(), e
 	_, url, ok := strings.Cut(strings.TrimSpace(line), "serving on ")
 	if !ok {
 		stop()
-		return "", nil, fmt.Errorf("%q is no address: %w", line, err)
+		return "", nil, fmt.Errorf("no address in the output %q: %w", line, err)
 	}
 	return url, stop, nil
 }

@@ -2,15 +2,14 @@ package represent
 
 import (
 	"bytes"
-	"encoding/gob" //nolint:depguard // what others store, to compare with
+	"encoding/gob" //nolint:depguard // the format of other libraries, for comparison
 	"encoding/json"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Raws is a map whose values are decoded when they are asked for, which is the best
-// that these libraries offer.
+// Raws is a map whose values are decoded on access, the fastest that these codecs offer.
 type raws[R ~[]byte] struct {
 	values    map[string]R
 	marshal   func(any) ([]byte, error)
@@ -73,7 +72,7 @@ func values(pairs []pair) map[string]any {
 	return m
 }
 
-// A gobMap is what scs and gorilla store: all values are decoded at load.
+// A gobMap is the format of scs and gorilla. All values are decoded at load.
 type gobMap map[string]any
 
 func makeGob(pairs []pair) ([]byte, error) { return gobMap(values(pairs)).encode() }

@@ -1,5 +1,5 @@
-// Package represent compares ways to store the values of a session: those that were
-// candidates for this library, and what other libraries use.
+// Package represent compares formats for the values of a session: the candidates for this
+// library, and the formats of other libraries.
 package represent
 
 import (
@@ -19,14 +19,14 @@ type pair struct {
 	value any
 }
 
-// A codec is a representation.
+// A codec implements a representation.
 type codec struct {
 	name string
 	make func([]pair) ([]byte, error)
 	open func([]byte) (document, error)
 }
 
-// A document is a session that was loaded.
+// A document is a loaded session.
 type document interface {
 	text(key string) (string, error)
 	number(key string) (int, error)
@@ -34,7 +34,7 @@ type document interface {
 	encode() ([]byte, error)
 }
 
-// codecs are all there are. The first one is the library's.
+// codecs lists the representations. The first is the one of this library.
 var codecs = []codec{
 	{"JSON text, scanned", makeJSON, openScanned},
 	{"JSON text, indexed at load", makeJSON, openIndexed},
@@ -45,8 +45,8 @@ var codecs = []codec{
 	{"gob map (encoding/gob, as scs)", makeGob, openGob},
 }
 
-// A sample is a session. What is read and written stands at its end, the worst place
-// for what is found by scanning.
+// A sample is a session. The keys that are read and set are at its end, the worst case for
+// formats that are scanned.
 type sample struct {
 	name  string
 	pairs []pair
@@ -69,7 +69,7 @@ func samples() []sample {
 	return []sample{usual, many, large}
 }
 
-// ten are the keys of ten reads, spread over the session.
+// ten returns ten keys, spread over the session.
 func (s sample) ten() []string {
 	var keys []string
 	for _, p := range s.pairs {
@@ -84,8 +84,8 @@ func (s sample) ten() []string {
 	return ten
 }
 
-// Measure measures each representation of each session, one after the other in each
-// pass.
+// Measure measures each representation of each session. In each pass, the representations
+// run one after the other.
 func Measure(passes int, during time.Duration, progress io.Writer) (all []bench.Representation, err error) {
 	for _, s := range samples() {
 		fmt.Fprintf(progress, "representations, %s…\n", s.name)
@@ -191,5 +191,5 @@ func write(c codec, stored []byte, _ []string) error {
 	return err
 }
 
-// An operation is done to a session as stored; the keys are for ten reads.
+// An operation loads a stored session and works on it. Only readTen uses the keys.
 type operation func(c codec, stored []byte, keys []string) error

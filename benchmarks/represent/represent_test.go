@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Every representation gives back what was put in, and what was set afterwards.
+// Every representation returns the values that it was created with, and values set later.
 func TestRoundTrip(t *testing.T) {
 	for _, s := range samples() {
 		for _, c := range codecs {

@@ -28,7 +28,7 @@ func makeJSON(pairs []pair) ([]byte, error) {
 	return append(doc, '}'), nil
 }
 
-// text decodes a JSON string as the library does.
+// text decodes a JSON string in the same way as the library.
 func text(raw []byte) (s string, err error) {
 	if n := len(raw); n >= 2 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
 		return string(raw[1 : n-1]), nil
@@ -37,8 +37,8 @@ func text(raw []byte) (s string, err error) {
 	return s, err
 }
 
-// Scanned is the library's own: nothing is done at load, each key is looked for in
-// the text.
+// Scanned is the representation of this library. It does nothing at load and scans the text
+// for each key.
 type scanned struct{ doc []byte }
 
 func openScanned(stored []byte) (document, error) { return &scanned{stored}, nil }
@@ -66,8 +66,8 @@ func (d *scanned) setNumber(key string, n int) (err error) {
 
 func (d *scanned) encode() ([]byte, error) { return d.doc, nil }
 
-// Indexed notes at load where each value is. For what sessions hold, a list is faster
-// to make and to search than a map.
+// Indexed builds an index of the values at load. With as few keys as in a session, a list is
+// faster to build and to search than a map.
 type indexed struct {
 	scanned
 	entries []entry
@@ -116,14 +116,14 @@ func (d *indexed) number(key string) (int, error) {
 	return strconv.Atoi(string(raw))
 }
 
-// setNumber leaves the index to the next lookup, of which there is none here.
+// setNumber drops the index. It is not rebuilt, because no operation reads afterwards.
 func (d *indexed) setNumber(key string, n int) error {
 	d.entries = d.entries[:0]
 	return d.scanned.setNumber(key, n)
 }
 
-// Lengths has, for each key in turn: its length, the length of its value, both, the
-// value as JSON text. A search jumps from key to key.
+// Lengths stores, for each key: its length, the length of its value, the key, and the value
+// as JSON text. A search jumps from key to key.
 type lengths struct{ doc []byte }
 
 func makeLengths(pairs []pair) (doc []byte, err error) {
@@ -145,7 +145,7 @@ func appendLengths(doc []byte, key string, value []byte) []byte {
 
 func openLengths(stored []byte) (document, error) { return &lengths{stored}, nil }
 
-// find returns where an entry begins and ends, and where its value begins.
+// find returns the offsets of an entry, of its value and of the entry's end.
 func (d *lengths) find(key string) (from, value, to int, err error) {
 	for from < len(d.doc) {
 		k, n := binary.Uvarint(d.doc[from:])

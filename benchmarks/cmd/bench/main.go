@@ -1,7 +1,7 @@
-// Command bench runs the benchmarks. Without flags it measures and prints the table
-// of workloads; with -write it updates README.md, the curves and results.json, each
-// part by itself, and leaves what other runs have measured. With -parts none it only
-// writes, from results.json:
+// Command bench runs the benchmarks. Without flags, it measures the workloads and prints a
+// table. With -write, it updates the measured parts in results.json, README.md and the
+// curves, and keeps the results of other parts. With -parts none -write, it only writes
+// README.md and the curves from results.json:
 //
 //	go run ./internal/tools servers --need postgres,mariadb,redis -- \
 //		go run ./benchmarks/cmd/bench -parts matrix,anomalies -write
@@ -32,27 +32,27 @@ func main() {
 	}
 }
 
-// A job is what the flags ask for.
+// A job holds the settings from the flags, and the results.
 type job struct {
 	stores    []bench.Store
 	workloads []bench.Workload
 	passes    int
 	time      time.Duration
-	rows      int      // of the parts with many sessions
-	kinds     []string // of stores in the part prune
-	dir       string   // for files of the stores
+	rows      int      // number of sessions in the parts gc and prune
+	kinds     []string // kinds of stores in the part prune
+	dir       string   // for the files of stores
 	driver    string
 	json      bool
 	results   bench.Results
 }
 
-// A part is something to measure by itself.
+// A part is a benchmark that can be run by itself.
 type part struct {
 	name string
 	run  func(*job) error
 }
 
-// parts are what -parts can name, in the order in which they run.
+// parts are the parts that -parts can name, in the order in which they run.
 var parts = []part{
 	{"matrix", (*job).matrix},
 	{"anomalies", (*job).anomalies},
@@ -70,18 +70,18 @@ var parts = []part{
 }
 
 func run() error {
-	names := flag.String("stores", "", "the stores, by parts of their names, separated by commas; default all")
-	workloads := flag.String("workloads", "", "the workloads, such as W1,W5; default all")
-	peers := flag.String("peers", "", "the peers beside raw; default all")
-	wanted := flag.String("parts", "matrix", "what to measure: "+partNames()+"; or none")
-	kinds := flag.String("kinds", "", "the stores of the part prune: memory,file,sqlite,postgres; default all")
-	passes := flag.Int("passes", 5, "how often each cell is measured")
-	during := flag.Duration("time", 200*time.Millisecond, "how long one peer runs in one cell of one pass")
-	rows := flag.Int("rows", 1_000_000, "how many sessions there are in the parts gc and prune")
+	names := flag.String("stores", "", "comma-separated parts of the names of stores (default all)")
+	workloads := flag.String("workloads", "", "comma-separated workloads, such as W1,W5 (default all)")
+	peers := flag.String("peers", "", "comma-separated peers, in addition to raw (default all)")
+	wanted := flag.String("parts", "matrix", "comma-separated parts to measure: "+partNames()+"; or none")
+	kinds := flag.String("kinds", "", "comma-separated stores of the part prune: memory,file,sqlite,postgres (default all)")
+	passes := flag.Int("passes", 5, "number of passes")
+	during := flag.Duration("time", 200*time.Millisecond, "time that each peer runs each workload in a pass")
+	rows := flag.Int("rows", 1_000_000, "number of sessions in the parts gc and prune")
 	asJSON := flag.Bool("json", false, "print the cells of the matrix as JSON")
-	write := flag.Bool("write", false, "update the README, the curves and results.json of the benchmarks")
-	profile := flag.String("cpuprofile", "", "write a CPU profile of the whole run")
-	driver := flag.String("sqlite", "modernc", "the driver of SQLite: modernc or mattn")
+	write := flag.Bool("write", false, "update README.md, the curves and results.json in benchmarks")
+	profile := flag.String("cpuprofile", "", "write a CPU profile to this `file`")
+	driver := flag.String("sqlite", "modernc", "SQLite driver: modernc or mattn")
 	flag.Parse()
 
 	dir, err := os.MkdirTemp("", "bench-")
@@ -124,11 +124,11 @@ func run() error {
 	return publish(home, j.results)
 }
 
-// run runs the parts of these names, and tells whether they measured times.
+// run runs the named parts. It reports whether one of them measured times.
 func (j *job) run(names []string) (measured bool, err error) {
 	for _, name := range names {
 		if name != "none" && !slices.Contains(strings.Split(partNames(), ", "), name) {
-			return false, fmt.Errorf("there is no part %q; know %s", name, partNames())
+			return false, fmt.Errorf("unknown part %q; want one or more of %s, or none", name, partNames())
 		}
 	}
 	for _, p := range parts {
@@ -136,7 +136,7 @@ func (j *job) run(names []string) (measured bool, err error) {
 			continue
 		}
 		load := stores.Load()
-		measured = measured || p.name != "races" // which counts, and takes no time
+		measured = measured || p.name != "races" // which counts writes and measures no times
 		if err := p.run(j); err != nil {
 			return measured, fmt.Errorf("%s: %w", p.name, err)
 		}
@@ -181,8 +181,8 @@ const (
 	end   = "<!-- /bench -->"
 )
 
-// publish writes what readers see. The README of the repository gets its table only
-// if it has the marks for it.
+// publish writes results.json, README.md and the curves. It updates the table in the README of
+// the repository, or prints the table if that README has no markers for it.
 func publish(home string, r bench.Results) error {
 	if err := r.Write(filepath.Join(home, "results.json")); err != nil {
 		return err
@@ -202,7 +202,7 @@ func publish(home string, r bench.Results) error {
 	head, rest, ok1 := strings.Cut(string(readme), begin)
 	_, tail, ok2 := strings.Cut(rest, end)
 	if !ok1 || !ok2 {
-		fmt.Print("README.md has no marks for the table; it is:\n\n", begin, r.Summary(), end, "\n")
+		fmt.Print("README.md has no markers for the table. The table is:\n\n", begin, r.Summary(), end, "\n")
 		return nil
 	}
 	return os.WriteFile("README.md", []byte(head+begin+r.Summary()+end+tail), 0o644)

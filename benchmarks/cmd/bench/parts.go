@@ -35,7 +35,7 @@ func (j *job) anomalies() error {
 			if err != nil {
 				return fmt.Errorf("%s, %s: %w", s.Name, p.Name, err)
 			}
-			fmt.Printf("%s, %s: %d of 50 keys, counter %d of 50, back after the logout: %t\n", a.Store, a.Peer, a.Keys, a.Counter, a.Revived)
+			fmt.Printf("%s, %s: %d of 50 keys, counter %d of 50, revived after the logout: %t\n", a.Store, a.Peer, a.Keys, a.Counter, a.Revived)
 			j.results.Anomalies = bench.Merge(j.results.Anomalies, []bench.Anomaly{a}, func(a bench.Anomaly) string { return a.Store + "/" + a.Peer })
 		}
 	}
@@ -50,7 +50,7 @@ func (j *job) races() (err error) {
 	return err
 }
 
-// drivers compares those of SQLite.
+// drivers compares the SQLite drivers.
 func (j *job) drivers() error {
 	cells, err := bench.Measure(bench.Plan{
 		Stores: stores.Drivers(j.dir), Workloads: bench.Workloads[1:], Passes: j.passes, Time: j.time, Progress: os.Stderr,
@@ -79,7 +79,7 @@ func (j *job) latency() error {
 	return nil
 }
 
-// some returns the stores of these names, if they can run here, in the order given.
+// some returns those of the named stores that can run here, in the given order.
 func (j *job) some(names ...string) []bench.Store {
 	var some []bench.Store
 	for _, n := range names {
@@ -136,15 +136,15 @@ func (j *job) curves() error {
 	return nil
 }
 
-// draw keeps curves, each in the place of the one of that name.
+// draw adds curves to the results, replacing those of the same names.
 func (j *job) draw(curves ...bench.Curve) {
 	j.results.Curves = bench.Merge(j.results.Curves, curves, func(c bench.Curve) string { return c.Name })
 }
 
 func (j *job) scale() error { return j.tables(10_000, 1_000_000) }
 
-// scale10m is a part of its own: it takes several minutes and 25 GB of disk. It
-// measures the short tables again, as only one run compares.
+// scale10m is a separate part because it takes several minutes and 25 GB of disk. It measures
+// the smaller tables again, because only results of the same run are comparable.
 func (j *job) scale10m() error { return j.tables(10_000, 1_000_000, 10_000_000) }
 
 func (j *job) tables(rows ...int) error {
@@ -156,7 +156,7 @@ func (j *job) tables(rows ...int) error {
 	return err
 }
 
-// postgres is the server, "" if there is none.
+// postgres returns the address of the server, "" if there is none.
 func (j *job) postgres() string { return os.Getenv("SESSION_TEST_POSTGRES") }
 
 func progress(what string) { fmt.Fprintln(os.Stderr, what) }

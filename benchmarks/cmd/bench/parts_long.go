@@ -10,7 +10,7 @@ import (
 	"github.com/expanse-go/session/benchmarks/stores"
 )
 
-// gc compares the memory store with the one of scs.
+// gc compares the memory stores of this library and of scs.
 func (j *job) gc() error {
 	all, err := stores.GC(j.rows, 3, progress)
 	for _, g := range all {

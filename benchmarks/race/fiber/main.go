@@ -1,4 +1,4 @@
-// Command fiber serves a small application on the session middleware of gofiber/fiber,
+// Command fiber serves a small application that uses the session middleware of gofiber/fiber,
 // for "beam race".
 package main
 
@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "127.0.0.1:8004", "where to listen")
+	addr := flag.String("addr", "127.0.0.1:8004", "`address` to listen on")
 	flag.Parse()
 	app := fiber.New()
 	app.Use(session.New())
@@ -24,7 +24,7 @@ func main() {
 		if err := s.Regenerate(); err != nil {
 			return err
 		}
-		s.Set("user", strings.Clone(c.FormValue("user"))) // fiber uses the bytes again
+		s.Set("user", strings.Clone(c.FormValue("user"))) // fiber reuses the bytes
 		return nil
 	})
 	app.Post("/logout", func(c fiber.Ctx) error { return session.FromContext(c).Destroy() })
@@ -33,7 +33,7 @@ func main() {
 		if s.Get("user") == nil {
 			return fiber.NewError(fiber.StatusUnauthorized, "sign in first")
 		}
-		time.Sleep(20 * time.Millisecond) // as if it asked a database
+		time.Sleep(20 * time.Millisecond) // simulates a database query
 		s.Set(strings.Clone(c.Query("key")), true)
 		return nil
 	})

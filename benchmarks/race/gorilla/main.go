@@ -1,5 +1,5 @@
-// Command gorilla serves a small application on gorilla/sessions, with its store in
-// files, for "beam race".
+// Command gorilla serves a small application that uses gorilla/sessions with its file store,
+// for "beam race".
 package main
 
 import (
@@ -16,8 +16,8 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "127.0.0.1:8003", "where to listen")
-	dir := flag.String("dir", os.TempDir(), "the folder of the files")
+	addr := flag.String("addr", "127.0.0.1:8003", "`address` to listen on")
+	dir := flag.String("dir", os.TempDir(), "directory of the session files")
 	flag.Parse()
 	key := make([]byte, 32)
 	rand.Read(key)
@@ -29,7 +29,7 @@ func main() {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			s, err := store.Get(r, "session")
 			if err != nil {
-				s = sessions.NewSession(store, "session") // its file is gone
+				s = sessions.NewSession(store, "session") // the file no longer exists
 			}
 			if !h(r, s) {
 				http.Error(w, "sign in first", http.StatusUnauthorized)
@@ -41,7 +41,7 @@ func main() {
 	with("POST /login", func(r *http.Request, s *sessions.Session) bool { s.Values["user"] = r.FormValue("user"); return true })
 	with("POST /logout", func(_ *http.Request, s *sessions.Session) bool { s.Options.MaxAge = -1; return true })
 	with("/set", func(r *http.Request, s *sessions.Session) bool {
-		time.Sleep(20 * time.Millisecond) // as if it asked a database
+		time.Sleep(20 * time.Millisecond) // simulates a database query
 		s.Values[r.FormValue("key")] = true
 		return s.Values["user"] != nil
 	})

@@ -1,4 +1,4 @@
-// Command scs serves a small application on alexedwards/scs, for "beam race".
+// Command scs serves a small application that uses alexedwards/scs, for "beam race".
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "127.0.0.1:8002", "where to listen")
+	addr := flag.String("addr", "127.0.0.1:8002", "`address` to listen on")
 	flag.Parse()
 	m := scs.New()
 	mux := http.NewServeMux()
@@ -34,7 +34,7 @@ func main() {
 			http.Error(w, "sign in first", http.StatusUnauthorized)
 			return
 		}
-		time.Sleep(20 * time.Millisecond) // as if it asked a database
+		time.Sleep(20 * time.Millisecond) // simulates a database query
 		m.Put(r.Context(), r.FormValue("key"), true)
 	})
 	mux.HandleFunc("GET /all", func(w http.ResponseWriter, r *http.Request) {

@@ -1,4 +1,4 @@
-// Command session serves a small application on this library, for "beam race".
+// Command session serves a small application that uses this library, for "beam race".
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "127.0.0.1:8001", "where to listen")
+	addr := flag.String("addr", "127.0.0.1:8001", "`address` to listen on")
 	flag.Parse()
 	m, err := session.New(memstore.New(memstore.Config{}), session.Config{Cookie: session.CookieConfig{DangerouslyAllowHTTP: true}})
 	if err != nil {
@@ -32,7 +32,7 @@ func main() {
 			http.Error(w, "sign in first", http.StatusUnauthorized)
 			return
 		}
-		time.Sleep(20 * time.Millisecond) // as if it asked a database
+		time.Sleep(20 * time.Millisecond) // simulates a database query
 		s.Set(r.FormValue("key"), true)
 	})
 	with("GET /all", func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
