@@ -6,8 +6,8 @@ import (
 	bench "github.com/expanse-go/session/benchmarks"
 )
 
-// All returns the stores that can run here. Files go into dir; the servers are those
-// of "go run ./internal/tools servers", which sets the variables.
+// All returns the stores that can run here. It creates files in dir. The addresses of the
+// servers come from the variables that "go run ./internal/tools servers" sets.
 func All(dir, driver string) []bench.Store {
 	all := []bench.Store{
 		Memory(),

@@ -17,10 +17,10 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// A bulk is many sessions of two an owner, half of which may be expired.
+// A bulk fills stores with many sessions, two per owner, half of which may have expired.
 type bulk struct {
 	rows    int
-	expired bool // every second one: since two to ten hours; all others live for a day
+	expired bool // every second one, two to ten hours ago; the others in 4 to 20 hours
 	now     time.Time
 	data    []byte
 }
@@ -33,9 +33,9 @@ func newBulk(rows int, expired bool) bulk {
 	return bulk{rows, expired, time.Now(), data}
 }
 
-// id spreads the IDs evenly over all there are, ascending but for one break in the
-// middle: a table filled in order of its key is filled many times faster, and is
-// what it would be if it had been filled in any other order and then vacuumed.
+// id spreads the IDs evenly over the whole range, in ascending order except for one break in
+// the middle. Filling a table in the order of its key is many times faster, and the result
+// is the same as after filling it in another order and vacuuming.
 func (b bulk) id(i int) (id session.ID) {
 	binary.BigEndian.PutUint64(id[:], uint64(i)*b.step()+1<<63)
 	binary.BigEndian.PutUint64(id[8:], uint64(i))
@@ -44,7 +44,7 @@ func (b bulk) id(i int) (id session.ID) {
 
 func (b bulk) step() uint64 { return ^uint64(0) / uint64(b.rows) }
 
-// owner gives the sessions of one owner to distant parts of the table.
+// owner spreads the sessions of an owner to distant parts of the table.
 func (b bulk) owner(i int) string { return fmt.Sprintf("user%08d", i%(b.rows/2)) }
 
 func (b bulk) expires(i int) time.Time {
@@ -55,7 +55,7 @@ func (b bulk) expires(i int) time.Time {
 	return b.now.Add(4*time.Hour + 2*minutes)
 }
 
-// into fills the empty store of a place.
+// into fills the empty store at a location.
 func (b bulk) into(p place) error {
 	if p.Kind == "file" {
 		return b.files(p.Name)
@@ -71,8 +71,8 @@ func (b bulk) into(p place) error {
 	}
 	fill := b.postgres
 	if p.Kind == "sqlite" {
-		// As fast as it goes, on a connection that is not used again; with a log, each
-		// page would be written twice.
+		// Fast settings, for a connection that is not used again. With a journal, SQLite
+		// would write each page twice.
 		db.SetMaxOpenConns(1)
 		table = append([]string{"PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -262144"}, table...)
 		fill = b.sqlite
@@ -96,8 +96,8 @@ func (b bulk) into(p place) error {
 	return nil
 }
 
-// schema parts the statements of the migration: an index is built faster when the
-// table is full.
+// schema separates the statements of the migration that create indexes, because building an
+// index is faster after filling the table.
 func schema(d sqlstore.Dialect) (table, indexes []string, err error) {
 	migrations, err := sqlstore.Migrations(d, sqlstore.Config{})
 	if err != nil {
@@ -126,7 +126,7 @@ func (b bulk) sqlite(db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // does nothing after Commit
+	defer tx.Rollback() // no effect after Commit
 	stmt, err := tx.Prepare(bulkColumns + "VALUES " + strings.Repeat(row, batch)[2:])
 	if err != nil {
 		return err
@@ -147,8 +147,8 @@ func (b bulk) sqlite(db *sql.DB) error {
 	return tx.Commit()
 }
 
-// postgres lets the server make the rows. Its integers have a sign, and its
-// multiplication fails where Go's wraps around, so the IDs are made of a numeric.
+// postgres generates the rows on the server. It computes the IDs as numeric, because
+// PostgreSQL's integers are signed and their multiplication fails on overflow.
 func (b bulk) postgres(db *sql.DB) error {
 	_, err := db.Exec(bulkColumns+`
 		SELECT int8send((i::numeric * $1::numeric - 9223372036854775808)::bigint) || int8send(i), 1,
@@ -160,8 +160,8 @@ func (b bulk) postgres(db *sql.DB) error {
 	return err
 }
 
-// files uses the store itself, without fsync. The sessions are anonymous: each mark
-// of an owner would be another file.
+// files uses the store itself, without fsync. The sessions have no owner, because each owner
+// mark would be another file.
 func (b bulk) files(folder string) error {
 	s, err := filestore.Open(folder, filestore.Config{DangerouslyNoSync: true})
 	if err != nil {
@@ -171,7 +171,7 @@ func (b bulk) files(folder string) error {
 	return b.create(s)
 }
 
-// create makes the sessions by the store itself, in several parts of the table at once.
+// create creates the sessions through the store, concurrently in four ranges.
 func (b bulk) create(s session.Store) error {
 	const parts = 4
 	errs := make([]error, parts)

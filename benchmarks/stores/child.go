@@ -13,14 +13,14 @@ import (
 	"github.com/expanse-go/session/internal/respawn"
 )
 
-// children get ready, call their argument, which returns when all are, do their
-// work, and return what they have to tell.
+// children are the functions of child processes. They prepare, call ready, which returns when
+// all children are ready, do their work, and return the result.
 var children = map[string]func(args []byte, ready func() error) (any, error){
 	"pruner": prunerChild,
 	"writer": writerChild,
 }
 
-// Child runs the program as a child if it was started as one.
+// Child runs the function of a child process if the program was started as one.
 func Child() (code int, is bool) {
 	job, args := respawn.Job()
 	run := children[job]
@@ -45,7 +45,7 @@ func Child() (code int, is bool) {
 	return 0, true
 }
 
-// A crew is a number of children that begin at the same time.
+// A crew is a group of child processes that start their work at the same time.
 type crew []*member
 
 type member struct {
@@ -54,7 +54,7 @@ type member struct {
 	out     *json.Decoder
 }
 
-// hire starts children and waits until they are ready.
+// hire starts child processes and waits until they are ready.
 func hire(n int, kind string, args any) (c crew, err error) {
 	for range n {
 		process, in, out, err := respawn.Start(kind, args)
@@ -72,7 +72,7 @@ func hire(n int, kind string, args any) (c crew, err error) {
 	return c, nil
 }
 
-// work lets all begin, and decodes what each tells into the result of its number.
+// work makes all children start their work, and returns their results in order.
 func work[T any](c crew) ([]T, error) {
 	results, errs := make([]T, len(c)), make([]error, len(c))
 	var wg sync.WaitGroup
@@ -89,7 +89,7 @@ func work[T any](c crew) ([]T, error) {
 	return results, errors.Join(append(errs, c.dismiss())...)
 }
 
-// dismiss waits for all to end, which they do when their input does.
+// dismiss makes all children exit and waits for them.
 func (c crew) dismiss() error {
 	var errs []error
 	for _, m := range c {

@@ -8,8 +8,8 @@ import (
 	"github.com/expanse-go/session/benchmarks/peers"
 )
 
-// Cookie keeps the session in the client. Raw, which is that of the memory, is only
-// there to compare with: there is no store to approach.
+// Cookie keeps the session in the client. There is no store here, so raw is that of the
+// memory store, only for comparison.
 func Cookie() bench.Store {
 	key := []byte("0123456789abcdef0123456789abcdef")
 	const skips = "no logout on the server; " + lastWins

@@ -2,12 +2,12 @@ package stores
 
 import bench "github.com/expanse-go/session/benchmarks"
 
-// drivers are those of SQLite that can be in one program: that of ncruces takes the
-// same name as mattn's.
+// drivers are the SQLite drivers that can be linked into one program. The driver of ncruces
+// can't, because it registers the same name as mattn's.
 var drivers = []string{"modernc", "mattn"}
 
-// Drivers compares drivers of SQLite: raw on the first one, which is the default of
-// sessionconfig and of the other parts, is raw for all.
+// Drivers returns stores that compare the SQLite drivers. Their raw uses the first driver,
+// which is the default of sessionconfig and of the other parts.
 func Drivers(dir string) []bench.Store {
 	var all []bench.Store
 	for _, synchronous := range []string{"NORMAL", "FULL"} {

@@ -16,8 +16,8 @@ import (
 	"github.com/expanse-go/session/filestore"
 )
 
-// File is a file for each session in a folder below dir, with an fsync of file and
-// folder at each write, or without.
+// File keeps each session in a file in a subdirectory of dir. With sync, each write syncs the
+// file and its directory.
 func File(dir string, sync bool) bench.Store {
 	name := "file"
 	if !sync {
@@ -55,9 +55,9 @@ func File(dir string, sync bool) bench.Store {
 	return s
 }
 
-// files is raw on files, with what the file store guarantees: each write replaces
-// the file as a whole, under a lock that holds between processes, after a look at
-// the version that is there. (Raw then writes whatever it was.)
+// files is raw on files, with the guarantees of the file store: each write replaces the file
+// atomically, under a lock that holds between processes, after reading the stored version.
+// (Raw then writes whatever that version is.)
 type files struct {
 	dir   string
 	sync  bool

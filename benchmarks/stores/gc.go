@@ -16,11 +16,11 @@ import (
 	ours "github.com/expanse-go/session/memstore"
 )
 
-// A memoryPeer is a store in memory with its sessions, to be read and swept.
+// A memoryPeer is a memory store that has been filled with sessions.
 type memoryPeer struct {
-	store any // kept alive
+	store any // keeps the store alive
 	read  func(i int) error
-	// sweep removes the expired ones, and returns what that took, 0 if it cannot tell.
+	// sweep removes the expired sessions and returns the time that took, 0 if unknown.
 	sweep func() (time.Duration, error)
 }
 
@@ -32,13 +32,12 @@ var memoryPeers = []struct {
 	{"scs", fillSCS},
 }
 
-// nobodySweeps stands for the percent of the expired: none are, and none will be
-// looked for.
+// nobodySweeps, in place of a percentage of expired sessions, means that there are none and
+// that no sweep runs.
 const nobodySweeps = -1
 
-// GC measures, for this library's store in memory and for that of scs, what that many
-// sessions cost the garbage collector, peer by peer in each pass, and then what a
-// sweep costs those who read.
+// GC measures the memory stores of this library and of scs with a number of sessions: first
+// garbage collections, peer by peer in each pass, and then reads during a sweep.
 func GC(rows, passes int, progress func(string)) ([]bench.GC, error) {
 	all := make([]bench.GC, len(memoryPeers))
 	for pass := range passes {
@@ -67,7 +66,7 @@ func GC(rows, passes int, progress func(string)) ([]bench.GC, error) {
 func collect(fill func(rows, expired int) (memoryPeer, error), g *bench.GC) error {
 	var before, after runtime.MemStats
 	runtime.GC()
-	runtime.GC() // what a finalizer of the first has let go
+	runtime.GC() // frees what finalizers released in the first
 	runtime.ReadMemStats(&before)
 	p, err := fill(g.Sessions, nobodySweeps)
 	if err != nil {
@@ -112,8 +111,8 @@ func sweepMemory(fill func(rows, expired int) (memoryPeer, error), rows, expired
 
 const quietReads = time.Second
 
-// Readers read sessions that have not expired, now and then, so that a wait shows and
-// a heap of garbage does not.
+// Readers read sessions that have not expired, with pauses, so that they detect waits without
+// producing much garbage.
 type readers struct {
 	read func(i int) error
 	rows int
@@ -126,7 +125,7 @@ func (r readers) longest(over <-chan struct{}) (longest time.Duration, err error
 			return longest, nil
 		default:
 		}
-		i := rand.IntN(r.rows/100)*100 + 99 // lives whatever the share of the expired
+		i := rand.IntN(r.rows/100)*100 + 99 // never expired, whatever the percentage
 		began := time.Now()
 		if err := r.read(i); err != nil {
 			return longest, err
@@ -167,8 +166,8 @@ func fillOurs(rows, expired int) (memoryPeer, error) {
 	}, err
 }
 
-// scsSweep is when scs sweeps: its store begins to count when it is made, and says
-// nothing when it is done. It must be filled and read for a while before.
+// scsSweep is the time from the creation of the scs store until its sweep. The store must be
+// filled, and read for a while, before that. It does not report the end of a sweep.
 const scsSweep = 20 * time.Second
 
 func fillSCS(rows, expired int) (memoryPeer, error) {
@@ -181,7 +180,7 @@ func fillSCS(rows, expired int) (memoryPeer, error) {
 	b := newBulk(rows, false)
 	token := func(i int) string {
 		id := b.id(i)
-		return hex.EncodeToString(id[:]) + "0123456789a" // 43 bytes, as scs makes them
+		return hex.EncodeToString(id[:]) + "0123456789a" // 43 bytes, like the tokens of scs
 	}
 	for i := range rows {
 		expires := b.now.Add(time.Hour)
@@ -198,13 +197,13 @@ func fillSCS(rows, expired int) (memoryPeer, error) {
 		store: s,
 		read: func(i int) error {
 			if _, found, err := s.Find(token(i)); err != nil || !found {
-				return errors.Join(err, errors.New("scs has lost a session"))
+				return errors.Join(err, errors.New("scs lost a session"))
 			}
 			return nil
 		},
 		sweep: func() (time.Duration, error) {
 			if time.Since(began) > scsSweep {
-				return 0, fmt.Errorf("the sweep of scs was due before its store was full")
+				return 0, fmt.Errorf("the sweep of scs was due before its store was filled; use fewer sessions")
 			}
 			time.Sleep(time.Until(began.Add(scsSweep + 2*time.Second)))
 			s.StopCleanup()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestMain lets the tests start this program as a child, as the command bench does.
+// TestMain lets the tests start this program as a child process, as the command bench does.
 func TestMain(m *testing.M) {
 	if code, is := Child(); is {
 		os.Exit(code)
@@ -16,8 +16,8 @@ func TestMain(m *testing.M) {
 
 func quiet(string) {}
 
-// Every kind of store loses its expired sessions to three replicas, and nothing else:
-// Prune itself checks that.
+// Prune fails unless the three replicas remove exactly the expired sessions, on every kind of
+// store.
 func TestPrune(t *testing.T) {
 	all, err := Prune(t.TempDir(), "modernc", os.Getenv("SESSION_TEST_POSTGRES"), nil, 2000, 100*time.Millisecond, quiet)
 	if err != nil {
@@ -30,7 +30,7 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// What several processes count, arrives: Processes itself checks that.
+// Processes fails if an increment is lost.
 func TestProcesses(t *testing.T) {
 	all, c, err := Processes("sqlite", t.TempDir(), "modernc", "", []int{1, 2}, 200*time.Millisecond, quiet)
 	if err != nil {

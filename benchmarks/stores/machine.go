@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Machine tells what the measurements depend on: machine, compiler, libraries,
+// Machine describes what the measurements depend on: machine, compiler, libraries and
 // servers.
 func Machine(driver string) map[string]string {
 	m := map[string]string{
@@ -62,7 +62,7 @@ func servers() string {
 		if c, err := pgx.Connect(ctx, server); err == nil {
 			version, _, _ := strings.Cut(c.PgConn().ParameterStatus("server_version"), " ")
 			found = append(found, "PostgreSQL "+version)
-			_ = c.Close(ctx) // nothing depends on it
+			_ = c.Close(ctx) // the version is known
 		}
 	}
 	if server := os.Getenv("SESSION_TEST_MYSQL"); server != "" {
@@ -86,7 +86,7 @@ func servers() string {
 	return strings.Join(found, ", ")
 }
 
-// Load is the load average of the last minute; 0 where the system does not tell.
+// Load returns the load average of the last minute, or 0 on systems without /proc/loadavg.
 func Load() float64 {
 	data, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// MariaDB is the server at a DSN of go-sql-driver, at its default durability. Each
-// peer gets a database of its own.
+// MariaDB uses the server at a DSN of go-sql-driver, with its default durability settings.
+// Each peer gets its own database.
 func MariaDB(server string) bench.Store {
 	return bench.Store{Name: "MariaDB", Peers: []bench.Peer{
 		{Name: "raw", Open: func() (bench.Server, error) {
@@ -52,7 +52,7 @@ func MariaDB(server string) bench.Store {
 	}}
 }
 
-// What sessionconfig sets for a StoreTimeout of five seconds, which is the default.
+// The timeouts that sessionconfig sets for the default StoreTimeout of five seconds.
 const (
 	readTimeout  = 2500 * time.Millisecond
 	writeTimeout = time.Second

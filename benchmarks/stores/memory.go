@@ -1,5 +1,5 @@
-// Package stores has one file for each kind of store, with the peers that can use
-// it and what raw does there.
+// Package stores has one file for each kind of store, with the peers that support it and the
+// implementation of raw.
 package stores
 
 import (
@@ -13,7 +13,7 @@ import (
 	ours "github.com/expanse-go/session/memstore"
 )
 
-// Memory is the memory of the process.
+// Memory keeps sessions in the memory of the process.
 func Memory() bench.Store {
 	return bench.Store{Name: "memory", Peers: []bench.Peer{
 		{Name: "raw", Open: func() (bench.Server, error) { return peers.Raw(newMemory()) }},
@@ -31,8 +31,8 @@ func Memory() bench.Store {
 	}}
 }
 
-// lastWins is what every peer skips: of concurrent writes to one session the last
-// one is kept, and a write that overlaps a logout brings the session back.
+// lastWins is the guarantee that every peer skips. Of concurrent writes to a session only the
+// last is kept, and a write that overlaps a logout revives the session.
 const lastWins = "loses concurrent writes"
 
 const memoryShards = 64

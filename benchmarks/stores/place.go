@@ -12,15 +12,15 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// A place is where several processes can have one store.
+// A location is where a store is, so that several processes can open it.
 type place struct {
 	Kind string // "file", "sqlite", "postgres"
-	Name string // of a folder, or what the driver is to open
-	// Driver is SQLite's, as the flag names it.
+	Name string // path of a directory, or data source name
+	// Driver is the SQLite driver, as in the flag -sqlite.
 	Driver string
 }
 
-// newPlace makes a place of a kind, empty: a folder, a file, or a schema.
+// newPlace creates an empty location: a directory, a file or a schema.
 func newPlace(kind, dir, driver, server string) (place, error) {
 	p := place{Kind: kind, Driver: driver}
 	switch kind {
@@ -39,7 +39,7 @@ func newPlace(kind, dir, driver, server string) (place, error) {
 	}
 }
 
-// title is what the tables call it.
+// title returns the name of the store in the tables.
 func (p place) title() string {
 	return map[string]string{"file": "file", "sqlite": "SQLite FULL", "postgres": "PostgreSQL"}[p.Kind]
 }
@@ -51,7 +51,7 @@ func (p place) dialect() sqlstore.Dialect {
 	return sqlstore.PostgreSQL
 }
 
-// open opens the store, which must have its table; done closes what belongs to it.
+// open opens the store, whose table must exist. done closes the database.
 func (p place) open() (store session.Store, done func() error, err error) {
 	if p.Kind == "file" {
 		s, err := filestore.Open(p.Name, filestore.Config{})
@@ -87,7 +87,7 @@ func (p place) connect() (*sql.DB, error) {
 	return db, err
 }
 
-// remove gives the disk back: the next place needs it.
+// remove deletes the data, to free the disk for the next location.
 func (p place) remove() error {
 	if p.Kind != "postgres" {
 		return os.RemoveAll(filepath.Dir(p.Name))
@@ -100,7 +100,7 @@ func (p place) remove() error {
 	if _, err := db.Exec("DROP TABLE sessions"); err != nil {
 		return err
 	}
-	// The write-ahead log of millions of rows goes with the next checkpoint.
+	// A checkpoint frees the write-ahead log, which is large after millions of rows.
 	if _, err = db.Exec("CHECKPOINT"); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}

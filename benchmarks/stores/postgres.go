@@ -17,8 +17,8 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// PostgreSQL is the server at an URL, at its default durability. Each peer gets a
-// schema of its own.
+// PostgreSQL uses the server at a URL, with its default durability settings. Each peer gets
+// its own schema.
 func PostgreSQL(server string) bench.Store {
 	return bench.Store{Name: "PostgreSQL", Peers: []bench.Peer{
 		{Name: "raw", Open: func() (bench.Server, error) {
@@ -58,7 +58,7 @@ func PostgreSQL(server string) bench.Store {
 	}}
 }
 
-// postgresSchema makes an empty schema and returns the URL that leads there.
+// postgresSchema creates an empty schema and returns a URL that selects it.
 func postgresSchema(server, name string) (string, error) {
 	name = "bench_" + name
 	ctx := context.Background()
@@ -93,8 +93,7 @@ func postgresPool(server, schema string) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(context.Background(), cfg)
 }
 
-// postgresTable is raw by pgx itself, which prepares each statement once for a
-// connection.
+// postgresTable is raw on pgx, which prepares each statement once per connection.
 type postgresTable struct{ pool *pgxpool.Pool }
 
 func (t postgresTable) Load(id [16]byte) (data []byte, err error) {

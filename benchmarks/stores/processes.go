@@ -16,11 +16,11 @@ import (
 	"github.com/expanse-go/session/benchmarks/peers"
 )
 
-// writersEach is how many clients each process serves.
+// writersEach is the number of clients per process.
 const writersEach = 4
 
-// Processes measures more and more processes that write to one database, each to
-// sessions of its own, and all to one. Each request adds one to a counter.
+// Processes measures a growing number of processes that write to one database: first each
+// client to its own sessions, then all to one session. Each request adds one to a counter.
 func Processes(kind, dir, driver, postgres string, counts []int, during time.Duration, progress func(string)) (all []bench.Processes, c bench.Curve, err error) {
 	p, err := newPlace(kind, dir, driver, postgres)
 	if err != nil {
@@ -76,7 +76,7 @@ func processes(p place, n int, one bool, during time.Duration) (r bench.Processe
 	for _, w := range reports {
 		r.Requests, r.Refused = r.Requests+w.Requests, r.Refused+w.Refused
 		updates, conflicts, counted = updates+w.Updates, conflicts+w.Conflicts, counted+w.Counted
-		r.Nanos += 1 / w.Nanos // rates add up
+		r.Nanos += 1 / w.Nanos // adds the rates
 	}
 	r.Nanos = 1 / r.Nanos
 	if one {
@@ -87,12 +87,12 @@ func processes(p place, n int, one bool, during time.Duration) (r bench.Processe
 	r.Updates = float64(updates) / float64(r.Requests)
 	r.Conflicts = float64(conflicts) / float64(updates)
 	if r.Lost = r.Requests - counted; r.Lost != 0 {
-		err = fmt.Errorf("%d processes on %s: %d requests succeeded, and the counters say %d", n, p.title(), r.Requests, counted)
+		err = fmt.Errorf("%d processes on %s: %d requests succeeded, but the counters add up to %d", n, p.title(), r.Requests, counted)
 	}
 	return r, err
 }
 
-// A desk serves one process.
+// A desk is the server of a process, with the store that it counts.
 type desk struct {
 	store  *counted
 	server bench.Server
@@ -116,7 +116,7 @@ func (d *desk) seed() (cookie string, err error) {
 	return cookie, err
 }
 
-// count is what has been added since the seed.
+// count returns how much has been added to the counter since seed.
 func (d *desk) count(cookie string) (int, error) {
 	status, body, _ := d.server.Client().Call(bench.Count, cookie, "")
 	n, err := strconv.Atoi(body)
@@ -126,7 +126,7 @@ func (d *desk) count(cookie string) (int, error) {
 	return n - bench.SeedVisits, nil
 }
 
-// A counted store counts updates and those that met another one.
+// A counted store counts updates and conflicts.
 type counted struct {
 	session.Store
 	updates, conflicts atomic.Int64
@@ -143,16 +143,17 @@ func (c *counted) Update(ctx context.Context, r session.Record) error {
 	return err
 }
 
-// A writerTask is what a writer gets, a writerReport what it tells.
+// A writerTask configures a writer process.
 type writerTask struct {
 	Place  place
 	Cookie string // "": four sessions for each client
 	During time.Duration
 }
 
+// A writerReport is the result of a writer process.
 type writerReport struct {
 	Requests, Refused, Updates, Conflicts int
-	Counted                               int // in sessions of its own
+	Counted                               int // sum of the counters in its own sessions
 	Nanos                                 float64
 }
 
@@ -193,7 +194,7 @@ func writerChild(args []byte, ready func() error) (any, error) {
 	return r, errors.Join(err, d.server.Close())
 }
 
-// write makes requests by one client for each list of cookies.
+// write makes requests with one client for each list of cookies.
 func (d *desk) write(clients [][]string, during time.Duration) (r writerReport, err error) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -216,7 +217,7 @@ func (d *desk) write(clients [][]string, during time.Duration) (r writerReport, 
 			defer mu.Unlock()
 			r.Requests, r.Refused = r.Requests+done, r.Refused+refused
 			if other != 0 {
-				err = fmt.Errorf("a request was answered with status %d", other)
+				err = fmt.Errorf("a request got status %d, want 200 or 503", other)
 			}
 		})
 	}

@@ -14,17 +14,14 @@ import (
 	ours "github.com/expanse-go/session/memstore"
 )
 
-// pruners is how many replicas prune at once: the one that serves the requests, and
-// the others beside it. pruneRate is how many requests come in a second.
 const (
-	pruners   = 3
-	pruneRate = 200
+	pruners   = 3   // replicas, including the one that serves the requests
+	pruneRate = 200 // requests per second
 )
 
-// Prune measures requests while several replicas remove the expired half of that
-// many sessions, beside what they take for a while before, and checks that it is that
-// half which has gone. In memory, the replicas are
-// managers of one process; elsewhere, all but one are other processes.
+// Prune measures requests for a while without pruning, and then while several replicas prune
+// a store, half of whose sessions have expired. It checks that exactly that half is removed.
+// In memory, the replicas are sweepers of one process; otherwise, each is a process.
 func Prune(dir, driver, postgres string, kinds []string, rows int, before time.Duration, progress func(string)) (all []bench.Prune, err error) {
 	for _, kind := range []string{"memory", "file", "sqlite", "postgres"} {
 		if len(kinds) > 0 && !slices.Contains(kinds, kind) || kind == "postgres" && postgres == "" {
@@ -71,8 +68,8 @@ func prunePlace(kind, dir, driver, postgres string, rows int, before time.Durati
 	return prune(p.title(), store, done, rows, before, &p)
 }
 
-// prune runs the replicas: those beside the first in processes if there is a place
-// for them. It closes the store.
+// prune runs the replicas. If p is not nil, all but the first are other processes. It closes
+// the store.
 func prune(title string, store session.Store, done func() error, rows int, before time.Duration, p *place) (result bench.Prune, err error) {
 	server, err := peers.Ours(store, done)
 	if err != nil {
@@ -120,7 +117,7 @@ func prune(title string, store session.Store, done func() error, rows int, befor
 	return result, leftovers(store, result)
 }
 
-// leftovers checks that the expired sessions have gone, all of them and no other.
+// leftovers checks that exactly the expired sessions were removed.
 func leftovers(store session.Store, p bench.Prune) error {
 	gone := 0
 	for _, n := range p.Removed {
@@ -132,17 +129,17 @@ func leftovers(store session.Store, p bench.Prune) error {
 			return err
 		}
 		if r.ExpiresAt.Before(now) {
-			return fmt.Errorf("%s has expired and is still there", r.ID)
+			return fmt.Errorf("session %s has expired but still exists", r.ID)
 		}
 		left++
 	}
 	if gone != p.Rows/2 || left != p.Rows/2+bench.Sessions {
-		return fmt.Errorf("%d were removed and %d are left of %d, of which half had expired, and %d of the visitors", gone, left, p.Rows, bench.Sessions)
+		return fmt.Errorf("%d sessions were removed and %d are left, want %d and %d", gone, left, p.Rows/2, p.Rows/2+bench.Sessions)
 	}
 	return nil
 }
 
-// prunerChild is a replica.
+// prunerChild is the function of a replica process.
 func prunerChild(args []byte, ready func() error) (any, error) {
 	var p place
 	if err := json.Unmarshal(args, &p); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/expanse-go/session/benchmarks/peers"
 )
 
-// Redis is the server at an URL, by go-redis. This library has no store there yet.
+// Redis uses the server at a URL through go-redis. This library has no store for Redis.
 func Redis(server string) bench.Store {
 	return bench.Store{Name: "Redis", Peers: []bench.Peer{
 		{Name: "raw", Open: func() (bench.Server, error) {

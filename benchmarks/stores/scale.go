@@ -11,8 +11,8 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// Scale measures the calls of sqlstore on tables of these lengths: SQLite (FULL)
-// and, if there is a server, PostgreSQL. One table is there at a time.
+// Scale measures the calls of sqlstore on tables with these numbers of rows: on SQLite (FULL)
+// and, if there is a server, on PostgreSQL. Only one table exists at a time.
 func Scale(dir, driver, postgres string, rows []int, progress func(string)) (all []bench.Scale, err error) {
 	for _, n := range rows {
 		for _, kind := range []string{"sqlite", "postgres"} {
@@ -79,7 +79,7 @@ func measureScale(store *sqlstore.Store, b bulk, s *bench.Scale) error {
 				found++
 			}
 			if found != 2 {
-				return fmt.Errorf("found %d sessions of an owner, want 2", found)
+				return fmt.Errorf("listed %d sessions of an owner, want 2", found)
 			}
 			return nil
 		}},
@@ -102,7 +102,7 @@ func measureScale(store *sqlstore.Store, b bulk, s *bench.Scale) error {
 	return err
 }
 
-// each returns the mean time of n calls, the first few not counted.
+// each returns the mean time of n calls, after n/10 calls to warm up.
 func each(n int, f func(i int) error) (time.Duration, error) {
 	var began time.Time
 	for i := range n + n/10 {

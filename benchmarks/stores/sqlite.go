@@ -18,8 +18,8 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// SQLite is a database in a file in dir, with write-ahead log and PRAGMA
-// synchronous NORMAL or FULL, by the driver modernc or mattn.
+// SQLite uses database files in dir, with write-ahead log and PRAGMA synchronous NORMAL or
+// FULL, through the driver modernc or mattn.
 func SQLite(dir, driver, synchronous string) bench.Store {
 	open := func() (*sql.DB, string, error) { return openSQLite(dir, driver, synchronous) }
 	name := "SQLite " + synchronous
@@ -95,13 +95,13 @@ func sqliteDSN(file, driver, synchronous string) string {
 	return "file:" + file + "?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)&_pragma=synchronous(" + synchronous + ")"
 }
 
-// pool allows a connection for each of the clients.
+// pool allows one connection per client.
 func pool(db *sql.DB) {
 	db.SetMaxOpenConns(bench.Clients)
 	db.SetMaxIdleConns(bench.Clients)
 }
 
-// sqlServer makes the table of sqlstore in an empty database, and a server on it.
+// sqlServer creates the table of sqlstore in an empty database, and a server on it.
 func sqlServer(db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) (bench.Server, error) {
 	if err := migrate(db, d, cfg); err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func migrate(db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) error {
 	return nil
 }
 
-// A table is raw on a database: one prepared SELECT and one prepared upsert.
+// A table is raw on a database, with one prepared SELECT and one prepared upsert.
 type table struct {
 	db, writer *sql.DB
 	load, save *sql.Stmt
