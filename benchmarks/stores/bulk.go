@@ -56,21 +56,21 @@ func (b bulk) expires(i int) time.Time {
 }
 
 // into fills the empty store at a location.
-func (b bulk) into(p place) error {
-	if p.Kind == "file" {
-		return b.files(p.Name)
+func (b bulk) into(loc location) error {
+	if loc.Kind == "file" {
+		return b.files(loc.Name)
 	}
-	db, err := p.connect()
+	db, err := loc.connect()
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	table, indexes, err := schema(p.dialect())
+	table, indexes, err := schema(loc.dialect())
 	if err != nil {
 		return err
 	}
 	fill := b.postgres
-	if p.Kind == "sqlite" {
+	if loc.Kind == "sqlite" {
 		// Fast settings, for a connection that is not used again. With a journal, SQLite
 		// would write each page twice.
 		db.SetMaxOpenConns(1)
@@ -85,7 +85,7 @@ func (b bulk) into(p place) error {
 	if err := fill(db); err != nil {
 		return err
 	}
-	if p.Kind == "postgres" {
+	if loc.Kind == "postgres" {
 		indexes = append(indexes, "VACUUM (ANALYZE) sessions", "CHECKPOINT")
 	}
 	for _, statement := range indexes {

@@ -45,35 +45,35 @@ func Child() (code int, is bool) {
 	return 0, true
 }
 
-// A crew is a group of child processes that start their work at the same time.
-type crew []*member
+// A childGroup is a group of child processes that start their work at the same time.
+type childGroup []*childProcess
 
-type member struct {
+type childProcess struct {
 	process *exec.Cmd
 	in      io.WriteCloser
 	out     *json.Decoder
 }
 
-// hire starts child processes and waits until they are ready.
-func hire(n int, kind string, args any) (c crew, err error) {
+// startChildren starts child processes and waits until they are ready.
+func startChildren(n int, kind string, args any) (c childGroup, err error) {
 	for range n {
 		process, in, out, err := respawn.Start(kind, args)
 		if err != nil {
-			return c, errors.Join(err, c.dismiss())
+			return c, errors.Join(err, c.close())
 		}
-		c = append(c, &member{process, in, json.NewDecoder(out)})
+		c = append(c, &childProcess{process, in, json.NewDecoder(out)})
 	}
 	for _, m := range c {
 		var ready string
 		if err := m.out.Decode(&ready); err != nil {
-			return c, errors.Join(err, c.dismiss())
+			return c, errors.Join(err, c.close())
 		}
 	}
 	return c, nil
 }
 
-// work makes all children start their work, and returns their results in order.
-func work[T any](c crew) ([]T, error) {
+// runChildren makes all children start their work, and returns their results in order.
+func runChildren[T any](c childGroup) ([]T, error) {
 	results, errs := make([]T, len(c)), make([]error, len(c))
 	var wg sync.WaitGroup
 	for i, m := range c {
@@ -86,11 +86,11 @@ func work[T any](c crew) ([]T, error) {
 		})
 	}
 	wg.Wait()
-	return results, errors.Join(append(errs, c.dismiss())...)
+	return results, errors.Join(append(errs, c.close())...)
 }
 
-// dismiss makes all children exit and waits for them.
-func (c crew) dismiss() error {
+// close makes all children exit and waits for them.
+func (c childGroup) close() error {
 	var errs []error
 	for _, m := range c {
 		errs = append(errs, m.in.Close(), m.process.Wait())

@@ -16,8 +16,8 @@ import (
 	ours "github.com/expanse-go/session/memstore"
 )
 
-// A memoryPeer is a memory store that has been filled with sessions.
-type memoryPeer struct {
+// A filledStore is a memory store that has been filled with sessions.
+type filledStore struct {
 	store any // keeps the store alive
 	read  func(i int) error
 	// sweep removes the expired sessions and returns the time that took, 0 if unknown.
@@ -26,15 +26,15 @@ type memoryPeer struct {
 
 var memoryPeers = []struct {
 	name string
-	fill func(rows, expired int) (memoryPeer, error)
+	fill func(rows, expired int) (filledStore, error)
 }{
 	{"session", fillOurs},
 	{"scs", fillSCS},
 }
 
-// nobodySweeps, in place of a percentage of expired sessions, means that there are none and
+// noSweep, in place of a percentage of expired sessions, means that there are none and
 // that no sweep runs.
-const nobodySweeps = -1
+const noSweep = -1
 
 // GC measures the memory stores of this library and of scs with a number of sessions: first
 // garbage collections, peer by peer in each pass, and then reads during a sweep.
@@ -63,12 +63,12 @@ func GC(rows, passes int, progress func(string)) ([]bench.GC, error) {
 	return all, nil
 }
 
-func collect(fill func(rows, expired int) (memoryPeer, error), g *bench.GC) error {
+func collect(fill func(rows, expired int) (filledStore, error), g *bench.GC) error {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.GC() // frees what finalizers released in the first
 	runtime.ReadMemStats(&before)
-	p, err := fill(g.Sessions, nobodySweeps)
+	p, err := fill(g.Sessions, noSweep)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func collect(fill func(rows, expired int) (memoryPeer, error), g *bench.GC) erro
 	return nil
 }
 
-func sweepMemory(fill func(rows, expired int) (memoryPeer, error), rows, expired int) (bench.Sweep, error) {
+func sweepMemory(fill func(rows, expired int) (filledStore, error), rows, expired int) (bench.Sweep, error) {
 	s := bench.Sweep{Expired: expired}
 	p, err := fill(rows, expired)
 	if err != nil {
@@ -135,7 +135,7 @@ func (r readers) longest(over <-chan struct{}) (longest time.Duration, err error
 	}
 }
 
-func fillOurs(rows, expired int) (memoryPeer, error) {
+func fillOurs(rows, expired int) (filledStore, error) {
 	s := ours.New(ours.Config{MaxSessions: -1, MaxBytes: -1})
 	b := newBulk(rows, false)
 	r := session.Record{CreatedAt: b.now, LastActivity: b.now, Data: b.data}
@@ -145,11 +145,11 @@ func fillOurs(rows, expired int) (memoryPeer, error) {
 			r.ExpiresAt = b.now.Add(-2 * session.PruneSlack)
 		}
 		if err := s.Create(context.Background(), r); err != nil {
-			return memoryPeer{}, err
+			return filledStore{}, err
 		}
 	}
 	m, err := session.New(s, session.Config{PruneEvery: -1})
-	return memoryPeer{
+	return filledStore{
 		store: s,
 		read: func(i int) error {
 			_, err := s.Load(context.Background(), b.id(i))
@@ -170,10 +170,10 @@ func fillOurs(rows, expired int) (memoryPeer, error) {
 // filled, and read for a while, before that. It does not report the end of a sweep.
 const scsSweep = 20 * time.Second
 
-func fillSCS(rows, expired int) (memoryPeer, error) {
+func fillSCS(rows, expired int) (filledStore, error) {
 	began := time.Now()
 	interval := time.Duration(0)
-	if expired != nobodySweeps {
+	if expired != noSweep {
 		interval = scsSweep
 	}
 	s := memstore.NewWithCleanupInterval(interval)
@@ -190,10 +190,10 @@ func fillSCS(rows, expired int) (memoryPeer, error) {
 		data := make([]byte, len(b.data))
 		copy(data, b.data)
 		if err := s.Commit(token(i), data, expires); err != nil {
-			return memoryPeer{}, err
+			return filledStore{}, err
 		}
 	}
-	return memoryPeer{
+	return filledStore{
 		store: s,
 		read: func(i int) error {
 			if _, found, err := s.Find(token(i)); err != nil || !found {

@@ -60,7 +60,7 @@ func TestScale(t *testing.T) {
 
 func TestCollect(t *testing.T) {
 	for _, p := range memoryPeers {
-		m, err := p.fill(1000, nobodySweeps)
+		m, err := p.fill(1000, noSweep)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,16 +22,16 @@ const writersEach = 4
 // Processes measures a growing number of processes that write to one database: first each
 // client to its own sessions, then all to one session. Each request adds one to a counter.
 func Processes(kind, dir, driver, postgres string, counts []int, during time.Duration, progress func(string)) (all []bench.Processes, c bench.Curve, err error) {
-	p, err := newPlace(kind, dir, driver, postgres)
+	loc, err := newLocation(kind, dir, driver, postgres)
 	if err != nil {
 		return nil, c, err
 	}
-	defer func() { err = errors.Join(err, p.remove()) }()
-	if err := newBulk(1000, false).into(p); err != nil {
+	defer func() { err = errors.Join(err, loc.remove()) }()
+	if err := newBulk(1000, false).into(loc); err != nil {
 		return nil, c, err
 	}
-	c = bench.Curve{Name: "processes-" + strings.ToLower(strings.Fields(p.title())[0]), X: counts, Label: "processes, 4 clients each",
-		Title: "Read a key and add to a counter, several processes, " + p.title()}
+	c = bench.Curve{Name: "processes-" + strings.ToLower(strings.Fields(loc.title())[0]), X: counts, Label: "processes, 4 clients each",
+		Title: "Read a key and add to a counter, several processes, " + loc.title()}
 	for _, one := range []bool{false, true} {
 		line := bench.CurveLine{Peer: "own sessions"}
 		if one {
@@ -39,7 +39,7 @@ func Processes(kind, dir, driver, postgres string, counts []int, during time.Dur
 		}
 		for _, n := range counts {
 			progress(fmt.Sprintf("%s, %d processes, %s…", kind, n, line.Peer))
-			r, err := processes(p, n, one, during)
+			r, err := processes(loc, n, one, during)
 			if err != nil {
 				return nil, c, err
 			}
@@ -51,24 +51,24 @@ func Processes(kind, dir, driver, postgres string, counts []int, during time.Dur
 	return all, c, nil
 }
 
-func processes(p place, n int, one bool, during time.Duration) (r bench.Processes, err error) {
-	r = bench.Processes{Store: p.title(), Processes: n, OneSession: one}
-	desk, err := newDesk(p)
+func processes(loc location, n int, one bool, during time.Duration) (r bench.Processes, err error) {
+	r = bench.Processes{Store: loc.title(), Processes: n, OneSession: one}
+	server, err := newCountingServer(loc)
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, desk.server.Close()) }()
-	task := writerTask{Place: p, During: during}
+	defer func() { err = errors.Join(err, server.server.Close()) }()
+	task := writerTask{Location: loc, During: during}
 	if one {
-		if task.Cookie, err = desk.seed(); err != nil {
+		if task.Cookie, err = server.seed(); err != nil {
 			return r, err
 		}
 	}
-	crew, err := hire(n, "writer", task)
+	children, err := startChildren(n, "writer", task)
 	if err != nil {
 		return r, err
 	}
-	reports, err := work[writerReport](crew)
+	reports, err := runChildren[writerReport](children)
 	if err != nil {
 		return r, err
 	}
@@ -80,36 +80,36 @@ func processes(p place, n int, one bool, during time.Duration) (r bench.Processe
 	}
 	r.Nanos = 1 / r.Nanos
 	if one {
-		if counted, err = desk.count(task.Cookie); err != nil {
+		if counted, err = server.count(task.Cookie); err != nil {
 			return r, err
 		}
 	}
 	r.Updates = float64(updates) / float64(r.Requests)
 	r.Conflicts = float64(conflicts) / float64(updates)
 	if r.Lost = r.Requests - counted; r.Lost != 0 {
-		err = fmt.Errorf("%d processes on %s: %d requests succeeded, but the counters add up to %d", n, p.title(), r.Requests, counted)
+		err = fmt.Errorf("%d processes on %s: %d requests succeeded, but the counters add up to %d", n, loc.title(), r.Requests, counted)
 	}
 	return r, err
 }
 
-// A desk is the server of a process, with the store that it counts.
-type desk struct {
-	store  *counted
+// A countingServer is the server of a process, with the store that it counts.
+type countingServer struct {
+	store  *countingStore
 	server bench.Server
 }
 
-func newDesk(p place) (*desk, error) {
-	store, done, err := p.open()
+func newCountingServer(loc location) (*countingServer, error) {
+	store, done, err := loc.open()
 	if err != nil {
 		return nil, err
 	}
-	d := &desk{store: &counted{Store: store}}
-	d.server, err = peers.Ours(d.store, done)
-	return d, err
+	s := &countingServer{store: &countingStore{Store: store}}
+	s.server, err = peers.Ours(s.store, done)
+	return s, err
 }
 
-func (d *desk) seed() (cookie string, err error) {
-	status, body, cookie := d.server.Client().Call(bench.Seed, "", "")
+func (s *countingServer) seed() (cookie string, err error) {
+	status, body, cookie := s.server.Client().Call(bench.Seed, "", "")
 	if status != 200 || cookie == "" {
 		err = fmt.Errorf("seeding: status %d: %s", status, body)
 	}
@@ -117,8 +117,8 @@ func (d *desk) seed() (cookie string, err error) {
 }
 
 // count returns how much has been added to the counter since seed.
-func (d *desk) count(cookie string) (int, error) {
-	status, body, _ := d.server.Client().Call(bench.Count, cookie, "")
+func (s *countingServer) count(cookie string) (int, error) {
+	status, body, _ := s.server.Client().Call(bench.Count, cookie, "")
 	n, err := strconv.Atoi(body)
 	if status != 200 || err != nil {
 		return 0, fmt.Errorf("counting: status %d: %s", status, body)
@@ -126,15 +126,15 @@ func (d *desk) count(cookie string) (int, error) {
 	return n - bench.SeedVisits, nil
 }
 
-// A counted store counts updates and conflicts.
-type counted struct {
+// A countingStore counts updates and conflicts.
+type countingStore struct {
 	session.Store
 	updates, conflicts atomic.Int64
 }
 
-func (c *counted) Unwrap() session.Store { return c.Store }
+func (c *countingStore) Unwrap() session.Store { return c.Store }
 
-func (c *counted) Update(ctx context.Context, r session.Record) error {
+func (c *countingStore) Update(ctx context.Context, r session.Record) error {
 	err := c.Store.Update(ctx, r)
 	c.updates.Add(1)
 	if errors.Is(err, session.ErrConflict) {
@@ -145,9 +145,9 @@ func (c *counted) Update(ctx context.Context, r session.Record) error {
 
 // A writerTask configures a writer process.
 type writerTask struct {
-	Place  place
-	Cookie string // "": four sessions for each client
-	During time.Duration
+	Location location
+	Cookie   string // "": four sessions for each client
+	During   time.Duration
 }
 
 // A writerReport is the result of a writer process.
@@ -162,7 +162,7 @@ func writerChild(args []byte, ready func() error) (any, error) {
 	if err := json.Unmarshal(args, &task); err != nil {
 		return nil, err
 	}
-	d, err := newDesk(task.Place)
+	s, err := newCountingServer(task.Location)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func writerChild(args []byte, ready func() error) (any, error) {
 		}
 		cookies[i] = nil
 		for range 4 {
-			cookie, err := d.seed()
+			cookie, err := s.seed()
 			if err != nil {
 				return nil, err
 			}
@@ -186,22 +186,22 @@ func writerChild(args []byte, ready func() error) (any, error) {
 	if err := ready(); err != nil {
 		return nil, err
 	}
-	r, err := d.write(cookies[:], task.During)
+	r, err := s.write(cookies[:], task.During)
 	for _, cookie := range own {
-		n, e := d.count(cookie)
+		n, e := s.count(cookie)
 		r.Counted, err = r.Counted+n, errors.Join(err, e)
 	}
-	return r, errors.Join(err, d.server.Close())
+	return r, errors.Join(err, s.server.Close())
 }
 
 // write makes requests with one client for each list of cookies.
-func (d *desk) write(clients [][]string, during time.Duration) (r writerReport, err error) {
+func (s *countingServer) write(clients [][]string, during time.Duration) (r writerReport, err error) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	began := time.Now()
 	for _, cookies := range clients {
 		wg.Go(func() {
-			c := d.server.Client()
+			c := s.server.Client()
 			done, refused, other := 0, 0, 0
 			for i := 0; time.Since(began) < during; i++ {
 				switch status := c.Do(bench.Increment, cookies[i%len(cookies)]); status {
@@ -223,6 +223,6 @@ func (d *desk) write(clients [][]string, during time.Duration) (r writerReport, 
 	}
 	wg.Wait()
 	r.Nanos = float64(time.Since(began).Nanoseconds()) / float64(r.Requests)
-	r.Updates, r.Conflicts = int(d.store.updates.Load()), int(d.store.conflicts.Load())
+	r.Updates, r.Conflicts = int(s.store.updates.Load()), int(s.store.conflicts.Load())
 	return r, err
 }

@@ -32,7 +32,7 @@ func Prune(dir, driver, postgres string, kinds []string, rows int, before time.D
 		if kind == "memory" {
 			p, err = pruneMemory(rows, before)
 		} else {
-			p, err = prunePlace(kind, dir, driver, postgres, rows, before, progress)
+			p, err = pruneLocation(kind, dir, driver, postgres, rows, before, progress)
 		}
 		if err != nil {
 			return all, fmt.Errorf("%s: %w", kind, err)
@@ -50,8 +50,8 @@ func pruneMemory(rows int, before time.Duration) (bench.Prune, error) {
 	return prune("memory", store, func() error { return nil }, rows, before, nil)
 }
 
-func prunePlace(kind, dir, driver, postgres string, rows int, before time.Duration, progress func(string)) (result bench.Prune, err error) {
-	p, err := newPlace(kind, dir, driver, postgres)
+func pruneLocation(kind, dir, driver, postgres string, rows int, before time.Duration, progress func(string)) (result bench.Prune, err error) {
+	p, err := newLocation(kind, dir, driver, postgres)
 	if err != nil {
 		return result, err
 	}
@@ -70,7 +70,7 @@ func prunePlace(kind, dir, driver, postgres string, rows int, before time.Durati
 
 // prune runs the replicas. If p is not nil, all but the first are other processes. It closes
 // the store.
-func prune(title string, store session.Store, done func() error, rows int, before time.Duration, p *place) (result bench.Prune, err error) {
+func prune(title string, store session.Store, done func() error, rows int, before time.Duration, p *location) (result bench.Prune, err error) {
 	server, err := peers.Ours(store, done)
 	if err != nil {
 		return result, err
@@ -80,9 +80,9 @@ func prune(title string, store session.Store, done func() error, rows int, befor
 	if err != nil {
 		return result, err
 	}
-	crew := crew{}
+	children := childGroup{}
 	if p != nil {
-		if crew, err = hire(pruners-1, "pruner", *p); err != nil {
+		if children, err = startChildren(pruners-1, "pruner", *p); err != nil {
 			return result, err
 		}
 	}
@@ -101,7 +101,7 @@ func prune(title string, store session.Store, done func() error, rows int, befor
 			}()
 		}
 		if p != nil {
-			others, err := work[int](crew)
+			others, err := runChildren[int](children)
 			copy(removed[1:], others)
 			errs[pruners] = err
 		} else {
@@ -141,7 +141,7 @@ func leftovers(store session.Store, p bench.Prune) error {
 
 // prunerChild is the function of a replica process.
 func prunerChild(args []byte, ready func() error) (any, error) {
-	var p place
+	var p location
 	if err := json.Unmarshal(args, &p); err != nil {
 		return nil, err
 	}

@@ -31,18 +31,18 @@ func Scale(dir, driver, postgres string, rows []int, progress func(string)) (all
 }
 
 func scale(kind, dir, driver, postgres string, rows int) (s bench.Scale, err error) {
-	p, err := newPlace(kind, dir, driver, postgres)
+	loc, err := newLocation(kind, dir, driver, postgres)
 	if err != nil {
 		return s, err
 	}
-	defer func() { err = errors.Join(err, p.remove()) }()
-	s = bench.Scale{Store: p.title(), Rows: rows}
+	defer func() { err = errors.Join(err, loc.remove()) }()
+	s = bench.Scale{Store: loc.title(), Rows: rows}
 	b, began := newBulk(rows, false), time.Now()
-	if err := b.into(p); err != nil {
+	if err := b.into(loc); err != nil {
 		return s, err
 	}
 	s.Fill = time.Since(began)
-	store, done, err := p.open()
+	store, done, err := loc.open()
 	if err != nil {
 		return s, err
 	}

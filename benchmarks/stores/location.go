@@ -13,55 +13,55 @@ import (
 )
 
 // A location is where a store is, so that several processes can open it.
-type place struct {
+type location struct {
 	Kind string // "file", "sqlite", "postgres"
 	Name string // path of a directory, or data source name
 	// Driver is the SQLite driver, as in the flag -sqlite.
 	Driver string
 }
 
-// newPlace creates an empty location: a directory, a file or a schema.
-func newPlace(kind, dir, driver, server string) (place, error) {
-	p := place{Kind: kind, Driver: driver}
+// newLocation creates an empty location: a directory, a file or a schema.
+func newLocation(kind, dir, driver, server string) (location, error) {
+	loc := location{Kind: kind, Driver: driver}
 	switch kind {
 	case "postgres":
-		dsn, err := postgresSchema(server, "place")
-		p.Name = dsn
-		return p, err
+		dsn, err := postgresSchema(server, "location")
+		loc.Name = dsn
+		return loc, err
 	case "sqlite":
 		folder, err := os.MkdirTemp(dir, "sqlite-")
-		p.Name = filepath.Join(folder, "bench.db")
-		return p, err
+		loc.Name = filepath.Join(folder, "bench.db")
+		return loc, err
 	default:
 		folder, err := os.MkdirTemp(dir, "file-")
-		p.Name = filepath.Join(folder, "sessions")
-		return p, err
+		loc.Name = filepath.Join(folder, "sessions")
+		return loc, err
 	}
 }
 
 // title returns the name of the store in the tables.
-func (p place) title() string {
-	return map[string]string{"file": "file", "sqlite": "SQLite FULL", "postgres": "PostgreSQL"}[p.Kind]
+func (loc location) title() string {
+	return map[string]string{"file": "file", "sqlite": "SQLite FULL", "postgres": "PostgreSQL"}[loc.Kind]
 }
 
-func (p place) dialect() sqlstore.Dialect {
-	if p.Kind == "sqlite" {
+func (loc location) dialect() sqlstore.Dialect {
+	if loc.Kind == "sqlite" {
 		return sqlstore.SQLite
 	}
 	return sqlstore.PostgreSQL
 }
 
 // open opens the store, whose table must exist. done closes the database.
-func (p place) open() (store session.Store, done func() error, err error) {
-	if p.Kind == "file" {
-		s, err := filestore.Open(p.Name, filestore.Config{})
+func (loc location) open() (store session.Store, done func() error, err error) {
+	if loc.Kind == "file" {
+		s, err := filestore.Open(loc.Name, filestore.Config{})
 		return s, func() error { return nil }, err // the manager closes the store
 	}
-	db, err := p.connect()
+	db, err := loc.connect()
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := sqlstore.New(db, p.dialect(), sqlstore.Config{})
+	s, err := sqlstore.New(db, loc.dialect(), sqlstore.Config{})
 	if err == nil {
 		err = s.Check(context.Background())
 	}
@@ -72,15 +72,15 @@ func (p place) open() (store session.Store, done func() error, err error) {
 	return s, db.Close, nil
 }
 
-func (p place) connect() (*sql.DB, error) {
-	if p.Kind == "sqlite" {
-		db, err := sql.Open(sqliteDriver(p.Driver), sqliteDSN(p.Name, p.Driver, "FULL"))
+func (loc location) connect() (*sql.DB, error) {
+	if loc.Kind == "sqlite" {
+		db, err := sql.Open(sqliteDriver(loc.Driver), sqliteDSN(loc.Name, loc.Driver, "FULL"))
 		if err == nil {
 			pool(db)
 		}
 		return db, err
 	}
-	db, err := sql.Open("pgx", p.Name)
+	db, err := sql.Open("pgx", loc.Name)
 	if err == nil {
 		pool(db)
 	}
@@ -88,11 +88,11 @@ func (p place) connect() (*sql.DB, error) {
 }
 
 // remove deletes the data, to free the disk for the next location.
-func (p place) remove() error {
-	if p.Kind != "postgres" {
-		return os.RemoveAll(filepath.Dir(p.Name))
+func (loc location) remove() error {
+	if loc.Kind != "postgres" {
+		return os.RemoveAll(filepath.Dir(loc.Name))
 	}
-	db, err := p.connect()
+	db, err := loc.connect()
 	if err != nil {
 		return err
 	}
