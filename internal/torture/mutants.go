@@ -126,12 +126,32 @@ var mutants = []mutant{
 		"now = l.m.cfg.Now() // the session may", "_ = l.m.cfg.Now() // the session may", testOf(".", "TestExpiryIsJudgedForFollowers"),
 	},
 	{
-		"a commit that is no activity undoes a touch", "leader.go",
+		"a commit that ignores activity undoes a touch", "leader.go",
 		"if try > 0 || !l.passive {", "if true {", testOf(".", "TestIgnoreActivityUndoesNoTouch"),
 	},
 	{
 		"two logins at once end each other", "max_per_owner.go",
 		".compare(own) > 0:", ".compare(own) > 0 && false:", testOf(".", "TestLimitAndAnotherLoginOfTheOld"),
+	},
+	{
+		"a touch after a long request revives what has expired", "update.go",
+		"if !now.Before(at.rec.ExpiresAt) {", "if false {", testOf(".", "TestLawL1TouchDoesNotRevive"),
+	},
+	{
+		"only the last replaced token is recognised", "draft.go",
+		"kept = kept[max(0, len(kept)-maxPrevious):]", "kept = kept[max(0, len(kept)-1):]", testOf(".", "TestLawL2TwoRotationsWithinTheGrace"),
+	},
+	{
+		"a failure is concluded from an old record", "leader.go",
+		"if !l.loaded && l.anyFailed() {", "if false {", testOf(".", "TestLawL3NoFailureFromAnOldRecord"),
+	},
+	{
+		"a replaced token gets a new one after the grace", "leader.go",
+		"p.rotation == privilege && d.standingOf", "false && d.standingOf", testOf(".", "TestLawL6RotationAfterTheGrace"),
+	},
+	{
+		"a failed write prevents a logout", "commit.go",
+		"err != nil && !s.pending.end {", "err != nil {", testOf(".", "TestLawL8LogoutDespiteAFailedWrite"),
 	},
 	{
 		"a session lives an instant too long", "load.go",
@@ -142,12 +162,12 @@ var mutants = []mutant{
 		"if d.marked(o.path) == o.gen {\n\t\t\tif next,", "if d.marked(o.path) != 0 {\n\t\t\tif next,", modelOn("memory"),
 	},
 	{
-		"two requests take the same", "draft.go",
+		"two requests get the same value by PopOnce", "draft.go",
 		"return errTaken", "return nil", modelOn("memory"),
 	},
 	{
-		"what was found on an unstored commit counts", "leader.go",
-		"if p.err == nil || p.outcome == failedEarly {", "if p.err == nil {", testOf(".", "TestNobodyTakesInVain"),
+		"an error on top of changes that are not stored counts", "leader.go",
+		"if p.err == nil || p.outcome == failedEarly || p.outcome == failed && !l.loaded {", "if p.err == nil {", testOf(".", "TestNobodyTakesInVain"),
 	},
 	{
 		"a file is renamed before it is synced", "internal/atomicfile/atomicfile.go",

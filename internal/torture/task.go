@@ -152,7 +152,7 @@ func (w localWorker) request(ctx context.Context, t *task, res *result) {
 		res.Outcome = ended
 	case errors.Is(err, session.ErrConflict) && !errors.As(err, new(*session.StoreError)):
 		res.Outcome = conflict
-		if err.Error() == "session: taken by another request" {
+		if err.Error() == "session: another request has changed or removed the value that PopOnce returned" {
 			res.Outcome = taken
 		}
 	default:
