@@ -46,6 +46,8 @@ type Results struct {
 
 	Representations []Representation `json:"representations"`
 
+	Loopback []Loopback `json:"loopback"`
+
 	Runs []Run `json:"runs"`
 }
 

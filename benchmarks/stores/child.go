@@ -16,8 +16,9 @@ import (
 // children are the functions of child processes. They prepare, call ready, which returns when
 // all children are ready, do their work, and return the result.
 var children = map[string]func(args []byte, ready func() error) (any, error){
-	"pruner": prunerChild,
-	"writer": writerChild,
+	"clients": clientsChild,
+	"pruner":  prunerChild,
+	"writer":  writerChild,
 }
 
 // Child runs the function of a child process if the program was started as one.

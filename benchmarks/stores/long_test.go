@@ -46,6 +46,25 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
+// Every workload is answered over real connections, on every store that can run here.
+func TestLoopback(t *testing.T) {
+	all, err := Loopback(t.TempDir(), "modernc", 2, 50*time.Millisecond, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 2*len(loopbackWorkloads) {
+		t.Errorf("got %d measurements, want those of memory and SQLite at least", len(all))
+	}
+	for _, l := range all {
+		if len(l.Rates) != 2 || len(l.CPU) != 2 || len(l.Ratios) != 2 || min(l.Rates[0], l.CPU[1], l.Ratios[0]) <= 0 {
+			t.Errorf("got %+v", l)
+		}
+		if l.Store == "memory" && l.Ratios[1] != 1 {
+			t.Errorf("%s: memory is %v times memory", l.Workload, l.Ratios[1])
+		}
+	}
+}
+
 func TestScale(t *testing.T) {
 	all, err := Scale(t.TempDir(), "modernc", os.Getenv("SESSION_TEST_POSTGRES"), []int{5000}, quiet)
 	if err != nil {

@@ -66,6 +66,7 @@ var parts = []part{
 	{"gc", (*job).gc},
 	{"prune", (*job).prune},
 	{"processes", (*job).processes},
+	{"http", (*job).http},
 	{"representations", (*job).representations},
 }
 

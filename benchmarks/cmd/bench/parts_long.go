@@ -58,3 +58,12 @@ func (j *job) representations() error {
 	j.results.Representations = all
 	return nil
 }
+
+func (j *job) http() error {
+	all, err := stores.Loopback(j.dir, j.driver, j.passes, max(j.time*10, 2*time.Second), progress)
+	for _, l := range all {
+		fmt.Printf("%+v\n", l)
+	}
+	j.results.Loopback = bench.Merge(j.results.Loopback, all, bench.Loopback.Key)
+	return err
+}
