@@ -5,45 +5,61 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 )
 
-// lintVersion is pinned: a linter that learns something new over night must not turn
-// an old commit red.
-const lintVersion = "v2.15.0"
+// The linter's version is pinned: a linter that learns something new overnight must
+// not turn an old commit red. The same goes for the program that looks for known
+// vulnerabilities, but not for its database.
+const (
+	linter      = "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0"
+	vulnChecker = "golang.org/x/vuln/cmd/govulncheck@v1.9.0"
+)
 
-// runLint runs the linter module by module, because "./..." silently stops at the
-// border of the root module.
+// runLint runs the linter in every module.
 func runLint(ctx context.Context, r *repo, _ []string) error {
-	program, err := r.installLinter(ctx)
+	return r.everywhere(ctx, linter, "run", "--config="+filepath.Join(r.root, ".golangci.yml"), "./...")
+}
+
+// runVuln reports known vulnerabilities that our code can reach, in every module. It
+// needs the network.
+func runVuln(ctx context.Context, r *repo, _ []string) error {
+	return r.everywhere(ctx, vulnChecker, "-test", "./...")
+}
+
+// everywhere runs a program module by module, because "./..." silently stops at the
+// border of the root module.
+func (r *repo) everywhere(ctx context.Context, pkg string, args ...string) error {
+	program, err := r.install(ctx, pkg)
 	if err != nil {
 		return err
 	}
-	config := filepath.Join(r.root, ".golangci.yml")
 	var failed []error
 	for _, m := range r.modules {
-		c := r.cmd(ctx, m.dir, nil, program, "run", "--config="+config, "./...")
-		if err := c.Run(); err != nil {
-			failed = append(failed, fmt.Errorf("lint %s: %w", m.dir, err))
+		if err := r.cmd(ctx, m.dir, nil, program, args...).Run(); err != nil {
+			failed = append(failed, fmt.Errorf("%s %s: %w", filepath.Base(program), m.dir, err))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-// installLinter builds the linter once into .cache and returns its path. From source,
-// with the Go that is here: a binary built by an older Go refuses newer code.
-func (r *repo) installLinter(ctx context.Context) (string, error) {
-	dir := filepath.Join(r.root, ".cache", "golangci-lint-"+lintVersion)
-	program := filepath.Join(dir, "golangci-lint")
+// install builds the program of a package@version once into .cache and returns its
+// path. It builds from source with the Go that is here: a linter built by an older Go
+// refuses newer code.
+func (r *repo) install(ctx context.Context, pkg string) (string, error) {
+	name, version, _ := strings.Cut(path.Base(pkg), "@")
+	dir := filepath.Join(r.root, ".cache", name+"-"+version)
+	program := filepath.Join(dir, name)
 	if exists(program) {
 		return program, nil
 	}
-	fmt.Fprintln(os.Stderr, "tools: building golangci-lint", lintVersion)
-	install := r.goCmd(ctx, ".", []string{"GOWORK=off", "GOBIN=" + dir}, "install", "-ldflags=-s -w",
-		"github.com/golangci/golangci-lint/v2/cmd/golangci-lint@"+lintVersion)
+	fmt.Fprintln(os.Stderr, "tools: building", name, version)
+	install := r.goCmd(ctx, ".", []string{"GOWORK=off", "GOBIN=" + dir}, "install", "-ldflags=-s -w", pkg)
 	install.Stdout, install.Stderr = nil, nil // two hundred lines of downloads
 	if log, err := install.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("cannot build golangci-lint: %w\n%s", err, log)
+		return "", fmt.Errorf("cannot build %s: %w\n%s", name, err, log)
 	}
 	return program, nil
 }

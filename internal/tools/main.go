@@ -1,12 +1,12 @@
-// Command tools is the workshop of this repository: what a maintainer would else
-// keep in shell scripts. It is run from anywhere inside a checkout:
+// Command tools does the chores of this repository, which would otherwise be shell
+// scripts. Run it from anywhere inside a checkout:
 //
 //	go run ./internal/tools                 # lists the commands
 //	go run ./internal/tools tidy
 //	go run ./internal/tools servers -- go test ./internal/integration/...
 //
-// It is a module of its own, never released, so that its one dependency
-// (golang.org/x/mod) stays out of every user's module graph.
+// It is a module of its own, never released, so that its dependencies stay out of
+// every user's module graph.
 package main
 
 import (
@@ -19,8 +19,7 @@ import (
 	"syscall"
 )
 
-// A command is one line of the table below: its name, its arguments and what it is
-// for, as the usage text prints them, and the function that does it.
+// A command is one line of the table below.
 type command struct {
 	name, args, help string
 
@@ -33,10 +32,14 @@ func commands() []command {
 		{"tidy", "[DIR…]", "go mod tidy in every module, or in those of the folders; and go.work.sum", runTidy},
 		{"get", "DIR PACKAGE@VERSION…", "add or change a dependency of the module in DIR", runGet},
 		{"isolate", "", "build each released module as a stranger gets it, without the workspace", runIsolate},
-		{"api", "", "write the exported API of the released modules to testdata/api.txt", runAPI},
+		{"generate", "", "rewrite testdata/api.txt, docs/interleavings.md, the benchmark tables and the badges", runGenerate},
 		{"lint", "", "run golangci-lint, at the pinned version, in every module", runLint},
+		{"vuln", "", "run govulncheck, at the pinned version, in every module; needs the network", runVuln},
+		{"fuzz", "[-t DURATION]", "fuzz with each fuzz test for a while", runFuzz},
+		{"setup", "", "install the servers that the tests need (Debian, as root), after saying which", runSetup},
 		{"servers", "[--need LIST] [--fast] -- CMD…", "run CMD beside PostgreSQL, MariaDB, Redis and Chromium of its own", runServers},
-		{"test", "", "everything a change must pass: vet, build, lint, isolate, all tests", runTest},
+		{"check", "", "what is fast and needs no servers: gofmt, vet, the tests of the library and the command", runCheck},
+		{"test", "", "everything a change must pass: vet, isolate, lint, all tests on real servers", runTest},
 		{"cover", "", "statement coverage of every package, from the tests of all modules", runCover},
 		{"bump", "VERSION", "set the version that our modules require of each other", runBump},
 		{"release", "[--dry-run] [--out DIR]", "tag every released module; --dry-run builds a module proxy instead", runRelease},

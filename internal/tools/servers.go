@@ -49,7 +49,7 @@ func runServers(ctx context.Context, _ *repo, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := provision(ctx, wanted); err != nil {
+	if err := reportMissing(absent(wanted)); err != nil {
 		return err
 	}
 	return withServers(ctx, wanted, *fast, func(env []string) error {
@@ -74,8 +74,8 @@ func choose(names string) ([]service, error) {
 }
 
 // withServers starts what is installed, calls f with the variables that lead there,
-// and stops everything it started. What is missing has been reported by provision:
-// its tests skip.
+// and stops everything it started. The tests of what is missing
+// are skipped.
 func withServers(ctx context.Context, wanted []service, fast bool, f func(env []string) error) (err error) {
 	dir, err := server.Dir()
 	if err != nil {

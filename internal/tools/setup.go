@@ -11,25 +11,30 @@ import (
 	"strings"
 )
 
-// provision sees to it that the wanted services are installed. On Debian as root it
-// installs them. Elsewhere it says what is missing and how to get it, and that is an
-// error in CI only: a contributor's tests skip what they cannot have.
-func provision(ctx context.Context, wanted []service) error {
-	missing := absent(wanted)
-	if len(missing) == 0 {
-		return nil
-	}
-	if _, err := exec.LookPath("apt-get"); err == nil && os.Geteuid() == 0 {
+// runSetup is "make setup": it installs the servers that the tests need. It first says
+// what it will install. Where it cannot install anything, it says what is missing and
+// how to get it; that is an error in CI only, because a contributor's tests skip what
+// is not there.
+func runSetup(ctx context.Context, _ *repo, _ []string) error {
+	missing := absent(services())
+	if _, err := exec.LookPath("apt-get"); err == nil && os.Geteuid() == 0 && len(missing) > 0 {
 		if err := aptInstall(ctx, packages(missing)); err != nil {
 			return err
 		}
-		if missing = absent(missing); len(missing) == 0 {
-			return nil
-		}
+		missing = absent(missing)
+	}
+	return reportMissing(missing)
+}
+
+// reportMissing says what is missing and how to get it. In CI that is an error.
+func reportMissing(missing []service) error {
+	if len(missing) == 0 {
+		return nil
 	}
 	var b strings.Builder
 	for _, s := range missing {
-		fmt.Fprintf(&b, "%s is missing: install it (Debian: apt-get install %s) or set %s\n", s.name, strings.Join(s.packages, " "), s.env)
+		fmt.Fprintf(&b, "%s is missing: install it (on Debian as root: make setup, or apt-get install %s) or set %s\n",
+			s.name, strings.Join(s.packages, " "), s.env)
 	}
 	if os.Getenv("CI") != "" {
 		return errors.New(strings.TrimSuffix(b.String(), "\n"))
@@ -58,7 +63,7 @@ func packages(of []service) []string {
 
 // aptInstall is quiet unless it fails.
 func aptInstall(ctx context.Context, names []string) error {
-	fmt.Fprintln(os.Stderr, "tools: installing", strings.Join(names, " "))
+	fmt.Fprintln(os.Stderr, "tools: will install:", strings.Join(names, ", "))
 	restore, err := keepServicesDown()
 	if err != nil {
 		return err
@@ -81,8 +86,8 @@ func aptInstall(ctx context.Context, names []string) error {
 	return nil
 }
 
-// keepServicesDown stops the packages from starting servers of their own: this is
-// the switch Debian has for it, and it is left alone where somebody has set it.
+// keepServicesDown stops the packages from starting servers of their own. It uses
+// Debian's switch for that, and leaves the switch alone where somebody has set it.
 func keepServicesDown() (restore func(), err error) {
 	const policy = "/usr/sbin/policy-rc.d"
 	if exists(policy) {
