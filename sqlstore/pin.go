@@ -7,7 +7,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"reflect"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -21,8 +20,7 @@ type pin struct {
 	lease *time.Timer // which lets go of it
 	stmts map[string]pinnedStmt
 
-	fresh  bool // the driver gives each query's bytes away
-	driver any  // the connection itself, while the pin is in use
+	driver any // the connection itself, while the pin is in use
 	args   []driver.NamedValue
 	values [recordWidth]driver.Value
 }
@@ -116,20 +114,8 @@ func (p *pin) record(id session.ID) (r session.Record, err error) {
 	if !ok {
 		return r, errUseless
 	}
-	if !p.fresh {
-		r.Data = bytes.Clone(r.Data)
-	}
+	r.Data = bytes.Clone(r.Data) // the driver's, until the rows are closed
 	return r, nil
-}
-
-// givesAway is true for drivers that are known to make the bytes of a row anew for each
-// query. From others, what is to stay after the rows are closed has to be copied.
-func givesAway(conn any) bool {
-	t := reflect.TypeOf(conn)
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	return t.PkgPath() == "modernc.org/sqlite" || t.PkgPath() == "github.com/mattn/go-sqlite3"
 }
 
 // begin begins a transaction.

@@ -1,0 +1,55 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/sqlstore"
+)
+
+// A server that does not answer holds up a load no longer than its context, and the
+// store works again afterwards.
+func TestLoadEndsWithItsContext(t *testing.T) {
+	each(t, func(d database) bool { return !isSQLite(d) }, func(t *testing.T, d database) {
+		p := d.place(t)
+		db := p.connect(t)
+		cfg := p.table(t, db, d.dialect)
+		s := open(t, db, d.dialect, cfg)
+		mustCreate(t, s, session.Record{ID: session.ID{1}, Data: []byte("x")})
+		lock, unlock := []string{"BEGIN", "LOCK TABLE " + quoted(d.dialect, cfg) + " IN ACCESS EXCLUSIVE MODE"}, "ROLLBACK"
+		if d.dialect == sqlstore.MySQL {
+			lock, unlock = []string{"LOCK TABLES " + quoted(d.dialect, cfg) + " WRITE"}, "UNLOCK TABLES"
+		}
+		other, err := p.connect(t).Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		for _, text := range lock {
+			if _, err := other.ExecContext(t.Context(), text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var wg sync.WaitGroup
+		for range 8 { // alone and together
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+				defer cancel()
+				if _, err := s.Load(ctx, session.ID{1}); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("got %v, want the end of the context", err)
+				}
+			})
+		}
+		wg.Wait() // hangs, and so fails, if a load does not end
+		if _, err := other.ExecContext(t.Context(), unlock); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Load(t.Context(), session.ID{1}); err != nil || string(got.Data) != "x" {
+			t.Errorf("afterwards: got %q, %v", got.Data, err)
+		}
+	})
+}
