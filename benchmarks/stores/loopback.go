@@ -105,8 +105,8 @@ func newLoopbackServer(kind, where, driver string) (s *loopbackServer, err error
 	d, cfg := sqlstore.MySQL, sqlstore.Config{}
 	switch kind {
 	case "sqlite", "postgres":
-		var p place
-		if p, err = newPlace(kind, where, driver, where); err == nil {
+		var p location
+		if p, err = newLocation(kind, where, driver, where); err == nil {
 			s.db, err = p.connect()
 		}
 		d = p.dialect()
@@ -142,12 +142,12 @@ func newLoopbackServer(kind, where, driver string) (s *loopbackServer, err error
 
 // measure adds one run to r.
 func (s *loopbackServer) measure(r *bench.Loopback, paths []string, during time.Duration) error {
-	c, err := hire(1, "clients", clientsTask{s.URL, paths, during})
+	c, err := startChildren(1, "clients", clientsTask{s.URL, paths, during})
 	if err != nil {
 		return err
 	}
 	before := bench.CPUTime()
-	reports, err := work[clientsReport](c)
+	reports, err := runChildren[clientsReport](c)
 	used := bench.CPUTime() - before
 	if err != nil {
 		return err
