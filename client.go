@@ -4,10 +4,12 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
-// A Client describes the client of a request. Both fields are UTF-8 without NUL.
+// A Client describes the client of a request. Both fields are UTF-8. What a manager
+// records has no control or format characters, such as line breaks or direction marks.
 type Client struct {
 	Address   string `json:"address,omitempty"`    // an IP address without port, at most 64 bytes; "" if not recorded
 	UserAgent string `json:"user_agent,omitempty"` // at most 500 bytes; "" if not recorded
@@ -39,10 +41,14 @@ func cleanText(s string, limit int) string {
 	if len(s) > limit {
 		s = s[:limit] // a rune cut in half goes with the invalid bytes
 	}
-	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", "")
-	}
-	return strings.ToValidUTF8(s, "")
+	return strings.Map(func(r rune) rune {
+		// Control characters move the cursor of a terminal that prints a log, and format
+		// characters, such as direction marks, make text look like another one.
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
 }
 
 // NoClient is a [Config.Client] that records nothing.
@@ -50,7 +56,7 @@ func NoClient(*http.Request) Client { return Client{} }
 
 func ascii(s string) bool {
 	for i := 0; i < len(s); i++ {
-		if s[i] >= utf8.RuneSelf || s[i] < ' ' {
+		if s[i] >= utf8.RuneSelf-1 || s[i] < ' ' { // DEL is a control character, too
 			return false
 		}
 	}

@@ -118,7 +118,9 @@ func (s *Session) Append(path string, v ...any) {
 	s.write(opAppend, path, v)
 }
 
-// Remove deletes the values at the paths. A missing value is not an error. A path inside
+// Remove deletes the values at the paths. A missing value is not an error. A value that
+// the request does not see, because another request has stored it meanwhile, stays: what
+// is removed is what was there. A path inside
 // of a list is [ErrPathConflict].
 func (s *Session) Remove(paths ...string) {
 	s.mu.Lock()
@@ -132,7 +134,8 @@ func (s *Session) Remove(paths ...string) {
 	}
 }
 
-// Clear deletes all of the user's data, including flash messages. The session, its owner
+// Clear deletes all of the user's data, including flash messages. If the request sees no
+// data, it does nothing, even if another request has stored some meanwhile. The session, its owner
 // and its token stay; compare [Session.Invalidate].
 func (s *Session) Clear() {
 	s.mu.Lock()

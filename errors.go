@@ -93,10 +93,29 @@ func (e *StoreError) Unwrap() error { return e.Err }
 type TypeError struct {
 	Path string // as the caller gave it
 	Want string // the Go type that the caller asked for
-	Err  error  // what the decoder said
+	Err  error  // what is stored instead; it never quotes the value
 }
 
-// Error names the path, the type and what the decoder said.
+// typeError describes a stored value without quoting it: an error ends up in logs, which
+// must not hold the data of sessions.
+func typeError(path, want string, raw []byte) *TypeError {
+	kind := "a number"
+	switch raw[0] {
+	case '"':
+		kind = "text"
+	case '{':
+		kind = "an object"
+	case '[':
+		kind = "a list"
+	case 't', 'f':
+		kind = "a boolean"
+	case 'n':
+		kind = "null"
+	}
+	return &TypeError{path, want, fmt.Errorf("what is stored is %s of %d bytes, which does not decode", kind, len(raw))}
+}
+
+// Error names the path, the type, and the kind of the stored value.
 func (e *TypeError) Error() string {
 	return fmt.Sprintf("session: value at %q is not of type %s: %s", e.Path, e.Want, detail(e.Err))
 }

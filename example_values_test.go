@@ -48,7 +48,7 @@ func ExampleSession_Decode() {
 		fmt.Println(s.Decode("user.age", &age))
 	})
 	// Output:
-	// session: value at "user.age" is not of type int: json: cannot unmarshal string into Go value of type int
+	// session: value at "user.age" is not of type int: what is stored is text of 5 bytes, which does not decode
 }
 
 // Append makes the list if there is none, and works on nested paths.

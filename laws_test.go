@@ -1,8 +1,12 @@
 package session_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -167,5 +171,78 @@ func TestLawL6RotationAfterTheGrace(t *testing.T) {
 		if alive := load(t, m, token).Owner() == "ada"; alive != (after > time.Minute) {
 			t.Errorf("%v: the current token works: %v", after, alive)
 		}
+	}
+}
+
+// TestLawL4RemoveOfTheUnseen: Remove and Clear delete what the request sees. What another
+// request has stored meanwhile stays.
+func TestLawL4RemoveOfTheUnseen(t *testing.T) {
+	for name, remove := range map[string]func(*session.Session){
+		"remove": func(s *session.Session) { s.Remove("draft") },
+		"clear":  func(s *session.Session) { s.Clear() },
+	} {
+		m, _ := lawManager(t, memstore.New(memstore.Config{}), session.Config{})
+		token := stored(t, m, func(s *session.Session) { s.Login("ada") })
+		early, other := load(t, m, token), load(t, m, token)
+		other.Set("draft", "x")
+		commitOf(t, m, other)
+		remove(early)
+		commitOf(t, m, early)
+		if got := session.Get(load(t, m, token), "draft", ""); got != "x" {
+			t.Errorf("%s: draft = %q", name, got)
+		}
+	}
+}
+
+// TestAttackS3ErrorsQuoteNoValue: the error of a value of another type ends up in logs and
+// events, so it must not hold the value.
+func TestAttackS3ErrorsQuoteNoValue(t *testing.T) {
+	var log strings.Builder
+	var events []session.Event
+	m, _ := lawManager(t, memstore.New(memstore.Config{}), session.Config{
+		Logger:  slog.New(slog.NewTextHandler(&log, nil)),
+		OnEvent: func(_ context.Context, e session.Event) { events = append(events, e) },
+	})
+	s := load(t, m, "")
+	s.Set("text", "SECRET-token")
+	s.Set("number", 31415926)
+	var when time.Time
+	var small int8
+	for _, err := range []error{s.Decode("text", &when), s.Decode("number", &small)} {
+		for ; err != nil; err = errors.Unwrap(err) {
+			if text := err.Error(); strings.Contains(text, "SECRET") || strings.Contains(text, "31415926") {
+				t.Errorf("an error quotes the value: %s", text)
+			}
+		}
+	}
+	session.Update(s, "text", func(t time.Time) time.Time { return t })
+	for _, e := range events {
+		log.WriteString(fmt.Sprint(e))
+	}
+	if !strings.Contains(log.String(), "time.Time") || strings.Contains(log.String(), "SECRET") {
+		t.Errorf("log and events: %s", &log)
+	}
+	if err := s.Decode("text", nil); err == nil {
+		t.Error("Decode into nil gives no error")
+	}
+}
+
+// TestAttackS4ClientIsClean: what a client sends about itself reaches logs, terminals and
+// pages, so it is stored without characters that control them.
+func TestAttackS4ClientIsClean(t *testing.T) {
+	m, _ := lawManager(t, memstore.New(memstore.Config{}), session.Config{})
+	r := httptest.NewRequest("GET", "https://example.com/", nil)
+	r.Header["User-Agent"] = []string{"Moz\x1b[2Jilla\r\n\u202e\u200fevil\x7f é"}
+	var id session.ID
+	m.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.Set("a", 1)
+		id = s.ID()
+	}).ServeHTTP(httptest.NewRecorder(), r)
+	info, err := m.Info(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "Moz[2Jillaevil é"; info.Client.UserAgent != want {
+		t.Errorf("user agent %q, want %q", info.Client.UserAgent, want)
 	}
 }

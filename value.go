@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -46,8 +47,12 @@ func (s *Session) Decode(path string, dst any) error {
 	if !ok {
 		return errorf(ErrNotFound, "no value at %q", path)
 	}
-	if err := jsonvalue.Unmarshal(raw, dst); err != nil {
-		return &TypeError{Path: path, Want: strings.TrimPrefix(fmt.Sprintf("%T", dst), "*"), Err: err}
+	want := strings.TrimPrefix(fmt.Sprintf("%T", dst), "*")
+	if p := reflect.ValueOf(dst); p.Kind() != reflect.Pointer || p.IsNil() {
+		return &TypeError{Path: path, Want: want, Err: errors.New("Decode needs a pointer that is not nil")}
+	}
+	if jsonvalue.Unmarshal(raw, dst) != nil {
+		return typeError(path, want, raw)
 	}
 	return nil
 }
@@ -108,7 +113,7 @@ func Update[T any](s *Session, path string, f func(T) T) T {
 	apply := func(raw []byte, ok bool) (v T, out []byte, err error) {
 		if ok {
 			if v, err = jsonvalue.Decode[T](raw); err != nil {
-				s.mismatch(&TypeError{Path: path, Want: reflect.TypeFor[T]().String(), Err: err})
+				s.mismatch(typeError(path, reflect.TypeFor[T]().String(), raw))
 				v = zero
 			}
 		}
