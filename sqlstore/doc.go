@@ -38,8 +38,9 @@
 // An update names the version that it replaces. If it finds no row, a second
 // statement tells [session.ErrConflict] from [session.ErrNotFound]. On SQLite, where
 // there are no round trips but each index costs a page, an update that keeps the owner
-// and does not shorten the session writes no index. One that changes the owner, or lets
-// the session expire in an earlier hour, takes a second statement.
+// and does not shorten the session writes no index. Which one does, the store knows of
+// sessions that it has just loaded or written; of others, it may take a second
+// statement to find out.
 //
 // # Isolation and durability
 //
@@ -57,10 +58,11 @@
 //
 // A call ends at the deadline of its context, which a manager sets by StoreTimeout. To
 // watch a context costs a goroutine or two for each statement, so it is avoided where a
-// deadline can be kept otherwise: with go-sql-driver/mysql, by the driver's own timeouts,
-// if [Config].DriverTimeout tells of them. The connection is closed then, as it is when a
-// watched context ends. A cancellation that nobody watches for is noticed when the
-// statement ends.
+// deadline can be kept otherwise: with pgx, the network connection itself has it, for
+// one that is less than a minute away; with go-sql-driver/mysql, the driver's own
+// timeouts do, if [Config].DriverTimeout tells of them. The connection is closed then,
+// as it is when a watched context ends. A cancellation that nobody watches for is
+// noticed when the statement ends.
 //
 // github.com/lib/pq waits for the server's answer after it has asked it to cancel, and
 // so may wait for ever for one that hangs.

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/expanse-go/session"
@@ -43,6 +44,16 @@ func (s *Store) updateMany(ctx context.Context, batch []*write) (map[session.ID]
 		rows *= 2 // few lengths, so that few statements are prepared
 	}
 	args, text := s.names.dialect.manyArgs(batch, rows), s.text.updates[rows]
+	stored := make(map[session.ID]bool, len(batch))
+	err := s.queryDirect(ctx, text, args, func(raw [][]byte) error {
+		if id, ok := idOf(raw[0]); ok {
+			stored[id] = true
+		}
+		return nil
+	})
+	if !errors.Is(err, errIndirect) {
+		return stored, err
+	}
 	stmt, err := s.prepared(ctx, text)
 	if err != nil {
 		return nil, err
@@ -50,7 +61,6 @@ func (s *Store) updateMany(ctx context.Context, batch []*write) (map[session.ID]
 	if ctx, err = s.calmed(ctx, args); err != nil {
 		return nil, err
 	}
-	stored := make(map[session.ID]bool, len(batch))
 	ids, err := scanIDs(stmt.QueryContext(ctx, args...))
 	for _, id := range ids {
 		stored[id] = true

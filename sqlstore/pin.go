@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"reflect"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -20,7 +21,8 @@ type pin struct {
 	lease *time.Timer // which lets go of it
 	stmts map[string]pinnedStmt
 
-	driver any // the connection itself, while the pin is in use
+	fresh  bool // the driver gives each query's bytes away
+	driver any  // the connection itself, while the pin is in use
 	args   []driver.NamedValue
 	values [recordWidth]driver.Value
 }
@@ -114,8 +116,20 @@ func (p *pin) record(id session.ID) (r session.Record, err error) {
 	if !ok {
 		return r, errUseless
 	}
-	r.Data = bytes.Clone(r.Data) // the driver's, until the rows are closed
+	if !p.fresh {
+		r.Data = bytes.Clone(r.Data)
+	}
 	return r, nil
+}
+
+// givesAway is true for drivers that are known to make the bytes of a row anew for each
+// query. From others, what is to stay after the rows are closed has to be copied.
+func givesAway(conn any) bool {
+	t := reflect.TypeOf(conn)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.PkgPath() == "modernc.org/sqlite" || t.PkgPath() == "github.com/mattn/go-sqlite3"
 }
 
 // begin begins a transaction.

@@ -50,9 +50,6 @@ func newPins(db *sql.DB) *pins {
 	return &pins{db: db, limit: runtime.GOMAXPROCS(0) + 16}
 }
 
-// errIndirect says that a query has to go through database/sql.
-var errIndirect = errors.New("session: no direct query")
-
 // do calls f with a pin, and with a context that does not end while a statement runs,
 // as a calm one. It returns errIndirect if f has to be done through database/sql.
 //
@@ -78,7 +75,9 @@ func (p *pins) do(ctx context.Context, writes bool, f func(context.Context, *pin
 	sound := false
 	defer func() { p.give(pin, sound) }() // also if the driver panics
 	lost := pin.conn.Raw(func(c any) error {
-		pin.driver = c
+		if pin.driver = c; len(pin.stmts) == 0 {
+			pin.fresh = givesAway(c)
+		}
 		defer func() {
 			pin.driver = nil
 			if !sound {

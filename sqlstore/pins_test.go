@@ -544,3 +544,29 @@ func TestPinsPanicInATransaction(t *testing.T) {
 		})
 	}
 }
+
+func TestHints(t *testing.T) {
+	h := new(hints)
+	noon := time.Unix(1_800_000_000, 0)
+	r := session.Record{ID: fakeID, Owner: "ada", ExpiresAt: noon}
+	near := session.Record{ID: session.ID{1, 0, 1}, Owner: "bob", ExpiresAt: noon}
+	with := func(owner string, at time.Time) session.Record {
+		return session.Record{ID: fakeID, Owner: owner, ExpiresAt: at}
+	}
+	check := func(r session.Record, want bool) {
+		t.Helper()
+		if got := h.move(&r); got != want {
+			t.Errorf("%s at %v: got %v", r.Owner, r.ExpiresAt, got)
+		}
+	}
+	check(r, false) // unknown
+	h.note(&r)
+	check(r, false)
+	check(with("ada", noon.Add(time.Hour)), false)
+	check(with("ada", noon.Add(-time.Hour)), true)
+	check(with("", noon), true)
+	check(near, false) // another one at the same place
+	h.note(&near)
+	check(with("", noon), false)
+	check(near, false)
+}

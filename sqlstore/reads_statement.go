@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/expanse-go/session"
@@ -19,6 +20,20 @@ func (s *Store) loadMany(ctx context.Context, ids []session.ID, found func(sessi
 		args[i] = ids[i][:]
 	}
 	text := s.text.loadMany[rows]
+	err := s.queryDirect(ctx, text, args, func(raw [][]byte) error {
+		id, ok := idOf(raw[0])
+		if !ok {
+			return nil
+		}
+		rec, err := recordOf(id, raw[1:])
+		if err == nil {
+			found(rec)
+		}
+		return err
+	})
+	if !errors.Is(err, errIndirect) {
+		return err
+	}
 	stmt, err := s.prepared(ctx, text)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,6 +51,31 @@ func TestNumbers(t *testing.T) {
 		if err := got.Scan(c.value); got != c.want || (err == nil) != c.ok {
 			t.Errorf("%#v: got %d, %v, want %d", c.value, got, err, c.want)
 		}
+	}
+}
+
+// What pgx receives is copied, and of the wrong size it is an error, not a wrong number.
+func TestReceivedColumns(t *testing.T) {
+	id, number := session.ID{1}, []byte{7: 3}
+	right := [][]byte{number, []byte("ada"), {}, {}, number, number, number, []byte("x")}
+	r, err := recordOf(id, right)
+	if err != nil || r.ID != id || r.Version != 3 || r.Owner != "ada" || !r.ExpiresAt.Equal(time.Unix(0, 3)) || string(r.Data) != "x" {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	right[7][0] = 'y'
+	if string(r.Data) != "x" {
+		t.Error("the data is the driver's")
+	}
+	for i := range right {
+		wrong := slices.Clone(right)
+		wrong[i] = nil
+		if _, err := recordOf(id, wrong); err == nil {
+			t.Errorf("column %d: NULL was taken", i)
+		}
+	}
+	right[0] = []byte("3")
+	if _, err := recordOf(id, right); err == nil {
+		t.Error("a number in decimal was taken")
 	}
 }
 

@@ -39,8 +39,8 @@ type Config struct {
 	// that one, half of it for instance. The same timeouts end a statement that waits
 	// for a lock, or that takes so long. Defaults to 0: every context is watched.
 	//
-	// SQLite does not need it. Drivers without such timeouts, those of PostgreSQL among
-	// them, need it to stay 0.
+	// SQLite does not need it, and neither does pgx, whose connections keep the
+	// deadline of the context themselves.
 	DriverTimeout time.Duration
 }
 
@@ -61,6 +61,9 @@ type Store struct {
 	group *group
 	reads *reads // nil: every load does
 	pins  *pins  // nil: everything goes through database/sql
+	hints *hints // nil: an update has one form only
+
+	direct atomic.Bool // whether queryDirect may be tried
 
 	many, apart atomic.Bool // whether the server is known to have updateMany, or not
 
@@ -98,11 +101,16 @@ func New(db *sql.DB, d Dialect, cfg Config) (*Store, error) {
 	if n.dialect.inProcess {
 		s.pins = newPins(db)
 	}
+	if s.text.inPlace != "" {
+		s.hints = new(hints)
+	}
+	s.direct.Store(d == PostgreSQL)
 	return s, nil
 }
 
-// Close releases the prepared statements. It waits for no call and does not close the
-// database. Closing again does nothing.
+// Close releases the prepared statements; pgx keeps some until their connections are
+// closed. It waits for no call and does not close the database. Closing again does
+// nothing.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	stmts := s.stmts
@@ -137,7 +145,10 @@ func (s *Store) loadOne(ctx context.Context, id session.ID) (session.Record, err
 			return err
 		})
 	}
-	if errors.Is(err, sql.ErrNoRows) {
+	switch {
+	case err == nil:
+		s.hints.note(&r)
+	case errors.Is(err, sql.ErrNoRows):
 		err = session.ErrNotFound
 	}
 	return r, err
@@ -146,6 +157,12 @@ func (s *Store) loadOne(ctx context.Context, id session.ID) (session.Record, err
 func (s *Store) loadOnce(ctx context.Context, id session.ID) (session.Record, error) {
 	if s.pins != nil {
 		r, err := s.loadPinned(ctx, id)
+		if !errors.Is(err, errIndirect) {
+			return r, err
+		}
+	}
+	if s.direct.Load() {
+		r, err := s.loadDirect(ctx, id)
 		if !errors.Is(err, errIndirect) {
 			return r, err
 		}
@@ -188,6 +205,19 @@ func (s *Store) loadPinned(ctx context.Context, id session.ID) (r session.Record
 		}
 		return err
 	})
+	return r, err
+}
+
+func (s *Store) loadDirect(ctx context.Context, id session.ID) (r session.Record, err error) {
+	found := false
+	err = s.queryDirect(ctx, s.text.load, []any{id[:]}, func(raw [][]byte) error {
+		found = true
+		r, err = recordOf(id, raw)
+		return err
+	})
+	if err == nil && !found {
+		err = sql.ErrNoRows
+	}
 	return r, err
 }
 

@@ -77,8 +77,11 @@ func (s *Store) statement(w *write) (string, []any) {
 		}
 		return s.text.create, recordArgs(r, r.ID[:])
 	case opUpdate:
-		if s.text.inPlace == "" {
+		switch {
+		case s.text.inPlace == "":
 			return s.text.update, recordArgs(r, r.ID[:], int64(r.Version))
+		case s.hints.move(r):
+			return s.text.update, recordArgs(r, hour(nanos(r.ExpiresAt)), r.ID[:], int64(r.Version))
 		}
 		args := recordArgs(r, r.ID[:], int64(r.Version), r.Owner, hour(nanos(r.ExpiresAt)))
 		return s.text.inPlace, args[1:] // the owner is compared, not set
@@ -131,6 +134,8 @@ func (s *Store) exec(ctx context.Context, on runner, w *write) error {
 		return s.whyNot(ctx, on, w.rec.ID)
 	case w.op == opPrune:
 		w.pruned = n
+	case w.op == opCreate, w.op == opUpdate:
+		s.hints.note(&w.rec)
 	}
 	return nil
 }
@@ -152,6 +157,12 @@ func (s *Store) whyNot(ctx context.Context, on runner, id session.ID) error {
 type pool struct{ s *Store }
 
 func (p pool) exec(ctx context.Context, text string, args []any) (int, error) {
+	if p.s.direct.Load() {
+		n, err := p.s.execDirect(ctx, text, args)
+		if !errors.Is(err, errIndirect) {
+			return n, err
+		}
+	}
 	stmt, err := p.s.prepared(ctx, text)
 	if err != nil {
 		return 0, err
