@@ -16,7 +16,7 @@ import (
 // the driver a goroutine each: measured, more than half of the time of a load from a
 // file, and a third of that of an update.
 func (s *Store) unwatched(ctx context.Context) bool {
-	if s.names.dialect.inProcess {
+	if s.names.Dialect.InProcess {
 		return true
 	}
 	if s.driverTimeout == 0 {

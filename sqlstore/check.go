@@ -3,29 +3,30 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
+
+	"github.com/expanse-go/session/internal/sqltable"
 )
 
-// A SchemaError says that the table is not the one that the store asks for.
+// A SchemaError says that the table is not the one that the store needs.
 type SchemaError struct {
 	Table    string   // with its schema, if it has one
 	Problems []string // sorted; empty if the table is missing
 }
 
-// Error names the table, what is wrong with it, and the command that makes it.
+// Error names the table, what is wrong with it, and the command that creates it.
 func (e *SchemaError) Error() string {
 	const command = "beam make session-table && beam db migrate"
 	if len(e.Problems) == 0 {
-		return fmt.Sprintf("session: there is no table %s in the database; make it by: %s", e.Table, command)
+		return fmt.Sprintf("session: there is no table %s in the database; create it with: %s", e.Table, command)
 	}
-	return fmt.Sprintf("session: table %s is not the one that this version needs (%s); drop it or choose another name, then: %s",
+	return fmt.Sprintf("session: table %s is not the one that this version needs (%s); drop it or choose another name, then run: %s",
 		e.Table, strings.Join(e.Problems, "; "), command)
 }
 
-// Check tests, by a few cheap queries, that the database is reachable and has the
+// Check tests with a few cheap queries that the database can be reached and has the
 // table that [Migrations] makes: each column with its type, and the primary key.
-// Further columns do not matter if they have defaults. What differs is reported as a
+// Additional columns do not matter if they have defaults. Check reports differences as a
 // [*SchemaError]. Call it before serving: without it, a missing table fails the first
 // request.
 //
@@ -39,49 +40,27 @@ func (s *Store) Check(ctx context.Context) error {
 	if len(found) == 0 {
 		return &SchemaError{Table: s.names.String()}
 	}
-	var problems []string
-	for _, want := range s.names.columns() {
-		got, ok := found[want.name]
-		switch {
-		case !ok:
-			problems = append(problems, "no column "+want.name)
-		case got.typ != want.typ:
-			problems = append(problems, fmt.Sprintf("%s is %s instead of %s", want.name, got.typ, want.typ))
-		case want.name == "id" && !got.key:
-			problems = append(problems, "id is not the primary key")
-		}
-	}
-	if len(problems) > 0 {
-		slices.Sort(problems)
+	if problems := s.names.Problems(found); len(problems) > 0 {
 		return &SchemaError{Table: s.names.String(), Problems: problems}
 	}
-	if check := s.names.dialect.check; check != nil {
-		return check(ctx, s)
+	if s.names.Dialect.InProcess {
+		return s.checkFile(ctx)
 	}
 	return nil
 }
 
-type foundColumn struct {
-	typ string
-	key bool
-}
-
-func (s *Store) tableColumns(ctx context.Context) (map[string]foundColumn, error) {
-	rows, err := s.db.QueryContext(ctx, s.names.dialect.columns, s.names.schema, s.names.table)
+func (s *Store) tableColumns(ctx context.Context) (map[string]sqltable.Column, error) {
+	rows, err := s.db.QueryContext(ctx, s.names.Dialect.Columns, s.names.Schema, s.names.Table)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	found := make(map[string]foundColumn)
+	found := make(map[string]sqltable.Column)
 	for rows.Next() {
 		var name string
-		var c foundColumn
-		if err := rows.Scan(&name, &c.typ, &c.key); err != nil {
+		var c sqltable.Column
+		if err := rows.Scan(&name, &c.Type, &c.Key); err != nil {
 			return nil, err
-		}
-		// MariaDB still shows the width of numbers, which means nothing.
-		if strings.HasPrefix(c.typ, "bigint(") {
-			c.typ = "bigint"
 		}
 		found[strings.ToLower(name)] = c
 	}

@@ -99,10 +99,10 @@ func TestErrorsAreClassified(t *testing.T) {
 		{MySQL, errors.New("invalid connection"), false, false},
 	} {
 		d := dialects[c.dialect]
-		if got := d.transient(c.err); got != c.transient {
+		if got := d.Transient(c.err); got != c.transient {
 			t.Errorf("%s: %#v: got transient %t, want %t", c.dialect, c.err, got, c.transient)
 		}
-		if got := d.duplicate != nil && d.duplicate(c.err); got != c.duplicate {
+		if got := d.Duplicate != nil && d.Duplicate(c.err); got != c.duplicate {
 			t.Errorf("%s: %#v: got duplicate %t, want %t", c.dialect, c.err, got, c.duplicate)
 		}
 	}
@@ -129,7 +129,7 @@ func TestRefusedByServer(t *testing.T) {
 		{MySQL, errors.New("Error 4025 (23000): CONSTRAINT failed"), true},
 		{MySQL, errors.New("invalid connection"), false},
 	} {
-		if got := dialects[c.dialect].refused(c.err); got != c.want {
+		if got := dialects[c.dialect].Refused(c.err); got != c.want {
 			t.Errorf("%s: %v: got %t, want %t", c.dialect, c.err, got, c.want)
 		}
 	}

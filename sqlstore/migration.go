@@ -1,9 +1,6 @@
 package sqlstore
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // A Migration is one step of the table's history, in the form of a goose file.
 type Migration struct {
@@ -23,6 +20,18 @@ func (m Migration) Up() string {
 	return strings.TrimSpace(up) + "\n"
 }
 
+// Statements returns the statements of Up one by one, without their semicolons,
+// for drivers that take no more than one at a time.
+func (m Migration) Statements() []string {
+	var all []string
+	for s := range strings.SplitSeq(m.Up(), ";\n") {
+		if s = strings.TrimSuffix(strings.TrimSpace(s), ";"); s != "" {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
 // Down returns the statements that undo the step.
 func (m Migration) Down() string {
 	_, down, _ := strings.Cut(m.SQL, downMark)
@@ -31,47 +40,12 @@ func (m Migration) Down() string {
 
 // Migrations returns the steps that make the table for a store of the same dialect
 // and configuration, oldest first. The command "beam make session-table" writes them
-// to files; [Store.Check] wants exactly the table that they make. It fails where
-// [New] does: for an unknown dialect or a name that is no identifier.
+// to files; [Store.Check] expects exactly the table that they make. It fails for an
+// unknown dialect or a name that is not an identifier, as [New] does.
 func Migrations(d Dialect, cfg Config) ([]Migration, error) {
 	n, err := newNames(d, cfg)
 	if err != nil {
 		return nil, err
 	}
-	return []Migration{{Name: "create_" + n.table + "_table", SQL: n.createTable()}}, nil
-}
-
-var placeholder = regexp.MustCompile(`\{\{\w+(:\w+)?\}\}`)
-
-func (n names) createTable() string {
-	return placeholder.ReplaceAllStringFunc(n.dialect.migration, func(p string) string {
-		p = strings.Trim(p, "{}")
-		index, isIndex := strings.CutPrefix(p, "index:")
-		switch {
-		case p == "table":
-			return n.full()
-		case isIndex && n.dialect.indexInSchema:
-			return n.inSchema(n.table + "_" + index)
-		case isIndex:
-			return n.quoted(n.table + "_" + index)
-		default:
-			return n.quoted(n.table)
-		}
-	})
-}
-
-// A column is one of the table's, with its type as the migration writes it, in lower
-// case.
-type column struct{ name, typ string }
-
-var columnLine = regexp.MustCompile(`(?m)^\t([a-z_]+) +([A-Z]+(?:\(\d+\))?) `)
-
-// columns reads the columns from the migration, so that there is no second list that
-// could differ from it.
-func (n names) columns() []column {
-	var cs []column
-	for _, m := range columnLine.FindAllStringSubmatch(n.dialect.migration, -1) {
-		cs = append(cs, column{m[1], strings.ToLower(m[2])})
-	}
-	return cs
+	return []Migration{{Name: "create_" + n.Table + "_table", SQL: n.Migration()}}, nil
 }

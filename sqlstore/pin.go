@@ -7,10 +7,10 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"reflect"
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/sqltable"
 )
 
 // A pin is one connection that is pinned, with the statements that the driver has
@@ -21,25 +21,24 @@ type pin struct {
 	lease *time.Timer // which lets go of it
 	stmts map[string]pinnedStmt
 
-	fresh  bool // the driver gives each query's bytes away
-	driver any  // the connection itself, while the pin is in use
+	driver any // the connection itself, while the pin is in use
 	args   []driver.NamedValue
-	values [recordWidth]driver.Value
+	values [sqltable.Width]driver.Value
 }
 
-// A pinnedStmt is what the drivers' statements are; those that are less are of no use.
+// A pinnedStmt is what the drivers' statements are.
 type pinnedStmt interface {
 	driver.Stmt
 	driver.StmtExecContext
 	driver.StmtQueryContext
 }
 
-// errUseless says that the driver has not what it takes.
+// errUseless says that the driver lacks what a pin needs.
 var errUseless = errors.New("session: the driver cannot be used directly")
 
 // exec is [runner.exec].
-func (p *pin) exec(ctx context.Context, text string, args []any) (int, error) {
-	stmt, err := p.prepare(ctx, text, args)
+func (p *pin) exec(ctx context.Context, st sqltable.Statement) (int, error) {
+	stmt, err := p.prepare(ctx, st.Text, st.Args)
 	if err != nil {
 		return 0, err
 	}
@@ -53,8 +52,8 @@ func (p *pin) exec(ctx context.Context, text string, args []any) (int, error) {
 }
 
 // query calls take when the first row is in p.values, and reports whether there is one.
-// It closes the rows, or else the file would stay locked against checkpoints; with
-// some drivers, that is the end of the bytes that they gave.
+// It closes the rows: otherwise the file would stay locked against checkpoints. With
+// some drivers, the bytes of the row are only valid until then.
 func (p *pin) query(ctx context.Context, text string, args []any, take func() error) (found bool, err error) {
 	stmt, err := p.prepare(ctx, text, args)
 	if err != nil {
@@ -86,8 +85,8 @@ func (p *pin) query(ctx context.Context, text string, args []any, take func() er
 }
 
 // exists is [runner.exists].
-func (p *pin) exists(ctx context.Context, text string, args []any) (bool, error) {
-	return p.query(ctx, text, args, func() error { return nil })
+func (p *pin) exists(ctx context.Context, st sqltable.Statement) (bool, error) {
+	return p.query(ctx, st.Text, st.Args, func() error { return nil })
 }
 
 // record is the row in p.values.
@@ -105,31 +104,18 @@ func (p *pin) record(id session.ID) (r session.Record, err error) {
 		}
 		return s
 	}
-	r = session.Record{
-		ID: id, Version: uint64(number(0)), Owner: text(1),
-		Client:    session.Client{Address: text(2), UserAgent: text(3)},
-		CreatedAt: instant(number(4)), LastActivity: instant(number(5)), ExpiresAt: instant(number(6)),
+	row := sqltable.Row{
+		Version: number(0), Owner: text(1), Address: text(2), UserAgent: text(3),
+		Created: number(4), Activity: number(5), Expires: number(6),
 	}
 	if ok {
-		r.Data, ok = p.values[7].([]byte)
+		row.Data, ok = p.values[7].([]byte)
 	}
 	if !ok {
 		return r, errUseless
 	}
-	if !p.fresh {
-		r.Data = bytes.Clone(r.Data)
-	}
-	return r, nil
-}
-
-// givesAway is true for drivers that are known to make the bytes of a row anew for each
-// query. From others, what is to stay after the rows are closed has to be copied.
-func givesAway(conn any) bool {
-	t := reflect.TypeOf(conn)
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	return t.PkgPath() == "modernc.org/sqlite" || t.PkgPath() == "github.com/mattn/go-sqlite3"
+	row.Data = bytes.Clone(row.Data) // the driver's bytes may end with the rows
+	return row.Record(id), nil
 }
 
 // begin begins a transaction.

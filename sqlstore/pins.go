@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/expanse-go/session/internal/sqltable"
 )
 
 // Pins are connections of the pool that the store keeps for a while, to use them past
@@ -75,9 +77,7 @@ func (p *pins) do(ctx context.Context, writes bool, f func(context.Context, *pin
 	sound := false
 	defer func() { p.give(pin, sound) }() // also if the driver panics
 	lost := pin.conn.Raw(func(c any) error {
-		if pin.driver = c; len(pin.stmts) == 0 {
-			pin.fresh = givesAway(c)
-		}
+		pin.driver = c
 		defer func() {
 			pin.driver = nil
 			if !sound {
@@ -85,7 +85,7 @@ func (p *pins) do(ctx context.Context, writes bool, f func(context.Context, *pin
 			}
 		}()
 		err = f(context.WithoutCancel(ctx), pin)
-		sound = answered(err)
+		sound = sqltable.Answered(err)
 		if errors.Is(err, driver.ErrBadConn) {
 			return err // so that the pool drops it
 		}
@@ -102,6 +102,9 @@ func (p *pins) do(ctx context.Context, writes bool, f func(context.Context, *pin
 	}
 	return err
 }
+
+// errIndirect says that a statement has to go through database/sql.
+var errIndirect = errors.New("session: the store has no connection of its own")
 
 var errAllInUse = fmt.Errorf("%w: no connection is free", errIndirect)
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/batch"
 )
 
 // A fakeDriver has one record, and counts what is open. Its functions may be nil.
@@ -496,10 +497,11 @@ func TestPinsLostInATransaction(t *testing.T) {
 			for i := range 3 {
 				batch = append(batch, &write{op: opUpdate, rec: session.Record{ID: session.ID{byte(i)}}})
 			}
-			s.writeInTransaction(t.Context(), batch)
-			for _, w := range batch {
-				if !errors.Is(w.result, want) {
-					t.Errorf("got %v, want %v", w.result, want)
+			errs := make([]error, len(batch))
+			s.writeInTransaction(t.Context(), batch, nil, errs)
+			for _, err := range errs {
+				if !errors.Is(err, want) {
+					t.Errorf("got %v, want %v", err, want)
 				}
 			}
 			if d.commits != 1 {
@@ -509,7 +511,7 @@ func TestPinsLostInATransaction(t *testing.T) {
 	}
 }
 
-// A driver that panics in a batch has stored nothing of it, so that nobody may be told so.
+// A driver that panics in a batch has stored nothing of it, so no writer may be told that it did.
 func TestPinsPanicInATransaction(t *testing.T) {
 	for _, where := range []string{"exec", "commit"} {
 		t.Run(where, func(t *testing.T) {
@@ -524,49 +526,21 @@ func TestPinsPanicInATransaction(t *testing.T) {
 			if d.exec = fail; where == "commit" {
 				d.exec, d.commit = nil, fail
 			}
-			batch := []*write{{op: opDelete}, {op: opDelete}, {op: opDelete}}
-			for _, w := range batch {
-				w.result = errAlone // as a leader does
-			}
+			writes := []*write{{op: opDelete}, {op: opDelete}, {op: opDelete}}
+			errs := []error{batch.ErrAlone, batch.ErrAlone, batch.ErrAlone} // as a leader sets them
 			func() {
 				defer func() {
 					if got := recover(); got != "driver" {
 						t.Errorf("got panic %v", got)
 					}
 				}()
-				s.writeInTransaction(t.Context(), batch)
+				s.writeInTransaction(t.Context(), writes, nil, errs)
 			}()
-			for i, w := range batch {
-				if w.result != errAlone {
-					t.Errorf("write %d: got %v, want errAlone", i, w.result)
+			for i, err := range errs {
+				if err != batch.ErrAlone {
+					t.Errorf("write %d: got %v, want batch.ErrAlone", i, err)
 				}
 			}
 		})
 	}
-}
-
-func TestHints(t *testing.T) {
-	h := new(hints)
-	noon := time.Unix(1_800_000_000, 0)
-	r := session.Record{ID: fakeID, Owner: "ada", ExpiresAt: noon}
-	near := session.Record{ID: session.ID{1, 0, 1}, Owner: "bob", ExpiresAt: noon}
-	with := func(owner string, at time.Time) session.Record {
-		return session.Record{ID: fakeID, Owner: owner, ExpiresAt: at}
-	}
-	check := func(r session.Record, want bool) {
-		t.Helper()
-		if got := h.move(&r); got != want {
-			t.Errorf("%s at %v: got %v", r.Owner, r.ExpiresAt, got)
-		}
-	}
-	check(r, false) // unknown
-	h.note(&r)
-	check(r, false)
-	check(with("ada", noon.Add(time.Hour)), false)
-	check(with("ada", noon.Add(-time.Hour)), true)
-	check(with("", noon), true)
-	check(near, false) // another one at the same place
-	h.note(&near)
-	check(with("", noon), false)
-	check(near, false)
 }

@@ -6,20 +6,17 @@ import (
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/sqltable"
 )
-
-// pruneBatch is how many records are deleted at once, so that nobody waits long for
-// a lock.
-const pruneBatch = 100
 
 // Prune implements [session.Pruner] in batches of 100 records, each a transaction,
 // found by the index on the hour of the expiry. On PostgreSQL and MySQL several
-// processes may prune at once, and skip what another one has in hand. If a batch
+// processes may prune at once, and each skips what another one has locked. If a batch
 // fails, the number of those deleted before is returned with the error.
 func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
 	total := 0
 	for total < limit {
-		w := &write{op: opPrune, limit: min(limit-total, pruneBatch), rec: session.Record{ExpiresAt: before}}
+		w := &write{op: opPrune, limit: min(limit-total, sqltable.PruneBatch), rec: session.Record{ExpiresAt: before}}
 		if err := s.write(ctx, w); err != nil {
 			return total, err
 		}
@@ -31,16 +28,6 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 	return total, nil
 }
 
-// pruneArgs narrow the search by the indexed hour, and then to the very instant.
-func (s *Store) pruneArgs(w *write) []any {
-	before := nanos(w.rec.ExpiresAt)
-	args := []any{hour(before), before, w.limit}
-	if s.text.postpone != "" {
-		args = append([]any{before}, args...) // which of those found
-	}
-	return args
-}
-
 // pruneLocked is for databases whose DELETE cannot choose its rows by the same table:
 // it locks expired records, skipping those that are locked, and deletes them by key.
 // READ COMMITTED keeps it from locking the gaps between them, too.
@@ -48,11 +35,11 @@ func (s *Store) pruneArgs(w *write) []any {
 // It deletes one at a time: given a list of keys, MySQL scans a small table, and then
 // waits for every lock in it.
 func (s *Store) pruneLocked(ctx context.Context, w *write) error {
-	expired, err := s.prepared(ctx, s.text.expired)
+	expired, err := s.prepared(ctx, s.text.Expired)
 	if err != nil {
 		return err
 	}
-	remove, err := s.prepared(ctx, s.text.delete)
+	remove, err := s.prepared(ctx, s.text.Delete(session.ID{}).Text)
 	if err != nil {
 		return err
 	}
@@ -61,7 +48,7 @@ func (s *Store) pruneLocked(ctx context.Context, w *write) error {
 		return err
 	}
 	defer tx.Rollback() // does nothing after Commit
-	ids, err := scanIDs(tx.StmtContext(ctx, expired).QueryContext(ctx, s.pruneArgs(w)...))
+	ids, err := scanIDs(tx.StmtContext(ctx, expired).QueryContext(ctx, s.text.Prune(w.rec.ExpiresAt, w.limit).Args...))
 	if err != nil {
 		return err
 	}

@@ -3,87 +3,48 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"strconv"
-	"strings"
 )
 
-// texts are the statements of one store.
-type texts struct {
-	load, loadPinned, exists       string
-	create, update, delete, touch  string
-	inPlace                        string // an update that writes no index, or none
-	prune, expired, postpone       string
-	list, listOwner, listAnonymous string
-
-	// :: how many records → statement, for powers of two
-	updates, loadMany map[int]string
+// withStmt calls f with a prepared statement. If the server refuses to run the
+// statement as it was prepared, withStmt prepares it again and calls f once more.
+func (s *Store) withStmt(ctx context.Context, text string, f func(*sql.Stmt) error) error {
+	stmt, err := s.prepared(ctx, text)
+	if err != nil {
+		return err
+	}
+	if err = f(stmt); err == nil || !s.renew(text, stmt, err) {
+		return err
+	}
+	if stmt, err = s.prepared(ctx, text); err != nil {
+		return err
+	}
+	return f(stmt)
 }
 
-const thisVersion = " WHERE id = ? AND version = ?"
-
-func newTexts(n names) texts {
-	d := n.dialect
-	const page = "SELECT id, " + recordColumns + " FROM {table} WHERE id >= ?"
-	updates := make(map[int]string)
-	for rows := 2; d.together == inStatement && rows <= maxBatch; rows *= 2 {
-		updates[rows] = d.updateMany(n, rows)
+// renew reports whether the statement has to be prepared again, here or by another
+// goroutine that has already closed it. Closing it is what makes pgx deallocate it on
+// its connections.
+func (s *Store) renew(text string, stmt *sql.Stmt, err error) bool {
+	stale := s.names.Dialect.Stale
+	if stale == nil {
+		return false
 	}
-	createHour, createValue, updateHour, inPlace := "", "", "", ""
-	if d.postpone != "" {
-		createHour, createValue, updateHour = ", expires_hour", ", ?", ", expires_hour = ?"
-		inPlace = n.text("UPDATE {table} SET version = version + 1, address = ?, user_agent = ?, " +
-			"created_at = ?, last_activity = ?, expires_at = ?, data = ?" + thisVersion + " AND owner = ? AND expires_hour <= ?")
+	s.mu.Lock()
+	current := s.stmts[text] == stmt
+	if current && stale(err) {
+		delete(s.stmts, text)
 	}
-	return texts{
-		inPlace: inPlace,
-		updates: updates, loadMany: n.loadTexts(),
-		load:       n.text("SELECT " + recordColumns + " FROM {table} WHERE id = ?"),
-		loadPinned: n.text("SELECT " + d.pinned + " FROM {table} WHERE id = ?"),
-		exists:     n.text("SELECT 1 FROM {table} WHERE id = ?"),
-		create: n.text("INSERT INTO {table} (owner, address, user_agent, created_at, last_activity, expires_at, data, id, version" + createHour + ") " +
-			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1" + createValue + ")" + d.ifAbsent),
-		update: n.text("UPDATE {table} SET version = version + 1, owner = ?, address = ?, user_agent = ?, " +
-			"created_at = ?, last_activity = ?, expires_at = ?, data = ?" + updateHour + thisVersion),
-		delete: n.text("DELETE FROM {table} WHERE id = ?"),
-		touch: n.text("UPDATE {table} SET last_activity = {greatest}(last_activity, ?), expires_at = {greatest}(expires_at, ?) " +
-			"WHERE id = ? AND (last_activity < ? OR expires_at < ?)"),
-		prune:         n.text(d.prune),
-		expired:       n.text(d.expired),
-		postpone:      n.text(d.postpone),
-		list:          n.text(page + " ORDER BY id LIMIT ?"),
-		listOwner:     n.text(page + " AND owner = ? AND owner <> '' ORDER BY id LIMIT ?"),
-		listAnonymous: n.text(page + " AND owner = '' ORDER BY id LIMIT ?"),
+	s.mu.Unlock()
+	if current && stale(err) {
+		_ = stmt.Close() // the statement is useless in any case
 	}
+	const closed = "sql: statement is closed" // database/sql has no value for it
+	return stale(err) || !current && err.Error() == closed
 }
 
-// text fills in a statement's table, functions and parameters.
-func (n names) text(s string) string {
-	s = strings.ReplaceAll(s, "{table}", n.full())
-	s = strings.ReplaceAll(s, "{greatest}", n.dialect.greatest)
-	if !n.dialect.numbered {
-		return s
-	}
-	var b strings.Builder
-	for i := 1; ; i++ {
-		before, after, found := strings.Cut(s, "?")
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		b.WriteString("$" + strconv.Itoa(i))
-		s = after
-	}
-}
-
-func (s *Store) isClosed() bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.closed
-}
-
-// prepared returns the statement, preparing it at its first use. A statement that is
-// not prepared costs a second round trip each time. It needs a free connection the
-// first time, so it must not be called while holding one: the pool may have no other.
+// prepared returns the statement, which it prepares at its first use: without
+// preparing, each use costs a second round trip. It needs a free connection the first
+// time, so it must not be called while holding one: the pool may have no other.
 func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 	s.mu.RLock()
 	stmt, closed := s.stmts[text], s.closed
@@ -94,8 +55,8 @@ func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 	if stmt != nil {
 		return stmt, nil
 	}
-	// Two may prepare the same at the same time; preparing under the lock would let
-	// everybody wait for one slow connection.
+	// Two goroutines may prepare the same statement at the same time. Preparing under
+	// the lock would make everybody wait for one slow connection.
 	stmt, err := s.db.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/sqltable"
 )
 
 // op is the name of an operation, as [session.StoreError] gives it.
@@ -27,36 +28,24 @@ type write struct {
 	rec session.Record // as far as op needs it
 
 	limit, pruned, postponed int // of opPrune
-
-	waiting // while it is in a group
-}
-
-// size is how many bytes the write brings, but for its numbers.
-func (w *write) size() int {
-	return len(w.rec.Data) + len(w.rec.Owner) + len(w.rec.Client.Address) + len(w.rec.Client.UserAgent)
 }
 
 func (s *Store) write(ctx context.Context, w *write) error {
 	var err error
-	if s.group.takes(w.op) {
-		err = s.group.do(ctx, w)
+	if s.inCompany(w.op) {
+		_, err = s.writes.Do(ctx, w)
 	} else {
 		err = s.writeAlone(ctx, w)
 	}
-	if answered(err) {
+	if sqltable.Answered(err) {
 		return err
 	}
-	return failed(ctx, w.op, w.rec.ID, err)
-}
-
-// answered is true for what the contract counts as the outcome of a write.
-func answered(err error) bool {
-	return err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrConflict)
+	return sqltable.Failed(ctx, string(w.op), w.rec.ID, err)
 }
 
 func (s *Store) writeAlone(ctx context.Context, w *write) error {
-	return s.retry(ctx, func() error {
-		if w.op == opPrune && s.text.prune == "" {
+	return s.names.Dialect.Retry(ctx, func() error {
+		if w.op == opPrune && s.text.Expired != "" {
 			return s.pruneLocked(ctx, w)
 		}
 		err := s.pins.do(ctx, true, func(ctx context.Context, p *pin) error { return s.exec(ctx, p, w) })
@@ -67,83 +56,71 @@ func (s *Store) writeAlone(ctx context.Context, w *write) error {
 	})
 }
 
-// statement returns the text of a write and its arguments.
-func (s *Store) statement(w *write) (string, []any) {
+// A runner runs the statements of a write: the pool, a transaction of it, or a pin.
+type runner interface {
+	// exec returns how many rows the statement changed.
+	exec(ctx context.Context, st sqltable.Statement) (int, error)
+
+	// exists reports whether a query finds a row.
+	exists(ctx context.Context, st sqltable.Statement) (bool, error)
+}
+
+// statements returns what the write runs: each statement only if the one before it
+// changed no row, but for opPrune, which runs all.
+func (s *Store) statements(w *write) []sqltable.Statement {
 	r := &w.rec
 	switch w.op {
 	case opCreate:
-		if s.text.postpone != "" {
-			return s.text.create, recordArgs(r, r.ID[:], hour(nanos(r.ExpiresAt)))
-		}
-		return s.text.create, recordArgs(r, r.ID[:])
+		return []sqltable.Statement{s.text.Create(r)}
 	case opUpdate:
-		switch {
-		case s.text.inPlace == "":
-			return s.text.update, recordArgs(r, r.ID[:], int64(r.Version))
-		case s.hints.move(r):
-			return s.text.update, recordArgs(r, hour(nanos(r.ExpiresAt)), r.ID[:], int64(r.Version))
+		if st, ok := s.text.UpdateInPlace(r); ok {
+			return []sqltable.Statement{st, s.text.Update(r)}
 		}
-		args := recordArgs(r, r.ID[:], int64(r.Version), r.Owner, hour(nanos(r.ExpiresAt)))
-		return s.text.inPlace, args[1:] // the owner is compared, not set
+		return []sqltable.Statement{s.text.Update(r)}
 	case opDelete:
-		return s.text.delete, []any{r.ID[:]}
+		return []sqltable.Statement{s.text.Delete(r.ID)}
 	case opTouch:
-		active, expires := nanos(r.LastActivity), nanos(r.ExpiresAt)
-		return s.text.touch, []any{active, expires, r.ID[:], active, expires}
+		return []sqltable.Statement{s.text.Touch(r.ID, r.LastActivity, r.ExpiresAt)}
 	default:
-		return s.text.prune, s.pruneArgs(w)
+		if st, ok := s.text.Postpone(r.ExpiresAt, w.limit); ok {
+			return []sqltable.Statement{st, s.text.Prune(r.ExpiresAt, w.limit)}
+		}
+		return []sqltable.Statement{s.text.Prune(r.ExpiresAt, w.limit)}
 	}
 }
 
-// A runner runs the statements of a write: the pool, one transaction of it, or a pin.
-type runner interface {
-	// exec returns how many rows the statement changed.
-	exec(ctx context.Context, text string, args []any) (int, error)
-
-	// exists reports whether a query finds a row.
-	exists(ctx context.Context, text string, args []any) (bool, error)
-}
-
-// exec runs a write by its statement. In a transaction of the pool, all statements that
-// it can need must have been prepared before.
+// exec runs a write. In a transaction of the pool, all statements that it can need must
+// have been prepared before.
 func (s *Store) exec(ctx context.Context, on runner, w *write) error {
-	if w.op == opPrune && s.text.postpone != "" {
-		// First, so that a second try counts anew what it deletes.
-		n, err := on.exec(ctx, s.text.postpone, s.pruneArgs(w))
-		if err != nil {
+	n, before := 0, 0
+	for _, st := range s.statements(w) {
+		var err error
+		before = n
+		if n, err = on.exec(ctx, st); err != nil {
+			if duplicate := s.names.Dialect.Duplicate; w.op == opCreate && duplicate != nil && duplicate(err) {
+				return session.ErrConflict
+			}
 			return err
 		}
-		w.postponed = n
-	}
-	text, args := s.statement(w)
-	n, err := on.exec(ctx, text, args)
-	if err == nil && n == 0 && w.op == opUpdate && text == s.text.inPlace {
-		r := &w.rec
-		n, err = on.exec(ctx, s.text.update, recordArgs(r, hour(nanos(r.ExpiresAt)), r.ID[:], int64(r.Version)))
-	}
-	if err != nil {
-		if duplicate := s.names.dialect.duplicate; w.op == opCreate && duplicate != nil && duplicate(err) {
-			return session.ErrConflict
+		if n > 0 && w.op != opPrune {
+			return nil
 		}
-		return err
 	}
-	switch {
-	case w.op == opCreate && n == 0:
+	switch w.op {
+	case opCreate:
 		return session.ErrConflict
-	case w.op == opUpdate && n == 0:
+	case opUpdate:
 		return s.whyNot(ctx, on, w.rec.ID)
-	case w.op == opPrune:
-		w.pruned = n
-	case w.op == opCreate, w.op == opUpdate:
-		s.hints.note(&w.rec)
+	case opPrune:
+		w.pruned, w.postponed = n, before
 	}
 	return nil
 }
 
 // whyNot tells why an update found no row. It must not run in a transaction of MySQL,
-// whose REPEATABLE READ would answer from before.
+// whose REPEATABLE READ would answer from an old snapshot.
 func (s *Store) whyNot(ctx context.Context, on runner, id session.ID) error {
-	there, err := on.exists(ctx, s.text.exists, []any{id[:]})
+	there, err := on.exists(ctx, sqltable.Statement{Text: s.text.Exists, Args: []any{id[:]}})
 	switch {
 	case err != nil:
 		return err
@@ -153,32 +130,28 @@ func (s *Store) whyNot(ctx context.Context, on runner, id session.ID) error {
 	return session.ErrConflict
 }
 
-// The pool runs each statement on a connection of its own.
+// The pool runs each statement on any of its connections.
 type pool struct{ s *Store }
 
-func (p pool) exec(ctx context.Context, text string, args []any) (int, error) {
-	if p.s.direct.Load() {
-		n, err := p.s.execDirect(ctx, text, args)
-		if !errors.Is(err, errIndirect) {
-			return n, err
+func (p pool) exec(ctx context.Context, st sqltable.Statement) (n int, err error) {
+	err = p.s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) error {
+		args := append([]any(nil), st.Args...) // calmed replaces the first one
+		ctx, err := p.s.calmed(ctx, args)
+		if err != nil {
+			return err
 		}
-	}
-	stmt, err := p.s.prepared(ctx, text)
-	if err != nil {
-		return 0, err
-	}
-	if ctx, err = p.s.calmed(ctx, args); err != nil {
-		return 0, err
-	}
-	return changed(stmt.ExecContext(ctx, args...))
+		n, err = changed(stmt.ExecContext(ctx, args...))
+		return err
+	})
+	return n, err
 }
 
-func (p pool) exists(ctx context.Context, text string, args []any) (bool, error) {
-	stmt, err := p.s.prepared(ctx, text)
-	if err != nil {
-		return false, err
-	}
-	return oneRow(stmt.QueryRowContext(ctx, args...))
+func (p pool) exists(ctx context.Context, st sqltable.Statement) (found bool, err error) {
+	err = p.s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) error {
+		found, err = oneRow(stmt.QueryRowContext(ctx, st.Args...))
+		return err
+	})
+	return found, err
 }
 
 // A transaction has its own copy of each statement, made at the first use.
@@ -188,20 +161,20 @@ type transaction struct {
 	stmts map[string]*sql.Stmt // by text
 }
 
-func (t transaction) exec(ctx context.Context, text string, args []any) (int, error) {
-	stmt, err := t.prepared(ctx, text)
+func (t transaction) exec(ctx context.Context, st sqltable.Statement) (int, error) {
+	stmt, err := t.prepared(ctx, st.Text)
 	if err != nil {
 		return 0, err
 	}
-	return changed(stmt.ExecContext(ctx, args...))
+	return changed(stmt.ExecContext(ctx, st.Args...))
 }
 
-func (t transaction) exists(ctx context.Context, text string, args []any) (bool, error) {
-	stmt, err := t.prepared(ctx, text)
+func (t transaction) exists(ctx context.Context, st sqltable.Statement) (bool, error) {
+	stmt, err := t.prepared(ctx, st.Text)
 	if err != nil {
 		return false, err
 	}
-	return oneRow(stmt.QueryRowContext(ctx, args...))
+	return oneRow(stmt.QueryRowContext(ctx, st.Args...))
 }
 
 func (t transaction) prepared(ctx context.Context, text string) (*sql.Stmt, error) {

@@ -104,12 +104,10 @@ func schema(d sqlstore.Dialect) (table, indexes []string, err error) {
 		return nil, nil, err
 	}
 	for _, m := range migrations {
-		for statement := range strings.SplitSeq(m.Up(), ";\n") {
-			switch statement = strings.TrimSpace(statement); {
-			case statement == "":
-			case strings.Contains(statement, "CREATE INDEX"):
+		for _, statement := range m.Statements() {
+			if strings.Contains(statement, "CREATE INDEX") {
 				indexes = append(indexes, statement)
-			default:
+			} else {
 				table = append(table, statement)
 			}
 		}

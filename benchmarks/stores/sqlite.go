@@ -7,7 +7,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/alexedwards/scs/sqlite3store"
 	_ "github.com/mattn/go-sqlite3" // the driver sqlite3
@@ -122,10 +121,7 @@ func migrate(db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) error {
 		return err
 	}
 	for _, m := range migrations {
-		for statement := range strings.SplitSeq(m.Up(), ";\n") {
-			if strings.TrimSpace(statement) == "" {
-				continue
-			}
+		for _, statement := range m.Statements() {
 			if _, err := db.Exec(statement); err != nil {
 				return err
 			}

@@ -82,11 +82,8 @@ func TestCheckWantsThePrimaryKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		up := strings.Replace(migrations[0].Up(), "PRIMARY KEY", "", 1)
-		for statement := range strings.SplitSeq(up, ";\n") {
-			if strings.TrimSpace(statement) != "" {
-				mustExec(t, db, statement)
-			}
+		for _, statement := range migrations[0].Statements() {
+			mustExec(t, db, strings.Replace(statement, "PRIMARY KEY", "", 1))
 		}
 		s, err := sqlstore.New(db, d.dialect, cfg)
 		if err != nil {

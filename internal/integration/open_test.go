@@ -153,10 +153,8 @@ func migrate(tb testing.TB, db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config)
 		tb.Fatal(err)
 	}
 	for _, m := range migrations {
-		for statement := range strings.SplitSeq(m.Up(), ";\n") {
-			if strings.TrimSpace(statement) != "" {
-				mustExec(tb, db, statement)
-			}
+		for _, statement := range m.Statements() {
+			mustExec(tb, db, statement)
 		}
 	}
 }

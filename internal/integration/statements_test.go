@@ -158,7 +158,7 @@ func TestStatementsPerCall(t *testing.T) {
 		login.Version, login.Owner = 2, "bob"
 		logout.Version, logout.Owner = 3, ""
 		short.Version, short.Owner, short.ExpiresAt = 4, "", now
-		// A stale update might be one that cannot leave the indexes of SQLite alone.
+		// On SQLite, the first UPDATE finds only rows whose index entries can stay.
 		indexed := ""
 		if isSQLite(d) {
 			indexed = "update "
@@ -174,11 +174,11 @@ func TestStatementsPerCall(t *testing.T) {
 			{"Load", func() error { _, err := store.Load(ctx, r.ID); return err }, nil, "select"},
 			{"Load absent", func() error { _, err := store.Load(ctx, gone.ID); return err }, session.ErrNotFound, "select"},
 			{"Update", func() error { return store.Update(ctx, moved) }, nil, "update"},
-			{"Update stale", func() error { return store.Update(ctx, stale) }, session.ErrConflict, "update select"},
+			{"Update stale", func() error { return store.Update(ctx, stale) }, session.ErrConflict, indexed + "update select"},
 			{"Update absent", func() error { return store.Update(ctx, gone) }, session.ErrNotFound, indexed + "update select"},
-			{"Update of the owner", func() error { return store.Update(ctx, login) }, nil, "update"},
-			{"Update to no owner", func() error { return store.Update(ctx, logout) }, nil, "update"},
-			{"Update to an earlier hour", func() error { return store.Update(ctx, short) }, nil, "update"},
+			{"Update of the owner", func() error { return store.Update(ctx, login) }, nil, indexed + "update"},
+			{"Update to no owner", func() error { return store.Update(ctx, logout) }, nil, indexed + "update"},
+			{"Update to an earlier hour", func() error { return store.Update(ctx, short) }, nil, indexed + "update"},
 			{"Touch", func() error { return store.Touch(ctx, r.ID, now.Add(1), now.Add(1)) }, nil, "update"},
 			{"Touch absent", func() error { return store.Touch(ctx, gone.ID, now, now) }, nil, "update"},
 			{"Delete", func() error { return store.Delete(ctx, r.ID) }, nil, "delete"},
@@ -196,9 +196,9 @@ func TestStatementsPerCall(t *testing.T) {
 	})
 }
 
-// A request that changes its session loads it by one statement and commits by one, also
-// where the change moves the record in an index. A logout ends the record by one, and
-// then deletes it.
+// A request that changes its session loads it with one statement and commits with one,
+// or with two on SQLite if the change moves the record in an index. A logout ends the
+// record, and then deletes it.
 func TestStatementsPerRequest(t *testing.T) {
 	eachPool(t, func(t *testing.T, d database, conns int) {
 		store, spy := d.spiedStore(t, conns)
@@ -214,11 +214,15 @@ func TestStatementsPerRequest(t *testing.T) {
 			},
 			"/logout": func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Invalidate() },
 		})
+		moved := "" // in an index
+		if isSQLite(d) {
+			moved = "update "
+		}
 		var cookie *http.Cookie
 		for _, c := range []struct{ path, want string }{
 			{"/set", "insert"}, {"/get", "select"}, {"/set", "select update"},
-			{"/login", "select update"}, {"/other", "select update"}, {"/regenerate", "select update"},
-			{"/shorten", "select update"}, {"/set", "select update"}, {"/logout", "select update delete"},
+			{"/login", "select " + moved + "update"}, {"/other", "select " + moved + "update"}, {"/regenerate", "select update"},
+			{"/shorten", "select " + moved + "update"}, {"/set", "select update"}, {"/logout", "select " + moved + "update delete"},
 		} {
 			got := spy.during(func() {
 				var w *httptest.ResponseRecorder

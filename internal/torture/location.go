@@ -133,10 +133,7 @@ func (loc *location) migrate(ctx context.Context) error {
 		return err
 	}
 	for _, m := range migrations {
-		for statement := range strings.SplitSeq(m.Up(), ";\n") {
-			if strings.TrimSpace(statement) == "" {
-				continue
-			}
+		for _, statement := range m.Statements() {
 			if _, err := db.ExecContext(ctx, statement); err != nil {
 				return fmt.Errorf("%s: %w", statement, err)
 			}

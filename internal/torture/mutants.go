@@ -54,15 +54,15 @@ var mutants = []mutant{
 		"syscall.LOCK_EX|syscall.LOCK_NB", "syscall.LOCK_SH|syscall.LOCK_NB", modelOn("file"),
 	},
 	{
-		"the SQL stores ignore versions", "sqlstore/statements.go",
+		"the SQL stores ignore versions", "internal/sqltable/statements.go",
 		`thisVersion = " WHERE id = ? AND version = ?"`, `thisVersion = " WHERE id = ? AND version <> 0 * ?"`, modelOn("sqlite"),
 	},
 	{
-		"batches on PostgreSQL ignore versions", "sqlstore/dialect_postgres.go",
+		"batches on PostgreSQL ignore versions", "internal/sqltable/postgres.go",
 		"AND t.version = new.version", "AND t.version > 0 * new.version", testOf("./internal/integration", "TestEachWriterGetsItsOwnResult"),
 	},
 	{
-		"batches on MariaDB ignore versions", "sqlstore/group_mariadb.go",
+		"batches on MariaDB ignore versions", "internal/sqltable/mariadb.go",
 		`" OR (id = ? AND version = ?)"`, `" OR (id = ? AND version > 0 * ?)"`, testOf("./internal/integration", "TestEachWriterGetsItsOwnResult"),
 	},
 	{

@@ -90,10 +90,8 @@ func (p Project) Migrate(tb testing.TB, look func(*sql.DB), environ ...string) {
 		tb.Fatal(err)
 	}
 	for _, step := range steps {
-		for statement := range strings.SplitSeq(step.Up(), ";\n") {
-			if strings.TrimSpace(statement) != "" {
-				Exec(tb, db, statement)
-			}
+		for _, statement := range step.Statements() {
+			Exec(tb, db, statement)
 		}
 	}
 	if look != nil {

@@ -1,49 +1,53 @@
-package sqlstore
+package sqltable
 
 import (
 	_ "embed"
 	"errors"
 	"strings"
+
+	"github.com/expanse-go/session"
 )
 
 //go:embed migrations/postgres.sql
 var postgresMigration string
 
-var postgres = dialect{
+// PostgreSQL is the dialect of PostgreSQL 12 and later.
+var PostgreSQL = &Dialect{
 	quote:     `"`,
 	numbered:  true,
 	greatest:  "greatest",
 	ifAbsent:  " ON CONFLICT (id) DO NOTHING",
-	transient: postgresTransient,
-	tries:     8,
-	// The array makes the planner run the inner query once; SKIP LOCKED lets several
+	Transient: postgresTransient,
+	Tries:     8,
+	Stale:     postgresStale,
+	// The array makes the planner run the inner query once. SKIP LOCKED lets several
 	// processes prune at once, each its own records.
 	prune: `DELETE FROM {table} WHERE id = ANY (ARRAY(
 		SELECT id FROM {table} WHERE expires_hour <= ? AND expires_at < ?
 		ORDER BY expires_hour LIMIT ? FOR UPDATE SKIP LOCKED))`,
-	together:   inStatement,
+	UpdateMany: true,
 	updateMany: postgresUpdateMany,
-	manyArgs: func(batch []*write, rows int) []any {
+	manyArgs: func(batch []*session.Record, rows int) []any {
 		const columns = 9
 		args := make([]any, 0, rows*columns)
-		for _, w := range batch {
-			args = append(args, w.rec.ID[:], int64(w.rec.Version))
-			args = append(args, recordArgs(&w.rec)...)
+		for _, r := range batch {
+			args = append(args, r.ID[:], int64(r.Version))
+			args = append(args, recordArgs(r)...)
 		}
 		return args[:rows*columns]
 	},
-	refused: func(err error) bool {
+	Refused: func(err error) bool {
 		state := sqlState(err) // the classes 08 and 57P end the connection
 		return state != "" && !strings.HasPrefix(state, "08") && !strings.HasPrefix(state, "57P")
 	},
 	migration: postgresMigration,
-	columns: `SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(a.attnum = ALL (i.indkey), false)
+	Columns: `SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(a.attnum = ALL (i.indkey), false)
 		FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
 		WHERE a.attrelid = to_regclass(concat_ws('.', quote_ident(nullif($1::text, '')), quote_ident($2::text)))
 		AND a.attnum > 0 AND NOT a.attisdropped`,
 }
 
-// sqlState returns the five characters that PostgreSQL gives to every error, "" if
+// sqlState returns the five characters that PostgreSQL gives to every error, or "" if
 // err is not from the server. Both pgx and lib/pq have the method.
 func sqlState(err error) string {
 	var e interface{ SQLState() string }
@@ -53,16 +57,23 @@ func sqlState(err error) string {
 	return ""
 }
 
-// postgresTransient is true for serialization failures and deadlocks. The former
-// come only if the database's default isolation is above READ COMMITTED.
+// postgresTransient reports serialization failures and deadlocks. The former come
+// only if the database's default isolation is above READ COMMITTED.
 func postgresTransient(err error) bool {
 	state := sqlState(err)
 	return state == "40001" || state == "40P01"
 }
 
-// postgresUpdateMany finds and locks the rows by ID, and changes them at the places
-// where they are. To look for them by ID again took half as long again, measured.
-func postgresUpdateMany(n names, rows int) string {
+// postgresStale reports statements that were prepared before a column changed its
+// type (0A000), or that somebody deallocated (26000).
+func postgresStale(err error) bool {
+	state := sqlState(err)
+	return state == "0A000" || state == "26000"
+}
+
+// postgresUpdateMany finds and locks the rows by ID, and updates them at the places
+// where they are. Measured, looking for them by ID again took half as long again.
+func postgresUpdateMany(n Names, rows int) string {
 	const (
 		first = "(?::bytea, ?::bigint, ?::text, ?::text, ?::text, ?::bigint, ?::bigint, ?::bigint, ?::bytea)"
 		other = ", (?, ?, ?, ?, ?, ?, ?, ?, ?)"

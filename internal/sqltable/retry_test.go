@@ -1,4 +1,4 @@
-package sqlstore
+package sqltable
 
 import (
 	"context"
@@ -8,8 +8,13 @@ import (
 	"time"
 )
 
-func retryStore(tries int) *Store {
-	return &Store{names: names{dialect: &dialect{transient: sqliteBusy, tries: tries}}}
+type codeError int
+
+func (e codeError) Error() string { return "some text" }
+func (e codeError) Code() int     { return int(e) }
+
+func retrying(tries int) *Dialect {
+	return &Dialect{Transient: SQLite.Transient, Tries: tries}
 }
 
 func TestRetry(t *testing.T) {
@@ -28,7 +33,7 @@ func TestRetry(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			calls := 0
-			err := retryStore(5).retry(t.Context(), func() error {
+			err := retrying(5).Retry(t.Context(), func() error {
 				calls++
 				return c.errs[min(calls, len(c.errs))-1]
 			})
@@ -44,7 +49,7 @@ func TestRetryEndsWithContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began := time.Now()
-		err := retryStore(1000000).retry(ctx, func() error { return codeError(5) })
+		err := retrying(1000000).Retry(ctx, func() error { return codeError(5) })
 		if err != codeError(5) || time.Since(began) != time.Second {
 			t.Errorf("got %v after %v, want the database's error after 1s", err, time.Since(began))
 		}
@@ -55,7 +60,7 @@ func TestRetryEndsWithContext(t *testing.T) {
 func TestRetryOfSQLite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		err := retryStore(sqlite.tries).retry(t.Context(), func() error { return codeError(5) })
+		err := SQLite.Retry(t.Context(), func() error { return codeError(5) })
 		if took := time.Since(began); err == nil || took < 5*time.Second || took > 15*time.Second {
 			t.Errorf("got %v after %v, want an error after about 10s", err, took)
 		}

@@ -8,83 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/sqlstore"
 )
-
-// A tracer notes the queries that reach pgx, whichever way, and what is prepared anew.
-type tracer struct {
-	mu                sync.Mutex
-	queries, prepared []string
-}
-
-func (t *tracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.queries = append(t.queries, strings.ToLower(strings.Fields(d.SQL)[0]))
-	return ctx
-}
-
-func (t *tracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (t *tracer) TracePrepareStart(ctx context.Context, _ *pgx.Conn, _ pgx.TracePrepareStartData) context.Context {
-	return ctx
-}
-
-func (t *tracer) TracePrepareEnd(_ context.Context, _ *pgx.Conn, d pgx.TracePrepareEndData) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !d.AlreadyPrepared {
-		t.prepared = append(t.prepared, "anew")
-	}
-}
-
-// What goes past database/sql is one query for a load, prepared once.
-func TestDirectQueries(t *testing.T) {
-	p := postgresSchema("pgx")(t)
-	plain := p.connect(t)
-	cfg := p.table(t, plain, sqlstore.PostgreSQL)
-	config, err := pgx.ParseConfig(p.dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := new(tracer)
-	config.Tracer = seen
-	db := stdlib.OpenDB(*config)
-	defer db.Close()
-	db.SetMaxOpenConns(1)
-	s := open(t, db, sqlstore.PostgreSQL, cfg)
-	r := session.Record{ID: session.ID{1}, Owner: "ada", ExpiresAt: time.Now().UTC(), Data: []byte("x")}
-	mustCreate(t, s, r)
-	seen.queries, seen.prepared = nil, nil
-	for range 3 {
-		got, err := s.Load(t.Context(), r.ID)
-		if err != nil || got.Owner != "ada" || string(got.Data) != "x" || got.Version != 1 || !got.ExpiresAt.Equal(r.ExpiresAt) {
-			t.Errorf("got %+v, %v", got, err)
-		}
-		if _, err := s.Load(t.Context(), session.ID{2}); err != session.ErrNotFound {
-			t.Errorf("absent: got %v", err)
-		}
-	}
-	if got := strings.Join(seen.queries, " "); got != "select select select select select select" {
-		t.Errorf("six loads were %q", got)
-	}
-	if len(seen.prepared) != 1 {
-		t.Errorf("six loads prepared %d statements, want 1", len(seen.prepared))
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Load(t.Context(), r.ID); !errors.Is(err, sqlstore.ErrClosed) {
-		t.Errorf("after Close: got %v", err)
-	}
-	if err := db.Ping(); err != nil {
-		t.Errorf("the pool after Close: %v", err)
-	}
-}
 
 // A server that does not answer holds up a load no longer than its context, and the
 // store works again afterwards.

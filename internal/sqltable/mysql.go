@@ -1,4 +1,4 @@
-package sqlstore
+package sqltable
 
 import (
 	_ "embed"
@@ -10,33 +10,35 @@ import (
 //go:embed migrations/mysql.sql
 var mysqlMigration string
 
+// MySQL is the dialect of MySQL 8.0.1 and later and of MariaDB 10.6 and later.
+//
 // MySQL counts an UPDATE's rows as changed or as found, as the connection has it
 // (clientFoundRows). An update of a record changes its version, so both mean the
 // same there; what a touch counts is never looked at.
 //
-// Writers commit together on MariaDB only (see group_mariadb.go).
-var mysql = dialect{
+// Only MariaDB updates several records by one statement (see mariadb.go).
+var MySQL = &Dialect{
 	quote:      "`",
 	greatest:   "greatest",
-	duplicate:  func(err error) bool { return mysqlNumber(err) == 1062 },
-	transient:  mysqlTransient,
-	tries:      8,
-	together:   inStatement,
+	Duplicate:  func(err error) bool { return mysqlNumber(err) == 1062 },
+	Transient:  mysqlTransient,
+	Tries:      8,
+	UpdateMany: true,
 	updateMany: mariaUpdateMany,
 	manyArgs:   mariaManyArgs,
-	manyHere:   mariaManyHere,
-	lacks:      func(err error) bool { return mysqlNumber(err) == 1193 }, // no such variable
-	refused:    mysqlRefused,
+	ManyHere:   mariaManyHere,
+	Lacks:      func(err error) bool { return mysqlNumber(err) == 1193 }, // no such variable
+	Refused:    mysqlRefused,
 	expired: `SELECT id FROM {table} WHERE expires_hour <= ? AND expires_at < ?
 		ORDER BY expires_hour LIMIT ? FOR UPDATE SKIP LOCKED`,
 	migration: mysqlMigration,
-	columns: `SELECT column_name, column_type, column_key = 'PRI' FROM information_schema.columns
+	Columns: `SELECT column_name, column_type, column_key = 'PRI' FROM information_schema.columns
 		WHERE table_schema = coalesce(nullif(?, ''), database()) AND table_name = ?`,
 }
 
-// mysqlTransient is true for a deadlock (1213), a wait for a lock that was given up
-// (1205), and MariaDB's "record has changed since last read" (1020). After the last,
-// the next try finds the newer version and reports the conflict.
+// mysqlTransient reports a deadlock (1213), a lock wait that timed out (1205), and
+// MariaDB's "record has changed since last read" (1020). After the last, the next try
+// finds the newer version and reports the conflict.
 func mysqlTransient(err error) bool {
 	switch mysqlNumber(err) {
 	case 1020, 1205, 1213:
@@ -45,9 +47,9 @@ func mysqlTransient(err error) bool {
 	return false
 }
 
-// mysqlRefused is false for what ends the connection: shutdown (1053), lost packets (1158
-// to 1161), and a kill (1927); for a commit that failed (1180); and for numbers that are
-// not a server's, but a client's (2000 to 2999) or a proxy's own.
+// mysqlRefused returns false for errors that end the connection: a shutdown (1053), lost
+// packets (1158 to 1161) and a kill (1927); for a commit that failed (1180); and for
+// numbers that come from a client (2000 to 2999) or a proxy instead of the server.
 func mysqlRefused(err error) bool {
 	switch n := mysqlNumber(err); n {
 	case 1053, 1158, 1159, 1160, 1161, 1180, 1927:
@@ -57,9 +59,9 @@ func mysqlRefused(err error) bool {
 	}
 }
 
-// mysqlNumber returns the server's error number, 0 if err is not from the server.
+// mysqlNumber returns the server's error number, or 0 if err is not from the server.
 // go-sql-driver/mysql has it in a field, which cannot be read without importing the
-// driver, and at the beginning of its text: "Error 1062 (23000): Duplicate entry".
+// driver, and at the beginning of the error text: "Error 1062 (23000): Duplicate entry".
 func mysqlNumber(err error) int {
 	for ; err != nil; err = errors.Unwrap(err) {
 		rest, ok := strings.CutPrefix(err.Error(), "Error ")

@@ -1,0 +1,145 @@
+// Package sqltable describes the table in which sessions are stored: its names,
+// migrations and columns, the statements of each SQL dialect, and how a record
+// becomes arguments. The SQL stores share it; it runs no statement itself.
+package sqltable
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/expanse-go/session"
+)
+
+// A Dialect holds what the databases differ in. The statements they have in common
+// are in statements.go.
+type Dialect struct {
+	quote    string // around identifiers
+	numbered bool   // parameters are $1, $2, … instead of ?
+	greatest string // the function that gives the greater of two values
+	reserved string // prefix that table names must not have, in lower case
+
+	// ifAbsent ends an INSERT so that it changes nothing if the ID exists. If it is
+	// empty, the INSERT fails with an error for which Duplicate returns true.
+	ifAbsent  string
+	Duplicate func(error) bool // may be nil
+
+	// Transient reports whether an error means that nothing was stored and another
+	// try may succeed. Tries bounds the number of tries.
+	Transient func(error) bool
+	Tries     int
+
+	// Stale reports whether the server refused to run a statement as it was prepared,
+	// so that preparing it again helps. It may be nil.
+	Stale func(error) bool
+
+	// prune deletes expired records in one statement, given the hour, the instant
+	// and a limit. If it is empty, expired finds and locks them, and they are deleted
+	// by key in the same transaction.
+	prune, expired string
+
+	// postpone is for databases that rewrite an index entry even if its columns keep
+	// their values. There the store maintains expires_hour itself, no later than the
+	// hour of the expiry. Updates leave that column and the owner alone if they can
+	// (see InPlace); postpone makes the hour exact if prune finds it too early. It
+	// takes the instant, the hour, the instant and a limit.
+	postpone string
+
+	// UpdateMany says that one statement can update several records. updateMany is its
+	// text for a number of rows and manyArgs its arguments, padded with NULL, which is
+	// no ID. The statement returns the IDs of the records that it updated. ManyHere
+	// asks whether this server has the statement (empty: every server does), and Lacks
+	// reports whether that question failed for good. Refused reports whether the
+	// server itself said that a statement failed, stored nothing and kept the
+	// connection open.
+	UpdateMany bool
+	updateMany func(n Names, rows int) string
+	manyArgs   func(batch []*session.Record, rows int) []any
+	ManyHere   string
+	Lacks      func(error) bool
+	Refused    func(error) bool
+
+	// InProcess says that there is no server to wait for.
+	InProcess bool
+
+	// pinned are the record's columns in the form that is cheapest to read past
+	// database/sql.
+	pinned string
+
+	// migration is the template of the goose file that makes the table. With
+	// indexInSchema, index names carry the schema and their table names do not.
+	migration     string
+	indexInSchema bool
+
+	// Columns queries the name and type of each column and whether it alone is the
+	// primary key, given the schema ("" for the default one) and the table.
+	Columns string
+}
+
+// Quoting identifiers is enough for these names. The databases allow others, but
+// nobody needs them, and what is refused cannot be injected.
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+const (
+	maxSchema = 63 // PostgreSQL cuts longer names, MySQL allows 64
+	maxTable  = 48 // leaves room for the names of the indexes
+)
+
+// Names are the identifiers of one table.
+type Names struct {
+	Dialect       *Dialect
+	Schema, Table string // not quoted; Schema may be ""
+}
+
+// DefaultTable is the table of a configuration that names none.
+const DefaultTable = "sessions"
+
+// NewNames checks the names. Its errors are [*session.ConfigError] values, joined.
+func NewNames(d *Dialect, schema, table string) (Names, error) {
+	n := Names{d, schema, table}
+	if n.Table == "" {
+		n.Table = DefaultTable
+	}
+	var errs []error
+	check := func(field, name string, limit int) {
+		reason := ""
+		switch {
+		case len(name) > limit:
+			reason = fmt.Sprintf("longer than %d characters", limit)
+		case !identifier.MatchString(name):
+			reason = "use letters, digits and underscores only, and no digit first"
+		case d.reserved != "" && strings.HasPrefix(strings.ToLower(name), d.reserved):
+			reason = "the database reserves names that begin with " + d.reserved
+		}
+		if reason != "" {
+			errs = append(errs, &session.ConfigError{Field: field, Value: name, Reason: reason})
+		}
+	}
+	if n.Schema != "" {
+		check("Schema", n.Schema, maxSchema)
+	}
+	check("Table", n.Table, maxTable)
+	return n, errors.Join(errs...)
+}
+
+// Quoted returns an identifier in quotes.
+func (n Names) Quoted(name string) string { return n.Dialect.quote + name + n.Dialect.quote }
+
+// Full is the table as statements name it.
+func (n Names) Full() string { return n.inSchema(n.Table) }
+
+func (n Names) inSchema(name string) string {
+	if n.Schema == "" {
+		return n.Quoted(name)
+	}
+	return n.Quoted(n.Schema) + "." + n.Quoted(name)
+}
+
+// String is the table as messages name it.
+func (n Names) String() string {
+	if n.Schema == "" {
+		return n.Table
+	}
+	return n.Schema + "." + n.Table
+}

@@ -1,0 +1,200 @@
+package sqltable
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/expanse-go/session"
+)
+
+// A Statement is the text of an SQL statement and its arguments.
+type Statement struct {
+	Text string
+	Args []any
+}
+
+// Statements are those of one table.
+type Statements struct {
+	// Load takes an ID and reads RecordColumns. Pinned does the same past
+	// database/sql. Exists takes an ID and finds a row if there is one.
+	Load, Pinned, Exists string
+
+	// Expired finds and locks the records to prune where no single statement can
+	// delete them; otherwise it is empty. It takes the arguments of Prune.
+	Expired string
+
+	n Names
+
+	create, update, delete, touch  string
+	inPlace                        string // an update that writes no index; may be empty
+	prune, postpone                string
+	list, listOwner, listAnonymous string
+
+	// :: number of records → statement, for powers of two
+	updates, loads map[int]string
+}
+
+// MaxWrites and MaxReads bound how many records one statement updates and reads, so
+// that the first of them does not wait long for the last. MaxWriteBytes bounds the
+// size of an update, because a server may limit a statement to a megabyte.
+const (
+	MaxWrites     = 64
+	MaxWriteBytes = 256 << 10
+	MaxReads      = 32
+)
+
+const thisVersion = " WHERE id = ? AND version = ?"
+
+// NewStatements returns the statements for a table.
+func NewStatements(n Names) *Statements {
+	d := n.Dialect
+	const page = "SELECT id, " + RecordColumns + " FROM {table} WHERE id >= ?"
+	updates, loads := make(map[int]string), make(map[int]string)
+	for rows := 2; d.UpdateMany && rows <= MaxWrites; rows *= 2 {
+		updates[rows] = d.updateMany(n, rows)
+	}
+	for rows := 1; rows <= MaxReads; rows *= 2 {
+		loads[rows] = n.text("SELECT id, " + RecordColumns + " FROM {table} WHERE id IN (?" + strings.Repeat(", ?", rows-1) + ")")
+	}
+	createHour, createValue, updateHour, inPlace := "", "", "", ""
+	if d.postpone != "" {
+		createHour, createValue, updateHour = ", expires_hour", ", ?", ", expires_hour = ?"
+		inPlace = n.text("UPDATE {table} SET version = version + 1, address = ?, user_agent = ?, " +
+			"created_at = ?, last_activity = ?, expires_at = ?, data = ?" + thisVersion + " AND owner = ? AND expires_hour <= ?")
+	}
+	return &Statements{
+		Load:    n.text("SELECT " + RecordColumns + " FROM {table} WHERE id = ?"),
+		Pinned:  n.text("SELECT " + d.pinned + " FROM {table} WHERE id = ?"),
+		Exists:  n.text("SELECT 1 FROM {table} WHERE id = ?"),
+		Expired: n.text(d.expired),
+		n:       n,
+		inPlace: inPlace,
+		updates: updates, loads: loads,
+		create: n.text("INSERT INTO {table} (owner, address, user_agent, created_at, last_activity, expires_at, data, id, version" + createHour + ") " +
+			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1" + createValue + ")" + d.ifAbsent),
+		update: n.text("UPDATE {table} SET version = version + 1, owner = ?, address = ?, user_agent = ?, " +
+			"created_at = ?, last_activity = ?, expires_at = ?, data = ?" + updateHour + thisVersion),
+		delete: n.text("DELETE FROM {table} WHERE id = ?"),
+		touch: n.text("UPDATE {table} SET last_activity = {greatest}(last_activity, ?), expires_at = {greatest}(expires_at, ?) " +
+			"WHERE id = ? AND (last_activity < ? OR expires_at < ?)"),
+		prune:         n.text(d.prune),
+		postpone:      n.text(d.postpone),
+		list:          n.text(page + " ORDER BY id LIMIT ?"),
+		listOwner:     n.text(page + " AND owner = ? AND owner <> '' ORDER BY id LIMIT ?"),
+		listAnonymous: n.text(page + " AND owner = '' ORDER BY id LIMIT ?"),
+	}
+}
+
+// text fills in a statement's table, functions and parameters.
+func (n Names) text(s string) string {
+	s = strings.ReplaceAll(s, "{table}", n.Full())
+	s = strings.ReplaceAll(s, "{greatest}", n.Dialect.greatest)
+	if !n.Dialect.numbered {
+		return s
+	}
+	var b strings.Builder
+	for i := 1; ; i++ {
+		before, after, found := strings.Cut(s, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString("$" + strconv.Itoa(i))
+		s = after
+	}
+}
+
+// Create inserts a record. If the ID exists, it changes no row, or it fails with an
+// error for which the dialect's Duplicate returns true.
+func (s *Statements) Create(r *session.Record) Statement {
+	if s.postpone != "" {
+		return Statement{s.create, recordArgs(r, r.ID[:], hour(nanos(r.ExpiresAt)))}
+	}
+	return Statement{s.create, recordArgs(r, r.ID[:])}
+}
+
+// Update replaces a record of the given version.
+func (s *Statements) Update(r *session.Record) Statement {
+	if s.inPlace != "" {
+		return Statement{s.update, recordArgs(r, hour(nanos(r.ExpiresAt)), r.ID[:], int64(r.Version))}
+	}
+	return Statement{s.update, recordArgs(r, r.ID[:], int64(r.Version))}
+}
+
+// UpdateInPlace is an Update that writes no index and so changes no row if an index
+// would have to change. Not every dialect needs it: ok is false then.
+func (s *Statements) UpdateInPlace(r *session.Record) (st Statement, ok bool) {
+	if s.inPlace == "" {
+		return st, false
+	}
+	args := recordArgs(r, r.ID[:], int64(r.Version), r.Owner, hour(nanos(r.ExpiresAt)))
+	return Statement{s.inPlace, args[1:]}, true // the owner is compared, not set
+}
+
+// UpdateMany updates 2 to MaxWrites records of different IDs, and returns a row with
+// the ID of each one that it updated. It skips those that are locked.
+func (s *Statements) UpdateMany(batch []*session.Record) Statement {
+	rows := 2
+	for rows < len(batch) {
+		rows *= 2 // few lengths, so that few statements are prepared
+	}
+	return Statement{s.updates[rows], s.n.Dialect.manyArgs(batch, rows)}
+}
+
+// LoadMany reads the ID and RecordColumns of up to MaxReads records.
+func (s *Statements) LoadMany(ids []session.ID) Statement {
+	rows := 1
+	for rows < len(ids) {
+		rows *= 2 // few lengths, so that few statements are prepared
+	}
+	args := make([]any, rows) // the rest is NULL, which is no ID
+	for i := range ids {
+		args[i] = ids[i][:]
+	}
+	return Statement{s.loads[rows], args}
+}
+
+// Delete deletes a record.
+func (s *Statements) Delete(id session.ID) Statement { return Statement{s.delete, []any{id[:]}} }
+
+// Touch moves both times forward, and changes no row if neither is later than the
+// stored one.
+func (s *Statements) Touch(id session.ID, lastActivity, expires time.Time) Statement {
+	active, until := nanos(lastActivity), nanos(expires)
+	return Statement{s.touch, []any{active, until, id[:], active, until}}
+}
+
+// Prune deletes up to limit records that expired before an instant. Its text is empty
+// where Expired is not. It narrows the search by the indexed hour, and then to the
+// very instant.
+func (s *Statements) Prune(before time.Time, limit int) Statement {
+	n := nanos(before)
+	args := []any{hour(n), n, limit}
+	if s.postpone != "" {
+		args = append([]any{n}, args...) // which of those found
+	}
+	return Statement{s.prune, args}
+}
+
+// Postpone runs before Prune and with the same arguments. It corrects the hour of
+// those records that Prune would look at too early. Not every dialect needs it: ok is
+// false then.
+func (s *Statements) Postpone(before time.Time, limit int) (st Statement, ok bool) {
+	return Statement{s.postpone, s.Prune(before, limit).Args}, s.postpone != ""
+}
+
+// List reads the ID and RecordColumns of the first PageSize records from an ID on, in
+// the order of the IDs.
+func (s *Statements) List(from session.ID) Statement {
+	return Statement{s.list, []any{from[:], PageSize}}
+}
+
+// ListOwner is List for the records of one owner. MySQL compares "a" and "a " as
+// equal, so the caller compares the owner again.
+func (s *Statements) ListOwner(from session.ID, owner string) Statement {
+	if owner == "" {
+		return Statement{s.listAnonymous, []any{from[:], PageSize}}
+	}
+	return Statement{s.listOwner, []any{from[:], owner, PageSize}}
+}

@@ -1,0 +1,111 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"sync/atomic"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/batch"
+	"github.com/expanse-go/session/internal/sqltable"
+)
+
+// writeInStatement updates the records of a batch with one statement, which skips those
+// that another transaction has locked: a lock that is held for long must not hold up
+// the others, and batches of two processes cannot deadlock. What it leaves out, for that
+// or another reason, is written alone.
+func (s *Store) writeInStatement(ctx context.Context, ws []*write, _ []struct{}, errs []error) {
+	if !s.sharesUpdates(ctx) {
+		return
+	}
+	recs := make([]*session.Record, len(ws))
+	for i, w := range ws {
+		recs[i] = &w.rec
+	}
+	stored, err := s.updateMany(ctx, s.text.UpdateMany(recs))
+	for i, w := range ws {
+		switch {
+		case err == nil && slices.Contains(stored, w.rec.ID):
+			errs[i] = nil
+		case err == nil, s.names.Dialect.Refused(err):
+			errs[i] = batch.ErrAlone
+		default:
+			errs[i] = err // nobody knows what is stored
+		}
+	}
+}
+
+func (s *Store) updateMany(ctx context.Context, st sqltable.Statement) (ids []session.ID, err error) {
+	err = s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) error {
+		args := slices.Clone(st.Args) // calmed replaces the first one
+		ctx, err := s.calmed(ctx, args)
+		if err != nil {
+			return err
+		}
+		ids, err = scanIDs(stmt.QueryContext(ctx, args...))
+		return err
+	})
+	return ids, err
+}
+
+// A sharedUpdate is what is known of the server's statement that updates many records.
+type sharedUpdate struct{ there, missing atomic.Bool }
+
+// sharesUpdates asks the server, at the first batch, whether it has that statement. If
+// it has not, nobody waits for others from then on; without an answer, the next batch
+// asks again.
+func (s *Store) sharesUpdates(ctx context.Context) bool {
+	d := s.names.Dialect
+	switch {
+	case d.ManyHere == "" || s.shared.there.Load():
+		return true
+	case s.shared.missing.Load(): // writers that are in the queue still lead
+		return false
+	}
+	var here bool
+	err := s.db.QueryRowContext(ctx, d.ManyHere).Scan(&here)
+	switch {
+	case err == nil && here:
+		s.shared.there.Store(true)
+	case err == nil, d.Lacks(err):
+		s.shared.missing.Store(true)
+	}
+	return s.shared.there.Load()
+}
+
+// loadMany loads the records of a batch with one SELECT. If that fails, each load runs
+// alone: the fault may be with the leader's connection.
+func (s *Store) loadMany(ctx context.Context, ids []session.ID, recs []session.Record, errs []error) {
+	found, err := s.recordsOf(ctx, s.text.LoadMany(sqltable.Distinct(ids)))
+	if err == nil {
+		sqltable.Deliver(found, ids, recs, errs)
+	}
+}
+
+func (s *Store) recordsOf(ctx context.Context, st sqltable.Statement) (found map[session.ID]session.Record, err error) {
+	err = s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) error {
+		args := slices.Clone(st.Args) // calmed replaces the first one
+		ctx, err := s.calmed(ctx, args)
+		if err != nil {
+			return err
+		}
+		rows, err := stmt.QueryContext(ctx, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		found = make(map[session.ID]session.Record, len(st.Args))
+		for rows.Next() {
+			var r row
+			if err := rows.Scan(r.destWithID()...); err != nil {
+				return err
+			}
+			if id, ok := sqltable.IDOf(r.id); ok {
+				found[id] = r.record(id)
+			}
+		}
+		return rows.Err()
+	})
+	return found, err
+}
