@@ -1,0 +1,119 @@
+package pgxstore
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/batch"
+	"github.com/expanse-go/session/internal/sqltable"
+)
+
+// patience is how long others wait for the leader of a batch.
+const patience = 100 * time.Millisecond
+
+// newWrites returns the queue of updates. Two slots would halve the batches.
+func newWrites(s *Store) *batch.Queue[*session.Record, struct{}] {
+	return &batch.Queue[*session.Record, struct{}]{
+		Slots: 1, Max: sqltable.MaxWrites, Patience: patience,
+		Fits: fits,
+		Single: func(ctx context.Context, r *session.Record) (struct{}, error) {
+			return struct{}{}, s.updateOne(ctx, r)
+		},
+		Batch: s.updateMany,
+	}
+}
+
+// newReads returns the queue of loads. With one slot, the server would idle while its
+// answer is handed out.
+func newReads(s *Store) *batch.Queue[session.ID, session.Record] {
+	return &batch.Queue[session.ID, session.Record]{
+		Slots: 2, Max: sqltable.MaxReads, Patience: patience,
+		Single: s.loadOne, Batch: s.loadMany,
+	}
+}
+
+// fits keeps a batch to one update for each session, because a statement changes a row
+// only once, and bounds its bytes; a single update may be larger.
+func fits(b []*session.Record, next *session.Record) bool {
+	bytes := sqltable.Size(next)
+	for _, r := range b {
+		if r.ID == next.ID {
+			return false
+		}
+		bytes += sqltable.Size(r)
+	}
+	return bytes <= sqltable.MaxWriteBytes
+}
+
+func (s *Store) updateOne(ctx context.Context, r *session.Record) error {
+	n, err := s.exec(ctx, s.text.Update(r))
+	if err != nil || n > 0 {
+		return err
+	}
+	there := false
+	st := sqltable.Statement{Text: s.text.Exists, Args: []any{r.ID[:]}}
+	err = s.query(ctx, st, func(rows pgx.Rows) error {
+		there = rows.Next()
+		return rows.Err()
+	})
+	switch {
+	case err != nil:
+		return err
+	case !there:
+		return session.ErrNotFound
+	}
+	return session.ErrConflict
+}
+
+// updateMany updates the records of a batch with one statement, which skips those that
+// another transaction has locked: a lock that is held for long must not hold up the
+// others, and batches of two processes cannot deadlock. What it leaves out, for that or
+// another reason, is written alone.
+func (s *Store) updateMany(ctx context.Context, recs []*session.Record, _ []struct{}, errs []error) {
+	var stored []session.ID
+	err := s.do(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		st := s.text.UpdateMany(recs)
+		rows, err := conn.Query(ctx, st.Text, st.Args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		stored = stored[:0]
+		for rows.Next() {
+			var raw []byte
+			if err := rows.Scan(&raw); err != nil {
+				return err
+			}
+			if id, ok := sqltable.IDOf(raw); ok {
+				stored = append(stored, id)
+			}
+		}
+		return rows.Err()
+	})
+	for i, r := range recs {
+		switch {
+		case err == nil && slices.Contains(stored, r.ID):
+			errs[i] = nil
+		case err == nil, s.names.Dialect.Refused(err):
+			errs[i] = batch.ErrAlone
+		default:
+			errs[i] = err // nobody knows what is stored
+		}
+	}
+}
+
+// loadMany loads the records of a batch with one SELECT. If that fails, each load runs
+// alone: the fault may be with the leader's connection.
+func (s *Store) loadMany(ctx context.Context, ids []session.ID, recs []session.Record, errs []error) {
+	var found map[session.ID]session.Record
+	err := s.records(ctx, s.text.LoadMany(sqltable.Distinct(ids)),
+		func() { found = make(map[session.ID]session.Record, len(ids)) },
+		func(r session.Record) { found[r.ID] = r })
+	if err == nil {
+		sqltable.Deliver(found, ids, recs, errs)
+	}
+}

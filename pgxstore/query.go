@@ -1,0 +1,145 @@
+package pgxstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/sqltable"
+	"github.com/expanse-go/session/sqlstore"
+)
+
+// exec returns how many rows the statement changed.
+func (s *Store) exec(ctx context.Context, st sqltable.Statement) (n int, err error) {
+	err = s.retry(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		tag, err := conn.Exec(ctx, st.Text, st.Args...)
+		n = int(tag.RowsAffected())
+		return err
+	})
+	return n, err
+}
+
+// query calls read with the rows, once for each try.
+func (s *Store) query(ctx context.Context, st sqltable.Statement, read func(pgx.Rows) error) error {
+	return s.retry(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, st.Text, st.Args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		return read(rows)
+	})
+}
+
+// records calls found for each record that the statement selects with its ID, and
+// begin before the first of each try.
+func (s *Store) records(ctx context.Context, st sqltable.Statement, begin func(), found func(session.Record)) error {
+	return s.query(ctx, st, func(rows pgx.Rows) error {
+		begin()
+		for rows.Next() {
+			var id []byte
+			var r sqltable.Row
+			if err := rows.Scan(&id, &r.Version, &r.Owner, &r.Address, &r.UserAgent, &r.Created, &r.Activity, &r.Expires, &r.Data); err != nil {
+				return err
+			}
+			known, ok := sqltable.IDOf(id)
+			if !ok {
+				return session.ErrCorrupt
+			}
+			found(r.Record(known))
+		}
+		return rows.Err()
+	})
+}
+
+// loadOne loads a record by a statement of its own.
+func (s *Store) loadOne(ctx context.Context, id session.ID) (rec session.Record, err error) {
+	err = s.retry(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		var r sqltable.Row
+		err := conn.QueryRow(ctx, s.text.Load, id[:]).
+			Scan(&r.Version, &r.Owner, &r.Address, &r.UserAgent, &r.Created, &r.Activity, &r.Expires, &r.Data)
+		rec = r.Record(id)
+		return err
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = session.ErrNotFound
+	}
+	return rec, err
+}
+
+// retry calls f with a connection, and again if the error is transient.
+func (s *Store) retry(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
+	return s.names.Dialect.Retry(ctx, func() error { return s.do(ctx, f) })
+}
+
+// maxUnsent bounds how many connections are tried that turn out to be broken before
+// anything was sent on them.
+const maxUnsent = 3
+
+// do calls f with a connection of the pool. It calls f again on another connection if
+// nothing was sent, and on the same one if the server refused to run a statement as it
+// was prepared: pgx then prepares it again.
+func (s *Store) do(ctx context.Context, f func(context.Context, *pgx.Conn) error) (err error) {
+	for range maxUnsent {
+		if s.closed.Load() {
+			return sqlstore.ErrClosed
+		}
+		if err = ctx.Err(); err != nil {
+			return err
+		}
+		err = s.onConn(ctx, f)
+		if !pgconn.SafeToRetry(err) || ctx.Err() != nil {
+			break
+		}
+	}
+	return err
+}
+
+func (s *Store) onConn(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	c := conn.Conn()
+	err = bounded(ctx, c, f)
+	if err != nil && s.names.Dialect.Stale(err) {
+		err = bounded(ctx, c, f)
+	}
+	return err
+}
+
+// longestDeadline is how far away the end of a context may be so that a client that
+// leaves need not be noticed before.
+const longestDeadline = time.Minute
+
+// bounded calls f with a context that need not be watched if it has a deadline; the
+// network connection keeps the deadline instead. Watching costs pgx a goroutine for each
+// statement: measured, a fifth of the processor time of a load. When the deadline passes,
+// pgx closes the connection, as it does when a watched context ends.
+func bounded(ctx context.Context, conn *pgx.Conn, f func(context.Context, *pgx.Conn) error) error {
+	deadline, ok := ctx.Deadline()
+	if !ok || time.Until(deadline) > longestDeadline {
+		return f(ctx, conn)
+	}
+	network := conn.PgConn().Conn()
+	if err := network.SetDeadline(deadline); err != nil {
+		return f(ctx, conn)
+	}
+	err := f(context.WithoutCancel(ctx), conn)
+	// A closed connection has a deadline of its own, for its last message.
+	if !conn.IsClosed() {
+		_ = network.SetDeadline(time.Time{}) // fails if the connection is broken, which its next user finds out
+	}
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() && !time.Now().Before(deadline) {
+		err = fmt.Errorf("%w (%w)", context.DeadlineExceeded, err)
+	}
+	return err
+}

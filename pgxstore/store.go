@@ -1,0 +1,195 @@
+package pgxstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/batch"
+	"github.com/expanse-go/session/internal/sqltable"
+	"github.com/expanse-go/session/sqlstore"
+)
+
+// A Config names the table. The zero value is the table "sessions" in the first schema
+// of the connection's search_path.
+type Config struct {
+	_ [0]func() // keyed literals only; not comparable
+
+	// Schema is the schema of the table, which must exist: at most 63 letters, digits
+	// and underscores. Defaults to the connection's own.
+	Schema string
+
+	// Table is the name of the table: at most 48 letters, digits and underscores. It is
+	// quoted, so case matters and reserved words work. Defaults to
+	// [sqlstore.DefaultTable].
+	Table string
+}
+
+// A Store keeps sessions in one table of PostgreSQL. It implements [session.Store],
+// [session.Toucher], [session.Pruner], [session.Lister] and [session.OwnerLister]. Many
+// goroutines may use it, and many processes may use the table, also with sqlstore.
+type Store struct {
+	pool   *pgxpool.Pool
+	names  sqltable.Names
+	text   *sqltable.Statements
+	writes *batch.Queue[*session.Record, struct{}]
+	reads  *batch.Queue[session.ID, session.Record]
+	closed atomic.Bool
+}
+
+var (
+	_ session.Store       = (*Store)(nil)
+	_ session.Toucher     = (*Store)(nil)
+	_ session.Pruner      = (*Store)(nil)
+	_ session.Lister      = (*Store)(nil)
+	_ session.OwnerLister = (*Store)(nil)
+)
+
+// New returns a store on pool, which stays the caller's: close it after the store. New
+// does not talk to the database; call [Store.Check] before serving.
+//
+// It fails for a nil pool and invalid names (each as a [*session.ConfigError], all of
+// them joined).
+func New(pool *pgxpool.Pool, cfg Config) (*Store, error) {
+	if pool == nil {
+		return nil, errors.New("session: pgxstore.New needs a pool; make one with pgxpool.New")
+	}
+	n, err := sqltable.NewNames(sqltable.PostgreSQL, cfg.Schema, cfg.Table)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{pool: pool, names: n, text: sqltable.NewStatements(n)}
+	s.writes, s.reads = newWrites(s), newReads(s)
+	return s, nil
+}
+
+// Close makes later calls fail with [sqlstore.ErrClosed]. It does not wait for calls in
+// progress, and does not close the pool. Closing again does nothing.
+func (s *Store) Close() error {
+	s.closed.Store(true)
+	return nil
+}
+
+// Load implements [session.Store] with one SELECT by primary key, which loads that wait
+// at the same time may share.
+func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error) {
+	r, err := s.reads.Do(ctx, id)
+	if err == nil || errors.Is(err, session.ErrNotFound) {
+		return r, err
+	}
+	return session.Record{}, sqltable.Failed(ctx, "load", id, err)
+}
+
+// Create implements [session.Store] with one INSERT.
+func (s *Store) Create(ctx context.Context, r session.Record) error {
+	n, err := s.exec(ctx, s.text.Create(&r))
+	if err == nil && n == 0 {
+		return session.ErrConflict
+	}
+	return answer(ctx, "create", r.ID, err)
+}
+
+// Update implements [session.Store] with one UPDATE that names ID and version. Only if
+// it finds no row, a SELECT tells a conflict from a missing record. Updates of different
+// sessions that wait at the same time may share a statement.
+func (s *Store) Update(ctx context.Context, r session.Record) error {
+	_, err := s.writes.Do(ctx, &r)
+	return answer(ctx, "update", r.ID, err)
+}
+
+// Delete implements [session.Store] with one DELETE.
+func (s *Store) Delete(ctx context.Context, id session.ID) error {
+	_, err := s.exec(ctx, s.text.Delete(id))
+	return answer(ctx, "delete", id, err)
+}
+
+// Touch implements [session.Toucher] with one UPDATE, which does nothing if neither
+// time is later than the stored one.
+func (s *Store) Touch(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
+	_, err := s.exec(ctx, s.text.Touch(id, lastActivity, expires))
+	return answer(ctx, "touch", id, err)
+}
+
+// Prune implements [session.Pruner] in batches of 100 records, each one statement, found
+// by the index on the hour of the expiry. Several processes may prune at once, and each
+// skips what another one has locked. If a batch fails, the number of records deleted
+// before is returned with the error.
+func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
+	total := 0
+	for total < limit {
+		want := min(limit-total, sqltable.PruneBatch)
+		n, err := s.exec(ctx, s.text.Prune(before, want))
+		if err != nil {
+			return total, answer(ctx, "prune", session.ID{}, err)
+		}
+		total += n
+		if n < want {
+			break
+		}
+	}
+	return total, nil
+}
+
+// List implements [session.Lister]. It reads pages of 64 records in the order of their
+// IDs, each with one SELECT, and holds neither a connection nor a lock while it yields.
+func (s *Store) List(ctx context.Context) iter.Seq2[session.Record, error] {
+	return s.pages(ctx, s.text.List)
+}
+
+// ListOwner implements [session.OwnerLister] like List, with the index on the owner. For
+// the owner "" it reads the whole table.
+func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[session.Record, error] {
+	return s.pages(ctx, func(from session.ID) sqltable.Statement { return s.text.ListOwner(from, owner) })
+}
+
+func (s *Store) pages(ctx context.Context, list func(from session.ID) sqltable.Statement) iter.Seq2[session.Record, error] {
+	return sqltable.Pages(func(from session.ID) (page []session.Record, err error) {
+		err = s.records(ctx, list(from), func() { page = page[:0] }, func(r session.Record) { page = append(page, r) })
+		return page, answer(ctx, "list", session.ID{}, err)
+	})
+}
+
+// Check tests with a cheap query that the database can be reached and has the table that
+// [sqlstore.Migrations] makes: each column with its type, and the primary key.
+// Additional columns do not matter if they have defaults. Check reports differences as a
+// [*sqlstore.SchemaError]. Call it before serving: without it, a missing table fails the
+// first request.
+func (s *Store) Check(ctx context.Context) error {
+	var found map[string]sqltable.Column
+	st := sqltable.Statement{Text: s.names.Dialect.Columns, Args: []any{s.names.Schema, s.names.Table}}
+	err := s.query(ctx, st, func(rows pgx.Rows) error {
+		found = make(map[string]sqltable.Column)
+		var name string
+		var c sqltable.Column
+		_, err := pgx.ForEachRow(rows, []any{&name, &c.Type, &c.Key}, func() error {
+			found[name] = c
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("session: looking at table %s: %w", s.names, err)
+	}
+	if problems := s.names.Problems(found); len(found) == 0 || len(problems) > 0 {
+		if len(found) == 0 {
+			problems = nil
+		}
+		return &sqlstore.SchemaError{Table: s.names.String(), Problems: problems}
+	}
+	return nil
+}
+
+// answer wraps an error that is not one of the contract's.
+func answer(ctx context.Context, op string, id session.ID, err error) error {
+	if sqltable.Answered(err) {
+		return err
+	}
+	return sqltable.Failed(ctx, op, id, err)
+}
