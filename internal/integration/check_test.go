@@ -85,7 +85,7 @@ func TestCheckWantsThePrimaryKey(t *testing.T) {
 		for _, statement := range migrations[0].Statements() {
 			mustExec(t, db, strings.Replace(statement, "PRIMARY KEY", "", 1))
 		}
-		s, err := sqlstore.New(db, d.dialect, cfg)
+		s, err := newStore(db, d.dialect, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}

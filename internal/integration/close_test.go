@@ -68,6 +68,9 @@ func closeEvery(t *testing.T, every time.Duration, test func(c *closing)) {
 			if err := db.Close(); err != nil {
 				t.Error(err)
 			}
+			if pool := poolOf(db); pool != nil {
+				pool.Close() // waits for all connections, also those that pgx still cancels
+			}
 		}
 		goleak.VerifyNone(t, before)
 	}

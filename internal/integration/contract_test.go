@@ -42,7 +42,7 @@ func contract(t *testing.T, d database, p place) {
 	h := sessiontest.Harness{
 		Open: func(tb testing.TB) session.Store { return again(tb, shared, p.table(tb, shared, d.dialect)) },
 		Reopen: func(tb testing.TB, s session.Store) session.Store {
-			if err := s.(*sqlstore.Store).Close(); err != nil {
+			if err := s.(sessionStore).Close(); err != nil {
 				tb.Fatal(err)
 			}
 			return again(tb, stores[s].db, stores[s].cfg)

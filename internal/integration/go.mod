@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/expanse-go/session/pgxstore v0.1.0
 	github.com/expanse-go/session/sessionconfig v0.1.0
 	go.uber.org/goleak v1.3.0
 )

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/expanse-go/session"
-	"github.com/expanse-go/session/sqlstore"
 )
 
 // asksMariaDB is how the question begins whether the server has the statement that
@@ -17,7 +16,7 @@ const asksMariaDB = "SELECT VERSION()"
 
 // updateTogether lets 16 writers update a record each, in so many rounds, each time with
 // data of its own.
-func updateTogether(t *testing.T, s *sqlstore.Store, rounds int) {
+func updateTogether(t *testing.T, s sessionStore, rounds int) {
 	t.Helper()
 	var wg sync.WaitGroup
 	for w := range writers {

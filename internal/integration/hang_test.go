@@ -38,15 +38,20 @@ func newFrozen(t *testing.T, server string) *frozen {
 	var all sync.WaitGroup
 	all.Go(func() { f.accept(&all) })
 	t.Cleanup(func() {
-		l.Close()
-		f.mu.Lock()
-		for _, c := range f.conns {
-			c.Close()
-		}
-		f.mu.Unlock()
+		f.stop()
 		all.Wait()
 	})
 	return f
+}
+
+// stop ends all connections, and takes no more.
+func (f *frozen) stop() {
+	f.Close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.conns {
+		c.Close()
+	}
 }
 
 func (f *frozen) accept(all *sync.WaitGroup) {
@@ -150,31 +155,31 @@ func serverAddress(t *testing.T, p place) string {
 func TestHungServer(t *testing.T) {
 	const limit = 200 * time.Millisecond
 	id := session.ID{1}
-	calls := map[string]func(context.Context, *sqlstore.Store) error{
-		"load": func(ctx context.Context, s *sqlstore.Store) error {
+	calls := map[string]func(context.Context, sessionStore) error{
+		"load": func(ctx context.Context, s sessionStore) error {
 			_, err := s.Load(ctx, id)
 			return err
 		},
-		"update": func(ctx context.Context, s *sqlstore.Store) error {
+		"update": func(ctx context.Context, s sessionStore) error {
 			return s.Update(ctx, session.Record{ID: id, Version: 1})
 		},
-		"create": func(ctx context.Context, s *sqlstore.Store) error {
+		"create": func(ctx context.Context, s sessionStore) error {
 			return s.Create(ctx, session.Record{ID: session.ID{2}})
 		},
-		"eight loads": func(ctx context.Context, s *sqlstore.Store) error {
+		"eight loads": func(ctx context.Context, s sessionStore) error {
 			return together(8, func(int) error {
 				_, err := s.Load(ctx, id)
 				return err
 			})
 		},
-		"eight updates": func(ctx context.Context, s *sqlstore.Store) error {
+		"eight updates": func(ctx context.Context, s sessionStore) error {
 			return together(8, func(i int) error {
 				return s.Update(ctx, session.Record{ID: session.ID{byte(10 + i)}, Version: 1})
 			})
 		},
 	}
 	// lib/pq asks the server to cancel, and waits for its answer.
-	each(t, func(d database) bool { return d.driver == "pgx" || d.driver == "mysql" }, func(t *testing.T, d database) {
+	each(t, func(d database) bool { return d.driver != "postgres" && !isSQLite(d) }, func(t *testing.T, d database) {
 		for name, call := range calls {
 			t.Run(name, func(t *testing.T) {
 				p := d.place(t)
@@ -202,7 +207,7 @@ func TestHungServer(t *testing.T) {
 				if took := time.Since(began); err == nil || took > limit+time.Second {
 					t.Errorf("got %v after %v, want an error within %v", err, took, limit)
 				}
-				if d.driver == "pgx" && !errors.Is(err, context.DeadlineExceeded) {
+				if isPostgres(d) && !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("got %v, want the end of the context", err)
 				}
 				if left := waiting(); left != "" {
@@ -217,6 +222,9 @@ func TestHungServer(t *testing.T) {
 				if f.open() == before {
 					t.Error("afterwards: a connection that hung was used")
 				}
+				// pgx tries for a while to cancel the statement on the server, and the pool
+				// waits for that; its Close after the test waits for all connections.
+				f.stop()
 				if n := db.Stats().InUse; n != 0 {
 					t.Errorf("%d connections are in use", n)
 				}
@@ -274,7 +282,7 @@ func waiting() string {
 	buf := make([]byte, 1<<20)
 	var left []string
 	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(stack, "/sqlstore.(*") {
+		if strings.Contains(stack, "/sqlstore.(*") || strings.Contains(stack, "/pgxstore.(*") {
 			left = append(left, stack)
 		}
 	}

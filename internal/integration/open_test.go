@@ -8,19 +8,24 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/lib/pq"
 	_ "github.com/mattn/go-sqlite3"
 	_ "modernc.org/sqlite"
 
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/pgxstore"
 	"github.com/expanse-go/session/sqlstore"
 )
 
@@ -46,9 +51,26 @@ var databases = []database{
 	{"sqlite-mattn", sqlstore.SQLite, "sqlite3", sqliteFile("sqlite3", "?_busy_timeout=100")},
 	{"sqlite-mattn-memory", sqlstore.SQLite, "sqlite3", sqliteMemory("sqlite3")},
 	{"postgres-pgx", sqlstore.PostgreSQL, "pgx", postgresSchema("pgx")},
+	{"postgres-pgxpool", sqlstore.PostgreSQL, pgxPool, postgresSchema(pgxPool)},
+	{"postgres-pgxpool-exec", sqlstore.PostgreSQL, pgxPool, postgresMode("exec")},
+	{"postgres-pgxpool-simple", sqlstore.PostgreSQL, pgxPool, postgresMode("simple_protocol")},
 	{"postgres-pq", sqlstore.PostgreSQL, "postgres", postgresSchema("postgres")},
 	{"mysql", sqlstore.MySQL, "mysql", mysqlDatabase(false)},
 	{"mysql-found-rows", sqlstore.MySQL, "mysql", mysqlDatabase(true)},
+}
+
+// pgxPool stands for pgxstore where the others name a driver of database/sql.
+const pgxPool = "pgxpool"
+
+// A sessionStore is what sqlstore and pgxstore have in common.
+type sessionStore interface {
+	session.Store
+	session.Toucher
+	session.Pruner
+	session.Lister
+	session.OwnerLister
+	Check(ctx context.Context) error
+	Close() error
 }
 
 // each runs a test on every database for which ok is true.
@@ -79,6 +101,24 @@ func postgresSchema(driver string) func(testing.TB) place {
 		db := p.connect(tb)
 		mustExec(tb, db, `CREATE SCHEMA "`+p.schema+`"`)
 		tb.Cleanup(func() { mustExec(tb, db, `DROP SCHEMA "`+p.schema+`" CASCADE`) })
+		return p
+	}
+}
+
+// postgresMode is a place for pgxstore whose statements are not prepared, as behind a
+// connection pooler.
+func postgresMode(mode string) func(testing.TB) place {
+	return func(tb testing.TB) place {
+		tb.Helper()
+		p := postgresSchema(pgxPool)(tb)
+		u, err := url.Parse(p.dsn)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		q := u.Query()
+		q.Set("default_query_exec_mode", mode)
+		u.RawQuery = q.Encode()
+		p.dsn = u.String()
 		return p
 	}
 }
@@ -122,18 +162,61 @@ func randomName() string { return "test_" + strings.ToLower(rand.Text()[:12]) }
 // connect opens a pool, which is closed after the test.
 func (p place) connect(tb testing.TB) *sql.DB {
 	tb.Helper()
+	conns := p.conns
+	if conns == 0 {
+		conns = 20
+	}
+	if p.driver == pgxPool {
+		return connectPool(tb, p.dsn, conns)
+	}
 	db, err := sql.Open(p.driver, p.dsn)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { db.Close() })
-	conns := p.conns
-	if conns == 0 {
-		conns = 20
-	}
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	return db
+}
+
+// pools holds the pool of pgx behind each database that connectPool returned.
+var pools sync.Map // :: *sql.DB → *pgxpool.Pool
+
+// connectPool opens a pool of pgx, as a database for what the tests themselves do.
+func connectPool(tb testing.TB, dsn string, conns int) *sql.DB {
+	tb.Helper()
+	cfg, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cfg.MaxConns = int32(conns)
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	pools.Store(db, pool)
+	tb.Cleanup(func() {
+		db.Close()
+		pool.Close()
+		pools.Delete(db)
+	})
+	return db
+}
+
+// poolOf returns nil for a database that is not on a pool of pgx.
+func poolOf(db *sql.DB) *pgxpool.Pool {
+	pool, _ := pools.Load(db)
+	p, _ := pool.(*pgxpool.Pool)
+	return p
+}
+
+// newStore returns a pgxstore if db is on a pool of pgx, and else a sqlstore.
+func newStore(db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) (sessionStore, error) {
+	if pool := poolOf(db); pool != nil {
+		return pgxstore.New(pool, pgxstore.Config{Schema: cfg.Schema, Table: cfg.Table})
+	}
+	return sqlstore.New(db, d, cfg)
 }
 
 // table makes the table of a new configuration by the migration.
@@ -159,9 +242,9 @@ func migrate(tb testing.TB, db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config)
 	}
 }
 
-func open(tb testing.TB, db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) *sqlstore.Store {
+func open(tb testing.TB, db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) sessionStore {
 	tb.Helper()
-	s, err := sqlstore.New(db, d, cfg)
+	s, err := newStore(db, d, cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -177,7 +260,7 @@ func open(tb testing.TB, db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) *s
 }
 
 // store is a store on a table of its own.
-func (d database) store(tb testing.TB) *sqlstore.Store {
+func (d database) store(tb testing.TB) sessionStore {
 	tb.Helper()
 	p := d.place(tb)
 	db := p.connect(tb)

@@ -55,41 +55,65 @@ func TestLoadEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// A statement that the server refuses to run as it was prepared is prepared anew.
+// A statement that the server refuses to run as it was prepared is prepared again.
 func TestStalePreparedStatements(t *testing.T) {
 	for name, change := range map[string]string{
 		"another type": "ALTER TABLE {table} ALTER COLUMN user_agent TYPE varchar(4000)",
 		"deallocated":  "DEALLOCATE ALL",
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := postgresSchema("pgx")(t)
-			cfg := p.table(t, p.connect(t), sqlstore.PostgreSQL)
-			p.conns = 1
-			db := p.connect(t)
-			s := open(t, db, sqlstore.PostgreSQL, cfg)
-			r := session.Record{ID: session.ID{1}, Data: []byte("x")}
-			mustCreate(t, s, r)
-			r.Version = 1
-			if err := s.Update(t.Context(), r); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := s.Load(t.Context(), r.ID); err != nil {
-				t.Fatal(err)
-			}
-			table := cfg.Table
-			if cfg.Schema != "" {
-				table = cfg.Schema + "." + table
-			}
-			if _, err := db.ExecContext(t.Context(), strings.ReplaceAll(change, "{table}", table)); err != nil {
-				t.Fatal(err)
-			}
-			if got, err := s.Load(t.Context(), r.ID); err != nil || string(got.Data) != "x" {
-				t.Errorf("load: got %q, %v", got.Data, err)
-			}
-			r.Version = 2
-			if err := s.Update(t.Context(), r); err != nil {
-				t.Errorf("update: %v", err)
-			}
+			each(t, isPostgres, func(t *testing.T, d database) {
+				p := d.place(t)
+				cfg := p.table(t, p.connect(t), d.dialect)
+				p.conns = 1
+				db := p.connect(t)
+				s := open(t, db, d.dialect, cfg)
+				r := session.Record{ID: session.ID{1}, Data: []byte("x")}
+				mustCreate(t, s, r)
+				r.Version = 1
+				if err := s.Update(t.Context(), r); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := s.Load(t.Context(), r.ID); err != nil {
+					t.Fatal(err)
+				}
+				mustExec(t, db, strings.ReplaceAll(change, "{table}", quoted(d.dialect, cfg)))
+				if got, err := s.Load(t.Context(), r.ID); err != nil || string(got.Data) != "x" {
+					t.Errorf("load: got %q, %v", got.Data, err)
+				}
+				r.Version = 2
+				if err := s.Update(t.Context(), r); err != nil {
+					t.Errorf("update: %v", err)
+				}
+			})
 		})
+	}
+}
+
+// sqlstore and pgxstore use one table: each reads and writes the other's records.
+func TestStoresShareATable(t *testing.T) {
+	p := postgresSchema(pgxPool)(t)
+	pooled := p.connect(t)
+	cfg := p.table(t, pooled, sqlstore.PostgreSQL)
+	p.driver = "pgx"
+	stores := []sessionStore{open(t, pooled, sqlstore.PostgreSQL, cfg), open(t, p.connect(t), sqlstore.PostgreSQL, cfg)}
+	now := time.Now().UTC()
+	for i, writer := range stores {
+		reader := stores[1-i]
+		want := session.Record{
+			ID: session.ID{byte(i + 1)}, Owner: "ada", Client: session.Client{Address: "::1", UserAgent: "browser"},
+			CreatedAt: now, LastActivity: now.Add(1), ExpiresAt: now.Add(time.Hour), Data: []byte{0, 0xff},
+		}
+		mustCreate(t, writer, want)
+		want.Version, want.Owner = 1, "bob"
+		if err := reader.Update(t.Context(), want); err != nil {
+			t.Fatal(err)
+		}
+		want.Version = 2
+		for _, s := range stores {
+			if got, err := s.Load(t.Context(), want.ID); err != nil || !sameRecord(got, want) || string(got.Data) != string(want.Data) {
+				t.Errorf("got %+v, %v, want %+v", got, err, want)
+			}
+		}
 	}
 }

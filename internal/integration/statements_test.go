@@ -131,8 +131,8 @@ func (d database) spiedStore(t *testing.T, conns int) (*sqlstore.Store, *spy) {
 	return store, s
 }
 
-// A database in memory is another one for the spy.
-func onDisk(d database) bool { return !strings.HasSuffix(d.name, "-memory") }
+// The spy is a driver of database/sql, and a database in memory is another one for it.
+func onDisk(d database) bool { return !strings.HasSuffix(d.name, "-memory") && d.driver != pgxPool }
 
 // With one connection everything goes through database/sql, with several SQLite is used
 // past it.

@@ -14,6 +14,9 @@ import (
 func TestLoadWaitsForAConnection(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		p := d.place(t)
+		if d.driver == pgxPool { // whose size is fixed
+			p.conns = 1
+		}
 		db := p.connect(t)
 		store := open(t, db, d.dialect, p.table(t, db, d.dialect))
 		r := session.Record{ID: session.ID{1}, ExpiresAt: time.Now().Add(time.Hour), Data: []byte("x")}
