@@ -219,7 +219,7 @@ func (c *Config) openDatabase(ctx context.Context) (*ownedStore, error) {
 				return nil, m
 			}
 			return nil, con.details.at(key, "there is no such file yet, and so no table for sessions",
-				"make it by: beam make session-table && beam db migrate", err)
+				"create it with: beam make session-table && beam db migrate", err)
 		}
 		if m := con.details.writable(file, key); m != nil {
 			return nil, m
