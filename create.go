@@ -16,10 +16,6 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Coo
 	todo := s.pending
 	ops, end := len(todo.ops), todo.end
 	todo.rotate = false // a new record has a new token in any case
-	next, failed := s.replay(todo.ops[:ops:ops])
-	if failed == nil {
-		failed = m.cfg.checkSize(&next, nil)
-	}
 	if end {
 		if err := m.logout(ctx, s); err != nil {
 			return nil, err
@@ -28,6 +24,13 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Coo
 		s.at, s.cred, s.shown = nothing, credential{}, nil
 		if s.pending != nil {
 			s.pending.end = false
+		}
+	}
+	var next draft
+	var failed error
+	if s.pending == todo && todo.err == nil { // after the logout, because an Update function may panic
+		if next, failed = s.replay(todo.ops[:ops:ops]); failed == nil {
+			failed = m.cfg.checkSize(&next, nil)
 		}
 	}
 	switch {
@@ -47,7 +50,7 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Coo
 // replay applies ops to an empty document. It unlocks the session meanwhile, because an
 // Update function may read it.
 func (s *Session) replay(ops []op) (draft, error) {
-	if len(s.flashNow) == 0 && !s.mixed {
+	if len(s.flashNow) == 0 && !s.mixed && len(ops) == len(s.pending.ops) {
 		return *s.now, nil
 	}
 	id := s.commitID()

@@ -24,7 +24,7 @@ for. What a request changes is recorded as a list of operations.
 
 When the response begins, the operations are applied to the stored document, under
 its version number. If another request has committed in between, they are applied
-again, to the newer document. So two requests that set different keys both win, and
+again, to the newer document. So the changes of two requests that set different keys are both kept, and
 nothing is locked while a handler runs.
 
 Reading with a type needs a type parameter, which Go methods cannot have. That is why
@@ -51,10 +51,10 @@ Whatever other requests of the same session do, in this process or another one, 
 request can rely on this:
 
   - It sees one snapshot, taken by the first From, plus its own changes.
-  - Its changes are stored all together or not at all. The only exception is
-    [Session.Invalidate]: the old session ends even if the new one, with what is written
-    after Invalidate, cannot be stored.
-  - Changes at different paths are all kept. At the same path, the later commit wins.
+  - The changes made before the response begins are stored all together or not at all;
+    later ones are a second commit. After [Session.Invalidate], the old session ends even
+    if the new one, with what is written after it, cannot be stored.
+  - Changes are all kept if neither path contains the other. At the same path, the later commit wins.
   - [Session.Append] and [Update] are exact: of 50 concurrent increments by Update, each
     counts once. That holds even if an answer of the store is lost, unless sixteen other
     commits follow before the request notices.

@@ -212,7 +212,7 @@ func statusOf(err error) (status int, advice string) {
 	case errors.Is(err, ErrEnded), errors.Is(err, errTaken):
 		return http.StatusConflict, "Your session has changed, so nothing was saved. Reload the page and try again."
 	case errors.As(err, new(*StoreError)), errors.Is(err, ErrConflict), errors.Is(err, ErrClosed):
-		return http.StatusServiceUnavailable, "Nothing was saved. Try again in a moment."
+		return http.StatusServiceUnavailable, "Your changes may not have been saved. Check before you try again."
 	case errors.Is(err, ErrNotFound):
 		return http.StatusNotFound, "There is no such session."
 	}

@@ -74,8 +74,8 @@ func TestDefaultErrorAdvises(t *testing.T) {
 	}{
 		{session.ErrCrossOrigin, http.StatusForbidden, "another site"},
 		{session.ErrEnded, http.StatusConflict, "Reload the page"},
-		{&session.StoreError{Op: "load", Err: io.ErrUnexpectedEOF}, http.StatusServiceUnavailable, "Try again"},
-		{session.ErrClosed, http.StatusServiceUnavailable, "Try again"},
+		{&session.StoreError{Op: "load", Err: io.ErrUnexpectedEOF}, http.StatusServiceUnavailable, "Check before you try again"},
+		{session.ErrClosed, http.StatusServiceUnavailable, "Check before you try again"},
 		{session.ErrNotFound, http.StatusNotFound, "no such session"},
 		{errors.New("secret detail"), http.StatusInternalServerError, "Nothing was saved"},
 	} {

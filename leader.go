@@ -390,7 +390,9 @@ func (l *leader) failAll(err error) {
 }
 
 func (l *leader) fail(p *patch, err error) {
-	p.storedAs = l.commitID
+	if p.outcome == applied { // the store may have it, although its answer was lost
+		p.storedAs = l.commitID
+	}
 	if p.err == nil || p.outcome == failedEarly || p.outcome == failed && !l.loaded {
 		p.outcome, p.err = failed, err
 	}

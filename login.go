@@ -82,8 +82,9 @@ func (s *Session) AuthenticatedAt() time.Time {
 	return time.Unix(0, s.now.authAt).UTC()
 }
 
-// Timeouts returns the limits that [Session.SetTimeouts] has given this session. Zero
-// means the manager's default, negative means no limit.
+// Timeouts returns the limits of its own that [Session.SetTimeouts] has given this session,
+// not those in effect: zero means the manager's default, negative means no limit. For the
+// time that is left, see [Session.ExpiresAt].
 func (s *Session) Timeouts() (idle, absolute time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -209,7 +209,7 @@ func TestFailedCommit(t *testing.T) {
 				w.WriteHeader(http.StatusOK)
 			}).ServeHTTP(w, newBrowser().request("GET"))
 			equal(t, "status", w.Code, http.StatusServiceUnavailable)
-			equal(t, "body", w.Body.String(), "Service Unavailable. Nothing was saved. Try again in a moment.\n")
+			equal(t, "body", w.Body.String(), "Service Unavailable. Your changes may not have been saved. Check before you try again.\n")
 			equal(t, "calls of the error handler", handled, 1)
 			equal(t, "calls below", strings.Join(w.calls, " "), "WriteHeader Write Flush")
 			h := w.Header()
@@ -348,7 +348,7 @@ func TestNestedManagers(t *testing.T) {
 		map[string]*rig{"outer": outer, "inner": inner}[down].spy.hook(func(string, session.ID) error { return errors.New("down") }, nil)
 		rep := newBrowser().send(h)
 		equal(t, down+" down", rep.Code, http.StatusServiceUnavailable)
-		equal(t, down+" down: body", rep.Body.String(), "Service Unavailable. Nothing was saved. Try again in a moment.\n")
+		equal(t, down+" down: body", rep.Body.String(), "Service Unavailable. Your changes may not have been saved. Check before you try again.\n")
 		for _, line := range rep.set() {
 			if strings.Contains(line, down) {
 				t.Errorf("%s is down, and its cookie was sent: %q", down, line)

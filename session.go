@@ -262,10 +262,10 @@ func (s *Session) IsNew() bool {
 	return s.fresh()
 }
 
-// WillRotate reports whether the next commit gives the client a new token, and so
-// whether the response has to carry a cookie: the session is new and has something to
-// store, or [Session.Login] or [Session.Regenerate] was called. A periodic rotation
-// ([Config].RotateEvery) counts from the moment it is due.
+// WillRotate reports whether the next commit gives the client a new token: the session is
+// new and has something to store, [Session.Login] or [Session.Regenerate] was called, or
+// a periodic rotation ([Config].RotateEvery) is due. The response then carries a cookie,
+// so it must not be hijacked without its headers.
 func (s *Session) WillRotate() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -273,9 +273,19 @@ func (s *Session) WillRotate() bool {
 	case s.m.discard || s.phase != open || s.failure() != nil || s.cred.standing == superseded:
 		return false
 	case s.fresh():
-		return s.now.owner != "" || len(s.now.doc) > len(emptyDoc)
+		return s.stores()
 	}
-	return s.pending != nil && s.pending.rotate || s.rotationDue(s.m.cfg.Now())
+	return s.pending != nil && s.pending.rotate || (s.request == nil || s.due || s.changed()) && s.rotationDue(s.m.cfg.Now())
+}
+
+// stores reports whether the pending changes leave something to store in a new record.
+// The caller holds the lock.
+func (s *Session) stores() bool {
+	p := s.pending
+	if p == nil || len(p.ops) == 0 {
+		return false
+	}
+	return s.now.owner != "" || len(s.now.doc) > len(emptyDoc)
 }
 
 // Format writes "session" and the ID, whatever the verb is, so that a session that is
@@ -292,7 +302,7 @@ func (s *Session) Format(f fmt.State, _ rune) {
 func (s *Session) ExpiresAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fresh() || s.pending != nil && len(s.pending.ops) > 0 && !s.quiet() {
+	if s.fresh() || s.pending != nil && (len(s.pending.ops) > 0 || s.pending.rotate) && !s.quiet() {
 		now := s.m.cfg.Now()
 		created := now
 		if !s.fresh() {

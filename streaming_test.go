@@ -715,6 +715,6 @@ func TestReverseProxyFailedCommit(t *testing.T) {
 			add(w, r, s)
 			pass.ServeHTTP(w, r)
 		}), http2)
-		equal(t, proto+": page", visitPage(t, c, front.URL), "503 Service Unavailable. Nothing was saved. Try again in a moment.\n")
+		equal(t, proto+": page", visitPage(t, c, front.URL), "503 Service Unavailable. Your changes may not have been saved. Check before you try again.\n")
 	}
 }

@@ -47,13 +47,15 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 	p := m.newPatch(s, &a, used)
 	p.began = now
 	todo.rotate = false
-	m.combineUnlocked(ctx, s, p)
-	dropped := s.pending != todo // by Rollback or Invalidate
-	if p.outcome != isStored {
-		if !dropped {
+	defer func() { // also if an Update function panics: no login without a new token
+		if p.outcome != isStored {
 			todo.rotate = todo.rotate || asked
 			todo.tried = a.repeat(p)
 		}
+	}()
+	m.combineUnlocked(ctx, s, p)
+	dropped := s.pending != todo // by Rollback or Invalidate
+	if p.outcome != isStored {
 		return nil, m.updateFailed(ctx, s, p)
 	}
 	if dropped {

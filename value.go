@@ -64,7 +64,8 @@ func Pop[T any](s *Session, path string, def T) T { return pop(s, opRemove, path
 
 // PopOnce is like [Pop], for a value that only one request may get, such as a one-time code.
 // If another request has changed or removed the value meanwhile, the commit fails with
-// [ErrConflict], and the client gets an error response.
+// [ErrConflict], and the client gets an error response. Do nothing with the value that
+// cannot be undone before the commit has succeeded.
 func PopOnce[T any](s *Session, path string, def T) T { return pop(s, opPopOnce, path, def) }
 
 func pop[T any](s *Session, kind opKind, path string, def T) T {
@@ -96,13 +97,14 @@ func pop[T any](s *Session, kind opKind, path string, def T) T {
 	}
 }
 
-// Update replaces the value at a path by f of it, and returns the new value as this
-// request sees it. If there is no value, f gets the zero T.
+// Update replaces the value v at a path with f(v), and returns the new value as this
+// request sees it. If there is no value, f gets the zero T. Two overlapping requests may
+// both return the same value, so it must not serve as a sequence number.
 //
 // Concurrent updates add up: if another request has committed meanwhile, f runs again
 // on the value that it has stored, as often as necessary. So f must depend on nothing
-// but its argument, and change nothing else. It may run after the handler has
-// returned, but never after the response has begun, and always on a goroutine of its own
+// but its argument, and change nothing else. It may run again at
+// the commit, after the handler has returned, but always on a goroutine of its own
 // request.
 //
 // Update replaces a stored value that is not a T as if there were none, because the

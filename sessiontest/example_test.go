@@ -111,7 +111,7 @@ func ExampleWrap() {
 	}
 	// Output:
 	// 200 Hello ana
-	// 503 Service Unavailable. Nothing was saved. Try again in a moment.
+	// 503 Service Unavailable. Your changes may not have been saved. Check before you try again.
 	//
 	// 200 Hello ana
 }

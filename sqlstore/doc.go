@@ -38,9 +38,8 @@
 // An update names the version that it replaces. If it finds no row, a second
 // statement tells [session.ErrConflict] from [session.ErrNotFound]. On SQLite, where
 // there are no round trips but each index costs a page, an update that keeps the owner
-// and does not shorten the session writes no index. Which one does, the store knows of
-// sessions that it has just loaded or written; of others, it may take a second
-// statement to find out.
+// and does not shorten the session writes no index. For others, a second statement
+// follows, which also changes the owner and the hour of expiry.
 //
 // # Isolation and durability
 //
@@ -56,13 +55,12 @@
 //
 // # A server that hangs
 //
-// A call ends at the deadline of its context, which a manager sets by StoreTimeout. To
-// watch a context costs a goroutine or two for each statement, so it is avoided where a
-// deadline can be kept otherwise: with pgx, the network connection itself has it, for
-// one that is less than a minute away; with go-sql-driver/mysql, the driver's own
-// timeouts do, if [Config].DriverTimeout tells of them. The connection is closed then,
-// as it is when a watched context ends. A cancellation that nobody watches for is
-// noticed when the statement ends.
+// A call ends at the deadline of its context, which a manager sets by StoreTimeout.
+// Watching a context costs one or two goroutines per statement. With
+// go-sql-driver/mysql, the driver's own timeouts can enforce the deadline instead, if
+// [Config].DriverTimeout states them. The connection is then closed, as it is when a
+// watched context ends. A cancellation that nobody watches is noticed when the statement
+// ends. Programs that have a pgxpool.Pool use the module pgxstore.
 //
 // github.com/lib/pq waits for the server's answer after it has asked it to cancel, and
 // so may wait for ever for one that hangs.
