@@ -24,7 +24,7 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata/api.txt")
 
 // TestAPI compares the exported names of all released modules with a golden file, so
-// that whatever the surface gains or loses is a line of the diff. "make api" rewrites
+// that whatever the surface gains or loses is a line of the diff. "make generate" rewrites
 // it.
 func TestAPI(t *testing.T) {
 	const golden = "testdata/api.txt"
@@ -59,9 +59,9 @@ func TestAPI(t *testing.T) {
 		}
 	}
 	if t.Failed() {
-		t.Logf("if that is meant, run make api")
+		t.Logf("if that is meant, run make generate")
 	} else if got != string(data) {
-		t.Errorf("%s is not as it would be written; run make api", golden)
+		t.Errorf("%s is not as it would be written; run make generate", golden)
 	}
 }
 
