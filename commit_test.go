@@ -196,9 +196,8 @@ func TestUpdateOfAnAbandonedFollower(t *testing.T) {
 // TestSessionConcurrently: everything from other goroutines while commits run.
 func TestSessionConcurrently(t *testing.T) {
 	g := newRig(t)
-	tok := stored(t, g.Manager, func(s *session.Session) { s.Set("x", 1); s.Flash("f", 1) })
 	for range 300 {
-		tok = stored(t, g.Manager, func(s *session.Session) { s.Set("x", 1); s.Flash("f", 1) })
+		tok := stored(t, g.Manager, func(s *session.Session) { s.Set("x", 1); s.Flash("f", 1) })
 		s := load(t, g.Manager, tok)
 		other := load(t, g.Manager, tok)
 		var wg sync.WaitGroup

@@ -271,9 +271,14 @@ func (l *leader) fold(ctx context.Context, now time.Time, to *stored) (some bool
 			rec.Client = p.client
 		}
 	}
-	if !some {
-		return false
+	if some {
+		l.complete(rec, d, now)
 	}
+	return some
+}
+
+// complete fills in the rest of the record for a draft with all patches applied.
+func (l *leader) complete(rec *Record, d *draft, now time.Time) {
 	rec.Owner = d.owner
 	if !l.passive {
 		rec.LastActivity = later(rec.LastActivity, now)
@@ -284,7 +289,6 @@ func (l *leader) fold(ctx context.Context, now time.Time, to *stored) (some bool
 		rec.Owner, rec.ExpiresAt = "", now
 	}
 	rec.Data = d.encode(d.doc, l.commitID)
-	return true
 }
 
 // apply applies one patch: from its ready result, here, or on its own goroutine. It

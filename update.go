@@ -47,15 +47,20 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 	p := m.newPatch(s, &a, used)
 	p.began = now
 	todo.rotate = false
-	defer func() { // also if an Update function panics: no login without a new token
-		if p.outcome != isStored {
+	returned := false
+	defer func() {
+		if !returned { // an Update function has panicked: no login without a new token
 			todo.rotate = todo.rotate || asked
-			todo.tried = a.repeat(p)
 		}
 	}()
 	m.combineUnlocked(ctx, s, p)
+	returned = true
 	dropped := s.pending != todo // by Rollback or Invalidate
 	if p.outcome != isStored {
+		if !dropped {
+			todo.rotate = todo.rotate || asked
+			todo.tried = a.repeat(p)
+		}
 		return nil, m.updateFailed(ctx, s, p)
 	}
 	if dropped {

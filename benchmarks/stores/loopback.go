@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"slices"
 	"sync"
@@ -50,7 +50,7 @@ func Loopback(dir, driver string, runs int, during time.Duration, progress func(
 	var servers []*loopbackServer
 	defer func() {
 		for _, s := range servers {
-			s.Close()
+			err = errors.Join(err, s.Close())
 			err = errors.Join(err, s.manager.Close(context.Background()))
 			if s.db != nil {
 				err = errors.Join(err, s.db.Close())
@@ -95,7 +95,8 @@ func Loopback(dir, driver string, runs int, during time.Duration, progress func(
 // A loopbackServer runs in this process, and its clients in another one.
 type loopbackServer struct {
 	title string
-	*httptest.Server
+	*http.Server
+	URL     string
 	manager *session.Manager
 	db      *sql.DB // nil: none
 }
@@ -136,7 +137,12 @@ func newLoopbackServer(kind, where, driver string) (s *loopbackServer, err error
 			bench.Answer(w, http.StatusOK, "ok")
 		}))
 	}
-	s.Server = httptest.NewServer(mux)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s.Server, s.URL = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}, "http://"+listener.Addr().String()
+	go func() { _ = s.Serve(listener) }() // until close
 	return s, nil
 }
 
