@@ -73,11 +73,9 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 		}
 		s.committed(p.at, todo.rest(a.ops, rotate))
 	}
-	if len(p.ops) > a.ops {
-		s.mixed = true // the request goes on seeing the messages that it has used up
-	}
+	// The request goes on seeing the messages that it has used up.
+	s.mixed = s.mixed || p.replayed || len(p.ops) > a.ops
 	if p.replayed {
-		s.mixed = true
 		m.event(ctx, Event{Kind: EventReplayed, ID: p.at.rec.ID, Owner: p.at.rec.Owner})
 	}
 	if p.rotated {
