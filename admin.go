@@ -70,7 +70,7 @@ func (m *Manager) ListAll(ctx context.Context) iter.Seq2[Info, error] {
 	return m.infos(ctx, List(ctx, m.store))
 }
 
-var errNoOwner = errors.New("session: the owner is empty, as for all anonymous sessions; to list every session, use ListAll")
+var errNoOwner = errors.New("session: the owner is empty, which would mean all anonymous sessions; pass the owner given to Login")
 
 func (m *Manager) infos(ctx context.Context, records iter.Seq2[Record, error]) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {

@@ -11,8 +11,8 @@ import (
 // of two hours, an absolute timeout of a day, and a cookie that only the browser that
 // got it sends back, over HTTPS, to the same host.
 //
-// In every field, zero means the default, and a negative number switches the limit or
-// the feature off. [New] refuses contradictory settings. It returns all of them at once,
+// In every duration and limit, zero means the default, and a negative number switches the
+// limit or the feature off. [New] refuses contradictory settings. It returns all of them at once,
 // each as a [*ConfigError].
 type Config struct {
 	_ [0]func() // keyed literals only; not comparable
@@ -22,7 +22,7 @@ type Config struct {
 
 	// IdleTimeout ends a session that has not been used for this long (OWASP ASVS
 	// 7.3.1). A session can have its own: see [Session.SetTimeouts].
-	// Negative: never. Defaults to 2 hours.
+	// Negative: no idle timeout. Defaults to 2 hours.
 	IdleTimeout time.Duration
 
 	// AbsoluteTimeout ends a session this long after it was created or last
@@ -46,7 +46,7 @@ type Config struct {
 
 	// Grace is how long a replaced token is recognised, so that requests that were under
 	// way with it do not start a session of their own. After Login and Regenerate, the old
-	// token reaches nothing even so.
+	// token gives no access even so.
 	// Negative: not at all. Defaults to 30 seconds.
 	Grace time.Duration
 

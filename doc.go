@@ -24,17 +24,17 @@ for. What a request changes is recorded as a list of operations.
 
 When the response begins, the operations are applied to the stored document, under
 its version number. If another request has committed in between, they are applied
-again, to the newer document. So the changes of two requests that set different keys are both kept, and
-nothing is locked while a handler runs.
+again, to the newer document. So two requests that set different keys both keep their
+changes, and nothing is locked while a handler runs.
 
 Reading with a type needs a type parameter, which Go methods cannot have. That is why
 [Get], [Lookup], [Pop], [PopOnce] and [Update] are functions, and [Session.Set] and the
-others are methods. A [Key] ties a path to its type, and has all of them as methods.
+others are methods. A [Key] ties a path to its type, and offers these operations as methods.
 
 # When the store is called
 
-In two places: the first [From] of a request loads the session, and the commit stores
-the changes before the first byte of the response. A request that never asks for its
+The store is called in two places: the first [From] of a request loads the session, and
+the commit stores the changes before the first byte of the response. A request that never asks for its
 session costs no store call and gets no cookie and no header. A visitor who has written
 nothing has no record and no cookie. If the commit fails, the client gets an error (see
 [Config].OnError), never a success.
@@ -54,7 +54,8 @@ request can rely on this:
   - The changes made before the response begins are stored all together or not at all;
     later ones are a second commit. After [Session.Invalidate], the old session ends even
     if the new one, with what is written after it, cannot be stored.
-  - Changes are all kept if neither path contains the other. At the same path, the later commit wins.
+  - All changes are kept if neither path contains the other. At the same path, the later
+    commit wins.
   - [Session.Append] and [Update] are exact: of 50 concurrent increments by Update, each
     counts once. That holds even if an answer of the store is lost, unless sixteen other
     commits follow before the request notices.
@@ -73,7 +74,7 @@ sessiontest.Race does the same for your own handlers.
 # Tokens and IDs
 
 The cookie holds a [Token]: a public record ID and a secret. The store holds the ID and a
-digest of the secret, so a copy of the store logs nobody in. A token that the server
+digest of the secret, so nobody can log in with a copy of the store. A token that the server
 never issued is not adopted. Regenerate and Login replace the token (its secret) and
 keep the ID, which is safe to log, to list and to revoke. [Config].MaxPerOwner limits the
 sessions of an owner; by default there is no limit.
@@ -103,8 +104,8 @@ Expanse know.
 
 # Stores
 
-The packages memstore, filestore and sqlstore (SQLite, PostgreSQL, MySQL and MariaDB) are
-stores, and [Discard] is one that keeps nothing. The package sessionconfig makes a manager
+The packages memstore, filestore and sqlstore (SQLite, PostgreSQL, MySQL and MariaDB)
+provide stores, and [Discard] stores nothing. The package sessionconfig makes a manager
 from configuration files and environment variables.
 
 # For authors of stores
@@ -113,8 +114,8 @@ A program that only uses sessions can skip this part, and the names in it. [Stor
 four methods: Load, Create, Update and Delete of a [Record]. A store that can do more
 implements optional interfaces: [Viewer] (lend records), [Toucher] (prolong a session),
 [Pruner] (delete expired records), [Lister] and [OwnerLister] (enumerate them). The
-functions [Touch], [Prune], [List] and [ListOwner] call them, or do without, and
-[Capability] finds them through wrappers. [MaxOwner] and [PruneSlack] are limits that every
-store keeps. sessiontest.TestStore checks every sentence of the contract.
+functions [Touch], [Prune], [List] and [ListOwner] use them if they exist and fall back
+otherwise. [Capability] finds them through wrappers. [MaxOwner] and [PruneSlack] are
+limits that every store keeps. sessiontest.TestStore checks the contract.
 */
 package session

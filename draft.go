@@ -100,7 +100,7 @@ func (d *draft) apply(o *op, id uint64) error {
 	case opConsume:
 		if d.marked(o.path) == o.gen {
 			if next, _, err := dotpath.Remove(doc, o.path); err == nil {
-				doc = next // otherwise the value is inside of a list now, and only the mark goes
+				doc = next // otherwise the value is inside a list now, and only the mark goes
 			}
 		}
 	case opLogin:
@@ -190,9 +190,9 @@ func pathError(o *op, err error) error {
 	}
 	switch o.kind {
 	case opAppend:
-		return errorf(ErrPathConflict, "cannot append to %q: it is not a list, or inside of one", o.path)
+		return errorf(ErrPathConflict, "cannot append to %q: it is not a list, or it is inside one", o.path)
 	default:
-		return errorf(ErrPathConflict, "cannot write to %q: it is inside of a list; change the whole list with Update", o.path)
+		return errorf(ErrPathConflict, "cannot write to %q: it is inside a list; change the whole list with Update", o.path)
 	}
 }
 

@@ -21,16 +21,16 @@ var (
 	ErrConflict = errors.New("session: changed by another request")
 
 	// ErrEnded is returned by a commit whose session was logged out, revoked, rotated by
-	// a login, or expired before its changes could be stored. The changes are dropped, so
+	// a login, or expired before the changes could be stored. The changes are dropped, so
 	// that nothing comes back to life.
-	ErrEnded = errors.New("session: ended before the request did; its changes were not stored")
+	ErrEnded = errors.New("session: the session ended before the request did; the changes of the request were not stored")
 
 	// ErrTooLarge is returned by a write or a commit that exceeds [Config].MaxBytes or
 	// 256 flash messages.
 	ErrTooLarge = errors.New("session: too large")
 
-	// ErrCorrupt is returned by a store that finds something that is not a record. The
-	// manager treats the session as absent and sends an [EventCorrupt].
+	// ErrCorrupt is returned by a store for stored data that it cannot decode. The manager
+	// treats the session as absent and sends an [EventCorrupt].
 	ErrCorrupt = errors.New("session: stored record does not decode")
 
 	// ErrFull is returned by a store that has reached its limit and must not drop any of
@@ -56,10 +56,10 @@ var (
 	// [MaxDepth] segments, or invalid UTF-8.
 	ErrInvalidPath = errors.New("session: invalid path")
 
-	// ErrPathConflict is the error of a write inside of a list, or of an Append to
-	// something that is not a list. To change an element of a list, use [Update] on the
+	// ErrPathConflict is the error of a write inside a list, or of an Append to a value
+	// that is not a list. To change an element of a list, use [Update] on the
 	// list.
-	ErrPathConflict = errors.New("session: a value on the path is not of the kind that the write needs")
+	ErrPathConflict = errors.New("session: path conflicts with an existing value")
 )
 
 // A StoreError is the failure of a store's operation on a record.
@@ -164,7 +164,7 @@ func (takenError) Is(target error) bool { return target == ErrConflict }
 var (
 	errFunction  = errors.New("session: an Update function panicked")
 	errGone      = errorf(ErrEnded, "ended by another request; the changes of this one were not stored")
-	errNotStored = errors.New("session: the commit ended early")
+	errNotStored = errors.New("session: commit interrupted; the outcome is unknown")
 )
 
 // A kindError is an error of one of the kinds above, with a text of its own.

@@ -16,29 +16,29 @@ func NewKey[T any](path string) Key[T] { return Key[T]{path} }
 // String returns the path.
 func (k Key[T]) String() string { return k.path }
 
-// Get is [Get].
+// Get calls [Get] with the key's path.
 func (k Key[T]) Get(s *Session, def T) T { return Get(s, k.path, def) }
 
-// Lookup is [Lookup].
+// Lookup calls [Lookup] with the key's path.
 func (k Key[T]) Lookup(s *Session) (T, bool) { return Lookup[T](s, k.path) }
 
-// Has is [Session.Has].
+// Has calls [Session.Has] with the key's path.
 func (k Key[T]) Has(s *Session) bool { return s.Has(k.path) }
 
-// Set is [Session.Set].
+// Set calls [Session.Set] with the key's path.
 func (k Key[T]) Set(s *Session, v T) { s.Set(k.path, v) }
 
-// Flash is [Session.Flash].
+// Flash calls [Session.Flash] with the key's path.
 func (k Key[T]) Flash(s *Session, v T) { s.Flash(k.path, v) }
 
-// Pop is [Pop].
+// Pop calls [Pop] with the key's path.
 func (k Key[T]) Pop(s *Session, def T) T { return Pop(s, k.path, def) }
 
-// PopOnce is [PopOnce].
+// PopOnce calls [PopOnce] with the key's path.
 func (k Key[T]) PopOnce(s *Session, def T) T { return PopOnce(s, k.path, def) }
 
-// Update is [Update].
+// Update calls [Update] with the key's path.
 func (k Key[T]) Update(s *Session, f func(T) T) T { return Update(s, k.path, f) }
 
-// Remove is [Session.Remove].
+// Remove calls [Session.Remove] with the key's path.
 func (k Key[T]) Remove(s *Session) { s.Remove(k.path) }

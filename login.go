@@ -9,9 +9,8 @@ import (
 
 // Login gives the session to an owner: any text that identifies an account, at most
 // [MaxOwner] bytes. It does everything that a change of privilege requires (OWASP ASVS
-// 7.2.4): the client gets a new token, the old one reaches nothing from the commit on,
-// and the absolute timeout starts again. The data stays; to drop it, call
-// [Session.Clear] first.
+// 7.2.4): the client gets a new token, the old one stops working at the commit, and the
+// absolute timeout starts again. The data stays; to drop it, call [Session.Clear] first.
 //
 // An empty owner is an error. To log out, call [Session.Invalidate].
 func (s *Session) Login(owner string) {
@@ -28,8 +27,8 @@ func (s *Session) Login(owner string) {
 	}
 }
 
-// Regenerate gives the client a new token for the same session and data. From the commit
-// on, the old token reaches nothing. Call it at every change of privilege that is not a
+// Regenerate gives the client a new token for the same session and data. The old token
+// stops working at the commit. Call it at every change of privilege that is not a
 // Login, to prevent session fixation. It does not create a session for a visitor who has
 // none.
 func (s *Session) Regenerate() {
@@ -49,7 +48,7 @@ func (s *Session) rotateToken() {
 }
 
 // Invalidate ends the session; this is how to log out. The commit deletes the record,
-// and the client's token is dead. Invalidate drops all uncommitted changes and an
+// and the client's token stops working. Invalidate drops all uncommitted changes and an
 // earlier error of a write, so a logout never fails because of them. What is written
 // afterwards belongs to a new session with another ID and token. If that cannot be
 // stored, the old session has ended all the same.

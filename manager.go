@@ -55,7 +55,7 @@ func (m *Manager) DangerouslyAllowCrossOrigin(pattern string) {
 }
 
 func (m *Manager) corrupt(ctx context.Context, id ID, err error) {
-	m.cfg.Logger.LogAttrs(ctx, slog.LevelError, "session: stored record does not decode; its visitor gets an empty session", slog.String("id", id.String()), slog.Any("error", err))
+	m.cfg.Logger.LogAttrs(ctx, slog.LevelError, "session: stored record does not decode; the visitor gets a new, empty session", slog.String("id", id.String()), slog.Any("error", err))
 	m.event(ctx, Event{Kind: EventCorrupt, ID: id, Err: err})
 }
 

@@ -13,8 +13,8 @@ import (
 )
 
 // A Token is the value of the session cookie: the record ID (16 bytes) and a secret (32
-// bytes), in base64url without padding. Whoever holds it is the user. It cannot be
-// printed by accident: formatting, logging and marshalling give "[redacted]". To send it,
+// bytes), in base64url without padding. Anyone who holds it can act as the user. It cannot
+// be printed by accident: formatting, logging and marshalling give "[redacted]". To send it,
 // convert it to a string.
 type Token string
 
@@ -73,17 +73,16 @@ func (id *ID) UnmarshalText(b []byte) (err error) {
 }
 
 // secret is the second part of a token, and digest what the store keeps of it.
-// A digest in place of the secret means that a copy of the store logs nobody in
-// (CVE-2019-16782).
+// Because the store has the digest in place of the secret, nobody can log in with a copy of
+// the store (CVE-2019-16782).
 type (
 	secret [32]byte
 	digest [sha256.Size]byte
 )
 
-// A namespace stands for the cookie's name in a digest. It is only as long as lets
-// all of a digest's input fit into one block of SHA-256: 55 bytes. That is enough,
-// because names are chosen by the application: nobody looks for a second one with
-// the same 56 bits.
+// A namespace stands for the cookie's name in a digest. It is short so that a digest's
+// input fits into one block of SHA-256 (55 bytes). That is enough: the application chooses
+// the names, so no attacker can search for a second one with the same 56 bits.
 type namespace [7]byte
 
 func namespaceOf(cookieName string) (n namespace) {

@@ -11,8 +11,8 @@ import (
 	"github.com/expanse-go/session/internal/jsonvalue"
 )
 
-// Get returns the value at a path, or def if there is no value or it is not a T. A stored
-// null is a value: Get returns the zero T. The result is a copy.
+// Get returns the value at a path, or def if there is no value or the value does not decode
+// into a T. A stored null is a value: Get returns the zero T. The result is a copy.
 //
 // T can be any type that encoding/json decodes. In an any, integers are int64
 // ([json.Number] if they don't fit), and other numbers are float64.
@@ -24,7 +24,7 @@ func Get[T any](s *Session, path string, def T) T {
 }
 
 // Lookup is like [Get], for callers that must distinguish an absent value from a zero one.
-// It reports false if there is no value at the path or it is not a T.
+// It reports false if there is no value at the path or the value does not decode into a T.
 func Lookup[T any](s *Session, path string) (T, bool) {
 	raw, ok := s.lookup(path)
 	if !ok {
@@ -58,8 +58,8 @@ func (s *Session) Decode(path string, dst any) error {
 }
 
 // Pop returns the value at a path and removes it. It returns def, and removes nothing,
-// if there is no value or it is not a T. Of two overlapping requests, both may get the
-// value; if that matters, use [PopOnce].
+// if there is no value or the value does not decode into a T. Two overlapping requests may
+// both get the value; if that matters, use [PopOnce].
 func Pop[T any](s *Session, path string, def T) T { return pop(s, opRemove, path, def) }
 
 // PopOnce is like [Pop], for a value that only one request may get, such as a one-time code.
@@ -103,9 +103,8 @@ func pop[T any](s *Session, kind opKind, path string, def T) T {
 //
 // Concurrent updates add up: if another request has committed meanwhile, f runs again
 // on the value that it has stored, as often as necessary. So f must depend on nothing
-// but its argument, and change nothing else. It may run again at
-// the commit, after the handler has returned, but always on a goroutine of its own
-// request.
+// but its argument, and change nothing else. It may run again at the commit, after the
+// handler has returned, but always on a goroutine of its own request.
 //
 // Update replaces a stored value that is not a T as if there were none, because the
 // request would fail forever otherwise. It logs that and sends an [EventCorrupt] with a
