@@ -142,7 +142,7 @@ func (c *Config) OpenDB(ctx context.Context, name string) (*sql.DB, error) {
 			return nil, m
 		}
 	}
-	db, m := con.details.open(ctx, c.base, nil)
+	db, m := con.details.open(ctx, c.base)
 	if m != nil {
 		return nil, m
 	}
@@ -165,7 +165,7 @@ func createFile(path string) error {
 // answerTime bounds how long a database may take to answer at the start.
 const answerTime = 5 * time.Second
 
-func (c *connection) open(ctx context.Context, root string, defaults map[string]string) (*sql.DB, *Error) {
+func (c *connection) open(ctx context.Context, root string) (*sql.DB, *Error) {
 	driver, m := c.driver()
 	if m != nil {
 		return nil, m
@@ -174,7 +174,7 @@ func (c *connection) open(ctx context.Context, root string, defaults map[string]
 	if c.settings.given("dsn") {
 		key = "dsn"
 	}
-	db, err := sql.Open(driver, c.dsn(root, defaults))
+	db, err := sql.Open(driver, c.dsn(root))
 	if err != nil { // the driver looked at the dsn only
 		return nil, c.at(key, "the driver does not understand the address or the options", "", err)
 	}
@@ -225,14 +225,11 @@ func (c *Config) openDatabase(ctx context.Context) (*ownedStore, error) {
 			return nil, m
 		}
 	}
-	defaults := con.details.storeOptions(c.session.StoreTimeout)
-	db, m := con.details.open(ctx, c.base, defaults)
+	db, m := con.details.open(ctx, c.base)
 	if m != nil {
 		return nil, m
 	}
-	cfg := c.Table()
-	cfg.DriverTimeout = con.details.driverTimeout(defaults)
-	store, err := sqlstore.New(db, con.Dialect, cfg)
+	store, err := sqlstore.New(db, con.Dialect, c.Table())
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, answerTime)
 		defer cancel()

@@ -71,13 +71,9 @@ func (c *connection) checkOptions(l *loader) {
 	}
 }
 
-// optionsOver merges the defaults and the configured options. Later defaults override
-// earlier ones, and configured options override all defaults.
-func (c *connection) optionsOver(defaults ...map[string]string) map[string]string {
-	all := map[string]string{}
-	for _, d := range defaults {
-		maps.Copy(all, d)
-	}
+// optionsOver returns the configured options over the defaults.
+func (c *connection) optionsOver(defaults map[string]string) map[string]string {
+	all := maps.Clone(defaults)
 	for name, e := range c.options {
 		all[name] = fmt.Sprint(e.value)
 	}
@@ -85,17 +81,16 @@ func (c *connection) optionsOver(defaults ...map[string]string) map[string]strin
 }
 
 // dsn returns the data source name for [database/sql.Open], which includes the password.
-// For a database server, defaults override the default options of the dialect.
-func (c *connection) dsn(root string, defaults map[string]string) string {
+func (c *connection) dsn(root string) string {
 	switch {
 	case c.settings.given("dsn"):
 		return c.settings.text("dsn")
 	case c.dialect() == sqlstore.SQLite:
 		return sqliteDSN(c.file(root), c.optionsOver(sqliteOptions))
 	case c.dialect() == sqlstore.PostgreSQL:
-		return c.postgresDSN(defaults)
+		return c.postgresDSN()
 	}
-	return c.mysqlDSN(defaults)
+	return c.mysqlDSN()
 }
 
 // sqliteDSN returns a URI, so that the path may contain any byte. Go drivers spell
@@ -116,9 +111,9 @@ func sqliteDSN(path string, opts map[string]string) string {
 }
 
 // postgresDSN returns a libpq keyword/value string, which supports sockets.
-func (c *connection) postgresDSN(defaults map[string]string) string {
+func (c *connection) postgresDSN() string {
 	s := &c.settings
-	pairs := c.optionsOver(postgresOptions, defaults)
+	pairs := c.optionsOver(postgresOptions)
 	pairs["host"], pairs["port"] = s.text("host"), fmt.Sprint(c.port())
 	pairs["dbname"] = s.text("database")
 	for key, name := range map[string]string{"user": "user", "password": "password"} {
@@ -136,7 +131,7 @@ func (c *connection) postgresDSN(defaults map[string]string) string {
 
 // mysqlDSN returns user:password@tcp(host:port)/name?options, the driver's own format.
 // The driver reads user and password verbatim, up to the last "@".
-func (c *connection) mysqlDSN(defaults map[string]string) string {
+func (c *connection) mysqlDSN() string {
 	s := &c.settings
 	var b strings.Builder
 	if user := s.text("user"); user != "" {
@@ -152,7 +147,7 @@ func (c *connection) mysqlDSN(defaults map[string]string) string {
 	}
 	b.WriteString(network + "(" + c.hostPort() + ")/" + url.PathEscape(s.text("database")))
 	separator := "?"
-	opts := c.optionsOver(mysqlOptions, defaults)
+	opts := c.optionsOver(mysqlOptions)
 	for _, name := range sortedKeys(opts) {
 		b.WriteString(separator + name + "=" + url.QueryEscape(opts[name]))
 		separator = "&"

@@ -64,7 +64,7 @@ func TestDSN(t *testing.T) {
 		t.Run(strings.ReplaceAll(tc.name, " ", "-"), func(t *testing.T) {
 			project(t, map[string]string{"config/session.toml": `store = "null"`, "config/database.toml": "[connections.main]\n" + tc.database + "\n"})
 			c := load(t, tc.environ)
-			if got := c.connections["main"].dsn(c.root, nil); got != tc.want {
+			if got := c.connections["main"].dsn(c.root); got != tc.want {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})

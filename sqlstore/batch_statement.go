@@ -37,13 +37,8 @@ func (s *Store) writeInStatement(ctx context.Context, ws []*write, _ []struct{},
 }
 
 func (s *Store) updateMany(ctx context.Context, st sqltable.Statement) (ids []session.ID, err error) {
-	err = s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) error {
-		args := slices.Clone(st.Args) // calmed replaces the first one
-		ctx, err := s.calmed(ctx, args)
-		if err != nil {
-			return err
-		}
-		ids, err = scanIDs(stmt.QueryContext(ctx, args...))
+	err = s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) (err error) {
+		ids, err = scanIDs(stmt.QueryContext(ctx, st.Args...))
 		return err
 	})
 	return ids, err
@@ -85,12 +80,7 @@ func (s *Store) loadMany(ctx context.Context, ids []session.ID, recs []session.R
 
 func (s *Store) recordsOf(ctx context.Context, st sqltable.Statement) (found map[session.ID]session.Record, err error) {
 	err = s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) error {
-		args := slices.Clone(st.Args) // calmed replaces the first one
-		ctx, err := s.calmed(ctx, args)
-		if err != nil {
-			return err
-		}
-		rows, err := stmt.QueryContext(ctx, args...)
+		rows, err := stmt.QueryContext(ctx, st.Args...)
 		if err != nil {
 			return err
 		}

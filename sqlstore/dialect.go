@@ -1,10 +1,8 @@
 package sqlstore
 
 import (
-	"errors"
 	"fmt"
 
-	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/internal/sqltable"
 )
 
@@ -29,9 +27,5 @@ func newNames(d Dialect, cfg Config) (sqltable.Names, error) {
 	if dialect == nil {
 		return sqltable.Names{}, fmt.Errorf("session: sqlstore: unknown dialect %q; use SQLite, PostgreSQL or MySQL", string(d))
 	}
-	n, err := sqltable.NewNames(dialect, cfg.Schema, cfg.Table)
-	if cfg.DriverTimeout < 0 {
-		err = errors.Join(err, &session.ConfigError{Field: "DriverTimeout", Value: cfg.DriverTimeout, Reason: "negative; 0 watches every context"})
-	}
-	return n, err
+	return sqltable.NewNames(dialect, cfg.Schema, cfg.Table)
 }

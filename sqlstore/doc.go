@@ -55,12 +55,8 @@
 //
 // # A server that hangs
 //
-// A call ends at the deadline of its context, which a manager sets by StoreTimeout.
-// Watching a context costs one or two goroutines per statement. With
-// go-sql-driver/mysql, the driver's own timeouts can enforce the deadline instead, if
-// [Config].DriverTimeout states them. The connection is then closed, as it is when a
-// watched context ends. A cancellation that nobody watches is noticed when the statement
-// ends. Programs that have a pgxpool.Pool use the module pgxstore.
+// A call ends at the deadline of its context, which a manager sets by StoreTimeout. With
+// most drivers, the connection is then closed.
 //
 // github.com/lib/pq waits for the server's answer after it has asked it to cancel, and
 // so may wait for ever for one that hangs.

@@ -52,8 +52,9 @@ func newPins(db *sql.DB) *pins {
 	return &pins{db: db, limit: runtime.GOMAXPROCS(0) + 16}
 }
 
-// do calls f with a pin, and with a context that does not end while a statement runs,
-// as a calm one. It returns errIndirect if f has to be done through database/sql.
+// do calls f with a pin, and with a context that does not end while a statement runs: a
+// statement takes microseconds, and watching the context would cost the driver a
+// goroutine. It returns errIndirect if f has to be done through database/sql.
 //
 // Whoever writes prefers the pin that wrote before, whose pages are still valid: that
 // is a tenth of the time of an update among many.

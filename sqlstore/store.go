@@ -26,22 +26,6 @@ type Config struct {
 	// It is quoted, so case matters where the database distinguishes it, and reserved
 	// words work. Defaults to [DefaultTable].
 	Table string
-
-	// DriverTimeout says that the driver itself gives up on a server that does not
-	// answer, after this time at the latest. For github.com/go-sql-driver/mysql, it is
-	// the sum of the readTimeout and the writeTimeout in its data source name. The
-	// store then does not watch the context of a statement that has as much time left,
-	// or no deadline: with that driver, watching costs two wake-ups of a goroutine each
-	// time, a third of the processor time of a load. A cancelled request is noticed
-	// after its statement.
-	//
-	// If the driver does not keep the promise, a server that hangs holds up a request
-	// for as long as it hangs, whatever [session.Config.StoreTimeout] says. Choose less
-	// than that timeout, half of it for instance. The same timeouts end a statement that
-	// waits for a lock, or that takes as long. Defaults to 0: every context is watched.
-	//
-	// SQLite does not need it.
-	DriverTimeout time.Duration
 }
 
 // DefaultTable is the table of a [Config] that names none.
@@ -62,8 +46,6 @@ type Store struct {
 	reads  *batch.Queue[session.ID, session.Record] // nil: every load runs alone
 	pins   *pins                                    // nil: everything goes through database/sql
 	shared sharedUpdate
-
-	driverTimeout time.Duration // of Config
 
 	mu     sync.RWMutex
 	stmts  map[string]*sql.Stmt // :: text → statement, prepared at first use
@@ -94,7 +76,7 @@ func New(db *sql.DB, d Dialect, cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		db: db, names: n, text: sqltable.NewStatements(n),
-		driverTimeout: cfg.DriverTimeout, stmts: make(map[string]*sql.Stmt),
+		stmts: make(map[string]*sql.Stmt),
 	}
 	s.writes, s.reads = newWrites(s), newReads(s)
 	if n.Dialect.InProcess {
@@ -154,13 +136,8 @@ func (s *Store) loadOnce(ctx context.Context, id session.ID) (session.Record, er
 	}
 	var r row
 	err := s.withStmt(ctx, s.text.Load, func(stmt *sql.Stmt) error {
-		args := []any{id[:]}
-		ctx, err := s.calmed(ctx, args)
-		if err != nil {
-			return err
-		}
 		dest := r.dest()
-		return stmt.QueryRowContext(ctx, args...).Scan(dest[:]...)
+		return stmt.QueryRowContext(ctx, id[:]).Scan(dest[:]...)
 	})
 	if err != nil {
 		return session.Record{}, err

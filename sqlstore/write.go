@@ -134,13 +134,8 @@ func (s *Store) whyNot(ctx context.Context, on runner, id session.ID) error {
 type pool struct{ s *Store }
 
 func (p pool) exec(ctx context.Context, st sqltable.Statement) (n int, err error) {
-	err = p.s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) error {
-		args := append([]any(nil), st.Args...) // calmed replaces the first one
-		ctx, err := p.s.calmed(ctx, args)
-		if err != nil {
-			return err
-		}
-		n, err = changed(stmt.ExecContext(ctx, args...))
+	err = p.s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) (err error) {
+		n, err = changed(stmt.ExecContext(ctx, st.Args...))
 		return err
 	})
 	return n, err

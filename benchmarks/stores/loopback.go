@@ -112,8 +112,7 @@ func newLoopbackServer(kind, where, driver string) (s *loopbackServer, err error
 		}
 		d = p.dialect()
 	case "mariadb":
-		s.db, err = mariaDatabase(where, "loopback", readTimeout, writeTimeout)
-		cfg.DriverTimeout = readTimeout + writeTimeout
+		s.db, err = mariaDatabase(where, "loopback")
 	}
 	if err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package stores
 import (
 	"database/sql"
 	"errors"
-	"time"
 
 	"github.com/alexedwards/scs/mysqlstore"
 	"github.com/go-sql-driver/mysql"
@@ -18,7 +17,7 @@ import (
 func MariaDB(server string) bench.Store {
 	return bench.Store{Name: "MariaDB", Peers: []bench.Peer{
 		{Name: "raw", Open: func() (bench.Server, error) {
-			db, err := mariaDatabase(server, "raw", 0, 0)
+			db, err := mariaDatabase(server, "raw")
 			if err != nil {
 				return nil, err
 			}
@@ -32,14 +31,14 @@ func MariaDB(server string) bench.Store {
 			return peers.Raw(t)
 		}},
 		{Name: "session", Open: func() (bench.Server, error) {
-			db, err := mariaDatabase(server, "ours", readTimeout, writeTimeout)
+			db, err := mariaDatabase(server, "ours")
 			if err != nil {
 				return nil, err
 			}
-			return sqlServer(db, sqlstore.MySQL, sqlstore.Config{DriverTimeout: readTimeout + writeTimeout})
+			return sqlServer(db, sqlstore.MySQL, sqlstore.Config{})
 		}},
 		{Name: "scs", Skips: lastWins, Open: func() (bench.Server, error) {
-			db, err := mariaDatabase(server, "scs", 0, 0)
+			db, err := mariaDatabase(server, "scs")
 			if err != nil {
 				return nil, err
 			}
@@ -52,13 +51,7 @@ func MariaDB(server string) bench.Store {
 	}}
 }
 
-// The timeouts that sessionconfig sets for the default StoreTimeout of five seconds.
-const (
-	readTimeout  = 2500 * time.Millisecond
-	writeTimeout = time.Second
-)
-
-func mariaDatabase(server, name string, read, write time.Duration) (*sql.DB, error) {
+func mariaDatabase(server, name string) (*sql.DB, error) {
 	cfg, err := mysql.ParseDSN(server)
 	if err != nil {
 		return nil, err
@@ -74,7 +67,7 @@ func mariaDatabase(server, name string, read, write time.Duration) (*sql.DB, err
 	if err = errors.Join(err, admin.Close()); err != nil {
 		return nil, err
 	}
-	cfg.DBName, cfg.ReadTimeout, cfg.WriteTimeout = "bench_"+name, read, write
+	cfg.DBName = "bench_" + name
 	db, err := sql.Open("mysql", cfg.FormatDSN())
 	if err == nil {
 		pool(db)

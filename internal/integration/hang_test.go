@@ -186,9 +186,6 @@ func TestHungServer(t *testing.T) {
 				cfg := p.table(t, p.connect(t), d.dialect)
 				f := newFrozen(t, serverAddress(t, p))
 				f.through(t, &p)
-				if d.dialect == sqlstore.MySQL {
-					cfg.DriverTimeout = 100 * time.Millisecond
-				}
 				db := p.connect(t)
 				s := open(t, db, d.dialect, cfg)
 				mustCreate(t, s, session.Record{ID: id, Data: []byte("x")})

@@ -38,8 +38,7 @@ func (loc *location) address() (string, error) {
 	return u.Host, nil
 }
 
-// withAddress returns the same location with another server address. For MariaDB it also
-// sets the driver's own timeouts.
+// withAddress returns the same location with another server address.
 func (loc location) withAddress(address string) (location, error) {
 	if loc.Kind == "mariadb" {
 		cfg, err := mysql.ParseDSN(loc.DSN)
@@ -47,8 +46,6 @@ func (loc location) withAddress(address string) (location, error) {
 			return loc, err
 		}
 		cfg.Net, cfg.Addr = "tcp", address
-		cfg.ReadTimeout, cfg.WriteTimeout = storeTimeout/2, storeTimeout/5 // as sessionconfig sets them
-		loc.DriverTimeout = cfg.ReadTimeout + cfg.WriteTimeout
 		loc.DSN = cfg.FormatDSN()
 		return loc, nil
 	}

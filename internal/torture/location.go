@@ -30,10 +30,6 @@ type location struct {
 	DSN    string // of a file store: its directory
 	Schema string // PostgreSQL only
 
-	// DriverTimeout is when MariaDB's driver gives up by itself; 0: never, so that the
-	// store watches contexts.
-	DriverTimeout time.Duration
-
 	remove func() error // set in the process that created the location
 }
 
@@ -170,7 +166,7 @@ func (loc *location) open(ctx context.Context) (openStore, error) {
 	}
 	db.SetMaxOpenConns(maxConns)
 	db.SetMaxIdleConns(maxConns)
-	s, err := sqlstore.New(db, loc.dialect(), sqlstore.Config{Schema: loc.Schema, DriverTimeout: loc.DriverTimeout})
+	s, err := sqlstore.New(db, loc.dialect(), sqlstore.Config{Schema: loc.Schema})
 	if err == nil {
 		err = s.Check(ctx)
 	}
