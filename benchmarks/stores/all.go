@@ -22,6 +22,7 @@ func All(dir, driver string) []bench.Store {
 		open func(string) bench.Store
 	}{
 		{"SESSION_TEST_POSTGRES", PostgreSQL},
+		{"SESSION_TEST_POSTGRES", PostgreSQLPool},
 		{"SESSION_TEST_MYSQL", MariaDB},
 		{"SESSION_TEST_REDIS", Redis},
 	} {

@@ -55,11 +55,15 @@ func Loopback(dir, driver string, runs int, during time.Duration, progress func(
 			if s.db != nil {
 				err = errors.Join(err, s.db.Close())
 			}
+			if s.closePool != nil {
+				err = errors.Join(err, s.closePool())
+			}
 		}
 	}()
 	for _, kind := range []struct{ title, name, where string }{
 		{"memory", "memory", dir}, {"SQLite FULL", "sqlite", dir},
-		{"PostgreSQL", "postgres", os.Getenv("SESSION_TEST_POSTGRES")}, {"MariaDB", "mariadb", os.Getenv("SESSION_TEST_MYSQL")},
+		{"PostgreSQL", "postgres", os.Getenv("SESSION_TEST_POSTGRES")},
+		{"PostgreSQL, pgxstore", "pgxstore", os.Getenv("SESSION_TEST_POSTGRES")}, {"MariaDB", "mariadb", os.Getenv("SESSION_TEST_MYSQL")},
 	} {
 		if kind.where == "" {
 			continue
@@ -99,32 +103,33 @@ type loopbackServer struct {
 	URL     string
 	manager *session.Manager
 	db      *sql.DB // nil: none
+
+	closePool func() error // of pgxstore; nil: none
 }
 
 func newLoopbackServer(kind, where, driver string) (s *loopbackServer, err error) {
 	s = new(loopbackServer)
-	d, cfg := sqlstore.MySQL, sqlstore.Config{}
+	var store session.Store
 	switch kind {
+	case "memory":
+		store = memstore.New(memstore.Config{MaxSessions: -1, MaxBytes: -1})
 	case "sqlite", "postgres":
 		var p location
 		if p, err = newLocation(kind, where, driver, where); err == nil {
 			s.db, err = p.connect()
 		}
-		d = p.dialect()
+		if err == nil {
+			store, err = newSQLStore(s.db, p.dialect())
+		}
+	case "pgxstore":
+		store, s.closePool, err = newPGXStore(where, "loopback")
 	case "mariadb":
-		s.db, err = mariaDatabase(where, "loopback")
+		if s.db, err = mariaDatabase(where, "loopback"); err == nil {
+			store, err = newSQLStore(s.db, sqlstore.MySQL)
+		}
 	}
 	if err != nil {
 		return nil, err
-	}
-	var store session.Store = memstore.New(memstore.Config{MaxSessions: -1, MaxBytes: -1})
-	if kind != "memory" {
-		if err := migrate(s.db, d, cfg); err != nil {
-			return nil, err
-		}
-		if store, err = sqlstore.New(s.db, d, cfg); err != nil {
-			return nil, err
-		}
 	}
 	if s.manager, err = session.New(store, session.Config{PruneEvery: -1}); err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ func MariaDB(server string) bench.Store {
 			if err != nil {
 				return nil, err
 			}
-			return sqlServer(db, sqlstore.MySQL, sqlstore.Config{})
+			return sqlServer(db, sqlstore.MySQL)
 		}},
 		{Name: "scs", Skips: lastWins, Open: func() (bench.Server, error) {
 			db, err := mariaDatabase(server, "scs")

@@ -7,31 +7,22 @@ import (
 	"fmt"
 	"net/url"
 
-	"github.com/alexedwards/scs/pgxstore"
+	scspgx "github.com/alexedwards/scs/pgxstore"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 
 	bench "github.com/expanse-go/session/benchmarks"
 	"github.com/expanse-go/session/benchmarks/peers"
+	"github.com/expanse-go/session/pgxstore"
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// PostgreSQL uses the server at a URL, with its default durability settings. Each peer gets
-// its own schema.
+// PostgreSQL uses the server at a URL through database/sql, with its default durability
+// settings. Each peer gets its own schema.
 func PostgreSQL(server string) bench.Store {
 	return bench.Store{Name: "PostgreSQL", Peers: []bench.Peer{
-		{Name: "raw", Open: func() (bench.Server, error) {
-			pool, err := postgresPool(server, "raw")
-			if err != nil {
-				return nil, err
-			}
-			_, err = pool.Exec(context.Background(), "CREATE TABLE sessions (id bytea PRIMARY KEY, data bytea NOT NULL)")
-			if err != nil {
-				return nil, err
-			}
-			return peers.Raw(postgresTable{pool})
-		}},
+		postgresRaw(server, "raw"),
 		{Name: "session", Open: func() (bench.Server, error) {
 			dsn, err := postgresSchema(server, "ours")
 			if err != nil {
@@ -42,7 +33,7 @@ func PostgreSQL(server string) bench.Store {
 				return nil, err
 			}
 			pool(db)
-			return sqlServer(db, sqlstore.PostgreSQL, sqlstore.Config{})
+			return sqlServer(db, sqlstore.PostgreSQL)
 		}},
 		{Name: "scs", Skips: lastWins, Open: func() (bench.Server, error) {
 			pool, err := postgresPool(server, "scs")
@@ -53,9 +44,66 @@ func PostgreSQL(server string) bench.Store {
 			if err != nil {
 				return nil, err
 			}
-			return peers.SCS(pgxstore.NewWithCleanupInterval(pool, 0), func() error { pool.Close(); return nil })
+			return peers.SCS(scspgx.NewWithCleanupInterval(pool, 0), func() error { pool.Close(); return nil })
 		}},
 	}}
+}
+
+// PostgreSQLPool uses the same server through pgxstore.
+func PostgreSQLPool(server string) bench.Store {
+	return bench.Store{Name: "PostgreSQL, pgxstore", Peers: []bench.Peer{
+		postgresRaw(server, "pool_raw"),
+		{Name: "session", Open: func() (bench.Server, error) {
+			store, closer, err := newPGXStore(server, "pool_ours")
+			if err != nil {
+				return nil, err
+			}
+			return peers.Ours(store, closer)
+		}},
+	}}
+}
+
+func postgresRaw(server, schema string) bench.Peer {
+	return bench.Peer{Name: "raw", Open: func() (bench.Server, error) {
+		pool, err := postgresPool(server, schema)
+		if err != nil {
+			return nil, err
+		}
+		_, err = pool.Exec(context.Background(), "CREATE TABLE sessions (id bytea PRIMARY KEY, data bytea NOT NULL)")
+		if err != nil {
+			return nil, err
+		}
+		return peers.Raw(postgresTable{pool})
+	}}
+}
+
+// newPGXStore returns a store in an empty schema, and a function that closes its pool.
+func newPGXStore(server, schema string) (*pgxstore.Store, func() error, error) {
+	ctx := context.Background()
+	pool, err := postgresPool(server, schema)
+	if err != nil {
+		return nil, nil, err
+	}
+	closer := func() error { pool.Close(); return nil }
+	migrations, err := sqlstore.Migrations(sqlstore.PostgreSQL, sqlstore.Config{})
+	for _, m := range migrations {
+		for _, statement := range m.Statements() {
+			if err == nil {
+				_, err = pool.Exec(ctx, statement)
+			}
+		}
+	}
+	var store *pgxstore.Store
+	if err == nil {
+		store, err = pgxstore.New(pool, pgxstore.Config{})
+	}
+	if err == nil {
+		err = store.Check(ctx)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, closer())
+	}
+	return store, closer, nil
 }
 
 // postgresSchema creates an empty schema and returns a URL that selects it.

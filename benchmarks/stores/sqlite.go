@@ -50,7 +50,7 @@ func SQLite(dir, driver, synchronous string) bench.Store {
 			if err != nil {
 				return nil, err
 			}
-			return sqlServer(db, sqlstore.SQLite, sqlstore.Config{})
+			return sqlServer(db, sqlstore.SQLite)
 		}},
 		{Name: "scs", Skips: lastWins, Open: func() (bench.Server, error) {
 			db, _, err := open()
@@ -100,23 +100,29 @@ func pool(db *sql.DB) {
 	db.SetMaxIdleConns(bench.Clients)
 }
 
-// sqlServer creates the table of sqlstore in an empty database, and a server on it.
-func sqlServer(db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) (bench.Server, error) {
-	if err := migrate(db, d, cfg); err != nil {
-		return nil, err
-	}
-	store, err := sqlstore.New(db, d, cfg)
+// sqlServer returns a server of the library on an empty database.
+func sqlServer(db *sql.DB, d sqlstore.Dialect) (bench.Server, error) {
+	store, err := newSQLStore(db, d)
 	if err != nil {
-		return nil, err
-	}
-	if err := store.Check(context.Background()); err != nil {
 		return nil, err
 	}
 	return peers.Ours(store, db.Close)
 }
 
-func migrate(db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) error {
-	migrations, err := sqlstore.Migrations(d, cfg)
+// newSQLStore creates the table in an empty database, and a store on it.
+func newSQLStore(db *sql.DB, d sqlstore.Dialect) (*sqlstore.Store, error) {
+	if err := migrate(db, d); err != nil {
+		return nil, err
+	}
+	store, err := sqlstore.New(db, d, sqlstore.Config{})
+	if err != nil {
+		return nil, err
+	}
+	return store, store.Check(context.Background())
+}
+
+func migrate(db *sql.DB, d sqlstore.Dialect) error {
+	migrations, err := sqlstore.Migrations(d, sqlstore.Config{})
 	if err != nil {
 		return err
 	}
