@@ -30,16 +30,14 @@ func WriteTable(w io.Writer, cells []*Cell) error {
 
 // targets are the goals of this library: the highest ratios to raw for W0 to W6.
 var targets = map[string][7]float64{
-	"memory":         {3, 3, 3, 2, 3, 3, 3},
-	"file":           {3, 1.5, 1.3, 1.3, 1.5, 1.3, 0.5},
-	"file, no fsync": {3, 1.5, 1.3, 1.3, 1.5, 1.3, 0.5},
-	"SQLite NORMAL":  {3, 1.2, 1.2, 1.2, 1.2, 0.9, 0.35},
-	"SQLite FULL":    {3, 1.2, 1.2, 1.2, 1.2, 0.2, 0.15},
-	"PostgreSQL":     {3, 1.2, 1.2, 1.2, 0.8, 0.6, 0.15},
-
+	"memory":               {3, 3, 3, 2, 3, 3, 3},
+	"file":                 {3, 1.5, 1.3, 1.3, 1.5, 1.3, 0.5},
+	"file, no fsync":       {3, 1.5, 1.3, 1.3, 1.5, 1.3, 0.5},
+	"SQLite NORMAL":        {3, 1.2, 1.2, 1.2, 1.2, 0.9, 0.35},
+	"SQLite FULL":          {3, 1.2, 1.2, 1.2, 1.2, 0.2, 0.15},
+	"PostgreSQL":           {3, 1.2, 1.2, 1.2, 0.8, 0.6, 0.15},
 	"PostgreSQL, pgxstore": {3, 1.2, 1.2, 1.2, 0.8, 0.6, 0.15},
-
-	"MariaDB": {3, 1.2, 1.2, 1.2, 1.1, 1.0, 0.45},
+	"MariaDB":              {3, 1.2, 1.2, 1.2, 1.1, 1.0, 0.45},
 }
 
 // Target returns the goal of a cell, and false if there is none.
