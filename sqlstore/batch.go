@@ -13,10 +13,10 @@ import (
 // patience is how long others wait for the leader of a batch on a server.
 const patience = 100 * time.Millisecond
 
-// newWrites returns the queue of writers. On SQLite, which has one writer at a time, it
-// replaces the wait for the file's lock, which is unfair and may last for many commits.
-// On a server there is one slot as well: two halve the batches and, measured, gain
-// nothing.
+// newWrites returns the queue of writes. On SQLite, which allows one writer at a time,
+// the queue replaces the wait for the lock of the file, which is unfair and may last
+// for many commits. On a server, the queue has one slot as well: two halve the batches
+// and, measured, gain nothing.
 func newWrites(s *Store) *batch.Queue[*write, struct{}] {
 	q := &batch.Queue[*write, struct{}]{
 		Slots: 1, Max: sqltable.MaxWrites,
@@ -35,12 +35,12 @@ func (s *Store) inCompany(o op) bool {
 	return s.names.Dialect.InProcess || o == opUpdate && !s.shared.missing.Load()
 }
 
-// newReads returns the queue of readers, nil where there is no server: a server takes
-// hardly longer to find many records than to find one.
+// newReads returns the queue of loads, or nil on SQLite. A server finds many records in
+// hardly more time than one.
 //
-// With one slot, the server idles while its answer is handed out, and the readers while
-// it works: measured with 16 of them on a local server, two slots took four fifths of
-// the time. More make smaller batches, which cost more than they gain.
+// With one slot, the server idles while its answer is handed out, and the loads wait
+// while it works. Measured with 16 loads at once on a local server, two slots took four
+// fifths of the time. More slots make smaller batches, which cost more than they gain.
 func newReads(s *Store) *batch.Queue[session.ID, session.Record] {
 	if s.names.Dialect.InProcess {
 		return nil
@@ -51,13 +51,13 @@ func newReads(s *Store) *batch.Queue[session.ID, session.Record] {
 	}
 }
 
-// otherIDs keeps a batch to one write for each session: a statement changes a row only
+// otherIDs allows one write of each session in a batch: a statement changes a row only
 // once.
 func otherIDs(b []*write, w *write) bool {
 	return !slices.ContainsFunc(b, func(o *write) bool { return o.rec.ID == w.rec.ID })
 }
 
-// small bounds the bytes of a batch; a single write may be larger.
+// small limits the bytes of a batch; a single write may be larger.
 func small(b []*write, w *write) bool {
 	bytes := sqltable.Size(&w.rec)
 	for _, o := range b {

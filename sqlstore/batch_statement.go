@@ -12,9 +12,9 @@ import (
 )
 
 // writeInStatement updates the records of a batch with one statement, which skips those
-// that another transaction has locked: a lock that is held for long must not hold up
-// the others, and batches of two processes cannot deadlock. What it leaves out, for that
-// or another reason, is written alone.
+// that another transaction has locked. So a lock that is held for long does not hold up
+// the others, and batches of two processes can't deadlock. Records that the statement
+// leaves out, for this or another reason, are written alone.
 func (s *Store) writeInStatement(ctx context.Context, ws []*write, _ []struct{}, errs []error) {
 	if !s.sharesUpdates(ctx) {
 		return
@@ -44,18 +44,19 @@ func (s *Store) updateMany(ctx context.Context, st sqltable.Statement) (ids []se
 	return ids, err
 }
 
-// A sharedUpdate is what is known of the server's statement that updates many records.
+// A sharedUpdate records whether the server has the statement that updates many
+// records.
 type sharedUpdate struct{ there, missing atomic.Bool }
 
-// sharesUpdates asks the server, at the first batch, whether it has that statement. If
-// it has not, nobody waits for others from then on; without an answer, the next batch
-// asks again.
+// sharesUpdates reports whether the server has that statement, and asks it at the first
+// batch. If the server lacks it, writes no longer use the queue. If the question fails,
+// the next batch asks again.
 func (s *Store) sharesUpdates(ctx context.Context) bool {
 	d := s.names.Dialect
 	switch {
 	case d.ManyHere == "" || s.shared.there.Load():
 		return true
-	case s.shared.missing.Load(): // writers that are in the queue still lead
+	case s.shared.missing.Load(): // for writes that are still in the queue
 		return false
 	}
 	var here bool
@@ -70,7 +71,7 @@ func (s *Store) sharesUpdates(ctx context.Context) bool {
 }
 
 // loadMany loads the records of a batch with one SELECT. If that fails, each load runs
-// alone: the fault may be with the leader's connection.
+// alone, because the error may concern only the leader's connection.
 func (s *Store) loadMany(ctx context.Context, ids []session.ID, recs []session.Record, errs []error) {
 	found, err := s.recordsOf(ctx, s.text.LoadMany(sqltable.Distinct(ids)))
 	if err == nil {

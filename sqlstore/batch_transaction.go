@@ -12,11 +12,12 @@ import (
 
 // writeInTransaction runs the writes of a batch in one transaction.
 //
-// A deferred BEGIN is enough although the transaction writes: its first statement is
-// a write, and takes the lock before it has read anything that could grow stale.
+// A deferred BEGIN is enough although the transaction writes: its first statement is a
+// write, which takes the lock before the transaction has read anything that could
+// become stale.
 func (s *Store) writeInTransaction(ctx context.Context, ws []*write, _ []struct{}, errs []error) {
 	var committing bool
-	var outcome error                 // of the commit, once there was one
+	var outcome error                 // of the commit
 	results := make([]error, len(ws)) // not errs: if the driver panics, none counts
 	commit := func(ctx context.Context, on runner, tx driver.Tx) error {
 		for i, w := range ws {
@@ -38,7 +39,7 @@ func (s *Store) writeInTransaction(ctx context.Context, ws []*write, _ []struct{
 			}
 			defer func() {
 				if !committing {
-					_ = tx.Rollback() // what failed before says more
+					_ = tx.Rollback() // the first error matters more
 				}
 			}()
 			return commit(ctx, p, tx)
@@ -56,7 +57,7 @@ func (s *Store) writeInTransaction(ctx context.Context, ws []*write, _ []struct{
 		copy(errs, results)
 		return
 	case !committing && !s.names.Dialect.Transient(err):
-		err = batch.ErrAlone // nothing is stored, and one of the writes may be at fault
+		err = batch.ErrAlone // nothing is stored; one of the writes may be the cause
 	}
 	for i := range errs {
 		errs[i] = err

@@ -8,7 +8,8 @@ import (
 	"github.com/expanse-go/session/internal/sqltable"
 )
 
-// A SchemaError says that the table is not the one that the store needs.
+// A SchemaError reports that the table is missing or differs from the one that the
+// store needs.
 type SchemaError struct {
 	Table    string   // with its schema, if it has one
 	Problems []string // sorted; empty if the table is missing
@@ -24,14 +25,14 @@ func (e *SchemaError) Error() string {
 		e.Table, strings.Join(e.Problems, "; "), command)
 }
 
-// Check tests with a few cheap queries that the database can be reached and has the
-// table that [Migrations] makes: each column with its type, and the primary key.
-// Additional columns do not matter if they have defaults. Check reports differences as a
+// Check verifies with a few cheap queries that the database can be reached and has the
+// table that [Migrations] creates: each column with its type, and the primary key. The
+// table may have additional columns with defaults. Check reports differences as a
 // [*SchemaError]. Call it before serving: without it, a missing table fails the first
 // request.
 //
-// On SQLite it also switches the file to write-ahead logging, and reports a file on
-// which that is impossible.
+// On SQLite, Check also switches the file to write-ahead logging, and fails if the file
+// does not support that.
 func (s *Store) Check(ctx context.Context) error {
 	found, err := s.tableColumns(ctx)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// checkFile switches the file to write-ahead logging, in which readers and the
-// writer do not wait for each other. The mode is a property of the file and stays.
+// checkFile switches the file to write-ahead logging, in which readers and the writer
+// do not wait for each other. The mode is a lasting property of the file.
 func (s *Store) checkFile(ctx context.Context) error {
 	schema := s.names.Schema
 	if schema == "" {

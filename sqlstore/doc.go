@@ -1,6 +1,6 @@
 // Package sqlstore keeps sessions in a table of a relational database: SQLite,
-// PostgreSQL, or MySQL and MariaDB. It uses database/sql and imports no driver: the
-// program does that, and opens the database.
+// PostgreSQL, MySQL or MariaDB. It uses database/sql and imports no driver; the program
+// imports one and opens the database.
 //
 //	import _ "modernc.org/sqlite"
 //
@@ -19,97 +19,102 @@
 //
 // # The table
 //
-// The store never creates or changes a table: the role that serves requests needs
-// SELECT, INSERT, UPDATE and DELETE on this one table, and nothing else. The table
-// comes from a migration, which "beam make session-table" writes and [Migrations]
-// returns; its comments say what each index costs. [Store.Check] compares.
+// The store never creates or changes a table. The role that serves requests needs
+// SELECT, INSERT, UPDATE and DELETE on this one table, and nothing else. A migration
+// creates the table; "beam make session-table" writes it and [Migrations] returns it.
+// Its comments say what each index costs. [Store.Check] compares the table with the
+// migration.
 //
-// Times are integers, nanoseconds since 1970 in UTC, so that no time zone of a
-// server, connection or column matters. IDs are 16 raw bytes. Owners are text, and
-// compared byte by byte.
+// Times are integers, nanoseconds since 1970 in UTC, so the time zone of a server,
+// connection or column does not matter. IDs are 16 raw bytes. Owners are text, compared
+// byte by byte.
 //
 // # Statements
 //
-// A load is one SELECT by primary key; a create, an update, a touch and a delete are
+// A load is one SELECT by primary key. A create, an update, a touch and a delete are
 // one statement each, which needs no transaction. Statements are prepared once per
-// connection, so each costs one round trip. A connection pooler between the program
-// and PostgreSQL must support prepared statements (PgBouncer does since 1.21).
+// connection, so each call costs one round trip. A connection pooler between the
+// program and PostgreSQL must support prepared statements (PgBouncer does since 1.21).
 //
-// An update names the version that it replaces. If it finds no row, a second
-// statement tells [session.ErrConflict] from [session.ErrNotFound]. On SQLite, where
-// there are no round trips but each index costs a page, an update that keeps the owner
-// and does not shorten the session writes no index. For others, a second statement
-// follows, which also changes the owner and the hour of expiry.
+// An update names the version that it replaces. If it finds no row, a second statement
+// tells [session.ErrConflict] from [session.ErrNotFound]. On SQLite, where round trips
+// are free but writing an index costs a page, an update that keeps the owner and does
+// not shorten the session writes no index. Other updates take a second statement, which
+// also changes the owner and the hour of expiry.
 //
 // # Isolation and durability
 //
-// Every isolation level of the three databases is enough, their defaults included:
-// correctness rests on single statements. Deadlocks and serialization failures are
-// tried again, up to eight times within the context's deadline.
+// Every isolation level of the three databases is enough, including their defaults,
+// because correctness depends on single statements only. Deadlocks and serialization
+// failures are retried, up to eight times within the context's deadline.
 //
-// A write that returned is as durable as the database makes a commit: on disk, by
-// default, with PostgreSQL (synchronous_commit), MySQL and MariaDB
+// A write that has returned is as durable as a commit in the database: by default it is
+// on disk with PostgreSQL (synchronous_commit), MySQL and MariaDB
 // (innodb_flush_log_at_trx_commit) and SQLite (synchronous=FULL). SQLite with
-// synchronous=NORMAL may lose the last commits when the power fails, but not when
-// the program crashes; that is a fair choice for sessions.
+// synchronous=NORMAL may lose the last commits in a power failure, but not when the
+// program crashes. For sessions, that is a reasonable choice.
 //
 // # A server that hangs
 //
-// A call ends at the deadline of its context, which a manager sets by StoreTimeout. With
-// most drivers, the connection is then closed.
+// A call ends at the deadline of its context, which a manager sets from StoreTimeout.
+// With most drivers, the connection is then closed.
 //
-// github.com/lib/pq waits for the server's answer after it has asked it to cancel, and
-// so may wait for ever for one that hangs.
+// github.com/lib/pq asks the server to cancel the statement and then waits for the
+// answer. If the server hangs, it may wait forever.
 //
 // # Failover
 //
-// After a failover of PostgreSQL the store goes on by itself, once new connections
-// reach the new primary: name all servers, and ask for the one that takes writes.
+// After a failover of PostgreSQL, the store continues as soon as new connections reach
+// the new primary. Name all servers in the connection string, and ask for the one that
+// accepts writes:
 //
 //	host=db1,db2 dbname=app target_session_attrs=read-write connect_timeout=5
 //
-// With go-sql-driver/mysql, rejectReadOnly=true ends connections to a server that has
-// become a replica. Until a writable server is reached, writes fail as they do when there
-// is none, by a [session.StoreError]. The old primary must be down for good (fenced)
-// before a replica is promoted.
+// With go-sql-driver/mysql, rejectReadOnly=true closes connections to a server that has
+// become a replica. Until the store reaches a server that accepts writes, writes fail
+// with a [session.StoreError]. Make sure that the old primary is down for good (fenced)
+// before you promote a replica.
 //
-// What is promoted counts: an asynchronous replica lacks the last commits, so that
-// sessions may be gone or as they were before; and those whose logout or revocation is
-// among what is lost are alive again. A synchronous one (synchronous_standby_names, with
-// synchronous_commit at on or remote_apply) has everything that was acknowledged. The
-// same holds for a backup that is restored.
+// It matters which replica you promote. An asynchronous replica lacks the last commits:
+// sessions may be missing or outdated, and a session that was logged out or revoked in
+// one of those commits is valid again. A synchronous replica
+// (synchronous_standby_names, with synchronous_commit set to on or remote_apply) has
+// every acknowledged commit. Restoring a backup has the same effect as promoting an
+// asynchronous replica.
 //
 // # Many writers at once
 //
-// On SQLite, PostgreSQL and MariaDB, writers of different sessions that wait at the same
-// time commit together, each with its own result; who finds nobody waiting goes straight
-// through. A batch that one of them spoils is written one by one. Who is part of a batch
-// waits for its end, which is the latest of their deadlines at most. On the servers,
-// those who wait to load share a statement likewise.
+// On SQLite, PostgreSQL and MariaDB, writes of different sessions that wait at the same
+// time commit together, and each gets its own result. A write that finds the queue
+// empty runs at once. If one write makes a batch fail, all writes of the batch run one
+// by one. A write that is part of a batch waits until the batch ends, at the latest of
+// the members' deadlines. On the servers, loads that wait share a statement in the same
+// way.
 //
 // On MariaDB the shared statement is an INSERT … ON DUPLICATE KEY UPDATE … RETURNING of
-// rows that are there: a trigger BEFORE INSERT runs as well, if the table was given one,
-// and a CHECK sees their old values with other data. The store asks the server once
-// whether it has that (MySQL has not) and how it replicates: with binlog_format=STATEMENT
-// everybody writes alone, as on MySQL.
+// rows that exist. If you add a BEFORE INSERT trigger to the table, it runs for these
+// updates too; a CHECK constraint sees the row's old values with other data. The store
+// asks the server once whether it supports the statement (MySQL does not) and how it
+// replicates: with binlog_format=STATEMENT, every write runs alone, as on MySQL.
 //
 // # SQLite
 //
-// Check puts the file into write-ahead logging, which needs a local disk. Within a
-// process the store is its own queue of writers; a lock held by another process is
-// waited for until the context ends, or about ten seconds if it does not. The
-// connection's busy_timeout is not needed for that, and within it the end of the
-// context is not noticed, so that a write may outlast its context by as much; but
-// other code that uses the same file probably wants one: add
-// _pragma=busy_timeout(5000) to the name that modernc.org/sqlite opens. (The default
-// of mattn/go-sqlite3 is five seconds.)
+// Check switches the file to write-ahead logging, which needs a local disk. Within a
+// process, the store queues its own writes. It waits for a lock of another process
+// until the context ends, for about ten seconds at most. The store doesn't need
+// busy_timeout for this. While a driver waits within its busy_timeout, it doesn't
+// notice that the context has ended, so a write may outlast its context by that time.
+// But other code that uses the same file probably needs a busy_timeout: add
+// _pragma=busy_timeout(5000) to the name that you open with modernc.org/sqlite. (The
+// default of mattn/go-sqlite3 is five seconds.)
 //
-// While it is used, the store keeps some connections for up to a second, and uses the
-// driver on them directly: no more than leave half of the pool to the application. Who
-// waits for a connection gets them within ten milliseconds. The driver needs nothing
-// special for that; one that wraps another, to trace it, sees every statement.
+// While requests use the store, it keeps some connections for up to a second and calls
+// the driver on them directly. It always leaves half of the pool to the application,
+// and returns the connections within ten milliseconds when somebody waits for one. The
+// driver needs no special support. A driver that wraps another one, for tracing, sees
+// every statement.
 //
-// A database in memory belongs to one connection: call SetMaxOpenConns(1), or each
-// connection has an empty database of its own; Check reports that. One connection is
-// enough for the store in any database.
+// An in-memory database belongs to one connection: call SetMaxOpenConns(1). Otherwise
+// each connection has an empty database of its own, which Check reports. One connection
+// is enough for the store with any database.
 package sqlstore

@@ -11,7 +11,7 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// A server with its sessions in PostgreSQL. The program also imports a driver:
+// A server that keeps its sessions in PostgreSQL. The program also imports a driver:
 //
 //	import _ "github.com/jackc/pgx/v5/stdlib"
 func Example() {
@@ -35,7 +35,7 @@ func Example() {
 	log.Fatal(http.ListenAndServe("localhost:8000", manager.Handler(http.NotFoundHandler())))
 }
 
-// The statements for a team that has a migration tool of its own.
+// The statements for a team that uses its own migration tool.
 func ExampleMigrations() {
 	steps, err := sqlstore.Migrations(sqlstore.SQLite, sqlstore.Config{Table: "visitors"})
 	if err != nil {

@@ -13,20 +13,20 @@ import (
 	"github.com/expanse-go/session/internal/sqltable"
 )
 
-// A pin is one connection that is pinned, with the statements that the driver has
-// prepared on it. They must not outlive its way back into the pool, which does not
-// know them and so would not close them.
+// A pin is one connection that the store keeps, with the statements that it prepared
+// through the driver. It must close them before the connection returns to the pool,
+// which does not know them.
 type pin struct {
 	conn  *sql.Conn
-	lease *time.Timer // which lets go of it
+	lease *time.Timer // the pin is kept no longer than this lease
 	stmts map[string]pinnedStmt
 
-	driver any // the connection itself, while the pin is in use
+	driver any // the driver's connection, while the pin is in use
 	args   []driver.NamedValue
 	values [sqltable.Width]driver.Value
 }
 
-// A pinnedStmt is what the drivers' statements are.
+// A pinnedStmt is a statement of a driver that supports contexts.
 type pinnedStmt interface {
 	driver.Stmt
 	driver.StmtExecContext
@@ -51,9 +51,9 @@ func (p *pin) exec(ctx context.Context, st sqltable.Statement) (int, error) {
 	return int(n), err
 }
 
-// query calls take when the first row is in p.values, and reports whether there is one.
-// It closes the rows: otherwise the file would stay locked against checkpoints. With
-// some drivers, the bytes of the row are only valid until then.
+// query calls take with the first row in p.values, and reports whether there is a row.
+// It closes the rows even so: open rows would keep checkpoints of the file from
+// completing. With some drivers, the bytes of a row are valid only until then.
 func (p *pin) query(ctx context.Context, text string, args []any, take func() error) (found bool, err error) {
 	stmt, err := p.prepare(ctx, text, args)
 	if err != nil {
@@ -69,7 +69,7 @@ func (p *pin) query(ctx context.Context, text string, args []any, take func() er
 			err = e
 		}
 	}()
-	columns := len(rows.Columns()) // which some drivers have to be asked
+	columns := len(rows.Columns()) // some drivers need this call before Next
 	if columns > len(p.values) {
 		return false, errUseless
 	}
@@ -89,7 +89,7 @@ func (p *pin) exists(ctx context.Context, st sqltable.Statement) (bool, error) {
 	return p.query(ctx, st.Text, st.Args, func() error { return nil })
 }
 
-// record is the row in p.values.
+// record returns the row in p.values.
 func (p *pin) record(id session.ID) (r session.Record, err error) {
 	ok := true
 	number := func(i int) (n int64) {
@@ -114,11 +114,10 @@ func (p *pin) record(id session.ID) (r session.Record, err error) {
 	if !ok {
 		return r, errUseless
 	}
-	row.Data = bytes.Clone(row.Data) // the driver's bytes may end with the rows
+	row.Data = bytes.Clone(row.Data) // the driver may reuse its bytes
 	return row.Record(id), nil
 }
 
-// begin begins a transaction.
 func (p *pin) begin(ctx context.Context) (driver.Tx, error) {
 	c, ok := p.driver.(driver.ConnBeginTx)
 	if !ok {
@@ -163,11 +162,11 @@ func (p *pin) closeStatements() (err error) {
 	return err
 }
 
-// close gives the connection back to the pool, as it was.
+// close closes the statements and returns the connection to the pool.
 func (p *pin) close() error {
 	err := p.conn.Raw(func(any) error { return p.closeStatements() })
 	if errors.Is(err, sql.ErrConnDone) {
-		return nil // it was broken, and is closed
+		return nil // the pool has already discarded it
 	}
 	return errors.Join(err, p.conn.Close())
 }

@@ -14,50 +14,50 @@ import (
 	"github.com/expanse-go/session/internal/sqltable"
 )
 
-// Pins are connections of the pool that the store keeps for a while, to use them past
-// database/sql: where the database is a file, a load takes some microseconds, and two
-// of them are those of database/sql, measured. It also matters which connection reads
-// and writes: each has a cache of pages, which is void when another one has written.
+// pins keeps some connections of the pool for a while, to call their driver without
+// database/sql. On SQLite a load takes a few microseconds, and database/sql accounts
+// for two of them, measured. It also matters which connection reads or writes: each has
+// a cache of pages, which becomes invalid when another connection writes.
 //
-// The pool stays the application's. Pins leave half of it free, there are none where
-// it has one connection only, all go back soon when somebody waits for a connection,
-// and else after a second, so that the pool can do with them what it has been told, such
-// as to close them after their lifetime. What finds no pin, or cannot use it, goes
-// through database/sql.
+// The pool belongs to the application. The pins leave half of it free; if the pool has
+// only one connection, there are no pins. They return to the pool soon after somebody
+// waits for a connection, and after a second at the latest, so that the pool can apply
+// its own rules, such as a maximum lifetime. A statement that finds no pin, or can't
+// use it, runs through database/sql.
 type pins struct {
 	db    *sql.DB
 	limit int
 
 	mu      sync.Mutex
-	free    []*pin      // the last used is the last, and has the newest pages
-	held    int         // free or in use
-	lease   *time.Timer // of those that are held now; nil: there is none
-	ends    time.Time   // the lease
-	writer  *pin        // that wrote last
-	waits   int64       // for a connection, so far
-	wanted  bool        // by others, during this lease
-	useless bool        // the driver cannot do it
+	free    []*pin      // in order of use; the last has the newest pages
+	held    int         // pins that are free or in use
+	lease   *time.Timer // calls look; nil if no pin is held
+	ends    time.Time   // when the lease ends
+	writer  *pin        // the pin that wrote last
+	waits   int64       // WaitCount of the pool when it was last compared
+	wanted  bool        // somebody waited for a connection during this lease
+	useless bool        // the driver can't be used directly
 	closed  bool
 
-	dropping sync.Mutex // held while pins are given back, which close waits for
+	dropping sync.Mutex // held while pins return to the pool; close waits for that
 }
 
 const (
 	leaseTime = time.Second
-	lookTime  = leaseTime / 100 // between two looks for somebody who waits
+	lookTime  = leaseTime / 100 // between two calls of look
 )
 
 func newPins(db *sql.DB) *pins {
-	// More than can run at once: a goroutine that is interrupted keeps its pin.
+	// More than can run at once: a preempted goroutine keeps its pin.
 	return &pins{db: db, limit: runtime.GOMAXPROCS(0) + 16}
 }
 
-// do calls f with a pin, and with a context that does not end while a statement runs: a
+// do calls f with a pin and with a context that does not end while a statement runs: a
 // statement takes microseconds, and watching the context would cost the driver a
-// goroutine. It returns errIndirect if f has to be done through database/sql.
+// goroutine. It returns errIndirect if the statement must run through database/sql.
 //
-// Whoever writes prefers the pin that wrote before, whose pages are still valid: that
-// is a tenth of the time of an update among many.
+// A write prefers the pin that wrote last, whose pages are still valid: that saves a
+// tenth of the time of an update.
 func (p *pins) do(ctx context.Context, writes bool, f func(context.Context, *pin) error) (err error) {
 	if p == nil {
 		return errIndirect
@@ -67,8 +67,8 @@ func (p *pins) do(ctx context.Context, writes bool, f func(context.Context, *pin
 	}
 	pin, err := p.take(ctx, writes)
 	if errors.Is(err, errAllInUse) {
-		// Statements are so short that those who hold the pins were interrupted, most
-		// likely, and need no more than a processor.
+		// Statements are short, so the goroutines that hold the pins have probably been
+		// preempted. Let them run.
 		runtime.Gosched()
 		pin, err = p.take(ctx, writes)
 	}
@@ -82,13 +82,13 @@ func (p *pins) do(ctx context.Context, writes bool, f func(context.Context, *pin
 		defer func() {
 			pin.driver = nil
 			if !sound {
-				_ = pin.closeStatements() // err says more
+				_ = pin.closeStatements() // err matters more
 			}
 		}()
 		err = f(context.WithoutCancel(ctx), pin)
 		sound = sqltable.Answered(err)
 		if errors.Is(err, driver.ErrBadConn) {
-			return err // so that the pool drops it
+			return err // the pool then discards the connection
 		}
 		return nil
 	})
@@ -98,21 +98,21 @@ func (p *pins) do(ctx context.Context, writes bool, f func(context.Context, *pin
 		p.useless = true
 		p.mu.Unlock()
 		return errIndirect
-	case lost != nil: // database/sql knows how to find another connection
+	case lost != nil: // database/sql finds another connection
 		return fmt.Errorf("%w: %w", errIndirect, lost)
 	}
 	return err
 }
 
-// errIndirect says that a statement has to go through database/sql.
+// errIndirect says that a statement must run through database/sql.
 var errIndirect = errors.New("session: the store has no connection of its own")
 
 var errAllInUse = fmt.Errorf("%w: no connection is free", errIndirect)
 
-// take returns a pin for one caller.
+// take returns a pin for one call.
 //
-// A pool that was closed has closed only the connections in it. So a pin is used only
-// while there are others: if not, database/sql finds out why.
+// Closing a pool closes only the connections that are in it. So a free pin is used only
+// while the pool has other connections; otherwise database/sql reports what is wrong.
 func (p *pins) take(ctx context.Context, writes bool) (*pin, error) {
 	pool := p.db.Stats()
 	limit := p.limit
@@ -124,7 +124,7 @@ func (p *pins) take(ctx context.Context, writes bool) (*pin, error) {
 		free := p.free
 		p.free = nil
 		p.mu.Unlock()
-		_ = p.drop(free...) // the pool finds out what is wrong with them
+		_ = p.drop(free...) // the pool discards broken connections
 		return nil, errIndirect
 	}
 	n := len(p.free)
@@ -150,7 +150,7 @@ func (p *pins) take(ctx context.Context, writes bool) (*pin, error) {
 	case p.held == limit:
 		p.mu.Unlock()
 		return nil, errAllInUse
-	case pool.MaxOpenConnections > 0 && pool.InUse >= limit: // by others
+	case pool.MaxOpenConnections > 0 && pool.InUse >= limit: // others use the pool
 		p.mu.Unlock()
 		return nil, errIndirect
 	}
@@ -171,7 +171,7 @@ func (p *pins) take(ctx context.Context, writes bool) (*pin, error) {
 	return pin, nil
 }
 
-// give takes a pin back, to keep it or not.
+// give takes a pin back, and returns it to the pool if it must not be kept.
 func (p *pins) give(pin *pin, sound bool) {
 	p.mu.Lock()
 	keep := sound && !p.closed && !p.wanted && pin.lease == p.lease
@@ -180,12 +180,12 @@ func (p *pins) give(pin *pin, sound bool) {
 	}
 	p.mu.Unlock()
 	if !keep {
-		_ = p.drop(pin) // the pool finds out what is wrong with it
+		_ = p.drop(pin) // the pool discards a broken connection
 	}
 }
 
-// noteWaits reports whether somebody has come to wait for a connection. The caller holds
-// the lock.
+// noteWaits reports whether somebody has waited for a connection since the last call.
+// The caller holds the lock.
 func (p *pins) noteWaits(waits int64) bool {
 	if waits <= p.waits {
 		return false
@@ -200,7 +200,7 @@ func (p *pins) drop(pins ...*pin) error {
 	return p.release(pins)
 }
 
-// release is drop for who holds that lock.
+// release is drop for callers that hold dropping.
 func (p *pins) release(pins []*pin) (err error) {
 	defer func() { // also if the driver panics
 		p.mu.Lock()
@@ -213,9 +213,10 @@ func (p *pins) release(pins []*pin) (err error) {
 	return err
 }
 
-// look gives back what is held when the lease ends, or when somebody waits for a
-// connection, who may be the only one that would use the store: at once what is free,
-// and after its use what is not.
+// look returns the pins to the pool when the lease ends or when somebody waits for a
+// connection. It returns free pins at once; the others follow when they are given back.
+// It can't leave this to the next call of the store, because the goroutine that waits
+// may be the only one that would call it.
 func (p *pins) look() {
 	p.dropping.Lock()
 	defer p.dropping.Unlock()
@@ -237,15 +238,15 @@ func (p *pins) look() {
 		p.lease.Reset(lookTime)
 	}
 	p.mu.Unlock()
-	_ = p.release(free) // the pool finds out what is wrong with them
+	_ = p.release(free) // the pool discards broken connections
 }
 
-// close ends the lease for good.
+// close returns all free pins, and makes take fail from then on.
 func (p *pins) close() error {
 	if p == nil {
 		return nil
 	}
-	p.dropping.Lock() // so that look has given back what it took
+	p.dropping.Lock() // wait until look has returned what it took
 	defer p.dropping.Unlock()
 	p.mu.Lock()
 	if p.lease != nil {

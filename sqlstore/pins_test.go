@@ -17,14 +17,15 @@ import (
 	"github.com/expanse-go/session/internal/batch"
 )
 
-// A fakeDriver has one record, and counts what is open. Its functions may be nil.
+// A fakeDriver has one record and counts its open connections, statements and rows. Its
+// functions may be nil.
 type fakeDriver struct {
 	mu                  sync.Mutex
 	conns, stmts, rows  int
 	query, exec, commit func(conn int) error
-	closing             func(conn int) error // of a statement
+	closing             func(conn int) error // called when a statement closes
 	values              []driver.Value
-	poor                bool // its statements know no context
+	poor                bool // its statements do not support contexts
 
 	connected, commits int
 }
@@ -112,8 +113,8 @@ func call(f func(int) error, conn int) error {
 	return f(conn)
 }
 
-// fakeRows have to be asked for their columns first, and lend their bytes, as those of
-// github.com/ncruces/go-sqlite3.
+// fakeRows return rows only after a call of Columns, and lend their bytes, like those
+// of github.com/ncruces/go-sqlite3.
 type fakeRows struct {
 	d           *fakeDriver
 	asked, done bool
@@ -151,7 +152,7 @@ func (r *fakeRows) Next(dest []driver.Value) error {
 
 var fakeID = session.ID{1}
 
-// fake is a store on a pool of four connections, one of which is idle.
+// fake returns a store on a pool of four connections.
 func fake(t *testing.T) (*fakeDriver, *sql.DB, *Store) {
 	t.Helper()
 	d := &fakeDriver{values: []driver.Value{int64(3), "ada", "", "", int64(0), int64(0), int64(0), []byte("x")}}
@@ -199,7 +200,7 @@ func wantPins(t *testing.T, s *Store, want int) {
 	}
 }
 
-// What is pinned goes back after a second, whether it is used or not.
+// Pins return to the pool after a second, even if they are in use.
 func TestPinsGoBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, db, s := fake(t)
@@ -253,7 +254,7 @@ func TestPinsLeaveHalfOfThePool(t *testing.T) {
 	})
 }
 
-// Who waits for a connection gets those that are pinned, as soon as the store is used.
+// If somebody waits for a connection, the next call of the store returns the pins.
 func TestPinsAreWanted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, db, s := fake(t)
@@ -282,7 +283,7 @@ func TestPinsAreWanted(t *testing.T) {
 		if waited := time.Since(asked); waited > 0 {
 			t.Errorf("waited for %v", waited)
 		}
-		synctest.Wait() // who gave them back has also counted them
+		synctest.Wait() // until look has counted the pins
 		wantPins(t, s, 0)
 		for _, c := range taken {
 			if err := c.Close(); err != nil {
@@ -300,8 +301,8 @@ func TestPinsAreWanted(t *testing.T) {
 	})
 }
 
-// Who waits for a connection gets one that is pinned soon, also while nobody uses the
-// store: it may be the only request there is, which holds the others.
+// If somebody waits for a connection, the store returns its pins soon even if nobody
+// calls it: the goroutine that waits may hold all other connections.
 func TestPinsAreWantedByTheOnlyRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, db, s := fake(t)
@@ -321,7 +322,7 @@ func TestPinsAreWantedByTheOnlyRequest(t *testing.T) {
 			if waited := time.Since(began); waited > lookTime {
 				t.Errorf("waited for %v", waited)
 			}
-			synctest.Wait() // who gave it back has also counted it
+			synctest.Wait() // until look has counted the pin
 			wantPins(t, s, 0)
 			for _, c := range taken {
 				if err := c.Close(); err != nil {
@@ -330,15 +331,15 @@ func TestPinsAreWantedByTheOnlyRequest(t *testing.T) {
 			}
 			load(t, s)
 			load(t, s)
-			wantPins(t, s, 0) // lest it happens for each request
+			wantPins(t, s, 0) // no new pin during this lease
 			time.Sleep(leaseTime)
 			synctest.Wait()
 		}
 	})
 }
 
-// A pool that is closed before the store makes it fail as without pins, and gets back
-// what is pinned.
+// If the pool is closed before the store, calls fail as they do without pins, and the
+// pins return to the pool.
 func TestPinsOfAClosedPool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, db, s := fake(t)
@@ -377,7 +378,7 @@ func TestPinsAfterClose(t *testing.T) {
 	}
 }
 
-// A connection that is lost is replaced; one whose driver panics is given up.
+// A lost connection is replaced; a pin whose driver panics is dropped.
 func TestPinsThatBreak(t *testing.T) {
 	d, _, s := fake(t)
 	broken := map[int]bool{1: true}
@@ -408,7 +409,7 @@ func TestPinsThatBreak(t *testing.T) {
 	wantPins(t, s, 1)
 
 	d.query = func(int) error { s.pins.look(); return nil }
-	s.pins.ends = time.Time{} // so that it goes back after its use
+	s.pins.ends = time.Time{} // the pin returns to the pool after its use
 	d.closing = func(int) error { d.closing = nil; panic("driver") }
 	func() {
 		defer func() { recover() }()
@@ -429,7 +430,7 @@ func TestPinsThatBreak(t *testing.T) {
 	wantPins(t, s, 0)
 }
 
-// A busy file is tried again, and the end of the context is noticed before a statement.
+// A busy file is retried, and a statement does not start if the context has ended.
 func TestPinsAreBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, _, s := fake(t)
@@ -452,10 +453,11 @@ func TestPinsAreBusy(t *testing.T) {
 	})
 }
 
-// A driver that lacks what it takes, or gives other values, is used through database/sql.
+// A driver that lacks the needed methods, or returns values of other types, is used
+// through database/sql.
 func TestPinsOfOtherDrivers(t *testing.T) {
 	d, _, s := fake(t)
-	d.values[1] = []byte("ada") // as some drivers give text
+	d.values[1] = []byte("ada") // some drivers return text like this
 	load(t, s)
 	wantPins(t, s, 0)
 	load(t, s)
@@ -477,8 +479,8 @@ func TestPinsOfOtherDrivers(t *testing.T) {
 	}
 }
 
-// A batch whose connection is lost in the commit is not written again: nobody knows
-// whether it is stored. If it is lost before, the batch is.
+// A batch that loses its connection in the commit is not written again, because it may
+// have been stored. A batch that loses it before the commit is.
 func TestPinsLostInATransaction(t *testing.T) {
 	for _, when := range []string{"before the commit", "in the commit"} {
 		t.Run(when, func(t *testing.T) {
@@ -511,7 +513,7 @@ func TestPinsLostInATransaction(t *testing.T) {
 	}
 }
 
-// A driver that panics in a batch has stored nothing of it, so no writer may be told that it did.
+// A batch whose driver panics has stored nothing, so no write may report success.
 func TestPinsPanicInATransaction(t *testing.T) {
 	for _, where := range []string{"exec", "commit"} {
 		t.Run(where, func(t *testing.T) {

@@ -9,10 +9,10 @@ import (
 	"github.com/expanse-go/session/internal/sqltable"
 )
 
-// Prune implements [session.Pruner] in batches of 100 records, each a transaction,
-// found by the index on the hour of the expiry. On PostgreSQL and MySQL several
-// processes may prune at once, and each skips what another one has locked. If a batch
-// fails, the number of those deleted before is returned with the error.
+// Prune implements [session.Pruner] in batches of 100 records, each in a transaction.
+// It finds them by the index on the hour of expiry. On PostgreSQL and MySQL, several
+// processes may prune at once; each skips records that another one has locked. If a
+// batch fails, Prune returns the number of records deleted so far with the error.
 func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
 	total := 0
 	for total < limit {
@@ -28,11 +28,11 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 	return total, nil
 }
 
-// pruneLocked is for databases whose DELETE cannot choose its rows by the same table:
-// it locks expired records, skipping those that are locked, and deletes them by key.
-// READ COMMITTED keeps it from locking the gaps between them, too.
+// pruneLocked is for databases in which a DELETE can't select its rows from the same
+// table. It locks expired records, skips those that others have locked, and deletes
+// them by key. READ COMMITTED also keeps it from locking the gaps between them.
 //
-// It deletes one at a time: given a list of keys, MySQL scans a small table, and then
+// It deletes one record at a time: given a list of keys, MySQL scans a small table and
 // waits for every lock in it.
 func (s *Store) pruneLocked(ctx context.Context, w *write) error {
 	expired, err := s.prepared(ctx, s.text.Expired)

@@ -8,10 +8,9 @@ import (
 	"github.com/expanse-go/session/internal/sqltable"
 )
 
-// A row is what one statement reads of a record: the destinations of
-// [sqltable.RecordColumns].
+// A row holds the destinations of [sqltable.RecordColumns].
 type row struct {
-	id                                []byte // only if asked for
+	id                                []byte // only from destWithID
 	version, created, active, expires number
 	owner, address, agent             string
 	data                              []byte
@@ -36,8 +35,8 @@ func (r *row) record(id session.ID) session.Record {
 	return t.Record(id)
 }
 
-// A number takes an integer as drivers give it. Into an int64, database/sql would
-// format it in decimal and parse that.
+// A number scans an integer as the driver returns it. For an int64, database/sql would
+// format the value in decimal and parse the text.
 type number int64
 
 // Scan implements [sql.Scanner].

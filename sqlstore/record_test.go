@@ -2,7 +2,7 @@ package sqlstore
 
 import "testing"
 
-// Drivers give integers as such, or in decimal; anything else is an error, not a zero.
+// Drivers return integers as int64 or as decimal text; any other value is an error.
 func TestNumbers(t *testing.T) {
 	for _, c := range []struct {
 		value any

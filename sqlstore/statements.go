@@ -5,8 +5,8 @@ import (
 	"database/sql"
 )
 
-// withStmt calls f with a prepared statement. If the server refuses to run the
-// statement as it was prepared, withStmt prepares it again and calls f once more.
+// withStmt calls f with a prepared statement. If the server refuses the statement
+// because it is out of date, withStmt prepares it again and calls f once more.
 func (s *Store) withStmt(ctx context.Context, text string, f func(*sql.Stmt) error) error {
 	stmt, err := s.prepared(ctx, text)
 	if err != nil {
@@ -21,9 +21,9 @@ func (s *Store) withStmt(ctx context.Context, text string, f func(*sql.Stmt) err
 	return f(stmt)
 }
 
-// renew reports whether the statement has to be prepared again, here or by another
-// goroutine that has already closed it. Closing it is what makes pgx deallocate it on
-// its connections.
+// renew reports whether the statement has to be prepared again, because it is stale or
+// because another goroutine has already replaced it. Closing a stale statement makes
+// pgx deallocate it on its connections.
 func (s *Store) renew(text string, stmt *sql.Stmt, err error) bool {
 	stale := s.names.Dialect.Stale
 	if stale == nil {
@@ -42,9 +42,9 @@ func (s *Store) renew(text string, stmt *sql.Stmt, err error) bool {
 	return stale(err) || !current && err.Error() == closed
 }
 
-// prepared returns the statement, which it prepares at its first use: without
-// preparing, each use costs a second round trip. It needs a free connection the first
-// time, so it must not be called while holding one: the pool may have no other.
+// prepared returns the statement, and prepares it at its first use; an unprepared
+// statement costs a second round trip at each use. Preparing needs a free connection,
+// so the caller must not hold one: the pool may have no other.
 func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 	s.mu.RLock()
 	stmt, closed := s.stmts[text], s.closed
@@ -55,8 +55,8 @@ func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 	if stmt != nil {
 		return stmt, nil
 	}
-	// Two goroutines may prepare the same statement at the same time. Preparing under
-	// the lock would make everybody wait for one slow connection.
+	// Two goroutines may prepare the same statement at the same time. If one prepared
+	// it under the lock, everybody would wait for one slow connection.
 	stmt, err := s.db.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, err

@@ -17,14 +17,14 @@ import (
 type Config struct {
 	_ [0]func() // keyed literals only; not comparable
 
-	// Schema is the schema of the table: a schema of PostgreSQL, a database of
-	// MySQL, an attached database of SQLite. It must exist. At most 63 letters,
-	// digits and underscores. Defaults to the connection's own.
+	// Schema is the schema of the table: a schema of PostgreSQL, a database of MySQL,
+	// an attached database of SQLite. It must exist. It has at most 63 letters, digits
+	// and underscores. Defaults to the schema of the connection.
 	Schema string
 
-	// Table is the name of the table: at most 48 letters, digits and underscores.
-	// It is quoted, so case matters where the database distinguishes it, and reserved
-	// words work. Defaults to [DefaultTable].
+	// Table is the name of the table. It has at most 48 letters, digits and
+	// underscores. The store quotes it, so reserved words work, and case matters if the
+	// database distinguishes it. Defaults to [DefaultTable].
 	Table string
 }
 
@@ -34,10 +34,9 @@ const DefaultTable = sqltable.DefaultTable
 // ErrClosed is returned by every method of a store after [Store.Close].
 var ErrClosed = errors.New("session: the store is closed")
 
-// A Store keeps sessions in one table of a database. It implements
-// [session.Store], [session.Toucher], [session.Pruner], [session.Lister] and
-// [session.OwnerLister]. Many goroutines may use it, and many processes may use the
-// table.
+// A Store keeps sessions in one table of a database. It implements [session.Store],
+// [session.Toucher], [session.Pruner], [session.Lister] and [session.OwnerLister]. It
+// is safe for concurrent use, and several processes may use the same table.
 type Store struct {
 	db     *sql.DB
 	names  sqltable.Names
@@ -48,7 +47,7 @@ type Store struct {
 	shared sharedUpdate
 
 	mu     sync.RWMutex
-	stmts  map[string]*sql.Stmt // :: text → statement, prepared at first use
+	stmts  map[string]*sql.Stmt // by text, prepared at first use
 	closed bool
 }
 
@@ -60,9 +59,9 @@ var (
 	_ session.OwnerLister = (*Store)(nil)
 )
 
-// New returns a store on db, which stays the caller's: close it after the store, and
-// let its pool have as many connections as requests may use the store at once. New
-// does not talk to the database; call [Store.Check] before serving.
+// New returns a store that uses db, which stays the caller's: close it after the store.
+// Let its pool have as many connections as requests may use the store at once. New does
+// not access the database; call [Store.Check] before serving.
 //
 // It fails for a nil db, an unknown dialect, and invalid settings (each as a
 // [*session.ConfigError], all of them joined).
@@ -99,8 +98,8 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// Load implements [session.Store] with one SELECT by primary key. Loads that wait for a
-// server at the same time may share it.
+// Load implements [session.Store] with one SELECT by primary key. On a server, loads
+// that wait at the same time may share it.
 func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error) {
 	load := s.loadOne
 	if s.reads != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/expanse-go/session/internal/sqltable"
 )
 
-// op is the name of an operation, as [session.StoreError] gives it.
+// op is the name of an operation in a [session.StoreError].
 type op string
 
 const (
@@ -25,7 +25,7 @@ const (
 // A write is one call of a method that writes.
 type write struct {
 	op  op
-	rec session.Record // as far as op needs it
+	rec session.Record // the fields that op needs
 
 	limit, pruned, postponed int // of opPrune
 }
@@ -65,8 +65,8 @@ type runner interface {
 	exists(ctx context.Context, st sqltable.Statement) (bool, error)
 }
 
-// statements returns what the write runs: each statement only if the one before it
-// changed no row, but for opPrune, which runs all.
+// statements returns the statements of a write. Each runs only if the one before it
+// changed no row; those of opPrune all run.
 func (s *Store) statements(w *write) []sqltable.Statement {
 	r := &w.rec
 	switch w.op {
@@ -89,8 +89,8 @@ func (s *Store) statements(w *write) []sqltable.Statement {
 	}
 }
 
-// exec runs a write. In a transaction of the pool, all statements that it can need must
-// have been prepared before.
+// exec runs a write. In a transaction of the pool, all statements that it may need must
+// already be prepared.
 func (s *Store) exec(ctx context.Context, on runner, w *write) error {
 	n, before := 0, 0
 	for _, st := range s.statements(w) {
@@ -117,8 +117,8 @@ func (s *Store) exec(ctx context.Context, on runner, w *write) error {
 	return nil
 }
 
-// whyNot tells why an update found no row. It must not run in a transaction of MySQL,
-// whose REPEATABLE READ would answer from an old snapshot.
+// whyNot returns the reason why an update found no row. It must not run in a
+// transaction of MySQL, whose REPEATABLE READ would answer from an old snapshot.
 func (s *Store) whyNot(ctx context.Context, on runner, id session.ID) error {
 	there, err := on.exists(ctx, sqltable.Statement{Text: s.text.Exists, Args: []any{id[:]}})
 	switch {
@@ -149,7 +149,7 @@ func (p pool) exists(ctx context.Context, st sqltable.Statement) (found bool, er
 	return found, err
 }
 
-// A transaction has its own copy of each statement, made at the first use.
+// A transaction binds each prepared statement to itself at the first use.
 type transaction struct {
 	s     *Store
 	tx    *sql.Tx
