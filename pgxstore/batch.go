@@ -15,7 +15,8 @@ import (
 // patience is how long others wait for the leader of a batch.
 const patience = 100 * time.Millisecond
 
-// newWrites returns the queue of updates. Two slots would halve the batches.
+// newWrites returns the queue of updates. It has one slot, because two would halve the
+// batches.
 func newWrites(s *Store) *batch.Queue[*session.Record, struct{}] {
 	return &batch.Queue[*session.Record, struct{}]{
 		Slots: 1, Max: sqltable.MaxWrites, Patience: patience,
@@ -27,8 +28,8 @@ func newWrites(s *Store) *batch.Queue[*session.Record, struct{}] {
 	}
 }
 
-// newReads returns the queue of loads. With one slot, the server would idle while its
-// answer is handed out.
+// newReads returns the queue of loads. It has two slots: with one, the server would
+// idle while its answer is handed out.
 func newReads(s *Store) *batch.Queue[session.ID, session.Record] {
 	return &batch.Queue[session.ID, session.Record]{
 		Slots: 2, Max: sqltable.MaxReads, Patience: patience,
@@ -36,8 +37,8 @@ func newReads(s *Store) *batch.Queue[session.ID, session.Record] {
 	}
 }
 
-// fits keeps a batch to one update for each session, because a statement changes a row
-// only once, and bounds its bytes; a single update may be larger.
+// fits allows one update of each session in a batch, because a statement changes a row
+// only once, and limits the bytes of a batch; a single update may be larger.
 func fits(b []*session.Record, next *session.Record) bool {
 	bytes := sqltable.Size(next)
 	for _, r := range b {
@@ -70,10 +71,11 @@ func (s *Store) updateOne(ctx context.Context, r *session.Record) error {
 }
 
 // updateMany updates the records of a batch with one statement, which skips those that
-// another transaction has locked: a lock that is held for long must not hold up the
-// others, and batches of two processes cannot deadlock. What it leaves out, for that or
-// another reason, is written alone. A pipeline of single updates (pgx.Batch) measured no
-// faster over HTTP, and would have to wait for such locks.
+// another transaction has locked. So a lock that is held for long does not hold up the
+// others, and batches of two processes can't deadlock. Records that the statement
+// leaves out, for this or another reason, are written alone. A
+// pipeline of single updates (pgx.Batch) measured no faster over HTTP, and would have
+// to wait for such locks.
 func (s *Store) updateMany(ctx context.Context, recs []*session.Record, _ []struct{}, errs []error) {
 	var stored []session.ID
 	err := s.do(ctx, func(ctx context.Context, conn *pgx.Conn) error {
@@ -108,7 +110,7 @@ func (s *Store) updateMany(ctx context.Context, recs []*session.Record, _ []stru
 }
 
 // loadMany loads the records of a batch with one SELECT. If that fails, each load runs
-// alone: the fault may be with the leader's connection.
+// alone, because the error may concern only the leader's connection.
 func (s *Store) loadMany(ctx context.Context, ids []session.ID, recs []session.Record, errs []error) {
 	var found map[session.ID]session.Record
 	err := s.records(ctx, s.text.LoadMany(sqltable.Distinct(ids)),

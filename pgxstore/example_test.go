@@ -12,7 +12,7 @@ import (
 	"github.com/expanse-go/session/pgxstore"
 )
 
-// A server with its sessions in PostgreSQL.
+// A server that keeps its sessions in PostgreSQL.
 func Example() {
 	ctx := context.Background()
 	pool, err := pgxpool.New(ctx, "postgres://app@localhost/app")

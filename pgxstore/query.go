@@ -25,7 +25,7 @@ func (s *Store) exec(ctx context.Context, st sqltable.Statement) (n int, err err
 	return n, err
 }
 
-// query calls read with the rows, once for each try.
+// query calls read with the rows of each try.
 func (s *Store) query(ctx context.Context, st sqltable.Statement, read func(pgx.Rows) error) error {
 	return s.retry(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, st.Text, st.Args...)
@@ -37,8 +37,8 @@ func (s *Store) query(ctx context.Context, st sqltable.Statement, read func(pgx.
 	})
 }
 
-// records calls found for each record that the statement selects with its ID, and
-// begin before the first of each try.
+// records calls found for each record that the statement selects with its ID. It calls
+// begin before each try.
 func (s *Store) records(ctx context.Context, st sqltable.Statement, begin func(), found func(session.Record)) error {
 	return s.query(ctx, st, func(rows pgx.Rows) error {
 		begin()
@@ -58,7 +58,7 @@ func (s *Store) records(ctx context.Context, st sqltable.Statement, begin func()
 	})
 }
 
-// loadOne loads a record by a statement of its own.
+// loadOne loads a record with a statement of its own.
 func (s *Store) loadOne(ctx context.Context, id session.ID) (rec session.Record, err error) {
 	err = s.retry(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		var r sqltable.Row
@@ -73,18 +73,18 @@ func (s *Store) loadOne(ctx context.Context, id session.ID) (rec session.Record,
 	return rec, err
 }
 
-// retry calls f with a connection, and again if the error is transient.
+// retry calls f with a connection, and again while the error is transient.
 func (s *Store) retry(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
 	return s.names.Dialect.Retry(ctx, func() error { return s.do(ctx, f) })
 }
 
-// maxUnsent bounds how many connections are tried that turn out to be broken before
-// anything was sent on them.
+// maxUnsent limits how many connections are tried that are broken before anything was
+// sent on them.
 const maxUnsent = 3
 
 // do calls f with a connection of the pool. It calls f again on another connection if
-// nothing was sent, and on the same one if the server refused to run a statement as it
-// was prepared: pgx then prepares it again.
+// nothing was sent, and on the same one if a prepared statement is out of date: pgx
+// then prepares it again.
 func (s *Store) do(ctx context.Context, f func(context.Context, *pgx.Conn) error) (err error) {
 	for range maxUnsent {
 		if s.closed.Load() {
@@ -115,14 +115,14 @@ func (s *Store) onConn(ctx context.Context, f func(context.Context, *pgx.Conn) e
 	return err
 }
 
-// longestDeadline is how far away the end of a context may be so that a client that
-// leaves need not be noticed before.
+// longestDeadline is how far away a deadline may be for a cancellation to be ignored
+// until then.
 const longestDeadline = time.Minute
 
-// bounded calls f with a context that need not be watched if it has a deadline; the
-// network connection keeps the deadline instead. Watching costs pgx a goroutine for each
-// statement: measured, a fifth of the processor time of a load. When the deadline passes,
-// pgx closes the connection, as it does when a watched context ends.
+// bounded calls f with a context that pgx need not watch, if ctx has a deadline; it
+// sets the deadline on the network connection instead. Watching costs pgx a goroutine
+// per statement: measured, a fifth of the processor time of a load. When the deadline
+// passes, pgx closes the connection, as it does when a watched context ends.
 func bounded(ctx context.Context, conn *pgx.Conn, f func(context.Context, *pgx.Conn) error) error {
 	deadline, ok := ctx.Deadline()
 	if !ok || time.Until(deadline) > longestDeadline {
@@ -135,7 +135,7 @@ func bounded(ctx context.Context, conn *pgx.Conn, f func(context.Context, *pgx.C
 	err := f(context.WithoutCancel(ctx), conn)
 	// A closed connection has a deadline of its own, for its last message.
 	if !conn.IsClosed() {
-		_ = network.SetDeadline(time.Time{}) // fails if the connection is broken, which its next user finds out
+		_ = network.SetDeadline(time.Time{}) // an error means that the connection is broken; its next use reports that
 	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() && !time.Now().Before(deadline) {

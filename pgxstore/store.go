@@ -22,19 +22,20 @@ import (
 type Config struct {
 	_ [0]func() // keyed literals only; not comparable
 
-	// Schema is the schema of the table, which must exist: at most 63 letters, digits
-	// and underscores. Defaults to the connection's own.
+	// Schema is the schema of the table. It must exist. It has at most 63 letters,
+	// digits and underscores. Defaults to the schema of the connection.
 	Schema string
 
-	// Table is the name of the table: at most 48 letters, digits and underscores. It is
-	// quoted, so case matters and reserved words work. Defaults to
-	// [sqlstore.DefaultTable].
+	// Table is the name of the table. It has at most 48 letters, digits and
+	// underscores. The store quotes it, so case matters and reserved words work.
+	// Defaults to [sqlstore.DefaultTable].
 	Table string
 }
 
 // A Store keeps sessions in one table of PostgreSQL. It implements [session.Store],
-// [session.Toucher], [session.Pruner], [session.Lister] and [session.OwnerLister]. Many
-// goroutines may use it, and many processes may use the table, also with sqlstore.
+// [session.Toucher], [session.Pruner], [session.Lister] and [session.OwnerLister]. It
+// is safe for concurrent use, and several processes may use the same table, also
+// through sqlstore.
 type Store struct {
 	pool   *pgxpool.Pool
 	names  sqltable.Names
@@ -52,8 +53,8 @@ var (
 	_ session.OwnerLister = (*Store)(nil)
 )
 
-// New returns a store on pool, which stays the caller's: close it after the store. New
-// does not talk to the database; call [Store.Check] before serving.
+// New returns a store that uses pool, which stays the caller's: close it after the
+// store. New does not access the database; call [Store.Check] before serving.
 //
 // It fails for a nil pool and invalid names (each as a [*session.ConfigError], all of
 // them joined).
@@ -117,10 +118,10 @@ func (s *Store) Touch(ctx context.Context, id session.ID, lastActivity, expires 
 	return answer(ctx, "touch", id, err)
 }
 
-// Prune implements [session.Pruner] in batches of 100 records, each one statement, found
-// by the index on the hour of the expiry. Several processes may prune at once, and each
-// skips what another one has locked. If a batch fails, the number of records deleted
-// before is returned with the error.
+// Prune implements [session.Pruner] in batches of 100 records, each one statement. It
+// finds them by the index on the hour of expiry. Several processes may prune at once;
+// each skips records that another one has locked. If a batch fails, Prune returns the
+// number of records deleted so far with the error.
 func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
 	total := 0
 	for total < limit {
@@ -156,11 +157,11 @@ func (s *Store) pages(ctx context.Context, list func(from session.ID) sqltable.S
 	})
 }
 
-// Check tests with a cheap query that the database can be reached and has the table that
-// [sqlstore.Migrations] makes: each column with its type, and the primary key.
-// Additional columns do not matter if they have defaults. Check reports differences as a
-// [*sqlstore.SchemaError]. Call it before serving: without it, a missing table fails the
-// first request.
+// Check verifies with a cheap query that the database can be reached and has the table
+// that [sqlstore.Migrations] creates: each column with its type, and the primary key.
+// The table may have additional columns with defaults. Check reports differences as a
+// [*sqlstore.SchemaError]. Call it before serving: without it, a missing table fails
+// the first request.
 func (s *Store) Check(ctx context.Context) error {
 	var found map[string]sqltable.Column
 	st := sqltable.Statement{Text: s.names.Dialect.Columns, Args: []any{s.names.Schema, s.names.Table}}
@@ -186,7 +187,7 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-// answer wraps an error that is not one of the contract's.
+// answer wraps an error that the contract does not name.
 func answer(ctx context.Context, op string, id session.ID, err error) error {
 	if sqltable.Answered(err) {
 		return err

@@ -14,25 +14,25 @@ import (
 
 // A Queue combines calls of type C with results of type R.
 //
-// A call that finds a free slot runs at once and alone, at the cost of an uncontended
-// lock. All others wait in the queue. A call that is done hands its slot, and the
-// processor, to the first in the queue, which becomes a leader: it yields once, so that
-// others that are about to call join the queue, takes all of them as its followers into
-// one batch, and gives each its own result. While batches are longer than one call, a
-// call that finds a free slot leads as well; otherwise every second batch would consist
-// of a single call.
+// A call that finds a free slot runs at once, alone, at the cost of an uncontended
+// lock. All others wait in the queue. When a call is done, it hands its slot and the
+// processor to the first call in the queue, which becomes a leader. The leader yields
+// once, so that goroutines that are about to call can join the queue. Then it takes all
+// calls in the queue as its followers into one batch, and each gets its own result.
+// While batches have more than one call, a call that finds a free slot becomes a leader
+// as well; otherwise every second batch would consist of a single call.
 //
 // A batch begins after all of its calls did, so a result is as fresh as that of a call
-// that ran alone.
+// that runs alone.
 //
 // The fields must not change after the first call.
 type Queue[C, R any] struct {
 	Slots int // how many batches may run at once
 	Max   int // how many calls a batch may have
 
-	// Patience is how long a leader may keep its slot before a call that waits takes
-	// it over: a leader that hangs on a lock or a dead connection must not stop the
-	// others. If it is 0, there is no limit.
+	// Patience is how long a leader may keep its slot before a waiting call takes the
+	// slot over. A leader that hangs on a lock or a dead connection then does not stop
+	// the others. If Patience is 0, there is no limit.
 	Patience time.Duration
 
 	// Fits reports whether a call may join a batch. If it is nil, any call may.
@@ -42,22 +42,21 @@ type Queue[C, R any] struct {
 	Single func(context.Context, C) (R, error)
 
 	// Batch runs several calls and sets their results and errors. The errors are
-	// [ErrAlone] at first, so that is what holds if it panics.
+	// [ErrAlone] at first, and stay so if Batch panics.
 	Batch func(ctx context.Context, calls []C, results []R, errs []error)
 
 	mu        sync.Mutex
-	slots     []slot[C, R]   // taken
+	slots     []slot[C, R]   // slots that are taken
 	queue     []*entry[C, R] // empty while no slot is taken
 	crowded   bool           // the last batch was longer than one call
 	gathering bool           // a leader is about to take the queue
 	alarm     *time.Timer
-	due       time.Time // when alarm rings; zero: it does not
+	due       time.Time // when the alarm rings; zero if it is off
 
 	spare sync.Pool // of *entry[C, R], each with its channel
 }
 
-// ErrAlone is the error of a call that its batch left out, for whatever reason. The
-// call is then run by Single.
+// ErrAlone is the error of a call that its batch left out. Single then runs the call.
 var ErrAlone = errors.New("session: left out of the batch")
 
 type slot[C, R any] struct {
@@ -65,13 +64,13 @@ type slot[C, R any] struct {
 	since  time.Time
 }
 
-// An entry is a call that waits, or one that has a slot.
+// An entry is a call that waits or has a slot.
 type entry[C, R any] struct {
 	ctx      context.Context //nolint:containedctx // the alarm asks whether the caller still waits
 	call     C
-	deadline time.Time    // of the context; zero: none
-	look     time.Time    // when the alarm looks at it next; zero: never
-	told     chan verdict // capacity 1; told once, so the sender never waits
+	deadline time.Time    // of the context; zero if it has none
+	look     time.Time    // when the alarm checks the entry next; zero if never
+	told     chan verdict // capacity 1, used once, so the sender never waits
 	result   R
 	err      error
 }
@@ -85,10 +84,10 @@ const (
 	expired                // the deadline passed
 )
 
-// Do runs a call, alone or in a batch. If its context ends while it waits, it leaves the
-// queue; once a batch has taken it, it waits for the result. With a Patience, the end of
-// a context is noticed at its deadline or when the patience ends: asking the context for
-// Done would start another timer.
+// Do runs a call, alone or in a batch. If its context ends while it waits in the queue,
+// it leaves the queue; once a batch has taken it, it waits for the result. With a
+// Patience, Do notices the end of a context only at its deadline or when the patience
+// ends, because asking the context for Done would start another timer.
 func (q *Queue[C, R]) Do(ctx context.Context, call C) (R, error) {
 	e, _ := q.spare.Get().(*entry[C, R])
 	if e == nil {
@@ -134,8 +133,8 @@ func (q *Queue[C, R]) Do(ctx context.Context, call C) (R, error) {
 	return result, err
 }
 
-// enqueue sets the alarm as well. One alarm serves all entries: measured, a timer for
-// each took a tenth of the processor time of a load.
+// enqueue adds the entry to the queue and sets the alarm. One alarm serves all entries:
+// measured, a timer for each took a tenth of the processor time of a load.
 func (q *Queue[C, R]) enqueue(e *entry[C, R]) {
 	q.queue = append(q.queue, e)
 	if q.Patience > 0 {
@@ -152,7 +151,7 @@ func (e *entry[C, R]) lookAfter(now time.Time, patience time.Duration) {
 	}
 }
 
-// wake lets the alarm ring no later than at the given time.
+// wake makes the alarm ring at the given time or earlier.
 func (q *Queue[C, R]) wake(at, now time.Time) {
 	switch {
 	case !q.due.IsZero() && !at.Before(q.due):
@@ -165,8 +164,8 @@ func (q *Queue[C, R]) wake(at, now time.Time) {
 	q.due = at
 }
 
-// ring removes the entries whose context has ended, and gives the slot of a leader that
-// has had it for too long to an entry that waits.
+// ring removes the entries whose context has ended. It gives the slot of a leader that
+// has kept it for too long to a waiting entry.
 func (q *Queue[C, R]) ring() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -199,7 +198,7 @@ func (q *Queue[C, R]) takeOver(e *entry[C, R], now time.Time) bool {
 	return false
 }
 
-// wait returns what the entry is told. Without a Patience there is no alarm, so it
+// wait returns the verdict on the entry. Without a Patience there is no alarm, so wait
 // watches the context itself.
 func (q *Queue[C, R]) wait(ctx context.Context, e *entry[C, R]) verdict {
 	if q.Patience > 0 {
@@ -222,15 +221,16 @@ func (q *Queue[C, R]) wait(ctx context.Context, e *entry[C, R]) verdict {
 	return <-e.told
 }
 
-// release gives up the slot, and the processor to its new leader: everybody waits for
-// that one, and nobody yet for what is left to do here.
+// release hands on the slot, and yields the processor to the new leader: its whole
+// batch waits for it, and nobody waits for the rest of this call.
 func (q *Queue[C, R]) release(e *entry[C, R]) {
 	if q.handOn(e) {
 		runtime.Gosched()
 	}
 }
 
-// handOn hands the slot to the first in the queue, unless e has lost it meanwhile.
+// handOn hands the slot to the first entry in the queue and reports whether it did. It
+// does nothing if e has lost the slot in the meantime.
 func (q *Queue[C, R]) handOn(e *entry[C, R]) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -249,8 +249,8 @@ func (q *Queue[C, R]) handOn(e *entry[C, R]) bool {
 	return true
 }
 
-// lead runs e and the calls that wait with it. A leader that its batch left out gives
-// up its slot, and lets its followers go on, before it runs alone.
+// lead runs e in a batch with the calls that wait. If the batch leaves the leader out,
+// Do runs it alone, after lead has answered the followers and handed on the slot.
 func (q *Queue[C, R]) lead(ctx context.Context, e *entry[C, R]) verdict {
 	defer q.release(e)
 	if ctx.Err() != nil {
@@ -283,9 +283,9 @@ func (q *Queue[C, R]) lead(ctx context.Context, e *entry[C, R]) verdict {
 	return done
 }
 
-// gather takes the calls that fit out of the queue. Calls with a deadline and calls
-// without one are kept apart: the latter must not be ended by the former's deadlines,
-// and the former must not wait forever.
+// gather takes the calls that fit from the queue. It keeps calls with a deadline apart
+// from calls without one: a call without a deadline must not be ended by the deadlines
+// of others, and a call with one must not wait forever.
 func (q *Queue[C, R]) gather(e *entry[C, R]) []*entry[C, R] {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -304,8 +304,9 @@ func (q *Queue[C, R]) gather(e *entry[C, R]) []*entry[C, R] {
 	return batch
 }
 
-// batchContext belongs to no single call: it has the leader's values, but a leader
-// that hangs up must not fail its followers. It ends at the last of their deadlines.
+// batchContext returns the context of a batch. It has the leader's values, but does not
+// end when the leader is cancelled, so that the followers don't fail. It ends at the
+// last of their deadlines.
 func batchContext[C, R any](ctx context.Context, batch []*entry[C, R]) (context.Context, context.CancelFunc) {
 	ctx = context.WithoutCancel(ctx)
 	var last time.Time

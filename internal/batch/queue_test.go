@@ -16,15 +16,15 @@ var (
 	errTwo = errors.New("two")
 )
 
-// A server takes a second, of the fake clock, for each call of Single and of Batch.
+// A server takes a second of the fake clock for each call of Single and of Batch.
 type server struct {
 	mu    sync.Mutex
-	calls []string // the names that were in each call
+	calls []string // the names in each call
 	errs  map[string]error
 	hang  map[string]chan error // calls of Single that wait for an error
 }
 
-// queue combines calls that are named by different first letters.
+// queue returns a queue that combines calls with different names.
 func (s *server) queue() *Queue[string, string] {
 	return &Queue[string, string]{
 		Slots: 1, Max: 64,
@@ -74,7 +74,8 @@ type outcome struct {
 	err    error
 }
 
-// start calls Do in order: each goroutine waits before the next one begins.
+// start calls Do for each letter, in order: each goroutine waits before the next one
+// begins.
 func start(ctx context.Context, q *Queue[string, string], calls string) (outcomes func() map[string]outcome) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -136,7 +137,7 @@ func TestBatchTakesAllThatWait(t *testing.T) {
 	})
 }
 
-// After a batch, a call that finds a free slot leads as well: here it finds nobody.
+// After a batch, a call that finds a free slot leads as well. Here it has no followers.
 func TestCrowdedQueueCalmsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
@@ -156,14 +157,14 @@ func TestCrowdedQueueCalmsDown(t *testing.T) {
 	})
 }
 
-// While a leader is about to take the queue, a call that finds the other slot free
-// joins its batch.
+// While a leader is about to take the queue, a call joins its batch even if another
+// slot is free.
 func TestNewcomersJoinTheLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
 		q := s.queue()
 		q.Slots, q.Patience, q.crowded, q.gathering = 2, time.Minute, true, true
-		rest := start(t.Context(), q, "ab") // both wait although no slot is taken
+		rest := start(t.Context(), q, "ab") // both wait although a slot is free
 		e := &entry[string, string]{ctx: t.Context(), call: "c", told: make(chan verdict, 1)}
 		q.slots = []slot[string, string]{{e, time.Now()}}
 		if v := q.lead(t.Context(), e); v != done || e.result != "batch c" {
@@ -199,8 +200,8 @@ func TestFits(t *testing.T) {
 	})
 }
 
-// A call without a deadline is not ended by the deadline of others, and does not make
-// them wait without end.
+// The deadlines of others don't end a call without a deadline, and such a call doesn't
+// make others wait forever.
 func TestDeadlinesAreKeptApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
@@ -238,7 +239,7 @@ func TestCallsLeftOutRunAlone(t *testing.T) {
 	})
 }
 
-// A call leaves the queue when its context ends, with a patience or without one.
+// A call leaves the queue when its context ends, with or without a patience.
 func TestCallLeavesTheQueue(t *testing.T) {
 	for _, patience := range []time.Duration{0, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
@@ -289,7 +290,7 @@ func TestCancelledCallLeavesTheQueue(t *testing.T) {
 	})
 }
 
-// A call whose context ends after a batch took it still learns the result.
+// A call whose context ends after a batch has taken it still gets its result.
 func TestCallWaitsOnceTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{errs: map[string]error{"c": errOne}}
@@ -308,7 +309,7 @@ func TestCallWaitsOnceTaken(t *testing.T) {
 	})
 }
 
-// A leader whose own context has ended passes the slot on.
+// A leader whose context has ended hands on the slot.
 func TestLeaderGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
@@ -325,8 +326,8 @@ func TestLeaderGone(t *testing.T) {
 	})
 }
 
-// If a leader keeps its slot for too long, a call that waits takes it over. The one that
-// hung disturbs nobody when it returns.
+// If a leader keeps its slot for too long, a waiting call takes the slot over. When the
+// old leader returns, it leaves the slot alone.
 func TestPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{hang: map[string]chan error{"a": make(chan error)}}
@@ -349,13 +350,13 @@ func TestPatience(t *testing.T) {
 			t.Errorf("got %v, want its own result", got)
 		}
 		if len(q.slots) != 1 || q.slots[0].leader != other {
-			t.Error("the one that hung gave up the slot of another one")
+			t.Error("the leader that hung gave up the slot of another one")
 		}
 	})
 }
 
-// A leader that its batch left out gives up the slot, and answers its followers, before
-// it runs alone: it may hang on a lock.
+// A leader that its batch leaves out hands on the slot and answers its followers before
+// it runs alone, because it may hang on a lock.
 func TestLeaderLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{errs: map[string]error{"b": ErrAlone}, hang: map[string]chan error{"b": make(chan error)}}
@@ -373,7 +374,7 @@ func TestLeaderLeftOut(t *testing.T) {
 	})
 }
 
-// A batch that panics must not leave the others waiting.
+// If a batch panics, the other calls do not wait forever.
 func TestQueueSurvivesPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}

@@ -1,6 +1,6 @@
-// Package sqltable describes the table in which sessions are stored: its names,
-// migrations and columns, the statements of each SQL dialect, and how a record
-// becomes arguments. The SQL stores share it; it runs no statement itself.
+// Package sqltable describes the table of sessions: its names, migrations and columns,
+// the statements of each SQL dialect, and how a record becomes arguments. The SQL
+// stores share it. It runs no statements.
 package sqltable
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A Dialect holds what the databases differ in. The statements they have in common
-// are in statements.go.
+// A Dialect holds the differences between the databases. The statements that they have
+// in common are in statements.go.
 type Dialect struct {
 	quote    string // around identifiers
 	numbered bool   // parameters are $1, $2, … instead of ?
@@ -25,34 +25,36 @@ type Dialect struct {
 	ifAbsent  string
 	Duplicate func(error) bool // may be nil
 
-	// Transient reports whether an error means that nothing was stored and another
-	// try may succeed. Tries bounds the number of tries.
+	// Transient reports whether an error means that nothing was stored and a retry may
+	// succeed. Tries limits the number of tries.
 	Transient func(error) bool
 	Tries     int
 
-	// Stale reports whether the server refused to run a statement as it was prepared,
-	// so that preparing it again helps. It may be nil.
+	// Stale reports whether the server refused a prepared statement because it is out
+	// of date, so that preparing it again helps. It may be nil.
 	Stale func(error) bool
 
-	// prune deletes expired records in one statement, given the hour, the instant
-	// and a limit. If it is empty, expired finds and locks them, and they are deleted
-	// by key in the same transaction.
+	// prune deletes expired records in one statement, given the hour, the instant and a
+	// limit. If it is empty, expired finds and locks them, and the same transaction
+	// deletes them by key.
 	prune, expired string
 
 	// postpone is for databases that rewrite an index entry even if its columns keep
 	// their values. There the store maintains expires_hour itself, no later than the
-	// hour of the expiry. Updates leave that column and the owner alone if they can
-	// (see InPlace); postpone makes the hour exact if prune finds it too early. It
-	// takes the instant, the hour, the instant and a limit.
+	// hour of the expiry. If possible, updates leave that column and the owner alone
+	// (see UpdateInPlace). postpone corrects the hour of records that prune finds too
+	// early. It takes the instant, the hour, the instant and a limit.
 	postpone string
 
-	// UpdateMany says that one statement can update several records. updateMany is its
-	// text for a number of rows and manyArgs its arguments, padded with NULL, which is
-	// no ID. The statement returns the IDs of the records that it updated. ManyHere
-	// asks whether this server has the statement (empty: every server does), and Lacks
-	// reports whether that question failed for good. Refused reports whether the
-	// server itself said that a statement failed, stored nothing and kept the
-	// connection open.
+	// UpdateMany says that one statement can update several records. updateMany returns
+	// its text for a number of rows, and manyArgs its arguments, padded with NULL,
+	// which is not an ID. The statement returns the IDs of the records that it updated.
+	//
+	// ManyHere asks the server whether it has the statement; it is empty if every
+	// server does. Lacks reports whether asking failed because the server lacks it.
+	//
+	// Refused reports whether an error means that the server itself refused a
+	// statement, stored nothing and kept the connection open.
 	UpdateMany bool
 	updateMany func(n Names, rows int) string
 	manyArgs   func(batch []*session.Record, rows int) []any
@@ -60,25 +62,26 @@ type Dialect struct {
 	Lacks      func(error) bool
 	Refused    func(error) bool
 
-	// InProcess says that there is no server to wait for.
+	// InProcess says that the database runs in this process, without a server.
 	InProcess bool
 
-	// pinned are the record's columns in the form that is cheapest to read past
+	// pinned are the columns of a record in the form that is cheapest to read without
 	// database/sql.
 	pinned string
 
-	// migration is the template of the goose file that makes the table. With
-	// indexInSchema, index names carry the schema and their table names do not.
+	// migration is the template of the goose file that creates the table. With
+	// indexInSchema, the names of indexes have the schema, and the tables in CREATE
+	// INDEX do not.
 	migration     string
 	indexInSchema bool
 
-	// Columns queries the name and type of each column and whether it alone is the
-	// primary key, given the schema ("" for the default one) and the table.
+	// Columns is a query for the name and type of each column and whether it alone is
+	// the primary key. It takes the schema ("" for the default) and the table.
 	Columns string
 }
 
-// Quoting identifiers is enough for these names. The databases allow others, but
-// nobody needs them, and what is refused cannot be injected.
+// Quoting is enough for these identifiers. The databases allow others, but refusing
+// them rules out injection.
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 const (
@@ -92,7 +95,7 @@ type Names struct {
 	Schema, Table string // not quoted; Schema may be ""
 }
 
-// DefaultTable is the table of a configuration that names none.
+// DefaultTable is the table if the configuration does not name one.
 const DefaultTable = "sessions"
 
 // NewNames checks the names. Its errors are [*session.ConfigError] values, joined.
@@ -126,7 +129,7 @@ func NewNames(d *Dialect, schema, table string) (Names, error) {
 // Quoted returns an identifier in quotes.
 func (n Names) Quoted(name string) string { return n.Dialect.quote + name + n.Dialect.quote }
 
-// Full is the table as statements name it.
+// Full returns the table as statements name it.
 func (n Names) Full() string { return n.inSchema(n.Table) }
 
 func (n Names) inSchema(name string) string {
@@ -136,7 +139,7 @@ func (n Names) inSchema(name string) string {
 	return n.Quoted(n.Schema) + "." + n.Quoted(name)
 }
 
-// String is the table as messages name it.
+// String returns the table as messages name it.
 func (n Names) String() string {
 	if n.Schema == "" {
 		return n.Table

@@ -10,7 +10,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// Pages yields the records of page after page; each has PageSize records but the last.
+// Pages yields the records of one page after another. Every page but the last has
+// PageSize records.
 func Pages(page func(from session.ID) ([]session.Record, error)) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
 		var from session.ID
@@ -45,7 +46,7 @@ func successor(next *session.ID, id session.ID) bool {
 }
 
 // OfOwner leaves out the records of other owners: MySQL compares "a" and "a " as equal,
-// whatever the collation.
+// with any collation.
 func OfOwner(owner string, all iter.Seq2[session.Record, error]) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
 		for r, err := range all {
@@ -79,14 +80,14 @@ func Deliver(found map[session.ID]session.Record, ids []session.ID, recs []sessi
 			continue
 		}
 		if slices.Contains(ids[:i], id) {
-			r.Data = slices.Clone(r.Data) // each caller owns its own
+			r.Data = slices.Clone(r.Data) // each caller owns its data
 		}
 		recs[i], errs[i] = r, nil
 	}
 }
 
-// Failed wraps an error that is not one of the contract's. Not every driver says that
-// an operation ended because its context did, so Failed does.
+// Failed wraps an error that the contract does not name. It adds the error of the
+// context, which not every driver includes.
 func Failed(ctx context.Context, op string, id session.ID, err error) error {
 	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
 		err = fmt.Errorf("%w (%w)", cause, err)
@@ -94,12 +95,12 @@ func Failed(ctx context.Context, op string, id session.ID, err error) error {
 	return &session.StoreError{Op: op, ID: id, Err: err}
 }
 
-// Answered reports whether err is what the contract counts as the outcome of a write.
+// Answered reports whether err is an outcome of a write that the contract names.
 func Answered(err error) bool {
 	return err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrConflict)
 }
 
-// Size is how many bytes a record has, without its numbers.
+// Size returns the length of the texts and data of a record.
 func Size(r *session.Record) int {
 	return len(r.Data) + len(r.Owner) + len(r.Client.Address) + len(r.Client.UserAgent)
 }

@@ -6,28 +6,28 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// MariaDB has no UPDATE that tells which rows it found, but an INSERT that does: it
-// reads the rows by ID and version and locks them, "inserts" them, finds that they
-// exist, updates them in place, and returns their IDs. It never makes a row, because
-// everything that it inserts is locked and exists.
+// MariaDB has no UPDATE that returns the rows that it found, but an INSERT that does.
+// The statement reads the rows by ID and version and locks them, "inserts" them, finds
+// that they exist, updates them in place, and returns their IDs. It never adds a row,
+// because everything that it inserts exists and is locked.
 //
-// MySQL has no RETURNING. There each writer sends its own statement, and the server
-// syncs its log for many at once. MariaDB does that too, but most of the cost of a
-// write there is the statement and not the log: measured with 16 writers, a shared
-// statement takes two thirds of the time.
+// MySQL has no RETURNING, so each writer sends its own statement, and the server syncs
+// its log for many at once. MariaDB does that too, but there most of the cost of a
+// write is the statement, not the log: measured with 16 writers, a shared statement
+// takes two thirds of the time.
 //
-// Where changes are replicated as statements, SKIP LOCKED could skip other rows on the
-// replica, so there each writer sends its own statement as well.
+// With statement-based replication, SKIP LOCKED could skip other rows on the replica,
+// so there too each writer sends its own statement.
 const mariaManyHere = "SELECT VERSION() LIKE '%MariaDB%' AND @@binlog_format <> 'STATEMENT'"
 
-// mariaUpdateMany sets each row to the values at its place among the arguments.
+// mariaUpdateMany sets each row to the values at its place in the arguments.
 //
-// It inserts the row's own values, so that constraints which the application added to
-// the table have nothing to object to; only data, which is long, is made up. Assigning
-// the ID changes nothing, but a unique index that the server checks before the primary
-// key (MariaDB's long ones) may match somebody else's row: then the statement fails as
-// a duplicate, and every write is sent alone. The place is not a column of the table,
-// where a trigger could change it.
+// It inserts the row's own values, so that constraints that the application added to
+// the table don't fail; only data, which is long, has a placeholder. Assigning the ID
+// changes nothing in itself. But the row may match another row by a unique index that
+// the server checks before the primary key (MariaDB's long unique indexes). Assigning
+// the ID then makes the statement fail as a duplicate, and every write runs alone. The
+// place is not a column of the table, because a trigger could change it.
 //
 // Without FORCE INDEX, the server scans a small table instead, and locks all of it.
 func mariaUpdateMany(n Names, rows int) string {
@@ -44,7 +44,7 @@ func mariaUpdateMany(n Names, rows int) string {
 }
 
 func mariaManyArgs(batch []*session.Record, rows int) []any {
-	const before, columns = 3, 7 // the ID twice and the version; what recordArgs gives
+	const before, columns = 3, 7 // the ID twice and the version; the values of recordArgs
 	args := make([]any, rows*(before+columns))
 	for i, r := range batch {
 		args[i] = r.ID[:]

@@ -9,7 +9,7 @@ import (
 
 var placeholder = regexp.MustCompile(`\{\{\w+(:\w+)?\}\}`)
 
-// Migration is the goose file that makes the table.
+// Migration returns the goose file that creates the table.
 func (n Names) Migration() string {
 	return placeholder.ReplaceAllStringFunc(n.Dialect.migration, func(p string) string {
 		p = strings.Trim(p, "{}")
@@ -35,15 +35,15 @@ type Column struct {
 
 var columnLine = regexp.MustCompile(`(?m)^\t([a-z_]+) +([A-Z]+(?:\(\d+\))?) `)
 
-// Problems compares the columns of a table with those of the migration, by their names
-// in lower case, and returns what differs, sorted. It reads the migration, so that no
-// second list can differ from it.
+// Problems compares the columns of a table, by name in lower case, with those of the
+// migration, and returns the differences, sorted. It reads the migration itself, so
+// that there is no second list to keep in step.
 func (n Names) Problems(found map[string]Column) []string {
 	var problems []string
 	for _, m := range columnLine.FindAllStringSubmatch(n.Dialect.migration, -1) {
 		name, typ := m[1], strings.ToLower(m[2])
 		got, ok := found[name]
-		// MariaDB still shows the width of numbers, which means nothing.
+		// MariaDB still shows the display width of integers, which has no effect.
 		if strings.HasPrefix(got.Type, "bigint(") {
 			got.Type = "bigint"
 		}

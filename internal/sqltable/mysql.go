@@ -12,11 +12,11 @@ var mysqlMigration string
 
 // MySQL is the dialect of MySQL 8.0.1 and later and of MariaDB 10.6 and later.
 //
-// MySQL counts an UPDATE's rows as changed or as found, as the connection has it
-// (clientFoundRows). An update of a record changes its version, so both mean the
-// same there; what a touch counts is never looked at.
+// The row count of an UPDATE is that of the rows changed or of the rows found,
+// depending on the connection (clientFoundRows). An update of a record changes its
+// version, so both counts are the same; nobody reads the count of a touch.
 //
-// Only MariaDB updates several records by one statement (see mariadb.go).
+// Only MariaDB updates several records in one statement (see mariadb.go).
 var MySQL = &Dialect{
 	quote:      "`",
 	greatest:   "greatest",
@@ -36,9 +36,9 @@ var MySQL = &Dialect{
 		WHERE table_schema = coalesce(nullif(?, ''), database()) AND table_name = ?`,
 }
 
-// mysqlTransient reports a deadlock (1213), a lock wait that timed out (1205), and
-// MariaDB's "record has changed since last read" (1020). After the last, the next try
-// finds the newer version and reports the conflict.
+// mysqlTransient reports whether err is a deadlock (1213), a lock wait timeout (1205),
+// or MariaDB's "record has changed since last read" (1020). After the last one, the
+// next try finds the newer version and reports the conflict.
 func mysqlTransient(err error) bool {
 	switch mysqlNumber(err) {
 	case 1020, 1205, 1213:
@@ -60,8 +60,9 @@ func mysqlRefused(err error) bool {
 }
 
 // mysqlNumber returns the server's error number, or 0 if err is not from the server.
-// go-sql-driver/mysql has it in a field, which cannot be read without importing the
-// driver, and at the beginning of the error text: "Error 1062 (23000): Duplicate entry".
+// go-sql-driver/mysql has the number in a field, which can't be read without importing
+// the driver, and at the start of the error text: "Error 1062 (23000): Duplicate
+// entry".
 func mysqlNumber(err error) int {
 	for ; err != nil; err = errors.Unwrap(err) {
 		rest, ok := strings.CutPrefix(err.Error(), "Error ")

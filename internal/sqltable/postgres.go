@@ -20,8 +20,8 @@ var PostgreSQL = &Dialect{
 	Transient: postgresTransient,
 	Tries:     8,
 	Stale:     postgresStale,
-	// The array makes the planner run the inner query once. SKIP LOCKED lets several
-	// processes prune at once, each its own records.
+	// The array makes the planner run the inner query once. With SKIP LOCKED, several
+	// processes can prune at once, each its own records.
 	prune: `DELETE FROM {table} WHERE id = ANY (ARRAY(
 		SELECT id FROM {table} WHERE expires_hour <= ? AND expires_at < ?
 		ORDER BY expires_hour LIMIT ? FOR UPDATE SKIP LOCKED))`,
@@ -47,8 +47,8 @@ var PostgreSQL = &Dialect{
 		AND a.attnum > 0 AND NOT a.attisdropped`,
 }
 
-// sqlState returns the five characters that PostgreSQL gives to every error, or "" if
-// err is not from the server. Both pgx and lib/pq have the method.
+// sqlState returns the SQLSTATE of a server error, or "" if err is not from the server.
+// Both pgx and lib/pq have the method.
 func sqlState(err error) string {
 	var e interface{ SQLState() string }
 	if errors.As(err, &e) {
@@ -57,22 +57,23 @@ func sqlState(err error) string {
 	return ""
 }
 
-// postgresTransient reports serialization failures and deadlocks. The former come
-// only if the database's default isolation is above READ COMMITTED.
+// postgresTransient reports whether err is a serialization failure or a deadlock.
+// Serialization failures occur only if the default isolation level of the database is
+// above READ COMMITTED.
 func postgresTransient(err error) bool {
 	state := sqlState(err)
 	return state == "40001" || state == "40P01"
 }
 
-// postgresStale reports statements that were prepared before a column changed its
-// type (0A000), or that somebody deallocated (26000).
+// postgresStale reports whether a prepared statement is out of date: a column changed
+// its type (0A000), or somebody deallocated the statement (26000).
 func postgresStale(err error) bool {
 	state := sqlState(err)
 	return state == "0A000" || state == "26000"
 }
 
-// postgresUpdateMany finds and locks the rows by ID, and updates them at the places
-// where they are. Measured, looking for them by ID again took half as long again.
+// postgresUpdateMany finds and locks the rows by ID, and updates them by their ctid.
+// Measured, finding them by ID a second time took half as long again.
 func postgresUpdateMany(n Names, rows int) string {
 	const (
 		first = "(?::bytea, ?::bigint, ?::text, ?::text, ?::text, ?::bigint, ?::bigint, ?::bigint, ?::bytea)"

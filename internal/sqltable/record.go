@@ -14,12 +14,12 @@ const Width = 8
 // [Row] reads them. recordArgs writes them without the version.
 const RecordColumns = "version, owner, address, user_agent, created_at, last_activity, expires_at, data"
 
-// PageSize is how many records List holds in memory at once: at the manager's default
-// limit of a MiB for a session, at most 64 MiB.
+// PageSize is how many records List holds in memory at once: at most 64 MiB with the
+// manager's default limit of one MiB for a session.
 const PageSize = 64
 
-// PruneBatch is how many records are deleted at once, so that nobody waits long for
-// a lock.
+// PruneBatch is how many records are deleted at once, so that others do not wait long
+// for a lock.
 const PruneBatch = 100
 
 func recordArgs(r *session.Record, last ...any) []any {
@@ -39,7 +39,7 @@ type Row struct {
 	Data                       []byte
 }
 
-// Record returns the record of an ID. It keeps Data.
+// Record returns the record with this ID. It shares Data.
 func (r *Row) Record(id session.ID) session.Record {
 	return session.Record{
 		ID: id, Version: uint64(r.Version), Owner: r.Owner,
@@ -49,7 +49,7 @@ func (r *Row) Record(id session.ID) session.Record {
 	}
 }
 
-// IDOf fails for bytes that are not the ID of a record.
+// IDOf returns the ID in b; ok is false if b has another length.
 func IDOf(b []byte) (id session.ID, ok bool) {
 	if len(b) != len(id) {
 		return id, false
@@ -57,10 +57,10 @@ func IDOf(b []byte) (id session.ID, ok bool) {
 	return session.ID(b), true
 }
 
-// nanos is the instant as it is stored: nanoseconds since 1970. Instants that do not
-// fit, before 1678 and after 2261, become the least and the greatest number, so that a
-// session that is meant to live forever does not expire in the past. The least number
-// also stands for the zero time.
+// nanos returns the instant as it is stored: nanoseconds since 1970. Instants before
+// 1678 and after 2261 do not fit and become the least and the greatest number, so that
+// a session that is meant to live forever does not expire in the past. The least number
+// also represents the zero time.
 func nanos(t time.Time) int64 {
 	switch sec := t.Unix(); {
 	case sec <= math.MinInt64/int64(time.Second):
@@ -78,6 +78,6 @@ func instant(n int64) time.Time {
 	return time.Unix(0, n).UTC()
 }
 
-// hour is what the column expires_hour holds for an expiry of n, both where the
-// database computes it and where it is postponed; all round toward zero.
+// hour returns the value of expires_hour for an expiry of n. It rounds toward zero, as
+// the databases do that compute the column.
 func hour(n int64) int64 { return n / int64(time.Hour) }

@@ -25,7 +25,7 @@ func TestInstants(t *testing.T) {
 	}
 }
 
-// Pruning by hour and instant finds what pruning by instant alone would.
+// Pruning by hour and instant finds the same records as pruning by instant alone.
 func TestHourIsMonotonic(t *testing.T) {
 	h := int64(time.Hour)
 	ns := []int64{math.MinInt64, -2*h - 1, -2 * h, -h - 1, -h, -1, 0, 1, h - 1, h, h + 1, 2 * h, math.MaxInt64}

@@ -11,10 +11,10 @@ const (
 	longestPause = 64 * time.Millisecond
 )
 
-// Retry calls f again while its error is transient, with growing random pauses, until
-// the context ends or the dialect's number of tries is reached. This is also how a
-// store waits for SQLite's lock, in addition to the connection's own busy timeout, which
-// need not be set: this way, the wait ends with the context.
+// Retry calls f until its error is not transient, the context ends, or the dialect's
+// number of tries is reached. It pauses for random, growing times. This is also how a
+// store waits for SQLite's lock, so that the wait ends with the context; the connection
+// needs no busy timeout.
 func (d *Dialect) Retry(ctx context.Context, f func() error) error {
 	pause := firstPause
 	for try := 1; ; try++ {

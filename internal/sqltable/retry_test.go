@@ -22,7 +22,7 @@ func TestRetry(t *testing.T) {
 	other := errors.New("disk on fire")
 	for _, c := range []struct {
 		name  string
-		errs  []error // of the calls; the last is of all that follow
+		errs  []error // of the calls; the last one repeats
 		want  error
 		calls int
 	}{
@@ -56,7 +56,7 @@ func TestRetryEndsWithContext(t *testing.T) {
 	})
 }
 
-// Without a deadline, SQLite's lock is waited for about ten seconds.
+// Without a deadline, a store waits about ten seconds for SQLite's lock.
 func TestRetryOfSQLite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()

@@ -9,15 +9,15 @@ import (
 //go:embed migrations/sqlite.sql
 var sqliteMigration string
 
-// sqliteDue finds the records that pruning has to look at: those that have expired, and
-// those that have not although their hour has come.
+// sqliteDue finds the records that pruning has to examine: those that have expired, and
+// those whose hour is too early.
 const sqliteDue = `SELECT id FROM {table}
 	WHERE expires_hour <= ? AND (expires_at < ? OR expires_at / 3600000000000 > expires_hour)
 	ORDER BY expires_hour, rowid LIMIT ?`
 
 // sqlitePinned are expressions, which have no declared type, with names of one letter:
-// modernc.org/sqlite makes a string of both for each column of each query. Measured,
-// that is one microsecond of nine. Only a pin can use them, because it notices if the
+// modernc.org/sqlite allocates a string for both per column and query. Measured, that
+// is one microsecond of nine. Only a pin can use them, because it checks whether the
 // option _texttotime has turned such texts into times.
 const sqlitePinned = "+version v, +owner o, +address a, +user_agent u, +created_at c, +last_activity l, +expires_at e, +data d"
 
@@ -38,12 +38,12 @@ var SQLite = &Dialect{
 	Columns:       `SELECT name, lower(type), pk = 1 FROM pragma_table_xinfo(?2, coalesce(nullif(?1, ''), 'main'))`,
 }
 
-// sqliteBusy reports SQLITE_BUSY (5) and SQLITE_LOCKED (6), whatever their extended
-// code: another connection holds the lock, and the statement did nothing.
+// sqliteBusy reports whether err is SQLITE_BUSY (5) or SQLITE_LOCKED (6), with any
+// extended code: another connection holds the lock, and the statement had no effect.
 //
-// Some drivers, such as modernc.org/sqlite, give the code by a method. Others, such as
-// mattn/go-sqlite3, have it in a field, which cannot be read without importing them;
-// but the text is SQLite's own, and has been the same since 2004.
+// Some drivers, such as modernc.org/sqlite, have a method for the code. Others, such as
+// mattn/go-sqlite3, have it in a field, which can't be read without importing them. But
+// the text is SQLite's own and has not changed since 2004.
 func sqliteBusy(err error) bool {
 	var e interface{ Code() int }
 	if errors.As(err, &e) {

@@ -14,14 +14,14 @@ type Statement struct {
 	Args []any
 }
 
-// Statements are those of one table.
+// Statements are the statements for one table.
 type Statements struct {
-	// Load takes an ID and reads RecordColumns. Pinned does the same past
-	// database/sql. Exists takes an ID and finds a row if there is one.
+	// Load takes an ID and reads RecordColumns. Pinned is Load without database/sql.
+	// Exists takes an ID and returns a row if the record exists.
 	Load, Pinned, Exists string
 
-	// Expired finds and locks the records to prune where no single statement can
-	// delete them; otherwise it is empty. It takes the arguments of Prune.
+	// Expired finds and locks the records to prune in databases that can't delete them
+	// in a single statement; in others it is empty. It takes the arguments of Prune.
 	Expired string
 
 	n Names
@@ -31,13 +31,13 @@ type Statements struct {
 	prune, postpone                string
 	list, listOwner, listAnonymous string
 
-	// :: number of records → statement, for powers of two
+	// by number of records, for powers of two
 	updates, loads map[int]string
 }
 
-// MaxWrites and MaxReads bound how many records one statement updates and reads, so
-// that the first of them does not wait long for the last. MaxWriteBytes bounds the
-// size of an update, because a server may limit a statement to a megabyte.
+// MaxWrites and MaxReads limit how many records one statement updates and reads, so
+// that the first call of a batch does not wait long for the last. MaxWriteBytes limits
+// the size of an update, because a server may limit a statement to a megabyte.
 const (
 	MaxWrites     = 64
 	MaxWriteBytes = 256 << 10
@@ -86,7 +86,8 @@ func NewStatements(n Names) *Statements {
 	}
 }
 
-// text fills in a statement's table, functions and parameters.
+// text replaces the placeholders for the table, the functions and the parameters of a
+// statement.
 func (n Names) text(s string) string {
 	s = strings.ReplaceAll(s, "{table}", n.Full())
 	s = strings.ReplaceAll(s, "{greatest}", n.Dialect.greatest)
@@ -122,8 +123,8 @@ func (s *Statements) Update(r *session.Record) Statement {
 	return Statement{s.update, recordArgs(r, r.ID[:], int64(r.Version))}
 }
 
-// UpdateInPlace is an Update that writes no index and so changes no row if an index
-// would have to change. Not every dialect needs it: ok is false then.
+// UpdateInPlace is an Update that writes no index: it changes no row if an index would
+// have to change. If ok is false, the dialect does not need it.
 func (s *Statements) UpdateInPlace(r *session.Record) (st Statement, ok bool) {
 	if s.inPlace == "" {
 		return st, false
@@ -132,8 +133,8 @@ func (s *Statements) UpdateInPlace(r *session.Record) (st Statement, ok bool) {
 	return Statement{s.inPlace, args[1:]}, true // the owner is compared, not set
 }
 
-// UpdateMany updates 2 to MaxWrites records of different IDs, and returns a row with
-// the ID of each one that it updated. It skips those that are locked.
+// UpdateMany updates 2 to MaxWrites records with different IDs, and returns a row with
+// the ID of each record that it updated. It skips locked records.
 func (s *Statements) UpdateMany(batch []*session.Record) Statement {
 	rows := 2
 	for rows < len(batch) {
@@ -148,14 +149,14 @@ func (s *Statements) LoadMany(ids []session.ID) Statement {
 	for rows < len(ids) {
 		rows *= 2 // few lengths, so that few statements are prepared
 	}
-	args := make([]any, rows) // the rest is NULL, which is no ID
+	args := make([]any, rows) // the rest is NULL, which is not an ID
 	for i := range ids {
 		args[i] = ids[i][:]
 	}
 	return Statement{s.loads[rows], args}
 }
 
-// Delete deletes a record.
+// Delete deletes a record, if it exists.
 func (s *Statements) Delete(id session.ID) Statement { return Statement{s.delete, []any{id[:]}} }
 
 // Touch moves both times forward, and changes no row if neither is later than the
@@ -165,27 +166,25 @@ func (s *Statements) Touch(id session.ID, lastActivity, expires time.Time) State
 	return Statement{s.touch, []any{active, until, id[:], active, until}}
 }
 
-// Prune deletes up to limit records that expired before an instant. Its text is empty
-// where Expired is not. It narrows the search by the indexed hour, and then to the
-// very instant.
+// Prune deletes up to limit records that expired before an instant. It finds candidates
+// by the indexed hour and compares the exact time. Its text is empty if Expired is not.
 func (s *Statements) Prune(before time.Time, limit int) Statement {
 	n := nanos(before)
 	args := []any{hour(n), n, limit}
 	if s.postpone != "" {
-		args = append([]any{n}, args...) // which of those found
+		args = append([]any{n}, args...) // for the exact comparison
 	}
 	return Statement{s.prune, args}
 }
 
-// Postpone runs before Prune and with the same arguments. It corrects the hour of
-// those records that Prune would look at too early. Not every dialect needs it: ok is
-// false then.
+// Postpone runs before Prune with the same arguments. It corrects the hour of records
+// that Prune would examine too early. If ok is false, the dialect does not need it.
 func (s *Statements) Postpone(before time.Time, limit int) (st Statement, ok bool) {
 	return Statement{s.postpone, s.Prune(before, limit).Args}, s.postpone != ""
 }
 
-// List reads the ID and RecordColumns of the first PageSize records from an ID on, in
-// the order of the IDs.
+// List reads the ID and RecordColumns of PageSize records, starting at an ID, in the
+// order of the IDs.
 func (s *Statements) List(from session.ID) Statement {
 	return Statement{s.list, []any{from[:], PageSize}}
 }

@@ -8,7 +8,8 @@ import (
 
 var dialects = map[string]*Dialect{"sqlite": SQLite, "postgres": PostgreSQL, "mysql": MySQL}
 
-// What Check asks for, and what the statements name, is what the migration makes.
+// The columns that Check requires, and those that the statements name, are the columns
+// of the migration.
 func TestColumns(t *testing.T) {
 	want := append([]string{"id", "expires_hour"}, strings.Split(RecordColumns, ", ")...)
 	slices.Sort(want)
