@@ -11,7 +11,7 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// quoted is the table as the database's statements name it.
+// quoted returns the name of the table as statements need it.
 func quoted(d sqlstore.Dialect, cfg sqlstore.Config) string {
 	q := `"`
 	if d == sqlstore.MySQL {
@@ -26,12 +26,12 @@ func quoted(d sqlstore.Dialect, cfg sqlstore.Config) string {
 
 func TestCheck(t *testing.T) {
 	const command = "beam make session-table && beam db migrate"
-	// A table as somebody may have it from before, or from another tool.
+	// A table from an older version or another tool.
 	older := "(id CHAR(16) NOT NULL, version BIGINT NOT NULL, owner CHAR(36) NOT NULL, payload CHAR(9) NOT NULL)"
 	for _, c := range []struct {
 		name     string
 		change   func(table string) []string // applied to the right table
-		problems []string                    // all that must be named
+		problems []string                    // that the error must name
 	}{
 		{"missing table", func(table string) []string {
 			return []string{"DROP TABLE " + table}
@@ -48,7 +48,7 @@ func TestCheck(t *testing.T) {
 				p := d.place(t)
 				db := p.connect(t)
 				cfg := p.table(t, db, d.dialect)
-				s := open(t, db, d.dialect, cfg) // which is the right one, as migrated
+				s := open(t, db, d.dialect, cfg) // the table is still the right one
 				for _, statement := range c.change(quoted(d.dialect, cfg)) {
 					mustExec(t, db, statement)
 				}
@@ -90,7 +90,7 @@ func TestCheckWantsThePrimaryKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "id is not the primary key") {
-			t.Errorf("got %v, want a complaint about the key", err)
+			t.Errorf("got %v, want an error about the key", err)
 		}
 	})
 }
@@ -105,12 +105,12 @@ func TestDownUndoesUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustExec(t, db, migrations[0].Down())
-		migrate(t, db, d.dialect, cfg) // indexes included: they would be in the way
+		migrate(t, db, d.dialect, cfg) // fails if an index is left
 		open(t, db, d.dialect, cfg)
 	})
 }
 
-// Names that need their quotes: a reserved word, and upper case beside lower case.
+// Names that must be quoted: a reserved word, and an upper-case name.
 func TestNamesAreQuoted(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		p := d.place(t)

@@ -18,16 +18,16 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// A closing test has a manager whose sweeper is at work, on a store that only the
-// manager closes.
+// A closing is a test of Close. Its manager has a running sweeper, and a store that
+// only the manager closes.
 type closing struct {
 	*testing.T
 	manager *session.Manager
 	gate    *gate
-	db      *sql.DB // nil: the store has none
+	db      *sql.DB // nil if the store has none
 }
 
-// A gate stands before the Prune of a store.
+// A gate intercepts the Prune of a store.
 type gate struct {
 	session.Store
 	entered chan struct{} // closed when the first prune begins
@@ -44,7 +44,8 @@ func (g *gate) Prune(ctx context.Context, before time.Time, limit int) (int, err
 
 const overdue = 300 // records to prune
 
-// closeEvery runs a test of Close on every store, and then looks for what is left.
+// closeEvery runs a test of Close on every store, and then checks that no connection
+// and no goroutine is left.
 func closeEvery(t *testing.T, every time.Duration, test func(c *closing)) {
 	run := func(t *testing.T, open func() (session.Store, *sql.DB)) {
 		t.Helper()
@@ -69,7 +70,7 @@ func closeEvery(t *testing.T, every time.Duration, test func(c *closing)) {
 				t.Error(err)
 			}
 			if pool := poolOf(db); pool != nil {
-				pool.Close() // waits for all connections, also those that pgx still cancels
+				pool.Close() // waits for all connections, even those that pgx is closing
 			}
 		}
 		goleak.VerifyNone(t, before)
@@ -121,7 +122,7 @@ func TestCloseOfAnIdleSweeper(t *testing.T) {
 	})
 }
 
-// Close tells a prune to stop, and waits for the batch that it has begun.
+// Close cancels a prune, and waits for the batch that has begun.
 func TestCloseWaitsForAPrune(t *testing.T) {
 	closeEvery(t, time.Millisecond, func(c *closing) {
 		pruned := 0
@@ -135,12 +136,12 @@ func TestCloseWaitsForAPrune(t *testing.T) {
 		<-c.gate.entered
 		c.close(c.Context(), nil)
 		if pruned != overdue {
-			c.Errorf("Close came back when %d of %d were pruned", pruned, overdue)
+			c.Errorf("Close returned when %d of %d records were pruned", pruned, overdue)
 		}
 	})
 }
 
-// A prune that is told to stop at any point leaves nothing behind but records.
+// A prune that is cancelled at any point leaves no connection and no goroutine.
 func TestCloseStopsAPrune(t *testing.T) {
 	closeEvery(t, time.Millisecond, func(c *closing) {
 		c.visit()
@@ -149,7 +150,7 @@ func TestCloseStopsAPrune(t *testing.T) {
 	})
 }
 
-// If the context of Close ends first, another Close goes on waiting.
+// If the context of Close ends first, another Close continues to wait.
 func TestCloseAgain(t *testing.T) {
 	closeEvery(t, time.Millisecond, func(c *closing) {
 		held := make(chan struct{})

@@ -10,12 +10,12 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// asksMariaDB is how the question begins whether the server has the statement that
-// writers share.
+// asksMariaDB is the beginning of the query that asks whether the server has the
+// statement that writers share.
 const asksMariaDB = "SELECT VERSION()"
 
-// updateTogether lets 16 writers update a record each, in so many rounds, each time with
-// data of its own.
+// updateTogether runs 16 writers, each of which updates its own record once per round,
+// with new data each time.
 func updateTogether(t *testing.T, s sessionStore, rounds int) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -34,7 +34,8 @@ func updateTogether(t *testing.T, s sessionStore, rounds int) {
 
 const writers = 16
 
-// writersRecord is what a writer stores on top of a version; on top of 0 it creates.
+// writersRecord returns the record that a writer stores on top of a version; version 0
+// is for Create.
 func writersRecord(w int, version uint64) session.Record {
 	return session.Record{
 		ID: session.ID{0xa0, byte(w + 1)}, Version: version, Owner: fmt.Sprint("owner ", w),
@@ -43,12 +44,12 @@ func writersRecord(w int, version uint64) session.Record {
 	}
 }
 
-// Writers share the statement of MariaDB where the server has it. Where it has not, each
-// has an UPDATE of its own. The question comes once, or again if it had no answer.
+// Writers share the statement of MariaDB if the server has it; otherwise each sends its
+// own UPDATE. The store asks once, and again only if it got no answer.
 func TestMariaDBIsAskedForItsStatement(t *testing.T) {
 	for _, c := range []struct {
 		name     string
-		instead  []string // of the question, at first
+		instead  []string // sent in place of the first questions
 		together bool
 		asked    int
 	}{
@@ -84,7 +85,7 @@ func TestMariaDBIsAskedForItsStatement(t *testing.T) {
 					count[word]++
 				}
 				if c.together && (count["insert"] == 0 || count["insert"]+count["update"] >= writers*rounds) {
-					t.Errorf("%d writes by %v, want some of them together", writers*rounds, count)
+					t.Errorf("%d writes by %v, want some of them to share a statement", writers*rounds, count)
 				}
 				if !c.together && (count["insert"] > 0 || count["update"] != writers*rounds) {
 					t.Errorf("%d writes by %v, want an UPDATE for each", writers*rounds, count)
@@ -98,7 +99,7 @@ func TestMariaDBIsAskedForItsStatement(t *testing.T) {
 }
 
 // The statement inserts, but what an application has added to the table for inserts
-// leads it to no other row, and changes nothing of what is written.
+// does not make it change other rows or other values.
 func TestMariaDBsStatementChangesNoOtherRow(t *testing.T) {
 	for _, c := range []struct{ name, change string }{
 		{"long unique index", "ALTER TABLE {t} ADD UNIQUE (owner, address, user_agent)"},
@@ -116,7 +117,8 @@ func TestMariaDBsStatementChangesNoOtherRow(t *testing.T) {
 				db := p.connect(t)
 				cfg := p.table(t, db, d.dialect)
 				s := open(t, db, d.dialect, cfg)
-				// In some shapes of the table these have what the statement might insert.
+				// With some of the changes, these records have the values that the
+				// statement might insert.
 				bystanders := []session.Record{
 					{ID: session.ID{1}},
 					{ID: session.ID{2}, Owner: "-", Data: []byte("{"), Client: session.Client{Address: "-", UserAgent: "-"}},
@@ -150,13 +152,13 @@ func TestMariaDBsStatementChangesNoOtherRow(t *testing.T) {
 	}
 }
 
-// In a small table, too, the statement finds its rows by their keys: a scan would lock
-// all of them, and the gaps where new ones go.
+// The statement finds its rows by their keys even in a small table: a scan would lock
+// all rows and the gaps for new ones.
 func TestMariaDBsStatementLocksOnlyItsRows(t *testing.T) {
 	each(t, isMySQL, func(t *testing.T, d database) {
 		s, spy := d.spiedStore(t, 8)
 		var mu sync.Mutex
-		texts := map[int]string{} // :: parameters → statement
+		texts := map[int]string{} // by the number of parameters
 		spy.instead = func(text string) string {
 			mu.Lock()
 			defer mu.Unlock()
@@ -170,7 +172,7 @@ func TestMariaDBsStatementLocksOnlyItsRows(t *testing.T) {
 		}
 		updateTogether(t, s, 20)
 		if len(texts) == 0 {
-			t.Fatal("nobody wrote together")
+			t.Fatal("no writers shared a statement")
 		}
 		db := sql.OpenDB(spy.Connector)
 		defer db.Close()

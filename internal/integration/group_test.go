@@ -12,9 +12,9 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// Sixteen writers at once, round after round: most succeed, some are stale, some
-// write what is gone, and some create. Whatever shares a transaction or a statement,
-// each learns its own outcome, and exactly that is stored.
+// Sixteen writers write at once, in rounds. Most succeed; some are stale, some update a
+// missing record, and some create. However they share transactions or statements, each
+// gets its own result, and exactly that is stored.
 func TestEachWriterGetsItsOwnResult(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		s := d.store(t)
@@ -64,7 +64,7 @@ func TestEachWriterGetsItsOwnResult(t *testing.T) {
 	})
 }
 
-// Many writers of one record: exactly one of each version's wins.
+// Of many writers of one record, exactly one succeeds for each version.
 func TestOneVersionIsTakenOnce(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		s := d.store(t)
@@ -97,7 +97,7 @@ func isPostgres(d database) bool { return d.dialect == sqlstore.PostgreSQL }
 
 func isServer(d database) bool { return d.dialect != sqlstore.SQLite }
 
-// A row that somebody keeps locked holds up its own writer only.
+// A row that stays locked delays only its own writer.
 func TestLockedRowHoldsUpNobodyElse(t *testing.T) {
 	each(t, isServer, func(t *testing.T, d database) {
 		p := d.place(t)
@@ -146,7 +146,8 @@ func TestLockedRowHoldsUpNobodyElse(t *testing.T) {
 	})
 }
 
-// A batch that the database refuses for one record's sake is written one by one.
+// If the database refuses a batch because of one record, its records are written one by
+// one.
 func TestSpoiledBatch(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		p := d.place(t)
@@ -157,7 +158,7 @@ func TestSpoiledBatch(t *testing.T) {
 		for w := range writers {
 			mustCreate(t, s, session.Record{ID: session.ID{byte(w + 1)}})
 		}
-		// A unique index is a rule that a batch can break and its members cannot know.
+		// A batch can violate a unique index, which its members do not know of.
 		table := quoted(d.dialect, cfg)
 		if isMySQL(d) {
 			mustExec(t, db, "ALTER TABLE "+table+" ADD one VARCHAR(64) AS (NULLIF(address, '')) STORED, ADD UNIQUE (one)")
@@ -170,7 +171,7 @@ func TestSpoiledBatch(t *testing.T) {
 			for w := range writers {
 				wg.Go(func() {
 					r := session.Record{ID: session.ID{byte(w + 1)}, Version: round + 1}
-					if w%8 == 0 { // two of them want the same address, in the first round
+					if w%8 == 0 { // two of them set the same address
 						r.Client.Address = "127.0.0.1"
 					}
 					results[w] = s.Update(t.Context(), r)
@@ -196,7 +197,8 @@ func TestSpoiledBatch(t *testing.T) {
 	})
 }
 
-// A writer that hangs up leaves the others alone, whether it waited, led or followed.
+// A writer that is cancelled does not affect the others, whether it waited, led or
+// followed.
 func TestWritersHangUp(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		s := d.store(t)
@@ -219,11 +221,12 @@ func TestWritersHangUp(t *testing.T) {
 					case err == nil:
 						version++
 					case w%2 == 1:
-						t.Errorf("writer %d, who did not hang up: %v", w, err)
+						t.Errorf("writer %d, which was not cancelled: %v", w, err)
 						return
 					default:
-						// Stored or not, or stored only now: a server may carry out what its
-						// client no longer waits for. So write for certain.
+						// The record may be stored or not, or be stored later: a server
+						// may finish a statement after its client has stopped waiting.
+						// So write again.
 						if err := raise(t.Context(), s, id, 1); err != nil {
 							t.Errorf("writer %d: %v", w, err)
 							return
@@ -242,7 +245,7 @@ func TestWritersHangUp(t *testing.T) {
 	})
 }
 
-// A pool of one connection, which readers and writers want at the same time.
+// Readers and writers share a pool of one connection.
 func TestPoolOfOne(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		p := d.place(t)
@@ -277,7 +280,7 @@ func TestPoolOfOne(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := s.Load(ctx, r.ID); err != nil { // inside of the loop
+				if _, err := s.Load(ctx, r.ID); err != nil { // inside the loop
 					t.Fatal(err)
 				}
 				n++

@@ -12,8 +12,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// What is written in company is stored as it is when it is written alone: bytes that are
-// no text, text of any kind, nothing at all, much, and times at both ends of what fits.
+// A batch stores the same as single writes: bytes that are not text, text of any kind,
+// nothing, long data, and times at both ends of the range.
 func TestBatchesCarryAnyValue(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		s := d.store(t)
@@ -35,7 +35,7 @@ func TestBatchesCarryAnyValue(t *testing.T) {
 		}
 		records := make([]session.Record, writers)
 		for w := range records {
-			records[w].ID = session.ID{0xff, byte(w), 0, '\'', 15: byte(w)} // begins like no text does
+			records[w].ID = session.ID{0xff, byte(w), 0, '\'', 15: byte(w)} // not valid UTF-8
 			mustCreate(t, s, records[w])
 			records[w].Version = 1
 		}
@@ -74,7 +74,7 @@ func sameRecord(a, b session.Record) bool {
 		a.CreatedAt.Equal(b.CreatedAt) && a.LastActivity.Equal(b.LastActivity) && a.ExpiresAt.Equal(b.ExpiresAt)
 }
 
-// A session that was deleted does not come back in the statement that inserts.
+// The statement that inserts does not bring back a deleted session.
 func TestBatchesReviveNothing(t *testing.T) {
 	each(t, isServer, func(t *testing.T, d database) {
 		s := d.store(t)

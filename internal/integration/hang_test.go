@@ -18,15 +18,15 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// A frozen is a way to a server that can stop to carry anything, for the connections
-// that are open and in both directions: to either side, the other one hangs.
+// A frozen is a proxy to a server. It can stop to forward, in both directions, so that
+// each side sees the other one hang.
 type frozen struct {
 	net.Listener
 	server string
 
 	mu    sync.Mutex
 	conns []net.Conn
-	ice   chan struct{} // closed: nothing is carried
+	ice   chan struct{} // closed when the proxy stops to forward
 }
 
 func newFrozen(t *testing.T, server string) *frozen {
@@ -44,7 +44,7 @@ func newFrozen(t *testing.T, server string) *frozen {
 	return f
 }
 
-// stop ends all connections, and takes no more.
+// stop closes all connections and accepts no more.
 func (f *frozen) stop() {
 	f.Close()
 	f.mu.Lock()
@@ -94,28 +94,28 @@ func carry(to, from net.Conn, ice chan struct{}) {
 	}
 }
 
-// freeze stops what is open, and what is opened until thaw.
+// freeze stops the open connections, and those that are opened until thaw.
 func (f *frozen) freeze() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	close(f.ice)
 }
 
-// thaw lets connections that are made afterwards work.
+// thaw makes new connections work again.
 func (f *frozen) thaw() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ice = make(chan struct{})
 }
 
-// open returns how many connections there are.
+// open returns how many connections were opened.
 func (f *frozen) open() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.conns) / 2
 }
 
-// through changes the address of a server in a data source name.
+// through makes the data source name lead to the proxy.
 func (f *frozen) through(t *testing.T, p *place) {
 	if p.driver == "mysql" {
 		cfg, err := mysql.ParseDSN(p.dsn)
@@ -149,9 +149,9 @@ func serverAddress(t *testing.T, p place) string {
 	return u.Host
 }
 
-// A server that hangs ends a call at its deadline, or when the driver gives up, though
-// nothing watches the context; the connection is not used again, and nothing is left
-// running.
+// When a server hangs, a call ends at its deadline or when the driver gives up,
+// although nothing watches the context. The connection is not used again, and no call
+// keeps running.
 func TestHungServer(t *testing.T) {
 	const limit = 200 * time.Millisecond
 	id := session.ID{1}
@@ -178,7 +178,7 @@ func TestHungServer(t *testing.T) {
 			})
 		},
 	}
-	// lib/pq asks the server to cancel, and waits for its answer.
+	// lib/pq asks the server to cancel, and waits for the answer.
 	each(t, func(d database) bool { return d.driver != "postgres" && !isSQLite(d) }, func(t *testing.T, d database) {
 		for name, call := range calls {
 			t.Run(name, func(t *testing.T) {
@@ -230,7 +230,7 @@ func TestHungServer(t *testing.T) {
 	})
 }
 
-// The deadline of a call does not end a later one on the same connection.
+// The deadline of a call does not affect a later call on the same connection.
 func TestDeadlineEndsWithItsCall(t *testing.T) {
 	p := postgresSchema("pgx")(t)
 	cfg := p.table(t, p.connect(t), sqlstore.PostgreSQL)
@@ -258,7 +258,8 @@ func TestDeadlineEndsWithItsCall(t *testing.T) {
 	}
 }
 
-// together calls f at once for 0 to n-1. It returns nil if one of them succeeded.
+// together calls f concurrently for 0 to n-1. It returns nil if one of the calls
+// succeeded.
 func together(n int, f func(int) error) error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
@@ -274,7 +275,7 @@ func together(n int, f func(int) error) error {
 	return errs[0]
 }
 
-// waiting returns the stacks of goroutines that are in a store.
+// waiting returns the stacks of the goroutines that run a method of a store.
 func waiting() string {
 	buf := make([]byte, 1<<20)
 	var left []string

@@ -6,15 +6,15 @@ import (
 	"github.com/expanse-go/session/internal/interleavings"
 )
 
-// The tables of docs/interleavings.md, by one process and as two processes on one
-// database would have it.
+// The tables of docs/interleavings.md, with one process and with two processes on one
+// database.
 func TestInterleavings(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		p := d.place(t)
 		db := p.connect(t)
 		cfg := p.table(t, db, d.dialect)
 		one := open(t, db, d.dialect, cfg)
-		other := one // which is all there is of a database in memory
+		other := one // an in-memory database has only one process
 		if p.conns != 1 {
 			other = open(t, p.connect(t), d.dialect, cfg)
 		}

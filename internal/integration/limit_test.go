@@ -10,9 +10,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// An owner has no more sessions than Config.MaxPerOwner, whatever keeps them: those
-// that were active last, and after logins at once the next one makes up for what is
-// left over.
+// In every store, an owner keeps at most Config.MaxPerOwner sessions, those that were
+// active last. Simultaneous logins may leave more; the next login ends them.
 func TestMaxPerOwner(t *testing.T) {
 	const most, logins = 3, 12
 	everyStore(t, func(t *testing.T, store session.Store) {
@@ -76,7 +75,7 @@ func TestMaxPerOwner(t *testing.T) {
 		}
 		for _, c := range []*http.Cookie{last, stranger} {
 			if got, _ := site.must("/show", c); got == `"" map[]` {
-				t.Error("the last login, or that of somebody else, is gone")
+				t.Error("the session of the last login, or that of another owner, is gone")
 			}
 		}
 	})

@@ -15,7 +15,7 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// everyStore runs a test on a manager of every store that keeps something.
+// everyStore runs a test on every store.
 func everyStore(t *testing.T, test func(*testing.T, session.Store)) {
 	t.Run("memory", func(t *testing.T) { test(t, memstore.New(memstore.Config{})) })
 	t.Run("file", func(t *testing.T) {
@@ -50,7 +50,7 @@ func newSite(t *testing.T, store session.Store, routes map[string]func(http.Resp
 	return &site{t, m.Handler(mux), store}
 }
 
-// do sends a request with a cookie, which may be nil, and returns the answer and the
+// do sends a request with a cookie, which may be nil, and returns the response and the
 // cookie to send next.
 func (s *site) do(path string, cookie *http.Cookie) (*httptest.ResponseRecorder, *http.Cookie) {
 	r := httptest.NewRequest("POST", path, nil)
@@ -65,7 +65,7 @@ func (s *site) do(path string, cookie *http.Cookie) (*httptest.ResponseRecorder,
 	return w, cookie
 }
 
-// must is do for a request that has to succeed; it returns the body and the cookie.
+// must is do for a request that must succeed. It returns the body and the cookie.
 func (s *site) must(path string, cookie *http.Cookie) (string, *http.Cookie) {
 	s.Helper()
 	w, next := s.do(path, cookie)
@@ -75,7 +75,7 @@ func (s *site) must(path string, cookie *http.Cookie) (string, *http.Cookie) {
 	return w.Body.String(), next
 }
 
-// A rendezvous lets nobody pass before all have come.
+// A rendezvous blocks until all participants have called wait.
 type rendezvous struct {
 	wg sync.WaitGroup
 }
@@ -88,8 +88,8 @@ func meet(n int) *rendezvous {
 
 func (r *rendezvous) wait() { r.wg.Done(); r.wg.Wait() }
 
-// Fifty requests that are all in their handlers at the same time, each with the same
-// stored session before it, leave fifty keys, and count to fifty.
+// Fifty requests load the same session, run their handlers at the same time, and leave
+// fifty keys and a count of fifty.
 func TestFiftyOfFifty(t *testing.T) {
 	const requests = 50
 	everyStore(t, func(t *testing.T, store session.Store) {
@@ -127,7 +127,7 @@ func TestFiftyOfFifty(t *testing.T) {
 	})
 }
 
-// A request that was slow through a logout, or a login, brings nothing back.
+// A request that runs during a logout or a login does not bring the old session back.
 func TestSlowRequestRevivesNothing(t *testing.T) {
 	for _, end := range []string{"/logout", "/login"} {
 		t.Run(end[1:], func(t *testing.T) {
@@ -188,7 +188,7 @@ func owners(t *testing.T, store session.Store) (owners []string) {
 	return owners
 }
 
-// Two managers on one database, as in two processes: neither knows of the other.
+// Two managers on one database, like those of two processes, lose no writes.
 func TestTwoManagersKeepEachOthersWrites(t *testing.T) {
 	const rounds = 25
 	each(t, all, func(t *testing.T, d database) {

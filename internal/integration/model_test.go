@@ -7,8 +7,8 @@ import (
 	"github.com/expanse-go/session/internal/pagemodel"
 )
 
-// TestModel holds the sessions of every database against the plain model of them:
-// all operations in random order, over several requests with idle time in between.
+// TestModel compares the sessions of every database with a plain model: all operations
+// in random order, over several requests with idle time between them.
 func TestModel(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		s := d.store(t)

@@ -13,9 +13,9 @@ import (
 
 func isMySQL(d database) bool { return d.dialect == sqlstore.MySQL }
 
-// MySQL counts changed rows, or found ones; a touch that moves nothing, an update
-// that changes nothing but the version, and one that finds nothing must all be told
-// right in both.
+// MySQL counts changed or matched rows, depending on the connection. With both counts,
+// the store reports the right result for a touch that changes nothing, an update that
+// changes only the version, and an update of a missing record.
 func TestMySQLRowCounts(t *testing.T) {
 	each(t, isMySQL, func(t *testing.T, d database) {
 		s := d.store(t)
@@ -49,7 +49,8 @@ func TestMySQLRowCounts(t *testing.T) {
 	})
 }
 
-// MySQL's collations pad with spaces and most of them fold case. Owners do neither.
+// MySQL's collations ignore trailing spaces, and most ignore case. Owners are compared
+// exactly.
 func TestMySQLOwnersAreExact(t *testing.T) {
 	each(t, isMySQL, func(t *testing.T, d database) {
 		s := d.store(t)
@@ -72,8 +73,8 @@ func TestMySQLOwnersAreExact(t *testing.T) {
 	})
 }
 
-// A deadlock that the server ends at the store's cost is tried again: the store is
-// made the cheaper victim of a transaction that has written more.
+// If the server picks the store as the victim of a deadlock, the store retries. The
+// other transaction has written more, so the server picks the store.
 func TestMySQLDeadlockIsTriedAgain(t *testing.T) {
 	each(t, isMySQL, func(t *testing.T, d database) {
 		p := d.place(t)
@@ -97,7 +98,7 @@ func TestMySQLDeadlockIsTriedAgain(t *testing.T) {
 		mustExecTx(t, tx, "UPDATE other SET v = v + 1 WHERE n = 1")
 		updated := make(chan error, 1)
 		go func() { updated <- s.Update(t.Context(), session.Record{ID: id, Version: 1, Owner: "ada"}) }()
-		waitForLock(t, db) // the store holds its row and waits for ours
+		waitForLock(t, db) // the store has locked its row and waits for ours
 		mustExecTx(t, tx, "SELECT version FROM "+table+" WHERE id = ? FOR UPDATE", id[:])
 		if err := tx.Commit(); err != nil {
 			t.Fatal(err)
@@ -111,8 +112,8 @@ func TestMySQLDeadlockIsTriedAgain(t *testing.T) {
 	})
 }
 
-// waitForLock returns when a transaction of the server waits for a lock. (The tables
-// of locks are no help: they are not refreshed while somebody keeps asking.)
+// waitForLock returns when a transaction waits for a lock. (It does not use the tables
+// of locks, which are not refreshed while they are read continuously.)
 func waitForLock(t *testing.T, db *sql.DB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -135,8 +136,8 @@ func mustExecTx(t *testing.T, tx *sql.Tx, statement string, args ...any) {
 	}
 }
 
-// The store answers from what is committed, also for a program that sets a default
-// isolation of its own.
+// The store sees committed data even if the program sets another default isolation
+// level.
 func TestIsolationLevels(t *testing.T) {
 	for _, d := range databases {
 		if isSQLite(d) {
@@ -168,15 +169,15 @@ func setIsolation(t *testing.T, db *sql.DB, d database, conns int, level string)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close() // only at the end, so that each is another one
+		defer c.Close() // at the end, so that each Conn is another connection
 		if _, err := c.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// countTo lets writers raise the version of one record by compare-and-swap until
-// each has done so often enough, and checks that none was lost.
+// countTo runs writers that each increment the version of one record so many times by
+// compare-and-swap, and checks that no increment is lost.
 func countTo(t *testing.T, s session.Store, id session.ID, writers, each int) {
 	t.Helper()
 	mustCreate(t, s, session.Record{ID: id})

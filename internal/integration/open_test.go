@@ -1,6 +1,6 @@
-// Package integration tests every store against real databases, through every
-// driver that the documentation names. It is a module of its own, so that the library
-// does not depend on drivers, and is not released.
+// Package integration tests every store on real databases, with every driver that the
+// documentation names. It is a module of its own and is not released, so that the
+// library does not depend on drivers.
 package integration
 
 import (
@@ -37,11 +37,11 @@ type database struct {
 	place   func(tb testing.TB) place
 }
 
-// A place is an empty database, or an empty schema of one; it is gone after the test.
+// A place is an empty database or schema, which is dropped after the test.
 type place struct {
 	driver, dsn string
-	schema      string // "" if the connection leads there
-	conns       int    // 0: many
+	schema      string // "" for the default of the connection
+	conns       int    // 0 means many
 }
 
 var databases = []database{
@@ -59,7 +59,7 @@ var databases = []database{
 	{"mysql-found-rows", sqlstore.MySQL, "mysql", mysqlDatabase(true)},
 }
 
-// pgxPool stands for pgxstore where the others name a driver of database/sql.
+// pgxPool selects pgxstore; the other names are drivers of database/sql.
 const pgxPool = "pgxpool"
 
 // A sessionStore is what sqlstore and pgxstore have in common.
@@ -105,8 +105,8 @@ func postgresSchema(driver string) func(testing.TB) place {
 	}
 }
 
-// postgresMode is a place for pgxstore whose statements are not prepared, as behind a
-// connection pooler.
+// postgresMode returns a place for pgxstore without prepared statements, as with some
+// connection poolers.
 func postgresMode(mode string) func(testing.TB) place {
 	return func(tb testing.TB) place {
 		tb.Helper()
@@ -141,8 +141,8 @@ func mysqlDatabase(foundRows bool) func(testing.TB) place {
 	}
 }
 
-// server returns the address of a server. Where everything must run, a missing one
-// fails the test.
+// server returns the data source name of a server. Without one, it skips the test, or
+// fails it in CI.
 func server(tb testing.TB, env string) string {
 	tb.Helper()
 	dsn := os.Getenv(env)
@@ -159,7 +159,7 @@ func server(tb testing.TB, env string) string {
 
 func randomName() string { return "test_" + strings.ToLower(rand.Text()[:12]) }
 
-// connect opens a pool, which is closed after the test.
+// connect opens a pool and closes it after the test.
 func (p place) connect(tb testing.TB) *sql.DB {
 	tb.Helper()
 	conns := p.conns
@@ -179,10 +179,11 @@ func (p place) connect(tb testing.TB) *sql.DB {
 	return db
 }
 
-// pools holds the pool of pgx behind each database that connectPool returned.
-var pools sync.Map // :: *sql.DB → *pgxpool.Pool
+// pools maps each database from connectPool to its pool of pgx.
+var pools sync.Map // *sql.DB to *pgxpool.Pool
 
-// connectPool opens a pool of pgx, as a database for what the tests themselves do.
+// connectPool opens a pool of pgx and returns it as a *sql.DB, for the statements of
+// the tests themselves.
 func connectPool(tb testing.TB, dsn string, conns int) *sql.DB {
 	tb.Helper()
 	cfg, err := pgxpool.ParseConfig(dsn)
@@ -204,14 +205,14 @@ func connectPool(tb testing.TB, dsn string, conns int) *sql.DB {
 	return db
 }
 
-// poolOf returns nil for a database that is not on a pool of pgx.
+// poolOf returns the pool of pgx behind a database, or nil.
 func poolOf(db *sql.DB) *pgxpool.Pool {
 	pool, _ := pools.Load(db)
 	p, _ := pool.(*pgxpool.Pool)
 	return p
 }
 
-// newStore returns a pgxstore if db is on a pool of pgx, and else a sqlstore.
+// newStore returns a pgxstore if db is on a pool of pgx, otherwise a sqlstore.
 func newStore(db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) (sessionStore, error) {
 	if pool := poolOf(db); pool != nil {
 		return pgxstore.New(pool, pgxstore.Config{Schema: cfg.Schema, Table: cfg.Table})
@@ -219,7 +220,7 @@ func newStore(db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) (sessionStore
 	return sqlstore.New(db, d, cfg)
 }
 
-// table makes the table of a new configuration by the migration.
+// table creates a new table with the migration and returns its configuration.
 func (p place) table(tb testing.TB, db *sql.DB, d sqlstore.Dialect) sqlstore.Config {
 	tb.Helper()
 	cfg := sqlstore.Config{Schema: p.schema, Table: fmt.Sprintf("sessions_%d", tables.Add(1))}
@@ -259,7 +260,7 @@ func open(tb testing.TB, db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) se
 	return s
 }
 
-// store is a store on a table of its own.
+// store returns a store on a new table.
 func (d database) store(tb testing.TB) sessionStore {
 	tb.Helper()
 	p := d.place(tb)

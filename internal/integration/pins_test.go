@@ -13,11 +13,11 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// pinned are the databases with connections that a store keeps.
+// pinned reports whether a store keeps connections of the database.
 func pinned(d database) bool { return isSQLite(d) && onDisk(d) }
 
-// What is prepared on a connection survives that the table changes and is made again,
-// and keeps nobody from checkpoints or from dropping the table.
+// Statements that are prepared on a pin keep working when the table changes or is
+// dropped and created again, and do not prevent checkpoints or DROP TABLE.
 func TestPinnedStatementsAndTheTable(t *testing.T) {
 	each(t, pinned, func(t *testing.T, d database) {
 		p := d.place(t)
@@ -73,8 +73,8 @@ func TestPinnedStatementsAndTheTable(t *testing.T) {
 	})
 }
 
-// Each column comes back as it went in, past database/sql and through it, from every
-// driver, and also where the driver would rather make times of texts.
+// Every driver returns each column as it was stored, with a pin and through
+// database/sql, even if an option of the driver turns texts into times.
 func TestPinnedValues(t *testing.T) {
 	each(t, pinned, func(t *testing.T, d database) {
 		p := d.place(t)
@@ -102,7 +102,7 @@ func TestPinnedValues(t *testing.T) {
 	})
 }
 
-// The bytes of a record stay what they are when its connection is used again.
+// The bytes of a record do not change when its connection is used again.
 func TestPinnedBytesAreTheCallers(t *testing.T) {
 	each(t, pinned, func(t *testing.T, d database) {
 		s := d.store(t)
@@ -126,7 +126,7 @@ func TestPinnedBytesAreTheCallers(t *testing.T) {
 						if string(data) != strings.Repeat(fmt.Sprint(i), 1000) {
 							t.Errorf("record %d became %.10q", i, data)
 						}
-						clear(data) // it is the caller's
+						clear(data) // the caller owns it
 					}
 				}
 			})
@@ -135,8 +135,8 @@ func TestPinnedBytesAreTheCallers(t *testing.T) {
 	})
 }
 
-// Stores that share a pool leave half of it to the application, and nothing open when
-// they are closed, after the pool or before.
+// Stores that share a pool leave half of it to the application. After Close, before or
+// after that of the pool, nothing is open.
 func TestPinsAreGivenBack(t *testing.T) {
 	for _, poolFirst := range []bool{false, true} {
 		t.Run(fmt.Sprint("pool first ", poolFirst), func(t *testing.T) {

@@ -46,7 +46,8 @@ func child(driver, file string) error {
 	if err := s.Check(ctx); err != nil {
 		return err
 	}
-	// Its own session and one that all share, at the same time.
+	// Write a session of this process and one that all processes share, at the same
+	// time.
 	own := session.ID{2, byte(os.Getpid()), byte(os.Getpid() >> 8), byte(os.Getpid() >> 16)}
 	if err := s.Create(ctx, session.Record{ID: own}); err != nil {
 		return err
@@ -63,8 +64,8 @@ func child(driver, file string) error {
 	return nil
 }
 
-// Several processes write one SQLite file, through both drivers and with no busy
-// timeout in one of them: nobody sees "database is locked", and no version is lost.
+// Several processes write one SQLite file, with both drivers, one of them without a
+// busy timeout. None of them gets "database is locked", and no version is lost.
 func TestProcessesShareOneFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "shared.db")
 	p := place{driver: "sqlite", dsn: "file:" + file}
@@ -115,8 +116,8 @@ func TestProcessesShareOneFile(t *testing.T) {
 	}
 }
 
-// A writer waits for another process's transaction as long as its context allows,
-// and a reader does not wait at all.
+// A writer waits for a transaction of another process until its context ends; a reader
+// does not wait.
 func TestLockOfAnotherConnection(t *testing.T) {
 	each(t, func(d database) bool {
 		return isSQLite(d) && d.name != "sqlite-modernc-memory" && d.name != "sqlite-mattn-memory"

@@ -12,8 +12,7 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// Two pruners on two pools take a thousand records between them, each record once,
-// and leave all that live.
+// Two pruners on two pools delete each expired record once, and keep all others.
 func TestPrunersShareTheWork(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		p := d.place(t)
@@ -29,7 +28,7 @@ func TestPrunersShareTheWork(t *testing.T) {
 		for i := range expired + alive {
 			at := now.Add(-time.Duration(1 + rand.N(int64(10*time.Hour))))
 			if i >= expired {
-				at = now.Add(time.Duration(rand.N(int64(10 * time.Hour)))) // the first may be now itself
+				at = now.Add(time.Duration(rand.N(int64(10 * time.Hour)))) // may be exactly now
 			}
 			mustCreate(t, a, session.Record{ID: session.ID{1, byte(i), byte(i >> 8)}, ExpiresAt: at})
 		}
@@ -79,7 +78,7 @@ func TestPruneIsBounded(t *testing.T) {
 	})
 }
 
-// A record that somebody is writing is not waited for.
+// Prune does not wait for a record that another transaction has locked.
 func TestPruneSkipsLockedRecords(t *testing.T) {
 	servers := func(d database) bool { return !isSQLite(d) }
 	each(t, servers, func(t *testing.T, d database) {
@@ -131,9 +130,9 @@ func TestClosedStore(t *testing.T) {
 	})
 }
 
-// SQLite's index holds an hour that may be too early, never one that is too late:
-// what lives longer than it says is not pruned, holds up nothing that has expired,
-// and is looked at once; what expires earlier than it did is found.
+// The hour in SQLite's index may be too early, but never too late. A record that lives
+// longer than its hour is not pruned, does not delay the pruning of others, and gets
+// its hour corrected by one prune. A record that now expires earlier is found.
 func TestPruneFollowsTheExpiry(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		p := d.place(t)
@@ -171,9 +170,9 @@ func TestPruneFollowsTheExpiry(t *testing.T) {
 		}
 		var early int
 		row := db.QueryRow("SELECT count(*) FROM " + quoted(d.dialect, cfg) + " WHERE expires_hour <> expires_at / 3600000000000")
-		if d.dialect != sqlstore.MySQL { // where / is not a division of integers
+		if d.dialect != sqlstore.MySQL { // in MySQL, / is not integer division
 			if err := row.Scan(&early); err != nil || early != 0 {
-				t.Errorf("%d records are looked at again by the next prune (%v)", early, err)
+				t.Errorf("%d records are examined again by the next prune (%v)", early, err)
 			}
 		}
 		if got, err := s.Prune(t.Context(), now.Add(2*time.Hour), 1000); err != nil || got != many {

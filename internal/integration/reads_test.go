@@ -11,13 +11,14 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// Many readers at once, who may share statements: each gets the record that it asked
-// for, as new as what was acknowledged before it asked, or learns that there is none.
+// Many readers load at once and may share statements. Each gets the record that it
+// asked for, at least as new as the last update that was acknowledged before its call,
+// or ErrNotFound.
 func TestReadersShareWhatIsFresh(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		s := d.store(t)
 		const sessions, readers, loads = 12, 16, 300
-		var stored [sessions]atomic.Uint64 // :: the version that was acknowledged
+		var stored [sessions]atomic.Uint64 // the acknowledged versions
 		id := func(n int) session.ID { return session.ID{byte(n + 1), 0xff} }
 		record := func(n int, version uint64) session.Record {
 			return session.Record{ID: id(n), Version: version, Owner: fmt.Sprint("owner ", n), Data: fmt.Append(nil, n, " of version ", version+1)}
@@ -62,7 +63,7 @@ func TestReadersShareWhatIsFresh(t *testing.T) {
 						t.Errorf("%d: got version %d of %q with %q (%v), want %d or later, its own", n, r.Version, r.Owner, r.Data, err, least)
 					}
 					for i := range r.Data {
-						r.Data[i] = 'x' // each owns what it got
+						r.Data[i] = 'x' // the caller owns the data
 					}
 				}
 			})

@@ -12,8 +12,8 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// A server that does not answer holds up a load no longer than its context, and the
-// store works again afterwards.
+// A load of a server that does not answer ends with its context, and the store works
+// again afterwards.
 func TestLoadEndsWithItsContext(t *testing.T) {
 	each(t, func(d database) bool { return !isSQLite(d) }, func(t *testing.T, d database) {
 		p := d.place(t)
@@ -55,7 +55,8 @@ func TestLoadEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// A statement that the server refuses to run as it was prepared is prepared again.
+// If the server refuses a prepared statement because it is out of date, it is prepared
+// again.
 func TestStalePreparedStatements(t *testing.T) {
 	for name, change := range map[string]string{
 		"another type": "ALTER TABLE {table} ALTER COLUMN user_agent TYPE varchar(4000)",
@@ -90,7 +91,8 @@ func TestStalePreparedStatements(t *testing.T) {
 	}
 }
 
-// sqlstore and pgxstore use one table: each reads and writes the other's records.
+// sqlstore and pgxstore can use the same table: each reads and writes records of the
+// other.
 func TestStoresShareATable(t *testing.T) {
 	p := postgresSchema(pgxPool)(t)
 	pooled := p.connect(t)

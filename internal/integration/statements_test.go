@@ -17,12 +17,12 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// A spy is a connector whose connections note each statement that is executed, and
-// each transaction. It shows only prepared statements to the store, so whatever is
-// not prepared, or not noted, fails.
+// A spy is a connector whose connections log each statement and each transaction. Its
+// connections support only prepared statements, so a statement that is not prepared,
+// and so not logged, fails.
 type spy struct {
 	driver.Connector
-	instead func(text string) string // what is prepared in place of text; may be nil
+	instead func(text string) string // returns what to prepare in place of text; may be nil
 
 	mu  sync.Mutex
 	log []string
@@ -34,7 +34,7 @@ func (s *spy) note(text string) {
 	s.log = append(s.log, strings.ToLower(strings.Fields(text)[0]))
 }
 
-// during returns what f causes.
+// during returns the log of what f does.
 func (s *spy) during(f func()) []string {
 	s.mu.Lock()
 	s.log = nil
@@ -91,7 +91,7 @@ func (s *spyStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (d
 	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 }
 
-// connector opens the driver's connections without its registration.
+// connector opens connections of a driver that is not registered.
 type connector struct {
 	driver.Driver
 	dsn string
@@ -112,7 +112,8 @@ type spyConnector struct{ connector }
 
 func (c spyConnector) Driver() driver.Driver { return c.connector.Driver }
 
-// spiedStore is a store on a pool of so many connections.
+// spiedStore returns a store with a spy, on a pool with the given number of
+// connections.
 func (d database) spiedStore(t *testing.T, conns int) (*sqlstore.Store, *spy) {
 	t.Helper()
 	p := d.place(t)
@@ -131,11 +132,12 @@ func (d database) spiedStore(t *testing.T, conns int) (*sqlstore.Store, *spy) {
 	return store, s
 }
 
-// The spy is a driver of database/sql, and a database in memory is another one for it.
+// onDisk excludes databases that the spy does not support: pgxpool is not a driver of
+// database/sql, and a second connection to a database in memory is another database.
 func onDisk(d database) bool { return !strings.HasSuffix(d.name, "-memory") && d.driver != pgxPool }
 
-// With one connection everything goes through database/sql, with several SQLite is used
-// past it.
+// eachPool runs a test with one connection, where all calls use database/sql, and with
+// several, where SQLite uses pins.
 func eachPool(t *testing.T, test func(*testing.T, database, int)) {
 	each(t, onDisk, func(t *testing.T, d database) {
 		for _, conns := range []int{1, 4} {
@@ -198,7 +200,7 @@ func TestStatementsPerCall(t *testing.T) {
 
 // A request that changes its session loads it with one statement and commits with one,
 // or with two on SQLite if the change moves the record in an index. A logout ends the
-// record, and then deletes it.
+// record and then deletes it.
 func TestStatementsPerRequest(t *testing.T) {
 	eachPool(t, func(t *testing.T, d database, conns int) {
 		store, spy := d.spiedStore(t, conns)
@@ -214,7 +216,7 @@ func TestStatementsPerRequest(t *testing.T) {
 			},
 			"/logout": func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Invalidate() },
 		})
-		moved := "" // in an index
+		moved := "" // for changes that move the record in an index
 		if isSQLite(d) {
 			moved = "update "
 		}

@@ -9,12 +9,12 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A load that finds every connection in use waits no longer than its context, also
-// where its statement, once it runs, is not watched.
+// If every connection is in use, a load waits no longer than its context, even if its
+// statement would not be watched.
 func TestLoadWaitsForAConnection(t *testing.T) {
 	each(t, all, func(t *testing.T, d database) {
 		p := d.place(t)
-		if d.driver == pgxPool { // whose size is fixed
+		if d.driver == pgxPool { // the size of its pool is fixed
 			p.conns = 1
 		}
 		db := p.connect(t)
