@@ -11,10 +11,10 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A freeStore holds one record and allocates nothing, so that what is counted is the
-// library's.
+// A freeStore holds one record and allocates nothing, so that the test counts only
+// allocations of the library.
 type freeStore struct {
-	session.Store // none: whatever else is called, panics
+	session.Store // nil, so all other methods panic
 	rec           session.Record
 }
 
@@ -25,7 +25,7 @@ func (s *freeStore) Create(_ context.Context, r session.Record) error {
 }
 func (s *freeStore) Update(context.Context, session.Record) error { return nil }
 
-// A freeWriter is a server's writer that allocates nothing.
+// A freeWriter is a response writer that allocates nothing.
 type freeWriter struct{ header http.Header }
 
 func (w *freeWriter) Header() http.Header         { return w.header }
@@ -35,8 +35,8 @@ func (w *freeWriter) Flush()                      {}
 
 var page = []byte("page")
 
-// TestAllocations holds the middleware to its budget: what a request may allocate
-// more than without it, on a session of ten keys and some five hundred bytes.
+// TestAllocations limits what the middleware adds to the allocations of a request, with
+// a session of ten keys and about five hundred bytes.
 func TestAllocations(t *testing.T) {
 	store := &freeStore{}
 	m, err := session.New(store, session.Config{PruneEvery: -1})

@@ -17,8 +17,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// TestMalformedCookie: no store sees it, nothing of it is adopted, and nobody gets a
-// 500 for it (CVE-2024-3400 began with a cookie that became a file name).
+// TestMalformedCookie: a malformed cookie causes no store call and no 500, and no part
+// of it is adopted (CVE-2024-3400 began with a cookie that became a file name).
 func TestMalformedCookie(t *testing.T) {
 	g := newRig(t)
 	good := g.token(g.signedUp(t, "mine"))
@@ -77,7 +77,8 @@ func TestMalformedCookie(t *testing.T) {
 	equal(t, "values of the good one", len(g.data(t, good)), 1)
 }
 
-// TestCookieAmongOthers is found whatever stands around it, and only under its name.
+// TestCookieAmongOthers: the cookie is found between any others, and only by its exact
+// name.
 func TestCookieAmongOthers(t *testing.T) {
 	g := newRig(t)
 	good := g.token(g.signedUp(t, "mine"))
@@ -106,8 +107,8 @@ func TestCookieAmongOthers(t *testing.T) {
 	}
 }
 
-// TestUnknownToken: an unknown ID and a wrong secret are the same thing, absent, and
-// neither is adopted.
+// TestUnknownToken: an unknown ID and a wrong secret both count as absent, and neither
+// is adopted.
 func TestUnknownToken(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "mine")
@@ -146,8 +147,8 @@ func TestUnknownToken(t *testing.T) {
 	equal(t, "data", g.data(t, good)["data"], any("mine"))
 }
 
-// TestStoreDown: 503 with Retry-After, the cookie kept, no anonymous session in place
-// of the real one.
+// TestStoreDown: if the store is down, the response is 503 with Retry-After, the cookie
+// stays, and no anonymous session replaces the real one.
 func TestStoreDown(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "mine")
@@ -165,9 +166,9 @@ func TestStoreDown(t *testing.T) {
 	equal(t, "data", g.data(t, g.token(b))["data"], any("mine"))
 }
 
-// TestCorruptRecord: whatever bits are flipped and wherever it ends, the visitor gets
-// an empty session, an event tells of it, nothing panics, and no other decoder has a
-// try (CVE-2026-39324, CVE-2018-15133).
+// TestCorruptRecord: whichever bits are flipped and wherever the record ends, the
+// visitor gets an empty session and an event reports it. Nothing panics, and no other
+// decoder tries the data (CVE-2026-39324, CVE-2018-15133).
 func TestCorruptRecord(t *testing.T) {
 	g := newRig(t)
 	b := newBrowser()
@@ -216,8 +217,8 @@ func TestCorruptRecord(t *testing.T) {
 	}
 }
 
-// TestCorruptAtCommit: the record breaks between load and commit. The request learns
-// that its session has ended.
+// TestCorruptAtCommit: if the record becomes corrupt between load and commit, the
+// request fails because its session has ended.
 func TestCorruptAtCommit(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "mine")
@@ -234,8 +235,8 @@ func TestCorruptAtCommit(t *testing.T) {
 	equal(t, "events", g.kinds(), "corrupt")
 }
 
-// TestSwappedRecord: one session's record under the ID of another opens to neither
-// token.
+// TestSwappedRecord: the record of one session under the ID of another is accessible
+// with neither token.
 func TestSwappedRecord(t *testing.T) {
 	g := newRig(t)
 	a, b := g.signedUp(t, "a"), g.signedUp(t, "b")
@@ -252,8 +253,8 @@ func TestSwappedRecord(t *testing.T) {
 	equal(t, "events", g.kinds(), "unknown-token unknown-token")
 }
 
-// TestUnstorable: what cannot be stored is a 500 whose log says what and why, once;
-// nothing of the request is stored, and the old data is as it was.
+// TestUnstorable: a value that cannot be stored causes a 500, and one log entry that
+// says what and why. Nothing of the request is stored, and the old data stays.
 func TestUnstorable(t *testing.T) {
 	tests := map[string]struct {
 		f    func(s *session.Session)
@@ -311,7 +312,7 @@ func TestUnstorable(t *testing.T) {
 	}
 }
 
-// TestLoweredLimit: a session that was stored under a higher one may become smaller.
+// TestLoweredLimit: a session that was stored under a higher limit may become smaller.
 func TestLoweredLimit(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
@@ -325,8 +326,8 @@ func TestLoweredLimit(t *testing.T) {
 	low.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Remove("big"); s.Set("more", 1) }).expect(t, http.StatusOK, 0)
 }
 
-// TestCrossOrigin is the matrix of what a browser may be made to do (CVE-2025-24358,
-// CVE-2025-46721, CVE-2025-47910).
+// TestCrossOrigin tests the requests that another site can make a browser send
+// (CVE-2025-24358, CVE-2025-46721, CVE-2025-47910).
 func TestCrossOrigin(t *testing.T) {
 	const site, origin = "Sec-Fetch-Site", "Origin"
 	tests := []struct {
@@ -387,7 +388,8 @@ func TestCrossOrigin(t *testing.T) {
 	}
 }
 
-// TestNoMiddleware: the error names the remedy, and Error answers all the same.
+// TestNoMiddleware: without the middleware, the error says what to do, and Error still
+// writes a response.
 func TestNoMiddleware(t *testing.T) {
 	g := newRig(t)
 	_, err := session.From(t.Context())
@@ -402,8 +404,8 @@ func TestNoMiddleware(t *testing.T) {
 	equal(t, "status", w.Code, http.StatusInternalServerError)
 }
 
-// TestTokenNeverShows: it goes into the cookie, and nowhere else (CVE-2023-20866):
-// not into logs, errors, events, records, or what prints a session.
+// TestTokenNeverShows: the token is in the cookie and nowhere else (CVE-2023-20866):
+// not in logs, errors, events, records, or the text of a session.
 func TestTokenNeverShows(t *testing.T) {
 	g := newRig(t)
 	b := newBrowser()
@@ -461,7 +463,7 @@ func TestTokenNeverShows(t *testing.T) {
 		if token == "" {
 			continue
 		}
-		secret := token[32:] // as it is, and as the bytes that %x shows
+		secret := token[32:] // as text, and as the bytes that %x shows
 		for _, form := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret)} {
 			if at := strings.Index(all, form); at >= 0 {
 				t.Fatalf("a token is in: …%s…", all[max(0, at-200):at+20])
@@ -470,7 +472,8 @@ func TestTokenNeverShows(t *testing.T) {
 	}
 }
 
-// TestListNeedsAnOwner: a visitor who is not signed in does not see everybody.
+// TestListNeedsAnOwner: a visitor who is not signed in cannot list the sessions of
+// others.
 func TestListNeedsAnOwner(t *testing.T) {
 	m := newManager()
 	stored(t, m, func(s *session.Session) { s.Login("ada") })

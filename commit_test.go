@@ -11,7 +11,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// TestPopOnceAfterALostAnswer: two PopOnce, one batch, stored, the answer and the loads lost; both retry.
+// TestPopOnceAfterALostAnswer: one batch with two PopOnce is stored, but the result and
+// the following loads are lost, so both requests retry. At most one may succeed.
 func TestPopOnceAfterALostAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t)
@@ -56,7 +57,8 @@ func TestPopOnceAfterALostAnswer(t *testing.T) {
 	})
 }
 
-// TestLoginAfterAPanicRotates: a panic in an Update function during the commit, recovered; the next Commit must give a new token.
+// TestLoginAfterAPanicRotates: after an Update function panics during the commit and
+// the handler recovers, the next Commit must set a new token.
 func TestLoginAfterAPanicRotates(t *testing.T) {
 	g := newRig(t)
 	tok := stored(t, g.Manager, func(s *session.Session) { s.Set("x", 1) })
@@ -85,7 +87,8 @@ func TestLoginAfterAPanicRotates(t *testing.T) {
 	}
 }
 
-// TestLogoutDespiteAPanic: Invalidate, FlashNow, Update whose function panics when replayed.
+// TestLogoutDespiteAPanic: Invalidate takes effect although the function of an Update
+// panics when it is replayed.
 func TestLogoutDespiteAPanic(t *testing.T) {
 	g := newRig(t)
 	tok := stored(t, g.Manager, func(s *session.Session) { s.Set("x", 1) })
@@ -108,7 +111,8 @@ func TestLogoutDespiteAPanic(t *testing.T) {
 	}
 }
 
-// TestWillRotate: it tells of a new token, not of a cookie that only gets another lifetime.
+// TestWillRotate: WillRotate reports a new token, not a cookie that only gets another
+// lifetime.
 func TestWillRotate(t *testing.T) {
 	g := newRig(t, func(c *session.Config) { c.RotateEvery = time.Hour })
 	g.visit(newBrowser(), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
@@ -132,7 +136,7 @@ func TestWillRotate(t *testing.T) {
 	}).expect(t, 200, 1)
 }
 
-// TestExpiresAtAfterRegenerate: a rotation prolongs the session.
+// TestExpiresAtAfterRegenerate: a rotation extends the session.
 func TestExpiresAtAfterRegenerate(t *testing.T) {
 	g := newRig(t)
 	tok := stored(t, g.Manager, func(s *session.Session) { s.Set("x", 1) })
@@ -146,8 +150,9 @@ func TestExpiresAtAfterRegenerate(t *testing.T) {
 	equal(t, "ExpiresAt", before, s.ExpiresAt())
 }
 
-// TestUpdateOfAnAbandonedFollower: a follower whose function outlives the leader's deadline is abandoned; the batch is
-// stored, the answer lost; its retry must store its change.
+// TestUpdateOfAnAbandonedFollower: a leader abandons a follower whose function outlives
+// the leader's deadline. The batch is stored but the result is lost. The retry of the
+// follower must store its change.
 func TestUpdateOfAnAbandonedFollower(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, func(c *session.Config) { c.StoreTimeout = 10 * time.Second })
@@ -193,7 +198,7 @@ func TestUpdateOfAnAbandonedFollower(t *testing.T) {
 	})
 }
 
-// TestSessionConcurrently: everything from other goroutines while commits run.
+// TestSessionConcurrently calls all methods from other goroutines during commits.
 func TestSessionConcurrently(t *testing.T) {
 	g := newRig(t)
 	for range 300 {

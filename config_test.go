@@ -17,7 +17,7 @@ import (
 
 const tooLong = 400*24*time.Hour + 1
 
-// mistakes returns the fields that New refuses, sorted.
+// mistakes returns the fields that New rejects, sorted.
 func mistakes(t *testing.T, cfg session.Config) []string {
 	t.Helper()
 	m, err := session.New(newSpyStore(), cfg)
@@ -46,7 +46,8 @@ func mistakes(t *testing.T, cfg session.Config) []string {
 	return slices.Compact(fields)
 }
 
-// TestConfigMistakes: each is refused, with its field; its remedy is accepted.
+// TestConfigMistakes: New rejects each mistake by its field, and accepts the
+// correction.
 func TestConfigMistakes(t *testing.T) {
 	type cookie = session.CookieConfig
 	tests := []struct {
@@ -116,7 +117,7 @@ func TestConfigMistakes(t *testing.T) {
 	}
 }
 
-// TestAllMistakesAtOnce, a missing store among them.
+// TestAllMistakesAtOnce: New reports all mistakes at once, including a missing store.
 func TestAllMistakesAtOnce(t *testing.T) {
 	cfg := session.Config{
 		Cookie: session.CookieConfig{
@@ -132,7 +133,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	}
 }
 
-// TestDefaults are the numbers that the documentation of Config gives.
+// TestDefaults checks the defaults that the documentation of Config gives.
 func TestDefaults(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
@@ -150,7 +151,8 @@ func TestDefaults(t *testing.T) {
 	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("one", 1) }).expect(t, http.StatusInternalServerError, 0)
 }
 
-// TestClient is recorded as the application says, cut to what every store can keep.
+// TestClient: the client is recorded as the application returns it, truncated to what
+// every store can keep.
 func TestClient(t *testing.T) {
 	tests := map[string]struct {
 		client func(*http.Request) session.Client
@@ -178,7 +180,7 @@ func TestClient(t *testing.T) {
 	}
 }
 
-// TestClosed: after Close nothing is loaded or stored, and the error says why.
+// TestClosed: after Close, no session is loaded or stored, and the error says why.
 func TestClosed(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
@@ -215,7 +217,8 @@ func TestClosed(t *testing.T) {
 	equal(t, "store calls", g.spy.taken(), "")
 }
 
-// TestSweeper starts with the first session, not with New, and ends with Close.
+// TestSweeper: the sweeper starts with the first session, not with New, and ends with
+// Close.
 func TestSweeper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memstore.New(memstore.Config{})
@@ -228,7 +231,7 @@ func TestSweeper(t *testing.T) {
 		if _, err := m.Commit(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2*time.Hour - time.Minute) // of the bubble's clock
+		time.Sleep(2*time.Hour - time.Minute) // on the fake clock
 		equal(t, "records before the slack is over", store.Len(), 1)
 		time.Sleep(3 * time.Minute)
 		equal(t, "records after it", store.Len(), 0)
@@ -236,7 +239,8 @@ func TestSweeper(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	// A manager that created nothing has nothing to stop; the bubble would tell.
+	// A manager that created no session runs no goroutine; otherwise synctest would
+	// fail here.
 	synctest.Test(t, func(t *testing.T) {
 		if _, err := session.New(memstore.New(memstore.Config{}), session.Config{}); err != nil {
 			t.Error(err)
@@ -244,7 +248,7 @@ func TestSweeper(t *testing.T) {
 	})
 }
 
-// TestTransportFree is Load, NewContext and Commit without a request.
+// TestTransportFree uses Load, NewContext and Commit without a request.
 func TestTransportFree(t *testing.T) {
 	g := newRig(t)
 	s, err := g.Load(t.Context(), "")
@@ -280,7 +284,7 @@ func TestTransportFree(t *testing.T) {
 	}
 }
 
-// A plainStore has the four methods, and no power beyond them but List, if at all.
+// A plainStore has the four methods of Store and, if needed, List.
 type plainStore struct{ spy *spyStore }
 
 func (s plainStore) Load(ctx context.Context, id session.ID) (session.Record, error) {
@@ -296,18 +300,18 @@ func (s listingStore) List(ctx context.Context) iter.Seq2[session.Record, error]
 	return s.spy.List(ctx)
 }
 
-// A wrapper has no power of its own, and says what it wraps.
+// A wrapper implements no optional interface, and unwraps to another store.
 type wrapper struct{ plainStore }
 
 func (w wrapper) Unwrap() session.Store { return w.spy }
 
-// TestFallbacks: a store without a power is helped along, or an error says that it
-// cannot be.
+// TestFallbacks: without an optional interface of the store, the manager uses a
+// fallback, or an error says that there is none.
 func TestFallbacks(t *testing.T) {
 	spy := newSpyStore()
 	tests := map[string]struct {
 		store  session.Store
-		touch  string // the store calls of a request that prolongs
+		touch  string // the store calls of a request that extends the session
 		pruned int
 		lists  bool
 	}{
@@ -351,7 +355,7 @@ func TestFallbacks(t *testing.T) {
 	}
 }
 
-// TestAdministration shows what a session's owner and an administrator may see.
+// TestAdministration checks what a session's owner and an administrator can see.
 func TestAdministration(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "mine")
@@ -408,7 +412,8 @@ func TestAdministration(t *testing.T) {
 	equal(t, "records", len(g.spy.all()), 1)
 }
 
-// TestStoreTimeout bounds the load and the commit, each, whatever the client does.
+// TestStoreTimeout: StoreTimeout limits the load and the commit separately, whatever
+// the client does.
 func TestStoreTimeout(t *testing.T) {
 	for _, op := range []string{"load", "update", "create"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// attributes returns a Set-Cookie line without its value.
+// attributes returns a Set-Cookie header without its value.
 func attributes(t *testing.T, rep reply) string {
 	t.Helper()
 	if len(rep.set()) != 1 {
@@ -25,13 +25,14 @@ func attributes(t *testing.T, rep reply) string {
 	return name + ";" + attrs
 }
 
-// TestCookieAttributes, of the cookie that begins a session and of the one that ends
-// it: a browser deletes only what it is told in the same words (CVE-2026-34454).
+// TestCookieAttributes: the cookie that starts a session and the one that ends it have
+// the same attributes, because a browser deletes only a cookie that matches
+// (CVE-2026-34454).
 func TestCookieAttributes(t *testing.T) {
 	tests := []struct {
 		name   string
 		config func(c *session.Config)
-		want   string // of "; Max-Age=…" only the place
+		want   string // with "; Max-Age=…" for any number
 	}{
 		{"default", func(*session.Config) {},
 			"__Host-session; Path=/; Max-Age=86400; HttpOnly; Secure; SameSite=Lax"},
@@ -82,8 +83,8 @@ func TestCookieAttributes(t *testing.T) {
 	}
 }
 
-// TestCookieInAJar sets and deletes in the words of RFC 6265, as net/http/cookiejar
-// understands them.
+// TestCookieInAJar: net/http/cookiejar, which follows RFC 6265, stores and deletes the
+// cookie.
 func TestCookieInAJar(t *testing.T) {
 	g := newRig(t, func(c *session.Config) {
 		c.Cookie.DangerouslyDropHostPrefix, c.Cookie.Domain, c.Cookie.Path = true, "example.com", "/app"
@@ -105,8 +106,8 @@ func TestCookieInAJar(t *testing.T) {
 	}
 }
 
-// TestSetPersistent: remember-me is a matter of the session, and stays through
-// rotation; the cookie is sent again when it changes, with the same token.
+// TestSetPersistent: persistence is stored in the session and survives a rotation. When
+// it changes, the cookie is sent again with the same token.
 func TestSetPersistent(t *testing.T) {
 	for _, byDefault := range []bool{true, false} {
 		g := newRig(t, func(c *session.Config) { c.Cookie.BrowserSession = byDefault })
@@ -128,14 +129,15 @@ func TestSetPersistent(t *testing.T) {
 	}
 }
 
-// TestMaxAgeIsWhatIsLeft of the absolute timeout, which rotation does not prolong.
+// TestMaxAgeIsWhatIsLeft: Max-Age is the rest of the absolute timeout, which a rotation
+// does not extend.
 func TestMaxAgeIsWhatIsLeft(t *testing.T) {
 	g := newRig(t, func(c *session.Config) { c.IdleTimeout = 24 * time.Hour })
 	b := g.signedUp(t, "x")
 	g.clock.advance(20 * time.Hour)
 	for _, c := range []struct{ rotation, want string }{
 		{"Regenerate", "Max-Age=14400;"},
-		{"Login", "Max-Age=86400;"}, // begins anew
+		{"Login", "Max-Age=86400;"}, // restarts the absolute timeout
 	} {
 		rep := g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { rotations[c.rotation](s) })
 		if got := attributes(t, rep); !strings.Contains(got, c.want) {
@@ -144,15 +146,16 @@ func TestMaxAgeIsWhatIsLeft(t *testing.T) {
 	}
 }
 
-// TestCacheHeaders: what carries the cookie stays out of shared caches, what depends
-// on it says so, once, and the application's own words are respected.
+// TestCacheHeaders: a response with the cookie stays out of shared caches, a response
+// that depends on the cookie has one Vary entry for it, and headers that the
+// application sets are kept.
 func TestCacheHeaders(t *testing.T) {
 	tests := []struct {
 		name              string
-		control, vary     []string // by the handler
+		control, vary     []string // set by the handler
 		wantControl       string   // of a response with the cookie
 		wantVary          string
-		wantControlUnsent string // of one that looked, but got none
+		wantControlUnsent string // of a response that used the session but has no cookie
 	}{
 		{"nothing", nil, nil, "no-store", "Cookie", ""},
 		{"public", []string{"public, max-age=60"}, nil, "no-store", "Cookie", "public, max-age=60"},
@@ -191,7 +194,8 @@ func TestCacheHeaders(t *testing.T) {
 	}
 }
 
-// TestVaryOnEveryKind of look at the session (CVE-2026-27205 forgot one of them).
+// TestVaryOnEveryKind: every way to use the session adds Vary (CVE-2026-27205 missed
+// one).
 func TestVaryOnEveryKind(t *testing.T) {
 	looks := map[string]func(s *session.Session){
 		"From alone": func(*session.Session) {},
@@ -219,7 +223,7 @@ func TestVaryOnEveryKind(t *testing.T) {
 	}
 }
 
-// TestOneSetCookie: what somebody else has set under the name gives way, and other
+// TestOneSetCookie: a cookie of this name that the handler set is replaced, and other
 // cookies stay.
 func TestOneSetCookie(t *testing.T) {
 	g := newRig(t)
@@ -237,7 +241,7 @@ func TestOneSetCookie(t *testing.T) {
 	equal(t, "cookies", strings.Join(names, " "), "theme __Host-session2 __Host-session")
 	equal(t, "values", len(g.data(t, g.token(b))), 1)
 
-	// The shared value of Vary is nobody's to write to.
+	// Nobody may write to the shared value of Vary.
 	for range 2 {
 		rep := g.visit(b, func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
 			io.WriteString(w, "page")

@@ -11,8 +11,8 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// TestCreateAgain: no second record is left behind by a creation whose answer is lost for
-// good, and which is tried again with more changes.
+// TestCreateAgain: if the result of a Create is lost and the commit is retried with
+// more changes, the store has only one record.
 func TestCreateAgain(t *testing.T) {
 	store := newSpyStore()
 	m, err := session.New(store, session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler)})
@@ -47,8 +47,8 @@ func TestCreateAgain(t *testing.T) {
 	}
 }
 
-// TestWriteDuringALogout: what another goroutine writes while the commit ends the old
-// session belongs to the new one, like all that is written after Invalidate.
+// TestWriteDuringALogout: a write by another goroutine, while the commit ends the old
+// session, belongs to the new session, like all writes after Invalidate.
 func TestWriteDuringALogout(t *testing.T) {
 	store := newSpyStore()
 	m, err := session.New(store, session.Config{PruneEvery: -1})
@@ -72,7 +72,7 @@ func TestWriteDuringALogout(t *testing.T) {
 			s.Set("early", 1)
 			store.mu.Lock()
 			store.before = func(op string, _ session.ID) error {
-				if op == "update" { // of the old record, to an ended one
+				if op == "update" { // which marks the old record as ended
 					store.mu.Lock()
 					store.before = nil
 					store.mu.Unlock()
@@ -82,7 +82,7 @@ func TestWriteDuringALogout(t *testing.T) {
 			}
 			store.mu.Unlock()
 			var token session.Token
-			for range 2 { // the second one is that at the end of a request
+			for range 2 { // the second commit is that of the end of the request
 				cookie, err := m.Commit(ctx, s)
 				if err != nil {
 					t.Fatal(err)
@@ -102,8 +102,8 @@ func TestWriteDuringALogout(t *testing.T) {
 	}
 }
 
-// TestLoginDuringALogout: a login that comes while the commit before it is under way gets
-// a token of its own, as it does at any other time.
+// TestLoginDuringALogout: a login during the commit of an earlier change gets a new
+// token, as it does at any other time.
 func TestLoginDuringALogout(t *testing.T) {
 	store := newSpyStore()
 	m, err := session.New(store, session.Config{PruneEvery: -1})
@@ -138,8 +138,9 @@ func TestLoginDuringALogout(t *testing.T) {
 	}
 }
 
-// TestLogoutStaysWithoutTheNewSession: a logout is stored before the session that the
-// request begins after it, which may be tried again.
+// TestLogoutStaysWithoutTheNewSession: a logout is stored before the new session that
+// the request starts after it, and stays if the new session fails. The new session can
+// be retried.
 func TestLogoutStaysWithoutTheNewSession(t *testing.T) {
 	store := newSpyStore()
 	m, err := session.New(store, session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler)})
@@ -172,8 +173,8 @@ func TestLogoutStaysWithoutTheNewSession(t *testing.T) {
 	}
 }
 
-// TestOldTokenCannotLogOut: a request that came with the token from before a login
-// cannot end the session of that login.
+// TestOldTokenCannotLogOut: a request with the token from before a login cannot end the
+// session of that login.
 func TestOldTokenCannotLogOut(t *testing.T) {
 	m := newManager()
 	token := stored(t, m, func(s *session.Session) { s.Set("a", 1) })
@@ -193,7 +194,7 @@ func TestOldTokenCannotLogOut(t *testing.T) {
 	}
 }
 
-// TestLogoutTwice: two logouts at once are both fine.
+// TestLogoutTwice: two concurrent logouts both succeed.
 func TestLogoutTwice(t *testing.T) {
 	m := newManager()
 	token := stored(t, m, func(s *session.Session) { s.Login("ada") })
@@ -206,8 +207,9 @@ func TestLogoutTwice(t *testing.T) {
 	}
 }
 
-// TestLawL8LogoutDespiteAFailedWrite: a logout is never the victim of another write's
-// error, whether that comes before or after it, at the write or at the commit.
+// TestLawL8LogoutDespiteAFailedWrite: the error of a write never prevents a logout,
+// whether the write comes before or after the logout and fails at once or in the
+// commit.
 func TestLawL8LogoutDespiteAFailedWrite(t *testing.T) {
 	for name, do := range map[string]func(*session.Session){
 		"a bad path before":                    func(s *session.Session) { s.Set("a..b", 1); s.Invalidate() },

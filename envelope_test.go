@@ -42,8 +42,8 @@ func TestEnvelopeRoundTrip(t *testing.T) {
 	}
 }
 
-// TestEnvelopeKeepsUnknownFields is what lets an older program run beside a newer
-// one on the same store.
+// TestEnvelopeKeepsUnknownFields: unknown fields survive, so that an older version of
+// the program can run beside a newer one on the same store.
 func TestEnvelopeKeepsUnknownFields(t *testing.T) {
 	e := fullEnvelope()
 	got, doc, err := decodeEnvelope(e.encode(emptyDoc, 0))
@@ -65,7 +65,7 @@ func TestRingRemembersTheLastSixteen(t *testing.T) {
 	}
 }
 
-// TestEnvelopeDamage shows that no damaged envelope passes for another one.
+// TestEnvelopeDamage: no damaged envelope is accepted as another one.
 func TestEnvelopeDamage(t *testing.T) {
 	e := fullEnvelope()
 	whole := e.encode([]byte(`{"a":"b"}`), 0)

@@ -13,8 +13,8 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// TestErrorTexts checks that every error names the package once, at its beginning, and
-// that it is one line.
+// TestErrorTexts checks that every error text is one line and names the package once,
+// at the beginning.
 func TestErrorTexts(t *testing.T) {
 	t.Parallel()
 	m, err := session.New(memstore.New(memstore.Config{}), session.Config{MaxBytes: 60, PruneEvery: -1})
@@ -64,7 +64,8 @@ func typeMismatch(t *testing.T, m *session.Manager) error {
 	return s.Decode("a", new(int))
 }
 
-// TestDefaultErrorAdvises checks that each answer tells a visitor what happened.
+// TestDefaultErrorAdvises checks that each error response tells the visitor what
+// happened.
 func TestDefaultErrorAdvises(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

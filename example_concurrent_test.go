@@ -24,7 +24,7 @@ func ExampleKey() {
 	// Output: [lamp]
 }
 
-// Fifty requests at once add one each, and all fifty count.
+// Fifty concurrent requests add one each, and none is lost.
 func ExampleUpdate() {
 	m := newManager()
 	var token session.Token
@@ -47,8 +47,8 @@ func ExampleUpdate() {
 	// Output: 50
 }
 
-// Get and then Set is not an increment: what was read is not checked at the
-// commit, so one of two requests at once is lost. Use Update.
+// Get followed by Set is not an increment: the commit does not check what Get returned,
+// so one of two concurrent increments is lost. Use Update.
 func ExampleGet_incorrect() {
 	m := newManager()
 	first, _ := m.Load(ctx, "")
@@ -67,19 +67,18 @@ func ExampleGet_incorrect() {
 	// Output: 1
 }
 
-// A copy that Get returned can be changed without any effect. Set it back, or
-// better use Update.
+// Changing the copy that Get returned has no effect. Set it again, or use Update.
 func ExampleKey_Get_incorrect() {
 	cart := session.NewKey[Cart]("shop.cart")
 	visit(newManager(), func(s *session.Session) {
 		c := cart.Get(s, Cart{})
-		c.Items = append(c.Items, "lamp") // goes nowhere
+		c.Items = append(c.Items, "lamp") // has no effect
 		fmt.Println(cart.Get(s, Cart{}).Items)
 	})
 	// Output: []
 }
 
-// A one-time code works once, even for requests at the same time.
+// A one-time code works once, even in concurrent requests.
 func ExamplePopOnce() {
 	m := newManager()
 	first, _ := m.Load(ctx, "")

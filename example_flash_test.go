@@ -6,7 +6,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A flash message is there now and in the next request, and then gone.
+// A flash message exists in this request and the next one, and is then deleted.
 func ExampleSession_Flash() {
 	show := func(s *session.Session) { fmt.Println(session.Get(s, "status", "nothing new")) }
 	visit(newManager(),
@@ -19,7 +19,7 @@ func ExampleSession_Flash() {
 	// nothing new
 }
 
-// Keep gives one message another request; Reflash all of them.
+// Keep keeps one message for another request; Reflash keeps all.
 func ExampleSession_Keep() {
 	visit(newManager(),
 		func(s *session.Session) { s.Flash("status", "Saved."); s.Flash("hint", "Try the cart.") },

@@ -10,8 +10,8 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// A page asks each minute how long its session will last. Without IgnoreActivity, asking
-// would prolong it.
+// A page polls every minute how long its session will last. Without IgnoreActivity,
+// polling would extend the session.
 func ExampleSession_IgnoreActivity() {
 	clock := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	now := func() time.Time { return clock }
@@ -43,12 +43,12 @@ func ExampleSession_IgnoreActivity() {
 	// false 20m0s
 }
 
-// What a page polls is one part of the routes.
+// Routes that pages poll can share one wrapper.
 func ExampleManager_IgnoreActivity() {
 	m := newManager()
 	polled := http.NewServeMux()
 	polled.Handle("GET /poll/messages", m.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
-		fmt.Fprint(w, session.Get(s, "unread", 0)) // asks for the session as ever
+		fmt.Fprint(w, session.Get(s, "unread", 0)) // uses the session as usual
 	}))
 	mux := http.NewServeMux()
 	mux.Handle("/poll/", m.IgnoreActivity(polled))

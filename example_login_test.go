@@ -13,8 +13,8 @@ import (
 
 var ctx = context.Background()
 
-// Login gives the client a new token. Who knew the one before, because he had
-// planted it, has nothing.
+// Login gives the client a new token. The old token, which somebody else may have
+// planted or learned, has no access.
 func ExampleSession_Login() {
 	m := newManager()
 	s, _ := m.Load(ctx, "")
@@ -33,7 +33,7 @@ func ExampleSession_Login() {
 	// new token: "ada" map[cart:lamp]
 }
 
-// Invalidate is how to log out.
+// Invalidate logs the visitor out.
 func ExampleSession_Invalidate() {
 	visit(newManager(),
 		func(s *session.Session) { s.Login("ada"); s.Set("secret", 1) },
@@ -43,7 +43,7 @@ func ExampleSession_Invalidate() {
 	// Output: "" map[] true
 }
 
-// Remember-me is a matter of the session, not of the configuration.
+// "Remember me" is a choice for each session, not a setting of the manager.
 func ExampleSession_SetTimeouts() {
 	m := newManager()
 	s, _ := m.Load(ctx, "")
@@ -55,7 +55,7 @@ func ExampleSession_SetTimeouts() {
 	// Output: 720h0m0s
 }
 
-// After a change of password, every other session of the account ends.
+// After a password change, end all other sessions of the account.
 func ExampleManager_RevokeOwner() {
 	m := newManager()
 	var here session.ID
@@ -75,7 +75,8 @@ func ExampleManager_RevokeOwner() {
 	// true
 }
 
-// Who logs in on a third device is logged out on the one that was used least recently.
+// With a limit of two, a login on a third device ends the session that was used least
+// recently.
 func ExampleConfig_maxPerOwner() {
 	clock := time.Now()
 	m, _ := session.New(memstore.New(memstore.Config{}), session.Config{MaxPerOwner: 2, Now: func() time.Time { return clock }})
@@ -107,14 +108,14 @@ func ExampleNew() {
 	// session: Config.Cookie.Domain = example.com: a __Host- cookie has no domain; leave it out, or set DangerouslyDropHostPrefix to share it with all subdomains
 }
 
-// A token cannot be printed by accident.
+// Printing a token does not show it.
 func ExampleToken() {
 	var t session.Token = "c2VjcmV0"
 	fmt.Printf("%v %s %q %#v\n", t, t, t, t)
 	// Output: [redacted] [redacted] [redacted] [redacted]
 }
 
-// The middleware refuses what another site makes a browser send.
+// The middleware rejects requests that another site makes a browser send.
 func ExampleManager_Handler() {
 	h := newManager().Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "done") }))
 	r := httptest.NewRequest("POST", "https://example.com/pay", nil)

@@ -9,7 +9,7 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// A whole program: a page that counts its visits.
+// A complete program: a page that counts its visits.
 func Example() {
 	manager, err := session.New(memstore.New(memstore.Config{}), session.Config{})
 	if err != nil {
@@ -21,7 +21,7 @@ func Example() {
 	}
 	handler := manager.HandlerFunc(page)
 
-	var cookies []*http.Cookie // what a browser would keep
+	var cookies []*http.Cookie // the cookies that a browser would keep
 	for range 3 {
 		r := httptest.NewRequest("GET", "https://example.com/", nil)
 		for _, c := range cookies {
@@ -40,8 +40,8 @@ func Example() {
 	// visit 3
 }
 
-// visit makes requests of one browser, for the examples: each function is a
-// request, and the cookie goes from one to the next.
+// visit sends the requests of one browser, for the examples: each function handles one
+// request, and the cookie passes from one to the next.
 func visit(m *session.Manager, requests ...func(s *session.Session)) {
 	var cookie *http.Cookie
 	for _, f := range requests {

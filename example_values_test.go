@@ -8,7 +8,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// Values have dotted paths and the type that the reader asks for.
+// Values have dotted paths, and the reader chooses the type.
 func ExampleGet() {
 	visit(newManager(), func(s *session.Session) {
 		s.Set("user", map[string]any{"name": "Ada", "born": 1815})
@@ -40,7 +40,7 @@ func ExampleLookup() {
 	// false
 }
 
-// A value that is there but of another type is an error that says so.
+// If a value has another type than the reader asks for, the error says so.
 func ExampleSession_Decode() {
 	visit(newManager(), func(s *session.Session) {
 		s.Set("user.age", "old")
@@ -51,7 +51,7 @@ func ExampleSession_Decode() {
 	// session: value at "user.age" is not of type int: what is stored is text of 5 bytes, which does not decode
 }
 
-// Append makes the list if there is none, and works on nested paths.
+// Append creates the list if it does not exist, and works on nested paths.
 func ExampleSession_Append() {
 	visit(newManager(), func(s *session.Session) {
 		s.Append("article.tags", "go")
@@ -72,7 +72,7 @@ func ExamplePop() {
 	// /
 }
 
-// Join escapes what would be read as a dot between segments.
+// Join escapes dots within segments.
 func ExampleJoin() {
 	visit(newManager(), func(s *session.Session) {
 		path := session.Join("files", "notes.txt")
@@ -87,8 +87,8 @@ func ExampleJoin() {
 	// [files]
 }
 
-// The first write that fails sticks, as in a bufio.Writer. The commit would fail
-// with it; Rollback starts over.
+// The first error of a write is kept, as in a bufio.Writer, and the commit would return
+// it. Rollback discards the error and all changes.
 func ExampleSession_Err() {
 	visit(newManager(), func(s *session.Session) {
 		s.Set("job.progress", make(chan int))

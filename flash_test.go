@@ -8,8 +8,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// TestFlashInsideOfAList: a message whose value was replaced by a list above it is
-// no obstacle to later commits.
+// TestFlashInsideOfAList: a flash message does not prevent later commits after a list
+// has replaced a value above it.
 func TestFlashInsideOfAList(t *testing.T) {
 	m := newManager()
 	token := stored(t, m, func(s *session.Session) {
@@ -33,7 +33,7 @@ func TestFlashInsideOfAList(t *testing.T) {
 	}
 }
 
-// TestSetBelowFlashNow is stored like any other change.
+// TestSetBelowFlashNow: a Set below a path of FlashNow is stored like any other change.
 func TestSetBelowFlashNow(t *testing.T) {
 	m := newManager()
 	token := stored(t, m, func(s *session.Session) { s.Set("a.x", 1) })
@@ -48,7 +48,8 @@ func TestSetBelowFlashNow(t *testing.T) {
 	}
 }
 
-// TestTooManyFlashMessages are refused, with nothing stored.
+// TestTooManyFlashMessages: too many flash messages are an error, and nothing is
+// stored.
 func TestTooManyFlashMessages(t *testing.T) {
 	s := newSession(t)
 	for i := range 257 {

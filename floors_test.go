@@ -15,9 +15,9 @@ import (
 )
 
 // TestFloors keeps the root package in layers. DESIGN.md lists its files, the lowest
-// first, and each file uses only names that are declared in a file above it in the
-// list. So the package can be read from top to bottom, and a change can reach only
-// the files that follow.
+// first, and each file uses only names that are declared in files above it in the list.
+// So the package can be read from top to bottom, and a change can affect only the files
+// that follow.
 func TestFloors(t *testing.T) {
 	t.Parallel()
 	floors := floorsOf(t)
@@ -51,7 +51,8 @@ func TestFloors(t *testing.T) {
 	}
 }
 
-// TestFloorsFindsAFault checks that every way to use a name from a later file is found.
+// TestFloorsFindsAFault checks that TestFloors finds every way to use a name from a
+// later file.
 func TestFloorsFindsAFault(t *testing.T) {
 	t.Parallel()
 	for _, use := range []string{
@@ -89,7 +90,7 @@ func floorsOf(t *testing.T) (floors []string) {
 }
 
 // usesFromAbove type-checks the files of a package and returns each use of a name that
-// is declared in a later file than the one that uses it.
+// a later file declares.
 func usesFromAbove(t *testing.T, imports types.Importer, floors []string, sources map[string]string) (faults []string) {
 	t.Helper()
 	fset := token.NewFileSet()

@@ -37,15 +37,15 @@ func (c *clock) advance(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// A spyStore is a correct store that notes every call and does what its hooks say.
-// The hooks run without its lock: they may block, and they may call the store.
+// A spyStore is a correct store that records every call and runs hooks. The hooks run
+// without its lock, so they may block and call the store.
 type spyStore struct {
 	mu      sync.Mutex
 	records map[session.ID]session.Record
 	calls   []string
 
-	before func(op string, id session.ID) error            // an error: the call fails and does nothing
-	after  func(op string, id session.ID, err error) error // the answer; what was done stays done
+	before func(op string, id session.ID) error            // with an error, the call does nothing
+	after  func(op string, id session.ID, err error) error // replaces the error; the effect stays
 }
 
 func newSpyStore() *spyStore { return &spyStore{records: map[session.ID]session.Record{}} }
@@ -152,7 +152,7 @@ func (s *spyStore) all() []session.Record {
 	})
 }
 
-// put replaces a record behind the manager's back.
+// put replaces a record without a call of the manager.
 func (s *spyStore) put(r session.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,14 +160,14 @@ func (s *spyStore) put(r session.Record) {
 	s.records[r.ID] = r
 }
 
-// hook sets both hooks; nil takes one away.
+// hook sets both hooks, which may be nil.
 func (s *spyStore) hook(before func(string, session.ID) error, after func(string, session.ID, error) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before, s.after = before, after
 }
 
-// taken returns the calls since the last time it was asked, such as "load update".
+// taken returns the calls since it was last called, such as "load update".
 func (s *spyStore) taken() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,9 +188,9 @@ func (s *spyStore) count(op string) int {
 	return n
 }
 
-// A gate stops whoever passes until it is opened.
+// A gate blocks goroutines until it is opened.
 type gate struct {
-	reached chan struct{} // gets one value per visitor
+	reached chan struct{} // receives one value for each goroutine
 	open    chan struct{}
 }
 
@@ -201,7 +201,8 @@ func (g *gate) pass() {
 	<-g.open
 }
 
-// A rig is a manager with everything around it in sight. Its clock stands still.
+// A rig is a manager whose store, clock, log and events the test controls. Its clock
+// stands still.
 type rig struct {
 	*session.Manager
 	spy   *spyStore
@@ -217,7 +218,7 @@ func newRig(t testing.TB, configure ...func(*session.Config)) *rig {
 	return newRigOn(t, newSpyStore(), configure...)
 }
 
-// newRigOn is newRig on a given store; the rig's spy is nil if that is none.
+// newRigOn is newRig with a given store; spy is nil if the store is not a spyStore.
 func newRigOn(t testing.TB, store session.Store, configure ...func(*session.Config)) *rig {
 	t.Helper()
 	g := &rig{clock: &clock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
@@ -243,7 +244,7 @@ func newRigOn(t testing.TB, store session.Store, configure ...func(*session.Conf
 	return g
 }
 
-// Write collects the log.
+// Write appends to the log.
 func (g *rig) Write(b []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -256,7 +257,8 @@ func (g *rig) log() string {
 	return g.logs.String()
 }
 
-// kinds returns the events since the last time it was asked, such as "created late".
+// kinds returns the kinds of the events since it was last called, such as "created
+// late".
 func (g *rig) kinds() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -268,7 +270,7 @@ func (g *rig) kinds() string {
 	return strings.Join(kinds, " ")
 }
 
-// data returns what a request with the token would see.
+// data returns the data that a request with the token would see.
 func (g *rig) data(t testing.TB, token string) map[string]any {
 	t.Helper()
 	s, err := g.Load(t.Context(), session.Token(token))
@@ -288,7 +290,7 @@ type browser struct {
 
 func newBrowser() *browser { return &browser{map[string]string{}, http.Header{}} }
 
-// with is a browser that sends one token and knows nothing else.
+// with returns a browser that has only one token.
 func (g *rig) with(token string) *browser {
 	b := newBrowser()
 	b.cookies[g.CookieName()] = token
@@ -304,7 +306,7 @@ func (b *browser) request(method string) *http.Request {
 	return r
 }
 
-// send has a handler answer a GET, and keeps the cookies that come back.
+// send sends a GET to a handler, and keeps the cookies of the response.
 func (b *browser) send(h http.Handler) reply {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, b.request("GET"))
@@ -320,10 +322,11 @@ func (b *browser) send(h http.Handler) reply {
 // visit runs one request with the session of the rig.
 func (g *rig) visit(b *browser, h handler) reply { return b.send(g.HandlerFunc(h)) }
 
-// token is what the browser sends to the rig.
+// token returns the token that the browser sends to the rig.
 func (g *rig) token(b *browser) string { return b.cookies[g.CookieName()] }
 
-// signedUp returns a browser whose session holds data, and forgets how it got it.
+// signedUp returns a browser whose session contains data, and clears the records of its
+// calls and events.
 func (g *rig) signedUp(t testing.TB, data string) *browser {
 	t.Helper()
 	b := newBrowser()
@@ -338,13 +341,13 @@ func (g *rig) signedUp(t testing.TB, data string) *browser {
 	return b
 }
 
-// A reply is one answer.
+// A reply is a response.
 type reply struct {
 	*httptest.ResponseRecorder
 	result *http.Response
 }
 
-// set returns the Set-Cookie lines.
+// set returns the Set-Cookie headers.
 func (r reply) set() []string { return r.result.Header["Set-Cookie"] }
 
 func (r reply) expect(t testing.TB, code, cookies int) {
@@ -363,7 +366,7 @@ func equal[T comparable](t testing.TB, what string, got, want T) {
 
 var _ io.Writer = (*rig)(nil)
 
-// stored makes a session with some data, and returns its token.
+// stored creates a session with some data, and returns its token.
 func stored(t *testing.T, m *session.Manager, seed func(*session.Session)) session.Token {
 	t.Helper()
 	s, err := m.Load(t.Context(), "")

@@ -15,7 +15,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// inactive marks the request of a session.
+// inactive marks the request of a session as passive.
 func inactive(s *session.Session, err error) (*session.Session, error) {
 	if err == nil {
 		s.IgnoreActivity()
@@ -23,7 +23,7 @@ func inactive(s *session.Session, err error) (*session.Session, error) {
 	return s, err
 }
 
-// mustFrom and mustInactive are the two ways to the session of a request.
+// mustFrom and mustInactive are the two ways to get the session of a request.
 func mustFrom(r *http.Request) *session.Session     { return must(session.From(r.Context())) }
 func mustInactive(r *http.Request) *session.Session { return must(inactive(session.From(r.Context()))) }
 
@@ -34,12 +34,13 @@ func must(s *session.Session, err error) *session.Session {
 	return s
 }
 
-// passive is a handler whose request is marked.
+// passive makes the request of a handler passive.
 func passive(h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request, _ *session.Session) { h(w, r, mustInactive(r)) }
 }
 
-// passiveWays are all ways to mark a request, around a handler that reads.
+// passiveWays returns all ways to make a request passive, each with a handler that
+// reads.
 func (g *rig) passiveWays() map[string]http.Handler {
 	get := func(s *session.Session) { session.Get(s, "data", "") }
 	from := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { get(mustFrom(r)) })
@@ -87,8 +88,8 @@ func (g *rig) commitOf(r *http.Request, f func(context.Context, *session.Session
 	}
 }
 
-// TestIgnoreActivityProlongsNothing: a page that polls each minute does not keep its session
-// alive, whichever way the poll says what it is. Anything else would have touched it.
+// TestIgnoreActivityProlongsNothing: a page that polls every minute does not keep its
+// session alive, however the poll is marked. An active request would touch the session.
 func TestIgnoreActivityProlongsNothing(t *testing.T) {
 	for _, every := range []time.Duration{0, -1} {
 		for name := range newRig(t).passiveWays() {
@@ -115,8 +116,8 @@ func TestIgnoreActivityProlongsNothing(t *testing.T) {
 	}
 }
 
-// TestIgnoreActivityStoresData: what a passive request writes is stored, and the session ends
-// when it would have ended without it.
+// TestIgnoreActivityStoresData: what a passive request writes is stored, and the
+// session still ends when it would have ended without the request.
 func TestIgnoreActivityStoresData(t *testing.T) {
 	for _, without := range []string{"", "Toucher"} {
 		spy := newSpyStore()
@@ -149,8 +150,8 @@ func TestIgnoreActivityStoresData(t *testing.T) {
 	}
 }
 
-// TestIgnoreActivityCommitsTooLate: no time is left for what is written at the last instant, and
-// a poll makes none.
+// TestIgnoreActivityCommitsTooLate: a passive request that commits after the session
+// has expired is refused, because it does not extend the session.
 func TestIgnoreActivityCommitsTooLate(t *testing.T) {
 	for _, c := range []struct {
 		after time.Duration
@@ -166,8 +167,8 @@ func TestIgnoreActivityCommitsTooLate(t *testing.T) {
 	}
 }
 
-// TestIgnoreActivityAndActivity: a request that was marked and then does what only a visitor
-// does is activity after all.
+// TestIgnoreActivityAndActivity: if a passive request does something that only a
+// visitor does, it counts as activity.
 func TestIgnoreActivityAndActivity(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -178,7 +179,7 @@ func TestIgnoreActivityAndActivity(t *testing.T) {
 		{"Login", func(s *session.Session) { s.Login("ada") }, 1, 2 * time.Hour},
 		{"Regenerate", func(s *session.Session) { s.Regenerate() }, 1, 2 * time.Hour},
 		{"SetTimeouts", func(s *session.Session) { s.SetTimeouts(90*time.Minute, 0) }, 0, 90 * time.Minute},
-		{"SetPersistent", func(s *session.Session) { s.SetPersistent(false) }, 1, time.Hour}, // only about the cookie
+		{"SetPersistent", func(s *session.Session) { s.SetPersistent(false) }, 1, time.Hour}, // affects only the cookie
 		{"Regenerate, taken back", func(s *session.Session) { s.Regenerate(); s.Rollback() }, 0, time.Hour},
 	}
 	for _, c := range tests {
@@ -192,8 +193,8 @@ func TestIgnoreActivityAndActivity(t *testing.T) {
 	}
 }
 
-// TestIgnoreActivityBeginsAndEnds: a new session has its whole life before it, and a logout is a
-// logout.
+// TestIgnoreActivityBeginsAndEnds: a session that a passive request creates has its
+// full lifetime, and a logout takes effect.
 func TestIgnoreActivityBeginsAndEnds(t *testing.T) {
 	g := newRig(t)
 	b := newBrowser()
@@ -206,8 +207,8 @@ func TestIgnoreActivityBeginsAndEnds(t *testing.T) {
 	equal(t, "records", len(g.spy.all()), 0)
 }
 
-// TestIgnoreActivityDoesNotRotate: a poll gets no new token, whatever it stores; the next request
-// of the visitor does.
+// TestIgnoreActivityDoesNotRotate: a passive request gets no new token, whatever it
+// stores; the next active request does.
 func TestIgnoreActivityDoesNotRotate(t *testing.T) {
 	g := newRig(t, func(c *session.Config) { c.RotateEvery = 10 * time.Minute })
 	b := g.signedUp(t, "x")
@@ -219,8 +220,8 @@ func TestIgnoreActivityDoesNotRotate(t *testing.T) {
 	equal(t, "events", g.kinds(), "rotated")
 }
 
-// TestIgnoreActivityAndFlash: a poll uses up what it has read, and only that, even if it comes
-// from a client that sends no fetch metadata or says that it navigates.
+// TestIgnoreActivityAndFlash: a passive request uses up only the messages that it has
+// read, even if its client sends no fetch metadata or claims to navigate.
 func TestIgnoreActivityAndFlash(t *testing.T) {
 	show := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { session.Get(s, "f", "") }
 	late := func(w http.ResponseWriter, r *http.Request, s *session.Session) {
@@ -267,8 +268,8 @@ func TestIgnoreActivityAndFlash(t *testing.T) {
 	equal(t, "left by Commit", g.data(t, g.token(b))["f"], any("hello"))
 }
 
-// TestIgnoreActivityInLine: a commit for many moves the time if one of those that it stores is
-// activity, whoever stores for the others.
+// TestIgnoreActivityInLine: a batch updates the time of last activity if one of its
+// requests is active, whoever leads it.
 func TestIgnoreActivityInLine(t *testing.T) {
 	tooLarge := func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 		s.Set("big", strings.Repeat("x", 990))
@@ -309,9 +310,9 @@ func TestIgnoreActivityInLine(t *testing.T) {
 	}
 }
 
-// TestIgnoreActivityUndoesNoTouch: while a passive request is under way the visitor comes back
-// and only reads, here or in another process. That changes no version, and the
-// commit of the passive one must not put the old time back.
+// TestIgnoreActivityUndoesNoTouch: during a passive request, an active request only
+// reads, in this process or another one. Its touch does not change the version, and the
+// commit of the passive request must not restore the older time.
 func TestIgnoreActivityUndoesNoTouch(t *testing.T) {
 	for _, h := range []handler{add, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("data", "y") }} {
 		for _, elsewhere := range []bool{false, true} {
@@ -336,7 +337,8 @@ func TestIgnoreActivityUndoesNoTouch(t *testing.T) {
 	}
 }
 
-// TestIgnoreActivityLostAnswer: a passive commit whose answer was lost is not stored twice.
+// TestIgnoreActivityLostAnswer: a passive commit whose result was lost is not stored
+// twice.
 func TestIgnoreActivityLostAnswer(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
@@ -352,7 +354,8 @@ func TestIgnoreActivityLostAnswer(t *testing.T) {
 	equal(t, "n", g.data(t, g.token(b))["n"], any(int64(1)))
 }
 
-// TestIgnoreActivityConcurrently: the goroutines of one request may look in any way.
+// TestIgnoreActivityConcurrently: the goroutines of one request may get the session in
+// either way.
 func TestIgnoreActivityConcurrently(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
@@ -379,14 +382,14 @@ func TestIgnoreActivityConcurrently(t *testing.T) {
 	equal(t, "n", g.data(t, g.token(b))["n"], any(int64(3)))
 }
 
-// A discardWriter is where an answer goes that nobody reads.
+// A discardWriter is a response writer that discards the response.
 type discardWriter struct{}
 
 func (discardWriter) Header() http.Header         { return http.Header{} }
 func (discardWriter) WriteHeader(int)             {}
 func (discardWriter) Write(b []byte) (int, error) { return len(b), nil }
 
-// TestIgnoreActivityErrors are those of From.
+// TestIgnoreActivityErrors: the errors are those of From.
 func TestIgnoreActivityErrors(t *testing.T) {
 	g := newRig(t)
 	if s, err := inactive(session.From(t.Context())); s != nil || !errors.Is(err, session.ErrNoSession) {
@@ -404,7 +407,7 @@ func TestIgnoreActivityErrors(t *testing.T) {
 		_, err := session.From(r.Context())
 		session.Error(w, r, err)
 	}))).expect(t, http.StatusServiceUnavailable, 0)
-	// Other managers' sessions are not marked.
+	// The sessions of other managers are not affected.
 	other := newRig(t, func(c *session.Config) { c.Cookie.Name = "other" })
 	c := other.signedUp(t, "x")
 	other.clock.advance(time.Hour)

@@ -13,8 +13,8 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// TestInterleavings plays every cell of the tables in docs/interleavings.md, in
-// every order; the file is made of the same tables, by -update.
+// TestInterleavings checks every cell of the tables in docs/interleavings.md, in every
+// order. With -update, it writes the file from the same tables.
 func TestInterleavings(t *testing.T) {
 	const file = "docs/interleavings.md"
 	if *update {
@@ -60,7 +60,7 @@ func TestInterleavingsOfThree(t *testing.T) {
 	t.Logf("%d interleavings", n)
 }
 
-// TestInterleavingsInFiles plays them as two processes on one folder would have them.
+// TestInterleavingsInFiles checks them with two processes on one folder.
 func TestInterleavingsInFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sessions")
 	var stores []session.Store
@@ -79,7 +79,7 @@ func TestInterleavingsInFiles(t *testing.T) {
 	t.Logf("%d interleavings", len(cases))
 }
 
-// TestInterleavingsCanFail: a table that said something else would be found out.
+// TestInterleavingsCanFail: a wrong table fails the check.
 func TestInterleavingsCanFail(t *testing.T) {
 	store := memstore.New(memstore.Config{})
 	for _, c := range interleavings.Others() {
@@ -91,7 +91,7 @@ func TestInterleavingsCanFail(t *testing.T) {
 	}
 }
 
-// failing is a test that may fail.
+// failing is a testing.TB that records failures.
 type failing struct {
 	testing.TB
 	texts []string

@@ -20,8 +20,7 @@ import (
 func logout(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Invalidate() }
 func login(_ http.ResponseWriter, _ *http.Request, s *session.Session)  { s.Login("ada") }
 
-// TestPeers is what other libraries were seen to do wrong, done right. Each name says
-// whose fault it is.
+// TestPeers tests for bugs that other libraries had. Each name says which library.
 func TestPeers(t *testing.T) {
 	tests := []struct {
 		name string
@@ -212,8 +211,8 @@ func TestPeers(t *testing.T) {
 	}
 }
 
-// TestAdvisories is what advisories were written about; those that other files test
-// are named there.
+// TestAdvisories tests for vulnerabilities in published advisories; those that other
+// files test are named there.
 func TestAdvisories(t *testing.T) {
 	tests := []struct {
 		name string
@@ -383,7 +382,7 @@ func TestAdvisories(t *testing.T) {
 			}
 			s.Set("data", "second")
 			rec := g.spy.all()[0]
-			rec.ID = s.ID() // the ID that the new session is going to have
+			rec.ID = s.ID() // the ID that the new session will have
 			g.spy.put(rec)
 			c, err := g.Commit(t.Context(), s)
 			if err != nil {
@@ -411,8 +410,8 @@ func TestAdvisories(t *testing.T) {
 	}
 }
 
-// TestFiftyOfFifty: requests that all loaded the same version each set a key of their
-// own and increment a counter; nothing is lost, in one process and in two.
+// TestFiftyOfFifty: concurrent requests that loaded the same version each set a key of
+// their own and increment a counter. Nothing is lost, in one process and in two.
 func TestFiftyOfFifty(t *testing.T) {
 	stores := map[string]func() session.Store{
 		"spy":      func() session.Store { return newSpyStore() },

@@ -15,7 +15,7 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// lawManager returns a manager with a clock that the test moves.
+// lawManager returns a manager and a function that advances its clock.
 func lawManager(t *testing.T, store session.Store, cfg session.Config) (*session.Manager, func(time.Duration)) {
 	t.Helper()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -36,8 +36,8 @@ func commitOf(t *testing.T, m *session.Manager, s *session.Session) *http.Cookie
 	return c
 }
 
-// TestLawL1TouchDoesNotRevive: a request that lasts longer than the session must not bring
-// it back to life, whatever the limits were when the request began.
+// TestLawL1TouchDoesNotRevive: a request that lasts longer than the session must not
+// revive it, whatever the limits were when the request began.
 func TestLawL1TouchDoesNotRevive(t *testing.T) {
 	for name, touchEvery := range map[string]time.Duration{"default": 0, "every request": -1} {
 		t.Run(name, func(t *testing.T) {
@@ -62,8 +62,8 @@ func TestLawL1TouchDoesNotRevive(t *testing.T) {
 	}
 }
 
-// TestLawL1TouchKeepsNewLimits: a long request that ends in time prolongs the session by
-// the limits that are stored, not by its own old ones.
+// TestLawL1TouchKeepsNewLimits: a long request that ends in time extends the session by
+// the limits that are stored, not by those that it loaded.
 func TestLawL1TouchKeepsNewLimits(t *testing.T) {
 	m, advance := lawManager(t, memstore.New(memstore.Config{}), session.Config{TouchEvery: -1})
 	token := stored(t, m, func(s *session.Session) { s.Set("k", 1) })
@@ -84,8 +84,9 @@ func TestLawL1TouchKeepsNewLimits(t *testing.T) {
 	}
 }
 
-// TestLawL2TwoRotationsWithinTheGrace: every token that was replaced within the grace is
-// recognised, so a request that is under way with it starts no session of its own.
+// TestLawL2TwoRotationsWithinTheGrace: every token that was replaced within the grace
+// period is recognised, so a concurrent request with such a token does not start a new
+// session.
 func TestLawL2TwoRotationsWithinTheGrace(t *testing.T) {
 	m, advance := lawManager(t, memstore.New(memstore.Config{}), session.Config{})
 	tokens := []session.Token{stored(t, m, func(s *session.Session) { s.Set("k", 1) })}
@@ -117,8 +118,8 @@ func TestLawL2TwoRotationsWithinTheGrace(t *testing.T) {
 	}
 }
 
-// TestLawL3NoFailureFromAnOldRecord: a commit that fails on the record which its request
-// has loaded looks at the newest one before it says so.
+// TestLawL3NoFailureFromAnOldRecord: a commit that fails on the record that its request
+// loaded checks the newest record before it reports the failure.
 func TestLawL3NoFailureFromAnOldRecord(t *testing.T) {
 	for name, c := range map[string]struct {
 		seed, meanwhile, late func(*session.Session)
@@ -147,8 +148,9 @@ func TestLawL3NoFailureFromAnOldRecord(t *testing.T) {
 	}
 }
 
-// TestLawL6RotationAfterTheGrace: a request whose token a periodic rotation has replaced
-// may store data for as long as it lasts, but it gets a new token only within the grace.
+// TestLawL6RotationAfterTheGrace: a request whose token was replaced by a periodic
+// rotation may store data for as long as it lasts, but it gets a new token only within
+// the grace period.
 func TestLawL6RotationAfterTheGrace(t *testing.T) {
 	for _, after := range []time.Duration{30 * time.Second, 9 * time.Minute} {
 		m, advance := lawManager(t, memstore.New(memstore.Config{}), session.Config{RotateEvery: 10 * time.Minute, Grace: time.Minute})
@@ -174,8 +176,8 @@ func TestLawL6RotationAfterTheGrace(t *testing.T) {
 	}
 }
 
-// TestLawL4RemoveOfTheUnseen: Remove and Clear delete what the request sees. What another
-// request has stored meanwhile stays.
+// TestLawL4RemoveOfTheUnseen: Remove and Clear delete what the request sees. What
+// another request has stored in the meantime stays.
 func TestLawL4RemoveOfTheUnseen(t *testing.T) {
 	for name, remove := range map[string]func(*session.Session){
 		"remove": func(s *session.Session) { s.Remove("draft") },
@@ -194,8 +196,8 @@ func TestLawL4RemoveOfTheUnseen(t *testing.T) {
 	}
 }
 
-// TestAttackS3ErrorsQuoteNoValue: the error of a value of another type ends up in logs and
-// events, so it must not hold the value.
+// TestAttackS3ErrorsQuoteNoValue: the error for a value of another type appears in logs
+// and events, so it must not contain the value.
 func TestAttackS3ErrorsQuoteNoValue(t *testing.T) {
 	var log strings.Builder
 	var events []session.Event
@@ -227,8 +229,8 @@ func TestAttackS3ErrorsQuoteNoValue(t *testing.T) {
 	}
 }
 
-// TestAttackS4ClientIsClean: what a client sends about itself reaches logs, terminals and
-// pages, so it is stored without characters that control them.
+// TestAttackS4ClientIsClean: what a client sends about itself appears in logs,
+// terminals and pages, so it is stored without control characters.
 func TestAttackS4ClientIsClean(t *testing.T) {
 	m, _ := lawManager(t, memstore.New(memstore.Config{}), session.Config{})
 	r := httptest.NewRequest("GET", "https://example.com/", nil)

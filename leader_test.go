@@ -18,11 +18,11 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// An outcome is how one of many requests ended.
+// An outcome is the result of one of many requests.
 type outcome struct {
 	reply
 	panicked any
-	exited   bool // its goroutine ended
+	exited   bool // its goroutine exited
 }
 
 func (g *rig) outcome(b *browser, h handler) (o outcome) {
@@ -37,14 +37,14 @@ func (g *rig) outcome(b *browser, h handler) (o outcome) {
 	return o
 }
 
-// crowd runs requests of one session at once: the first one's Update is stopped in
-// the store until all others wait for it. It is called in a bubble.
+// crowd runs concurrent requests of one session: it holds the Update of the first one
+// in the store until all others wait for it. Call it in a synctest bubble.
 func (g *rig) crowd(b *browser, first handler, others ...handler) []outcome {
 	return g.crowdOn(func(string) error { return nil }, b, first, others...)
 }
 
-// crowdOn does that on a store of which, once the first one has been stored, the others
-// find out what it does.
+// crowdOn is crowd with a hook for all store calls after the Update of the first
+// request.
 func (g *rig) crowdOn(store func(op string) error, b *browser, first handler, others ...handler) []outcome {
 	gate := newGate()
 	var once sync.Once
@@ -72,7 +72,7 @@ func (g *rig) crowdOn(store func(op string) error, b *browser, first handler, ot
 	<-gate.reached
 	for i, h := range others {
 		start(1+i, h)
-		synctest.Wait() // in the queue, so that the order is known
+		synctest.Wait() // until it is in the queue, so that the order is known
 	}
 	close(gate.open)
 	wg.Wait()
@@ -86,7 +86,7 @@ func add(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 
 func times(n int, h handler) []handler { return slices.Repeat([]handler{h}, n) }
 
-// codes returns the status of each, "panic" or "exit".
+// codes returns the status code of each request, or "panic" or "exit".
 func codes(outcomes []outcome) string {
 	var all []string
 	for _, o := range outcomes {
@@ -102,8 +102,8 @@ func codes(outcomes []outcome) string {
 	return strings.Join(all, " ")
 }
 
-// TestOneUpdateServesMany: those that wait while one request stores are stored by one
-// Update.
+// TestOneUpdateServesMany: one Update stores all requests that wait while another one
+// stores.
 func TestOneUpdateServesMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t)
@@ -130,7 +130,8 @@ func TestOneUpdateServesMany(t *testing.T) {
 	})
 }
 
-// TestUpdateRunsOnItsOwnGoroutine, also when another request stores the result.
+// TestUpdateRunsOnItsOwnGoroutine: a function of Update runs on the goroutine of its
+// request, even if another request stores the result.
 func TestUpdateRunsOnItsOwnGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t)
@@ -144,7 +145,7 @@ func TestUpdateRunsOnItsOwnGoroutine(t *testing.T) {
 				defer mu.Unlock()
 				runs++
 				equal(t, "goroutine", goroutine(), own)
-				session.Get(s, "data", "") // no lock is held
+				session.Get(s, "data", "") // must not deadlock
 				return n + 1
 			})
 		}
@@ -159,8 +160,8 @@ func goroutine() string {
 	return strings.Fields(string(buf[:runtime.Stack(buf, false)]))[1]
 }
 
-// again is an Update whose function behaves well in the handler, and does f when it
-// runs again at the commit.
+// again is an Update whose function succeeds in the handler, and calls f when it runs
+// again in the commit.
 func again(f func()) handler {
 	return func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 		first := true
@@ -174,8 +175,8 @@ func again(f func()) handler {
 	}
 }
 
-// TestFailsAlone: what goes wrong in one request of a line goes wrong for it only,
-// whether it is the one that stores for all or one of those that wait.
+// TestFailsAlone: an error in one request of a batch affects only that request, whether
+// it leads or follows.
 func TestFailsAlone(t *testing.T) {
 	tests := []struct {
 		name string
@@ -189,7 +190,7 @@ func TestFailsAlone(t *testing.T) {
 		}, "500"},
 		{"path conflict", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 			s.Set("data", map[string]any{})
-			s.Set("data.x", 1) // a list by the time of the commit
+			s.Set("data.x", 1) // is a list at the time of the commit
 			s.Set("list.x", 1)
 		}, "500"},
 		{"unencodable at the second run", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
@@ -235,15 +236,15 @@ func TestFailsAlone(t *testing.T) {
 					equal(t, "n", data["n"], any(int64(len(line))))
 					equal(t, "data", data["data"], any("other"))
 					equal(t, "values", len(data), 4)
-					g.visit(b, add).expect(t, http.StatusOK, 0) // nobody is stuck
+					g.visit(b, add).expect(t, http.StatusOK, 0) // no request is stuck
 				})
 			})
 		}
 	}
 }
 
-// TestFailedPatchIsNotTakenForStored: its own commit failed although that of the queue
-// it led went through; when it tries again it must really store.
+// TestFailedPatchIsNotTakenForStored: the patch of a leader failed although its batch
+// was stored; its retry must really store.
 func TestFailedPatchIsNotTakenForStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, func(c *session.Config) { c.MaxBytes = 1000 })
@@ -269,8 +270,8 @@ func TestFailedPatchIsNotTakenForStored(t *testing.T) {
 	})
 }
 
-// TestNobodyTakesInVain lets a commit fail in the store, on top of which another one has
-// found nothing to take: it was not taken, and the store has failed for both.
+// TestNobodyTakesInVain: if a commit fails in the store, a PopOnce that found its value
+// taken by that commit reports the failure of the store, because nothing was taken.
 func TestNobodyTakesInVain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t)
@@ -285,8 +286,8 @@ func TestNobodyTakesInVain(t *testing.T) {
 	})
 }
 
-// TestBarrier: requests in the queue before a login are stored, those behind it came with
-// a token that is dead.
+// TestBarrier: requests before a login in the queue are stored; requests behind it have
+// an old token and are refused.
 func TestBarrier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t)
@@ -306,8 +307,8 @@ func TestBarrier(t *testing.T) {
 	})
 }
 
-// TestDeadline: a request whose time is over leaves the queue; once it is taken, it
-// waits for the outcome, because it cannot know it.
+// TestDeadline: a request leaves the queue at its deadline. Once a batch has taken it,
+// it waits for the result, which it cannot know otherwise.
 func TestDeadline(t *testing.T) {
 	for _, taken := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -317,7 +318,7 @@ func TestDeadline(t *testing.T) {
 			g.spy.hook(func(op string, _ session.ID) error {
 				if op == "update" { // the second store call is that of the queue
 					if updates++; taken == (updates == 2) {
-						time.Sleep(time.Minute) // of the bubble's clock
+						time.Sleep(time.Minute) // on the fake clock
 					} else {
 						time.Sleep(time.Second)
 					}
@@ -345,14 +346,15 @@ func TestDeadline(t *testing.T) {
 			equal(t, "outcomes", codes(outcomes), "200 503 503")
 			equal(t, "time of the last one", took[2], 10*time.Second)
 			equal(t, "n", g.data(t, g.token(b))["n"], any(int64(1)))
-			// Nothing of those that gave up is left in the line.
+			// The queue has no entries of requests that gave up.
 			equal(t, "the next one", codes([]outcome{g.outcome(g.with(g.token(b)), add)}), "200")
 			equal(t, "n after the next one", g.data(t, g.token(b))["n"], any(int64(2)))
 		})
 	}
 }
 
-// TestTakeIsExactlyOnce under 20 requests, in one process and in two.
+// TestTakeIsExactlyOnce: of 20 requests, exactly one takes the value, in one process
+// and in two.
 func TestTakeIsExactlyOnce(t *testing.T) {
 	for _, managers := range []int{1, 2} {
 		store := newSpyStore()
@@ -362,7 +364,7 @@ func TestTakeIsExactlyOnce(t *testing.T) {
 		}
 		b := newBrowser()
 		rigs[0].visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("code", "1234") })
-		gate := newGate() // all have the code in hand before the first one commits
+		gate := newGate() // all have read the code before the first one commits
 		got := make([]outcome, 20)
 		var wg sync.WaitGroup
 		for i := range got {
@@ -385,17 +387,17 @@ func TestTakeIsExactlyOnce(t *testing.T) {
 	}
 }
 
-// TestLostAnswer: the store did what it was asked, or did not, and the answer is an
-// error all the same. Whatever the truth is, each Update counts once.
+// TestLostAnswer: the store executes the call or not, and returns an error in both
+// cases. Each Update counts exactly once.
 func TestLostAnswer(t *testing.T) {
 	lost := errors.New("connection reset")
 	tests := []struct {
 		name    string
-		op      string // whose first call goes wrong
+		op      string // whose first call fails
 		applied bool
 		answer  error
 		loads   int  // how many loads after that fail as well
-		other   bool // another process writes in between
+		other   bool // another process writes in the meantime
 		f       handler
 		n       int64
 	}{
@@ -456,14 +458,14 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
-// startAnew logs out and begins a new session, whose ID is told before it is stored.
+// startAnew logs out and starts a new session.
 func startAnew(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	s.Invalidate()
 	add(w, r, s)
 }
 
-// TestConflictsAreReplayed: what another process has stored meanwhile stays, and the
-// event tells of it.
+// TestConflictsAreReplayed: what another process has stored in the meantime stays, and
+// an event reports the conflict.
 func TestConflictsAreReplayed(t *testing.T) {
 	g := newRig(t)
 	second := newRigOn(t, g.spy)
@@ -484,7 +486,8 @@ func TestConflictsAreReplayed(t *testing.T) {
 	equal(t, "data", fmt.Sprint(g.data(t, g.token(b))), "map[list:[fast fast fast slow] mine:map[too:true] n:13]")
 }
 
-// TestEndlessConflict ends with the deadline: 503, and nothing stored.
+// TestEndlessConflict: endless conflicts end at the deadline with a 503, and nothing is
+// stored.
 func TestEndlessConflict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t)
@@ -503,8 +506,8 @@ func TestEndlessConflict(t *testing.T) {
 	})
 }
 
-// TestUpdateThatSets: a function that changes something else, which it should not,
-// spins no longer than one that does not.
+// TestUpdateThatSets: a function that also changes other values, which it should not
+// do, is retried no longer than one that does not.
 func TestUpdateThatSets(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
@@ -521,8 +524,7 @@ func TestUpdateThatSets(t *testing.T) {
 	equal(t, "n", g.data(t, g.token(b))["n"], any(int64(1)))
 }
 
-// A faults makes the calls of a store fail at random, before or after they did what they
-// were asked.
+// A faults makes calls of a store fail at random, before or after they take effect.
 type faults struct {
 	mu    sync.Mutex
 	rng   *rand.Rand
@@ -539,7 +541,7 @@ func (s *faults) pause() {
 	s.mu.Lock()
 	d := time.Duration(s.rng.IntN(3000)) * time.Microsecond
 	s.mu.Unlock()
-	time.Sleep(d) // of the bubble's clock: it only shuffles
+	time.Sleep(d) // on the fake clock, to change the order
 }
 
 var errInjected = errors.New("connection reset")
@@ -563,10 +565,9 @@ func (s *faults) after(op string, _ session.ID, err error) error {
 	return err
 }
 
-// TestFaultyStore runs many requests of one session through two managers on a store that
-// loses calls and answers. An answer of 200 means stored, once; one of 409 means not
-// stored; after a 503 nobody can know, but it is stored once or not at all, and
-// always as a whole.
+// TestFaultyStore runs many requests of one session through two managers on a store
+// that loses calls and results. A response of 200 means stored once, and 409 means not
+// stored. After a 503, the changes are stored completely, once, or not at all.
 func TestFaultyStore(t *testing.T) {
 	for seed := range uint64(100) {
 		synctest.Test(t, func(t *testing.T) { runOnFaultyStore(t, seed) })
@@ -662,8 +663,8 @@ func storedDocument(t *testing.T, g *rig, spy *spyStore) (doc faultyStoreDocumen
 	return doc
 }
 
-// TestExpiryIsJudgedForFollowers: a session expires after its leader has begun, and
-// before followers join the queue. They are too late, whatever the time was when the
+// TestExpiryIsJudgedForFollowers: if a session expires after its leader has begun and
+// before followers join, the followers are too late, whatever the time was when the
 // leader began.
 func TestExpiryIsJudgedForFollowers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -686,7 +687,7 @@ func TestExpiryIsJudgedForFollowers(t *testing.T) {
 		expire = func() {
 			g.clock.advance(3 * time.Hour)
 			close(expired)
-			synctest.Wait() // the late one is in the queue
+			synctest.Wait() // until the late request is in the queue
 		}
 		outcomes := g.crowd(b, add,
 			func(w http.ResponseWriter, r *http.Request, s *session.Session) {

@@ -17,15 +17,15 @@ func read(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 	session.Get(s, "data", "")
 }
 
-// rotations are the changes of privilege.
+// rotations are the calls that rotate because privileges change.
 var rotations = map[string]func(s *session.Session){
 	"Login":      func(s *session.Session) { s.Login("ada") },
 	"Regenerate": func(s *session.Session) { s.Regenerate() },
 }
 
-// TestRotationKillsTheOldToken: from the commit on it reaches nothing, and until the
-// grace is over it is known for what it is, so that a request that was on its way
-// does not replace the good cookie.
+// TestRotationKillsTheOldToken: after the commit, the old token has no access. Until
+// the grace period ends, it is recognised as replaced, so that a concurrent request
+// with it does not replace the new cookie.
 func TestRotationKillsTheOldToken(t *testing.T) {
 	for name, rotate := range rotations {
 		t.Run(name, func(t *testing.T) {
@@ -81,8 +81,9 @@ func TestRotationKillsTheOldToken(t *testing.T) {
 	}
 }
 
-// TestSlowRequest: its session ends while it runs, in any way. It reads on; what it
-// wrote is dropped, with a 409 and no cookie, and nothing comes back to life.
+// TestSlowRequest: the session ends in various ways while a request runs. The request
+// can still read. Its writes are dropped with a 409 and no cookie, and the session does
+// not come back.
 func TestSlowRequest(t *testing.T) {
 	ends := map[string]func(t *testing.T, g *rig, b *browser, id session.ID){
 		"logout": func(_ *testing.T, g *rig, b *browser, _ session.ID) {
@@ -175,7 +176,7 @@ func TestSlowRequest(t *testing.T) {
 }
 
 // TestSlowRotation: a late Login, Regenerate or Invalidate of a session that has ended
-// is a write like any other. It does not reach the session of the login.
+// is refused like any other write. It does not affect the session of the login.
 func TestSlowRotation(t *testing.T) {
 	late := maps.Clone(rotations)
 	late["Invalidate"] = func(s *session.Session) { s.Invalidate() }
@@ -194,8 +195,8 @@ func TestSlowRotation(t *testing.T) {
 	}
 }
 
-// TestExpiry is at one instant, by the manager's clock, whatever the store still
-// holds.
+// TestExpiry: a session expires at one instant by the clock of the manager, even if the
+// store still has it.
 func TestExpiry(t *testing.T) {
 	configs := map[string]func(c *session.Config){
 		"idle":     func(c *session.Config) { c.IdleTimeout = time.Hour },
@@ -236,8 +237,8 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// TestIdleSlides: use prolongs a session; the absolute limit ends it all the same,
-// rotated or not, and only a login starts it anew.
+// TestIdleSlides: use extends a session up to the absolute limit, rotated or not; only
+// a login restarts that limit.
 func TestIdleSlides(t *testing.T) {
 	uses := map[string]struct {
 		use      handler
@@ -270,7 +271,8 @@ func TestIdleSlides(t *testing.T) {
 	}
 }
 
-// TestOwnTimeouts are data of the session: they stay through rotation and login.
+// TestOwnTimeouts: the timeouts of a session are stored in it, and stay after rotation
+// and login.
 func TestOwnTimeouts(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
@@ -305,8 +307,8 @@ func TestOwnTimeouts(t *testing.T) {
 	}).expect(t, http.StatusInternalServerError, 0)
 }
 
-// TestOwnShortTimeoutSlides: a session in use lives on although its own idle timeout
-// is shorter than the manager's pause between touches.
+// TestOwnShortTimeoutSlides: a session in use stays alive even if its own idle timeout
+// is shorter than the manager's interval between touches.
 func TestOwnShortTimeoutSlides(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
@@ -319,7 +321,7 @@ func TestOwnShortTimeoutSlides(t *testing.T) {
 	}
 }
 
-// TestClockStepsBack: an hour back harms nothing, and an hour on neither.
+// TestClockStepsBack: a clock that jumps an hour back or forward does no harm.
 func TestClockStepsBack(t *testing.T) {
 	g := newRig(t, func(c *session.Config) { c.RotateEvery = 10 * time.Minute })
 	b := g.signedUp(t, "x")
@@ -339,7 +341,8 @@ func TestClockStepsBack(t *testing.T) {
 	}
 }
 
-// TestPeriodicRotation: the previous token works for the grace and gets no cookie.
+// TestPeriodicRotation: the previous token works during the grace period and gets no
+// cookie.
 func TestPeriodicRotation(t *testing.T) {
 	g := newRig(t, func(c *session.Config) { c.RotateEvery, c.Grace = 10*time.Minute, time.Minute })
 	b := g.signedUp(t, "x")
@@ -367,7 +370,7 @@ func TestPeriodicRotation(t *testing.T) {
 	equal(t, "values after the grace", len(g.data(t, old)), 0)
 	equal(t, "values for the new token", len(g.data(t, g.token(b))), 1)
 
-	// A login with the previous token is a change of privilege like any other.
+	// A login with the previous token rotates like any other.
 	g.clock.advance(10 * time.Minute)
 	previous := g.token(b)
 	g.visit(b, read).expect(t, http.StatusOK, 1)
@@ -379,8 +382,8 @@ func TestPeriodicRotation(t *testing.T) {
 	equal(t, "values after the login", len(g.data(t, g.token(late))), 1)
 }
 
-// TestPeriodicRotationHasOneWinner: of two requests at once one rotates. The other
-// one is no worse off, and sends no cookie that would replace the new one.
+// TestPeriodicRotationHasOneWinner: of two concurrent requests, one rotates. The other
+// one succeeds too, and sets no cookie that would replace the new one.
 func TestPeriodicRotationHasOneWinner(t *testing.T) {
 	slow := map[string]struct {
 		f    func(s *session.Session)
@@ -409,7 +412,7 @@ func TestPeriodicRotationHasOneWinner(t *testing.T) {
 	}
 }
 
-// TestNoGrace: a negative grace recognises no replaced token at all.
+// TestNoGrace: with a negative grace, no replaced token is recognised.
 func TestNoGrace(t *testing.T) {
 	g := newRig(t, func(c *session.Config) { c.Grace = -1 })
 	b := g.signedUp(t, "x")
@@ -420,7 +423,7 @@ func TestNoGrace(t *testing.T) {
 	equal(t, "events", g.kinds(), "unknown-token")
 }
 
-// TestTouch is throttled, costs one store call, and never sends a cookie.
+// TestTouch: touches are throttled, cost one store call, and never set a cookie.
 func TestTouch(t *testing.T) {
 	every := func(d time.Duration) func(*session.Config) {
 		return func(c *session.Config) { c.TouchEvery = d }
@@ -446,7 +449,7 @@ func TestTouch(t *testing.T) {
 					session.Get(s, "data", "")
 					io.WriteString(w, "page")
 					if d > 0 {
-						g.clock.advance(1) // time goes by while the page is sent
+						g.clock.advance(1) // time passes while the page is sent
 						defer g.clock.advance(-1)
 					}
 				}).expect(t, http.StatusOK, 0)
@@ -457,12 +460,13 @@ func TestTouch(t *testing.T) {
 	}
 }
 
-// TestTouchFailureFailsNoResponse, and neither does that of other bookkeeping.
+// TestTouchFailureFailsNoResponse: a failed touch, or other failed bookkeeping, does
+// not fail the response.
 func TestTouchFailureFailsNoResponse(t *testing.T) {
 	g := newRig(t)
 	b := newBrowser()
 	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Flash("f", "hello") })
-	for _, op := range []string{"update", "touch"} { // first to use up the message, then to prolong
+	for _, op := range []string{"update", "touch"} { // the update uses up the message, the touch extends the session
 		g.clock.advance(time.Hour)
 		g.kinds()
 		g.spy.hook(func(o string, _ session.ID) error {
@@ -482,9 +486,9 @@ func TestTouchFailureFailsNoResponse(t *testing.T) {
 	}
 }
 
-// TestRotationAfterALoginWithinTheGrace: a client that logs in with a token that a periodic
-// rotation has just replaced holds the current token from then on, and gets the next
-// periodic one.
+// TestRotationAfterALoginWithinTheGrace: a client that logs in with a token that a
+// periodic rotation has just replaced gets the current token, and takes part in the
+// next periodic rotation.
 func TestRotationAfterALoginWithinTheGrace(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	m, err := session.New(memstore.New(memstore.Config{}), session.Config{

@@ -17,8 +17,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// An ownerSpy is a spyStore that lists by owner, which it notes as "list"; what is
-// before or after it may fail.
+// An ownerSpy is a spyStore that also implements ListOwner, which it records as "list"
+// and which the hooks can fail.
 type ownerSpy struct{ *spyStore }
 
 func (s ownerSpy) ListOwner(_ context.Context, owner string) iter.Seq2[session.Record, error] {
@@ -43,7 +43,7 @@ func (s ownerSpy) ListOwner(_ context.Context, owner string) iter.Seq2[session.R
 	}
 }
 
-// newLimited is a rig whose owners have at most n sessions.
+// newLimited returns a rig whose owners have at most n sessions.
 func newLimited(t testing.TB, n int, spies ...*spyStore) *rig {
 	t.Helper()
 	spy := newSpyStore()
@@ -55,7 +55,7 @@ func newLimited(t testing.TB, n int, spies ...*spyStore) *rig {
 	return g
 }
 
-// loggedIn returns a browser that has logged in as ada, and its session's ID.
+// loggedIn returns a browser that has logged in as ada, and the ID of its session.
 func (g *rig) loggedIn(t testing.TB) (*browser, session.ID) {
 	t.Helper()
 	b := newBrowser()
@@ -68,7 +68,7 @@ func (g *rig) idOf(b *browser) (id session.ID) {
 	return id
 }
 
-// alive tells which of some browsers are ada's still, such as "010".
+// alive reports which browsers still have a session of ada, such as "010".
 func (g *rig) alive(browsers ...*browser) string {
 	var all strings.Builder
 	for _, b := range browsers {
@@ -79,8 +79,8 @@ func (g *rig) alive(browsers ...*browser) string {
 	return all.String()
 }
 
-// TestLimit: a login above the limit ends the sessions that were active least
-// recently, for good, and nobody else's.
+// TestLimit: a login above the limit ends the sessions of the owner that were active
+// least recently, for good, and no other sessions.
 func TestLimit(t *testing.T) {
 	for n := range 4 {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -113,7 +113,8 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestLimitCosts nothing unless it is set, and then one listing for each login.
+// TestLimitCosts: the limit costs nothing if it is not set, and otherwise one listing
+// per login.
 func TestLimitCosts(t *testing.T) {
 	for _, n := range []int{-1, 0, 3} {
 		g := newLimited(t, n)
@@ -143,8 +144,8 @@ func TestLimitCosts(t *testing.T) {
 	}
 }
 
-// TestLimitByActivity: what counts is the last use, and not the login. Who logs in
-// again in the session that he has is one session.
+// TestLimitByActivity: sessions are ordered by their last use, not by their login. A
+// second login in the same session does not count twice.
 func TestLimitByActivity(t *testing.T) {
 	g := newLimited(t, 2)
 	first, _ := g.loggedIn(t)
@@ -159,7 +160,7 @@ func TestLimitByActivity(t *testing.T) {
 	third, id := g.loggedIn(t)
 	equal(t, "after a third login", g.alive(first, second, third), "101")
 
-	// The event names whom it concerns; a request that is under way is told.
+	// The event names the owner, and a concurrent request of the session fails.
 	g.clock.advance(time.Second)
 	fourth := newBrowser()
 	g.mu.Lock()
@@ -179,8 +180,8 @@ func TestLimitByActivity(t *testing.T) {
 	}
 }
 
-// TestLimitCountsTheLiving: what has expired, by the manager's clock and by the limits
-// of now, takes nobody's place, nor does what no longer decodes.
+// TestLimitCountsTheLiving: sessions that have expired, by the clock of the manager and
+// the current limits, do not count, nor do sessions that cannot be decoded.
 func TestLimitCountsTheLiving(t *testing.T) {
 	tests := map[string]func(g *rig, old session.Record) *rig{
 		"idle": func(g *rig, _ session.Record) *rig {
@@ -202,7 +203,7 @@ func TestLimitCountsTheLiving(t *testing.T) {
 	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {
 			g := newLimited(t, 2)
-			first := newBrowser() // older than the dead one, and alive
+			first := newBrowser() // older than the expired one, and alive
 			g.visit(first, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 				s.Login("ada")
 				s.SetTimeouts(20*time.Hour, 0)
@@ -213,7 +214,7 @@ func TestLimitCountsTheLiving(t *testing.T) {
 			g = f(g, g.spy.all()[slices.IndexFunc(g.spy.all(), func(r session.Record) bool { return r.ID == dead })])
 			g.clock.advance(time.Second)
 			second, _ := g.loggedIn(t)
-			equal(t, "records", len(g.spy.all()), 3) // the dead one is the sweeper's
+			equal(t, "records", len(g.spy.all()), 3) // the sweeper will delete the expired one
 			equal(t, "the first is there", slices.ContainsFunc(g.spy.all(), func(r session.Record) bool { return r.ID == id }), true)
 			g.clock.advance(time.Second)
 			third, _ := g.loggedIn(t)
@@ -222,8 +223,8 @@ func TestLimitCountsTheLiving(t *testing.T) {
 	}
 }
 
-// TestLimitNeedsAList: a store that lists all will do, one that lists nothing is
-// refused, by the name of what it lacks.
+// TestLimitNeedsAList: a store that can list all sessions is sufficient; New rejects a
+// store that cannot list, and names the missing interface.
 func TestLimitNeedsAList(t *testing.T) {
 	spy := newSpyStore()
 	limit := func(c *session.Config) { c.MaxPerOwner = 1 }
@@ -259,8 +260,8 @@ func TestLimitNeedsAList(t *testing.T) {
 	}
 }
 
-// TestLimitWithAClockBehind: a login on a machine whose clock is behind ends none that
-// is newer, and not itself; the next login by the right clock makes up for it.
+// TestLimitWithAClockBehind: a login on a machine whose clock is behind ends no newer
+// session and not its own; the next login with the right clock enforces the limit.
 func TestLimitWithAClockBehind(t *testing.T) {
 	g := newLimited(t, 1)
 	behind := newLimited(t, 1, g.spy)
@@ -278,14 +279,14 @@ func TestLimitWithAClockBehind(t *testing.T) {
 	equal(t, "alive after a login by the right clock", g.alive(first, late, later, last), "0001")
 }
 
-// TestLimitOfLoginsAtOnce: of logins that meet, the last one in the order of activity
-// stays, in whatever order they are stored and look around; they never end each other.
+// TestLimitOfLoginsAtOnce: of concurrent logins, the last one in the order of activity
+// stays, in whatever order they are stored and list; they never end each other.
 func TestLimitOfLoginsAtOnce(t *testing.T) {
 	tests := []struct {
 		name    string
-		apart   time.Duration // from A's instant to B's
+		apart   time.Duration // from the activity of A to that of B
 		both    bool          // both are stored before one of them lists
-		bFirst  bool          // B goes on first, and is through before A goes on
+		bFirst  bool          // B completes before A continues
 		want    string
 		oneLeft bool
 	}{
@@ -306,7 +307,7 @@ func TestLimitOfLoginsAtOnce(t *testing.T) {
 			a.clock.advance(time.Minute)
 			b.clock.advance(time.Minute)
 
-			// Each of the two is stopped at its create, or at its list.
+			// Each of the two is held at its create or at its list.
 			stop := map[bool]string{true: "list", false: "create"}[c.both]
 			gates := []*gate{newGate(), newGate()}
 			var mu sync.Mutex
@@ -353,7 +354,7 @@ func TestLimitOfLoginsAtOnce(t *testing.T) {
 }
 
 // TestLimitAndAnotherLoginOfTheOld: the session that a login is about to end logs in
-// again at that moment. One of the two logins goes through, and its session lives.
+// again at that moment. One of the two logins succeeds, and its session lives.
 func TestLimitAndAnotherLoginOfTheOld(t *testing.T) {
 	tests := []struct {
 		name string
@@ -385,7 +386,8 @@ func TestLimitAndAnotherLoginOfTheOld(t *testing.T) {
 			g.visit(fresh, login).expect(t, http.StatusOK, 1)
 			g.spy.hook(nil, nil)
 			if c.at == "delete" {
-				// The old one found no session, and began another one, which is newer.
+				// The old browser found no session and started another one, which is
+				// newer.
 				equal(t, "status of the old one", code, http.StatusOK)
 			}
 			equal(t, "alive", g.alive(old, fresh), "10")
@@ -393,7 +395,8 @@ func TestLimitAndAnotherLoginOfTheOld(t *testing.T) {
 		})
 	}
 
-	// The other way round: the old one has loaded its session, and then it is ended.
+	// Now in the other order: the old request has loaded its session, and then the
+	// session is ended.
 	g := newLimited(t, 1)
 	old, _ := g.loggedIn(t)
 	g.clock.advance(time.Minute)
@@ -405,8 +408,8 @@ func TestLimitAndAnotherLoginOfTheOld(t *testing.T) {
 	equal(t, "alive", g.alive(old, fresh), "01")
 }
 
-// TestLimitAndAnotherOwner: a session that has become somebody else's meanwhile, or has
-// ended, is left alone and counts no more.
+// TestLimitAndAnotherOwner: a session that has changed its owner in the meantime, or
+// has ended, is left alone and no longer counts.
 func TestLimitAndAnotherOwner(t *testing.T) {
 	does := func(h handler) func(*rig, *browser) error {
 		return func(g *rig, b *browser) error {
@@ -446,8 +449,9 @@ func TestLimitAndAnotherOwner(t *testing.T) {
 	}
 }
 
-// TestLimitFails: the login is stored, so its answer says so, whatever the store does
-// afterwards. The log and an event tell, and the next login makes up for it.
+// TestLimitFails: the login is stored, so its response reports success even if the
+// store fails afterwards. The log and an event report the failure, and the next login
+// enforces the limit.
 func TestLimitFails(t *testing.T) {
 	down := errors.New("connection refused")
 	fail := func(at string) func(op string, _ session.ID) error {
@@ -471,7 +475,7 @@ func TestLimitFails(t *testing.T) {
 				g.spy.hook(nil, nil)
 				events, want := g.kinds(), "created failed"
 				if op == "delete" {
-					want = "created failed revoked" // it has ended, and a sweep will take the rest
+					want = "created failed revoked" // it has ended, and a sweep will delete the record
 				}
 				equal(t, "events", events, want)
 				if !strings.Contains(g.log(), down.Error()) {
@@ -528,12 +532,12 @@ func TestLimitFails(t *testing.T) {
 			fresh := newBrowser()
 			g.visit(fresh, login).expect(t, http.StatusOK, 1)
 			g.spy.hook(nil, nil)
-			equal(t, "alive", g.alive(stuck, other, fresh), "101") // the limit holds all the same
+			equal(t, "alive", g.alive(stuck, other, fresh), "101") // the limit still holds
 		})
 	})
 }
 
-// TestLimitIsBounded: the answer waits for a slow store no longer than StoreTimeout.
+// TestLimitIsBounded: the response waits for a slow store no longer than StoreTimeout.
 func TestLimitIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newLimited(t, 1)
@@ -557,7 +561,7 @@ func TestLimitIsBounded(t *testing.T) {
 		g.clock.advance(time.Minute)
 		g.spy.hook(func(op string, _ session.ID) error {
 			if op == "load" {
-				time.Sleep(3 * time.Second) // of the bubble's clock; and it takes no notice of the deadline
+				time.Sleep(3 * time.Second) // on the fake clock; ignores the deadline
 			}
 			return nil
 		}, nil)
@@ -568,7 +572,7 @@ func TestLimitIsBounded(t *testing.T) {
 	})
 }
 
-// A slowList does not answer before its caller gives up.
+// A slowList does not answer before the context of the call ends.
 type slowList struct{ ownerSpy }
 
 func (s slowList) ListOwner(ctx context.Context, _ string) iter.Seq2[session.Record, error] {

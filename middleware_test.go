@@ -18,8 +18,8 @@ import (
 	"github.com/expanse-go/session/sessiontest"
 )
 
-// A witness is the server's writer: it offers everything, and notes which of its
-// methods were called, and what was stored when the first final one was.
+// A witness is a response writer that implements all optional interfaces. It records
+// which of its methods were called, and what was stored when the response began.
 type witness struct {
 	*httptest.ResponseRecorder
 	calls  []string
@@ -36,7 +36,7 @@ func (w *witness) note(call string) {
 
 func (w *witness) WriteHeader(status int) {
 	if status < 200 && status != http.StatusSwitchingProtocols {
-		return // the recorder would take it for the final one
+		return // the recorder would treat it as the final status
 	}
 	w.note("WriteHeader")
 	w.ResponseRecorder.WriteHeader(status)
@@ -68,8 +68,8 @@ func (w *witness) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return c, bufio.NewReadWriter(bufio.NewReader(c), bufio.NewWriter(c)), nil
 }
 
-// begin is every way in which a handler can begin its response, and the method of
-// the writer below that it must reach, after the commit.
+// begin lists every way in which a handler can begin its response, with the method of
+// the underlying writer that must be called after the commit.
 var begin = []struct {
 	name, below string
 	f           func(w http.ResponseWriter, r *http.Request) error
@@ -134,8 +134,8 @@ var begin = []struct {
 	{"nothing at all", "", func(http.ResponseWriter, *http.Request) error { return nil }},
 }
 
-// TestCommitBeforeTheFirstByte: whatever begins the response, the session is stored
-// and its cookie set before the writer below hears of it.
+// TestCommitBeforeTheFirstByte: however the response begins, the session is stored and
+// its cookie set before the underlying writer is called.
 func TestCommitBeforeTheFirstByte(t *testing.T) {
 	for _, c := range begin {
 		t.Run(c.name, func(t *testing.T) {
@@ -162,8 +162,8 @@ func TestCommitBeforeTheFirstByte(t *testing.T) {
 	}
 }
 
-// TestFailedCommit: one that fails before the first byte is an error answer from the
-// error handler and nothing else; the handler's later writes fail.
+// TestFailedCommit: if the commit fails before the first byte, only the error handler
+// writes the response; later writes of the handler fail.
 func TestFailedCommit(t *testing.T) {
 	down := errors.New("connection refused")
 	for _, c := range begin {
@@ -229,7 +229,7 @@ func TestFailedCommit(t *testing.T) {
 	}
 }
 
-// TestLate is what happens to changes after the response has begun.
+// TestLate tests changes after the response has begun.
 func TestLate(t *testing.T) {
 	set := func(s *session.Session) { s.Set("b", 2) }
 	tests := []struct {
@@ -237,7 +237,7 @@ func TestLate(t *testing.T) {
 		exists bool
 		late   func(s *session.Session)
 		lost   bool
-		data   int // values stored in the end
+		data   int // the number of stored values at the end
 	}{
 		{"existing session", true, set, false, 2},
 		{"existing session, Update", true, func(s *session.Session) {
@@ -249,7 +249,7 @@ func TestLate(t *testing.T) {
 		{"Regenerate", true, func(s *session.Session) { set(s); s.Regenerate() }, true, 1},
 		{"SetPersistent", true, func(s *session.Session) { s.SetPersistent(true) }, true, 1},
 		{"Invalidate", true, func(s *session.Session) { s.Invalidate() }, false, 0},
-		{"Invalidate and start anew", true, func(s *session.Session) { s.Invalidate(); set(s) }, true, 0}, // a logout is never too late
+		{"Invalidate and start anew", true, func(s *session.Session) { s.Invalidate(); set(s) }, true, 0}, // a logout always takes effect
 		{"nothing", true, func(*session.Session) {}, false, 1},
 		{"nothing new", false, func(*session.Session) {}, false, 0},
 	}
@@ -291,8 +291,8 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// TestPanicCommitsNothing: before and after the first byte, with and without
-// somebody above who recovers.
+// TestPanicCommitsNothing: a panic before or after the first byte stores nothing more,
+// with and without an outer handler that recovers.
 func TestPanicCommitsNothing(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		g := newRig(t)
@@ -316,8 +316,8 @@ func TestPanicCommitsNothing(t *testing.T) {
 	}
 }
 
-// TestNestedManagers: each keeps its own session and cookie, and either failure is
-// the answer.
+// TestNestedManagers: each manager has its own session and cookie, and the failure of
+// either one fails the response.
 func TestNestedManagers(t *testing.T) {
 	name := func(n string) func(*session.Config) { return func(c *session.Config) { c.Cookie.Name = n } }
 	newPair := func() (outer, inner *rig, h http.Handler) {
@@ -357,7 +357,7 @@ func TestNestedManagers(t *testing.T) {
 	}
 }
 
-// TestWrappedTwice: the same manager around itself is one middleware.
+// TestWrappedTwice: a manager wrapped around itself acts as one middleware.
 func TestWrappedTwice(t *testing.T) {
 	g := newRig(t)
 	b := newBrowser()
@@ -375,7 +375,8 @@ func TestWrappedTwice(t *testing.T) {
 	equal(t, "n", g.data(t, g.token(b))["n"], any(int64(2)))
 }
 
-// TestUntouched: a request that never asks costs no store call and no header.
+// TestUntouched: a request that never uses the session causes no store call and no
+// header.
 func TestUntouched(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
@@ -389,7 +390,8 @@ func TestUntouched(t *testing.T) {
 	equal(t, "Cache-Control", rep.Header().Get("Cache-Control"), "public, max-age=60")
 }
 
-// TestLoadOnce: the result of the first load stays for the request, the error too.
+// TestLoadOnce: the result of the first load, even an error, is kept for the whole
+// request.
 func TestLoadOnce(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
@@ -407,7 +409,7 @@ func TestLoadOnce(t *testing.T) {
 	equal(t, "store calls", g.spy.taken(), "load")
 }
 
-// TestCommitOutlivesTheClient: a closed tab loses nothing.
+// TestCommitOutlivesTheClient: if the client disconnects, nothing is lost.
 func TestCommitOutlivesTheClient(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "before")
@@ -420,9 +422,9 @@ func TestCommitOutlivesTheClient(t *testing.T) {
 	equal(t, "data", g.data(t, g.token(b))["data"], any("after"))
 }
 
-// TestRecovererInside: an Update function that panics when it is run again panics in
-// the handler's write. The error handler has answered by then, so that nobody who
-// recovers can say that all is well; nothing of the request is stored.
+// TestRecovererInside: an Update function that panics in the commit panics in the write
+// of the handler. The error handler has responded by then, so that a handler that
+// recovers cannot report success. Nothing of the request is stored.
 func TestRecovererInside(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
@@ -453,8 +455,8 @@ func TestRecovererInside(t *testing.T) {
 	equal(t, "log", strings.Contains(g.log(), "Update function panicked"), true)
 }
 
-// TestLoginDuringTheCommit: another goroutine of the request asks for a new token
-// when the answer is on its way. It cannot be told to the client, so nothing is done.
+// TestLoginDuringTheCommit: a login by another goroutine after the response has begun
+// has no effect, because the client cannot get the new token.
 func TestLoginDuringTheCommit(t *testing.T) {
 	for name, rotate := range rotations {
 		g := newRig(t)
@@ -479,8 +481,8 @@ func TestLoginDuringTheCommit(t *testing.T) {
 	}
 }
 
-// TestLateWriteKeepsTheNewToken: a change after the first byte is committed on top
-// of what the first commit made, the new token included.
+// TestLateWriteKeepsTheNewToken: a change after the first byte is committed on top of
+// the first commit, and keeps its new token.
 func TestLateWriteKeepsTheNewToken(t *testing.T) {
 	m := newManager()
 	s, _ := m.Load(ctx, "")
@@ -515,8 +517,8 @@ func TestLateWriteKeepsTheNewToken(t *testing.T) {
 	}
 }
 
-// TestErrorDropsTheChanges: a handler that answers its own error is not answered
-// over by the commit's.
+// TestErrorDropsTheChanges: the commit does not replace the error response of a handler
+// by its own.
 func TestErrorDropsTheChanges(t *testing.T) {
 	handled := 0
 	m, err := session.New(memstore.New(memstore.Config{}), session.Config{PruneEvery: -1,
@@ -539,8 +541,8 @@ func TestErrorDropsTheChanges(t *testing.T) {
 	}
 }
 
-// TestClosedManager: nothing is stored after Close, not even by a request that was
-// under way, and a session that is over keeps nothing in silence.
+// TestClosedManager: after Close, nothing is stored, not even by a request that is
+// running, and changes are not dropped silently.
 func TestClosedManagerStoresNothing(t *testing.T) {
 	m := newManager()
 	w := httptest.NewRecorder()
@@ -562,8 +564,7 @@ func TestClosedManagerStoresNothing(t *testing.T) {
 	}
 }
 
-// TestOutageIsLogged: a store that is down while sessions are loaded is not known
-// from the clients' complaints only.
+// TestOutageIsLogged: a failure of the store during loads is logged.
 func TestOutageIsLogged(t *testing.T) {
 	var log strings.Builder
 	down := errors.New("connection refused")

@@ -10,8 +10,8 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// TestModel holds sessions against a plain model of them, over random sequences of
-// all operations in several requests, with idle time in between.
+// TestModel compares sessions with a plain model, over random sequences of all
+// operations in several requests, with idle time between them.
 func TestModel(t *testing.T) {
 	for range 300 {
 		if err := pagemodel.Walk(memstore.New(memstore.Config{}), rand.Uint64(), 40); err != nil {
@@ -34,7 +34,7 @@ func TestModelInFiles(t *testing.T) {
 	}
 }
 
-// TestDiscardKeepsNothing shows that the model would notice a store that forgets.
+// TestDiscardKeepsNothing checks that the model detects a store that forgets.
 func TestDiscardKeepsNothing(t *testing.T) {
 	if err := pagemodel.Walk(session.Discard, 1, 40); err == nil {
 		t.Fatal("the model did not notice that nothing is kept")

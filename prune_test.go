@@ -10,7 +10,7 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// A slowPruner takes a second to remove a batch, and has three of them.
+// A slowPruner has three batches, and takes a second for each.
 type slowPruner struct {
 	session.Store
 	batches int
@@ -25,7 +25,7 @@ func (p *slowPruner) Prune(_ context.Context, _ time.Time, limit int) (int, erro
 	return limit, nil
 }
 
-// A replica prunes for half of the time at most.
+// A manager prunes for at most half of the time.
 func TestPruneLeavesTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, err := session.New(&slowPruner{memstore.New(memstore.Config{}), 3}, session.Config{PruneEvery: -1})

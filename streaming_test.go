@@ -27,11 +27,10 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// protocols are the servers that a client may meet, with TLS, because the cookie is
-// Secure.
+// protocols are the HTTP versions to test, with TLS, because the cookie is Secure.
 var protocols = map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true}
 
-// site serves a handler by TLS, to a client that keeps cookies.
+// site serves a handler with TLS, to a client that keeps cookies.
 func site(t *testing.T, h http.Handler, http2 bool) (*httptest.Server, *http.Client) {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(h)
@@ -62,7 +61,7 @@ func request(method, url string) *http.Request {
 	return r
 }
 
-// visitPage is what a request for a whole answer gets.
+// visitPage sends a request and returns the whole response.
 func visitPage(t *testing.T, c *http.Client, url string) string {
 	t.Helper()
 	res := fetch(t, c, request("GET", url))
@@ -73,7 +72,7 @@ func visitPage(t *testing.T, c *http.Client, url string) string {
 	return fmt.Sprint(res.StatusCode, " ", string(body))
 }
 
-// mux serves handlers with a session by path.
+// mux returns a handler that serves each path with a session.
 func (g *rig) mux(handlers map[string]handler) http.Handler {
 	m := http.NewServeMux()
 	for path, h := range handlers {
@@ -82,7 +81,8 @@ func (g *rig) mux(handlers map[string]handler) http.Handler {
 	return m
 }
 
-// closing tells when a handler has returned and its session is committed.
+// closing wraps a handler, and returns a channel that is closed when the request of the
+// path is done and its session is committed.
 func closing(h http.Handler, path string) (http.Handler, chan struct{}) {
 	done := make(chan struct{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -101,8 +101,8 @@ func showCount(w http.ResponseWriter, _ *http.Request, s *session.Session) {
 
 func leave(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Invalidate() }
 
-// TestStreams: in both protocols the cookie comes with the first chunk, the rest
-// while the handler runs, and what it changes on the way is there afterwards.
+// TestStreams: in both protocols, the cookie comes with the first chunk and the rest
+// while the handler runs. Changes during the stream are stored.
 func TestStreams(t *testing.T) {
 	for proto, http2 := range protocols {
 		t.Run(proto, func(t *testing.T) {
@@ -148,8 +148,8 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// TestLogoutDuringAStream: the stream goes on to its end, stores nothing, and brings
-// nothing back.
+// TestLogoutDuringAStream: the stream continues to its end, stores nothing, and does
+// not bring the session back.
 func TestLogoutDuringAStream(t *testing.T) {
 	for proto, http2 := range protocols {
 		t.Run(proto, func(t *testing.T) {
@@ -185,8 +185,8 @@ func TestLogoutDuringAStream(t *testing.T) {
 	}
 }
 
-// TestClosedTab: the client goes away in the middle; what the handler stores when it
-// notices is stored.
+// TestClosedTab: when the client disconnects during the response, what the handler
+// stores then is kept.
 func TestClosedTab(t *testing.T) {
 	for proto, http2 := range protocols {
 		t.Run(proto, func(t *testing.T) {
@@ -206,8 +206,8 @@ func TestClosedTab(t *testing.T) {
 	}
 }
 
-// TestHTTP2 is what that protocol has of its own: many requests of one session at
-// once on one connection, no hijacking, and hints before the answer.
+// TestHTTP2 tests what is special in HTTP/2: many concurrent requests of one session on
+// one connection, no hijacking, and early hints.
 func TestHTTP2(t *testing.T) {
 	g := newRig(t)
 	srv, c := site(t, g.mux(map[string]handler{
@@ -260,7 +260,7 @@ func TestHTTP2(t *testing.T) {
 	equal(t, "header of the failed handler", failed.Header.Get("X-Secret"), "")
 }
 
-// A wire is a connection that notes what it is asked to send by itself.
+// A wire is a connection that reports each call of ReadFrom.
 type wire struct {
 	net.Conn
 	note func(r io.Reader, n int64)
@@ -286,15 +286,15 @@ func (l wires) Accept() (net.Conn, error) {
 	return &wire{c, l.note}, err
 }
 
-// TestSendfile: a file with a session around it goes from the file itself to the
-// connection, which is where the kernel takes over.
+// TestSendfile: a file behind the middleware goes directly from the file to the
+// connection, so that the kernel can send it.
 func TestSendfile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file.bin")
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<14)
 	if err := os.WriteFile(name, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{}, 1) // the handler has returned
+	done := make(chan struct{}, 1) // receives a value when the handler has returned
 	inner, outer := newRig(t), newRig(t, func(c *session.Config) { c.Cookie.Name = "outer" })
 	files := inner.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 		defer func() { done <- struct{}{} }()
@@ -339,7 +339,7 @@ func TestSendfile(t *testing.T) {
 			if res.StatusCode != want.status || err != nil || !bytes.Equal(body, want.body) || len(res.Cookies()) == 0 {
 				t.Errorf("%s, %s: status %d, %d bytes, %v, cookies %v; want %d and %d", what, header, res.StatusCode, len(body), err, res.Cookies(), want.status, len(want.body))
 			}
-			if sent < int64(len(want.body))-512 { // the server looks at the first 512 by itself
+			if sent < int64(len(want.body))-512 { // the server reads the first 512 itself
 				t.Errorf("%s, %s: the connection took %d bytes from the file, want %d but for the first 512", what, header, sent, len(want.body))
 			}
 		}
@@ -347,7 +347,7 @@ func TestSendfile(t *testing.T) {
 	}
 }
 
-// TestFailedCommitBehindAProxy: the client sees the error answer although the proxy
+// TestFailedCommitBehindAProxy: the client gets the error response although the proxy
 // aborts.
 func TestFailedCommitBehindAProxy(t *testing.T) {
 	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "fine") }))
@@ -378,14 +378,15 @@ func TestFailedCommitBehindAProxy(t *testing.T) {
 	}
 }
 
-// accept is the answer to the key of a WebSocket handshake (RFC 6455, section 4.2.2).
+// accept returns the response to the key of a WebSocket handshake (RFC 6455, section
+// 4.2.2).
 func accept(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// A socket is one end of a WebSocket that sends and receives short texts. Those of a
-// client are masked, with zeros here.
+// A socket is one end of a WebSocket that sends and receives short texts. A client
+// masks its texts, here with zeros.
 type socket struct {
 	io.Writer
 	in     *bufio.Reader
@@ -415,7 +416,8 @@ func (s socket) receive() (string, error) {
 	return string(text), err
 }
 
-// echo upgrades, and answers every text with the owner and the text, which it stores.
+// echo upgrades the connection, answers every text with the owner and the text, and
+// stores the text.
 func echo(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	s.Set("opened", true)
 	conn, rw, err := w.(http.Hijacker).Hijack()
@@ -441,7 +443,8 @@ func echo(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	}
 }
 
-// dial opens a WebSocket with a client's cookies, which keeps those that it gets.
+// dial opens a WebSocket with the cookies of a client, and keeps the cookies of the
+// response.
 func dial(t *testing.T, c *http.Client, url string) (socket, *http.Response) {
 	t.Helper()
 	r := request("GET", url)
@@ -471,8 +474,9 @@ func talk(t *testing.T, ws socket, want string) {
 	ws.Writer.(io.Closer).Close()
 }
 
-// TestWebSocket: the handshake carries the session, both ways; what is said on the
-// socket is stored when it closes, unless the visitor has logged out meanwhile.
+// TestWebSocket: the handshake carries the session in both directions. What is sent on
+// the socket is stored when it closes, unless the visitor has logged out in the
+// meantime.
 func TestWebSocket(t *testing.T) {
 	for _, logout := range []bool{false, true} {
 		g := newRig(t)
@@ -503,8 +507,8 @@ func TestWebSocket(t *testing.T) {
 	equal(t, "cookies for a new session", len(res.Cookies()), 1)
 }
 
-// TestTimeoutHandlerServer: around and inside, the client gets one whole answer,
-// with the cookie or without it.
+// TestTimeoutHandlerServer: with http.TimeoutHandler around or inside the middleware,
+// the client gets one complete response, with or without the cookie.
 func TestTimeoutHandlerServer(t *testing.T) {
 	slow := func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 		s.Login("eve")
@@ -536,12 +540,12 @@ func TestTimeoutHandlerServer(t *testing.T) {
 			res := fetch(t, c, request("GET", srv.URL+"/slow"))
 			body, _ := io.ReadAll(res.Body)
 			equal(t, what+"time-out", fmt.Sprint(res.StatusCode, " ", string(body)), "503 too slow")
-			if around { // nobody is told whether the login was stored
+			if around { // the client cannot know whether the login was stored
 				equal(t, what+"cookies with the time-out", len(res.Cookies()), 0)
 				continue
 			}
 			want := "200 ada 0"
-			if len(res.Cookies()) == 1 { // the login was in time for the answer
+			if len(res.Cookies()) == 1 { // the login was stored before the response
 				want = "200 eve 0"
 			}
 			equal(t, what+"page", visitPage(t, c, srv.URL+"/show"), want)
@@ -549,7 +553,7 @@ func TestTimeoutHandlerServer(t *testing.T) {
 	}
 }
 
-// proxy passes requests on to a server.
+// proxy returns a handler that forwards requests to a server.
 func proxy(to *httptest.Server) *httputil.ReverseProxy {
 	target, err := url.Parse(to.URL)
 	if err != nil {
@@ -561,7 +565,7 @@ func proxy(to *httptest.Server) *httputil.ReverseProxy {
 	}
 }
 
-// events streams server-sent events, as many as next lets it.
+// events streams server-sent events, one for each value from next.
 func events(next <-chan struct{}) handler {
 	return func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -575,15 +579,15 @@ func events(next <-chan struct{}) handler {
 	}
 }
 
-// follow reads the events of a stream, of which each is sent when the one before has
-// arrived, and returns what came before its header.
+// follow reads the events of a stream, each of which is sent after the previous one has
+// arrived. It also returns the early hints.
 func follow(t *testing.T, c *http.Client, url string, next chan<- struct{}) (res *http.Response, hints string) {
 	t.Helper()
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
 		hints += fmt.Sprint(code, h["Link"], h["Set-Cookie"])
 		return nil
 	}})
-	go func() { next <- struct{}{} }() // the header comes with the first flush
+	go func() { next <- struct{}{} }() // the header is sent with the first flush
 	res, err := c.Do(request("GET", url).WithContext(ctx))
 	if err != nil {
 		t.Fatal(err)
@@ -605,8 +609,8 @@ func follow(t *testing.T, c *http.Client, url string, next chan<- struct{}) (res
 	return res, hints
 }
 
-// TestReverseProxyAround: the session is behind a proxy, which passes on cookies,
-// hints, events and sockets.
+// TestReverseProxyAround: the server with sessions is behind a proxy, which forwards
+// cookies, early hints, events and sockets.
 func TestReverseProxyAround(t *testing.T) {
 	for proto, http2 := range protocols {
 		t.Run(proto, func(t *testing.T) {
@@ -623,8 +627,8 @@ func TestReverseProxyAround(t *testing.T) {
 			equal(t, "hints", hints, "103 [</style.css>; rel=preload] []")
 			equal(t, "cookies", len(res.Cookies()), 0)
 
-			// The proxy has given the request another Host, so that its Origin alone looks
-			// foreign. A browser says by Sec-Fetch-Site that it is not.
+			// The proxy has changed the Host, so the Origin alone looks foreign.
+			// Sec-Fetch-Site, which browsers send, says that it is not.
 			for header, want := range map[string]int{
 				"Sec-Fetch-Site: same-origin": http.StatusOK, "Sec-Fetch-Site: cross-site": http.StatusForbidden,
 				"X-Old: 1": http.StatusForbidden, "Origin: https://trusted.example": http.StatusOK,
@@ -637,7 +641,7 @@ func TestReverseProxyAround(t *testing.T) {
 			}
 			equal(t, "page", visitPage(t, c, front.URL+"/show"), "200 ada 2")
 			if http2 {
-				return // which upgrades to no socket
+				return // the test opens sockets only over HTTP/1.1
 			}
 			ws, _ := dial(t, c, front.URL+"/socket")
 			talk(t, ws, "ada")
@@ -651,9 +655,9 @@ func TestReverseProxyAround(t *testing.T) {
 	}
 }
 
-// TestReverseProxyInside: the proxy is a handler with a session; what stands behind
-// it has none. Its cookies, hints, events and sockets pass, and the session's cookie
-// comes with them.
+// TestReverseProxyInside: the proxy is a handler with a session; the server behind it
+// has none. The cookies, early hints, events and sockets of the server pass, together
+// with the cookie of the session.
 func TestReverseProxyInside(t *testing.T) {
 	for proto, http2 := range protocols {
 		for _, path := range []string{"/page", "/events", "/socket"} {
@@ -700,8 +704,8 @@ func TestReverseProxyInside(t *testing.T) {
 	}
 }
 
-// TestReverseProxyFailedCommit: the client gets the error, whole, and nothing of what
-// the server behind has answered.
+// TestReverseProxyFailedCommit: the client gets the complete error response, and
+// nothing of the response of the server behind the proxy.
 func TestReverseProxyFailedCommit(t *testing.T) {
 	for proto, http2 := range protocols {
 		back, _ := site(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -15,8 +15,8 @@ import (
 	"github.com/expanse-go/session/sessiontest"
 )
 
-// TestCommitAgain: a commit was stored, and its answer is lost for good. Whoever commits
-// again, after whatever else, has stored all of it, and nothing twice.
+// TestCommitAgain: a commit was stored, but its result is lost. A later commit, with
+// more changes or without, stores all of them, and nothing twice.
 func TestCommitAgain(t *testing.T) {
 	const unanswered = "not answered"
 	set := func(s *session.Session) { s.Set("x", 1) }
@@ -58,7 +58,7 @@ func TestCommitAgain(t *testing.T) {
 					t.Fatalf("Commit = %v, want that it is %s", err, unanswered)
 				}
 				store.before, store.after = nil, nil
-				if moved { // and this process knows the newest record
+				if moved { // this process has the newest record
 					slow.Set("elsewhere", 1)
 					if _, err := m.Commit(ctx, slow); err != nil && !errors.Is(err, session.ErrEnded) {
 						t.Fatal(err)
@@ -81,8 +81,8 @@ func TestCommitAgain(t *testing.T) {
 	}
 }
 
-// TestCommitAgainTakesItsTime: what is committed after a commit that is made again was
-// done when that one has ended, which may have taken long.
+// TestCommitAgainTakesItsTime: changes after a commit that is retried count as made
+// when the retry has ended, which may take long.
 func TestCommitAgainTakesItsTime(t *testing.T) {
 	store, clk := newSpyStore(), &clock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	m, err := session.New(store, session.Config{PruneEvery: -1, Now: clk.now, Logger: slog.New(slog.DiscardHandler)})
@@ -107,8 +107,8 @@ func TestCommitAgainTakesItsTime(t *testing.T) {
 	}
 }
 
-// TestCommitAgainInCompany: of commits that were stored together, the store remembers one
-// id, and by it each of them knows that it is stored.
+// TestCommitAgainInCompany: a batch has one commit ID in the store, by which each of
+// its members learns that it is stored.
 func TestCommitAgainInCompany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newSpyStore()
@@ -128,7 +128,7 @@ func TestCommitAgainInCompany(t *testing.T) {
 			if op == "update" && updates.Add(1) == 1 {
 				<-gate
 			}
-			if updates.Load() >= 3 || op == "load" && updates.Load() == 2 { // after the second one, nothing works
+			if updates.Load() >= 3 || op == "load" && updates.Load() == 2 { // after the second update, every call fails
 				return down
 			}
 			return nil
@@ -143,7 +143,7 @@ func TestCommitAgainInCompany(t *testing.T) {
 		var done sync.WaitGroup
 		for i, s := range all {
 			done.Go(func() { _, errs[i] = m.Commit(ctx, s) })
-			synctest.Wait() // the first is in the store, the others in the queue
+			synctest.Wait() // until the first is in the store and the others are in the queue
 		}
 		close(gate)
 		done.Wait()
@@ -166,7 +166,7 @@ func TestCommitAgainInCompany(t *testing.T) {
 	})
 }
 
-// commitUnanswered commits, but the store is down once it has done that.
+// commitUnanswered commits on a store that fails after it has stored the commit.
 func commitUnanswered(t *testing.T, m *session.Manager, store *spyStore, s *session.Session) {
 	t.Helper()
 	down := errors.New("not answered")
@@ -180,8 +180,8 @@ func commitUnanswered(t *testing.T, m *session.Manager, store *spyStore, s *sess
 	store.before, store.after = nil, nil
 }
 
-// TestPersistenceDoesNotBringBackAToken: a request that changes how long the cookie
-// lasts must not send the token that another request has rotated away meanwhile.
+// TestPersistenceDoesNotBringBackAToken: a request that changes the lifetime of the
+// cookie must not send a token that another request has replaced in the meantime.
 func TestPersistenceDoesNotBringBackAToken(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	m, err := session.New(memstore.New(memstore.Config{}), session.Config{
@@ -210,8 +210,8 @@ func TestPersistenceDoesNotBringBackAToken(t *testing.T) {
 	}
 }
 
-// TestRollbackDuringAFailedCommit: a new token that Rollback has dropped is not made by
-// the next commit.
+// TestRollbackDuringAFailedCommit: after Rollback has discarded a rotation, the next
+// commit does not rotate.
 func TestRollbackDuringAFailedCommit(t *testing.T) {
 	store := newSpyStore()
 	m, err := session.New(store, session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler)})
@@ -236,7 +236,8 @@ func TestRollbackDuringAFailedCommit(t *testing.T) {
 	}
 }
 
-// TestRollbackDuringACommit loses nothing of what the commit has stored.
+// TestRollbackDuringACommit: a Rollback during a commit loses nothing that the commit
+// stores.
 func TestRollbackDuringACommit(t *testing.T) {
 	var s *session.Session
 	store := sessiontest.Wrap(memstore.New(memstore.Config{}), func(_ context.Context, c sessiontest.Call, next func() error) error {

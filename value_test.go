@@ -40,7 +40,7 @@ type cart struct {
 	Note  *string
 }
 
-// TestValuesSurvive stores values of many types and reads them back as the same.
+// TestValuesSurvive stores values of many types and reads them back.
 func TestValuesSurvive(t *testing.T) {
 	s := newSession(t)
 	note := `quote " backslash \ <html> ` + "\u2028 \x00 ü"
@@ -119,8 +119,8 @@ func TestCopiesInAndOut(t *testing.T) {
 	}
 }
 
-// TestWrongTypeGivesDefault: a value of another type, left by an older program, is
-// no endless error and is not replaced in silence.
+// TestWrongTypeGivesDefault: a value of another type, from an older program, does not
+// fail every request, and is not replaced silently.
 func TestWrongTypeGivesDefault(t *testing.T) {
 	var events []session.Event
 	m, err := session.New(memstore.New(memstore.Config{}), session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler),
@@ -160,7 +160,8 @@ type hidden struct {
 	loop *hidden
 }
 
-// TestUnencodable: each is refused at Set, names path and type, and sticks.
+// TestUnencodable: Set rejects each value with an error that names path and type and is
+// kept.
 func TestUnencodable(t *testing.T) {
 	cycle := &self{}
 	cycle.Next = cycle
@@ -205,7 +206,7 @@ func TestUnencodable(t *testing.T) {
 	}
 }
 
-// TestBadPaths: what is no path is absent to readers and an error to writers.
+// TestBadPaths: an invalid path is absent for readers and an error for writers.
 func TestBadPaths(t *testing.T) {
 	for _, path := range []string{"", ".", ".a", "a.", "a..b", "a\xff", strings.Repeat("a.", 9_999) + "a"} {
 		writes := map[string]func(*session.Session){
@@ -284,8 +285,8 @@ func TestKeysCanBeRead(t *testing.T) {
 	}
 }
 
-// TestUpdateMayReadANewSession: an Update function that runs in the commit reads the
-// session, also if there is none stored yet.
+// TestUpdateMayReadANewSession: an Update function that runs in the commit can read the
+// session, even if it is not stored yet.
 func TestUpdateMayReadANewSession(t *testing.T) {
 	m := newManager()
 	token := stored(t, m, func(s *session.Session) {
@@ -298,8 +299,8 @@ func TestUpdateMayReadANewSession(t *testing.T) {
 	}
 }
 
-// TestMismatchDuringACommit: the report of a value of another type reads what a commit
-// on another goroutine replaces. It is the race detector that finds fault.
+// TestMismatchDuringACommit: reporting a value of another type reads state that a
+// concurrent commit replaces. The race detector checks it.
 func TestMismatchDuringACommit(t *testing.T) {
 	m, err := session.New(memstore.New(memstore.Config{}), session.Config{PruneEvery: -1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -321,7 +322,7 @@ func TestMismatchDuringACommit(t *testing.T) {
 	all.Go(func() {
 		defer updated.Store(true)
 		session.Update(s, "n", func(int) int {
-			for before := commits.Load(); commits.Load() < before+2; { // an atomic that the commits do not wait for
+			for before := commits.Load(); commits.Load() < before+2; { // an atomic counter, so that the commits do not wait
 				runtime.Gosched()
 			}
 			return 1
@@ -330,8 +331,8 @@ func TestMismatchDuringACommit(t *testing.T) {
 	all.Wait()
 }
 
-// TestInvalidTextBesideACycle: the look for invalid UTF-8 does not follow what is
-// not encoded.
+// TestInvalidTextBesideACycle: the check for invalid UTF-8 does not follow fields that
+// are not encoded.
 func TestInvalidTextBesideACycle(t *testing.T) {
 	type value struct {
 		cache *list.List
@@ -349,8 +350,8 @@ func TestInvalidTextBesideACycle(t *testing.T) {
 	}
 }
 
-// TestUpdateThatWrites: a function that writes elsewhere runs once, and one that
-// writes to its own value is told off.
+// TestUpdateThatWrites: a function that writes to another path runs once, and one that
+// writes to its own value gets an error.
 func TestUpdateThatWrites(t *testing.T) {
 	s := newSession(t)
 	runs := 0

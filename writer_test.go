@@ -23,7 +23,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// serve runs a handler with a session on a real server on loopback.
+// serve runs a handler with a session on a real server on the loopback interface.
 func (g *rig) serve(t *testing.T, h handler) *httptest.Server {
 	t.Helper()
 	srv := httptest.NewServer(g.HandlerFunc(h))
@@ -45,7 +45,7 @@ func get(ctx context.Context, t *testing.T, url string) *http.Response {
 	return res
 }
 
-// TestEarlyHints: 1xx is not final; the session may change after it.
+// TestEarlyHints: a 1xx status is not final, and the session may change after it.
 func TestEarlyHints(t *testing.T) {
 	g := newRig(t)
 	srv := g.serve(t, func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
@@ -68,7 +68,7 @@ func TestEarlyHints(t *testing.T) {
 }
 
 // TestServerSentEvents: the cookie comes with the first flush, the events while the
-// handler runs, and a change on the way is committed at the end.
+// handler runs, and changes during the stream are committed at the end.
 func TestServerSentEvents(t *testing.T) {
 	g := newRig(t)
 	next, done := make(chan struct{}), make(chan struct{})
@@ -109,8 +109,8 @@ func TestServerSentEvents(t *testing.T) {
 	equal(t, "stored at the end", g.data(t, res.Cookies()[0].Value)["last"], any(int64(2)))
 }
 
-// TestHijackServer: the handler owns the connection; the cookie is in the headers,
-// for the answer that it writes.
+// TestHijackServer: the handler owns the connection, and finds the cookie in the header
+// for the response that it writes.
 func TestHijackServer(t *testing.T) {
 	g := newRig(t)
 	srv := g.serve(t, func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
@@ -148,8 +148,8 @@ func TestHijackServer(t *testing.T) {
 	}
 }
 
-// TestServeFile: a file goes through the wrapper to the server's ReadFrom, which is
-// where sendfile is.
+// TestServeFile: a file reaches the ReadFrom of the server through the wrapper, so that
+// sendfile can be used.
 func TestServeFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file.bin")
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<14)
@@ -173,7 +173,7 @@ func TestServeFile(t *testing.T) {
 	equal(t, "stored at the first byte", w.stored, 2)
 }
 
-// The kinds of writers that a server or another middleware may hand down.
+// The kinds of writers that a server or another middleware may pass.
 type (
 	bare        struct{ http.ResponseWriter }
 	flusher     struct{ http.ResponseWriter }
@@ -194,9 +194,10 @@ func (errFlusher) FlushError() error                                { return err
 func (u unwrapper) Unwrap() http.ResponseWriter                     { return u.ResponseWriter }
 func (p pushingBoth) Push(target string, _ *http.PushOptions) error { return errors.New(target) }
 
-// TestWriterOffersWhatIsBelow: no more, or a handler that asks is lied to, and no
-// less, or streaming stops. What can be unwrapped counts: a ResponseController would
-// find it there, past the commit.
+// TestWriterOffersWhatIsBelow: the writer implements exactly the optional interfaces of
+// the underlying writer. With more, a type assertion in a handler would mislead; with
+// fewer, streaming would stop. Interfaces behind Unwrap count, because a
+// ResponseController would find them there and bypass the commit.
 func TestWriterOffersWhatIsBelow(t *testing.T) {
 	rec := httptest.NewRecorder()
 	tests := []struct {
@@ -234,7 +235,7 @@ func TestWriterOffersWhatIsBelow(t *testing.T) {
 	}
 }
 
-// TestPush is passed down where it leads somewhere, and commits nothing.
+// TestPush: Push is passed to a writer that supports it, and does not commit.
 func TestPush(t *testing.T) {
 	g := newRig(t)
 	for w, want := range map[http.ResponseWriter]string{
@@ -251,7 +252,7 @@ func TestPush(t *testing.T) {
 	}
 }
 
-// TestTimeoutHandlerAround: after the time-out the handler's writes fail, and what it
+// TestTimeoutHandlerAround: after the timeout, writes of the handler fail, and what it
 // stored stays stored.
 func TestTimeoutHandlerAround(t *testing.T) {
 	g := newRig(t)
@@ -282,8 +283,8 @@ func TestTimeoutHandlerAround(t *testing.T) {
 	b.send(quick).expect(t, http.StatusOK, 1)
 }
 
-// TestTimeoutHandlerInside: the answer of the time-out begins the response; what the
-// handler does afterwards reaches neither client nor store, and breaks nothing.
+// TestTimeoutHandlerInside: the response of the timeout begins the response. What the
+// handler does afterwards reaches neither client nor store.
 func TestTimeoutHandlerInside(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "before")
@@ -317,7 +318,7 @@ func TestTimeoutHandlerInside(t *testing.T) {
 	}), time.Hour, ""))).expect(t, http.StatusOK, 1)
 }
 
-// TestFullDuplex: what the wrapper does not know is reached through Unwrap.
+// TestFullDuplex: methods that the wrapper does not know are reached through Unwrap.
 func TestFullDuplex(t *testing.T) {
 	srv := newRig(t).serve(t, func(w http.ResponseWriter, _ *http.Request, _ *session.Session) {
 		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
@@ -327,8 +328,8 @@ func TestFullDuplex(t *testing.T) {
 	equal(t, "status", get(t.Context(), t, srv.URL).StatusCode, http.StatusOK)
 }
 
-// TestGoroutinesOfOneRequest use its session at once, while the response begins. The
-// race detector is the judge; of the writes before the first byte none is lost.
+// TestGoroutinesOfOneRequest: several goroutines use the session while the response
+// begins. The race detector checks it, and no write before the first byte is lost.
 func TestGoroutinesOfOneRequest(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
@@ -359,7 +360,7 @@ func TestGoroutinesOfOneRequest(t *testing.T) {
 					_ = fmt.Sprint(s)
 				}
 				if i == 0 {
-					io.WriteString(w, "page") // the others go on
+					io.WriteString(w, "page") // the others continue
 				}
 			})
 		}
@@ -373,7 +374,7 @@ func TestGoroutinesOfOneRequest(t *testing.T) {
 	}
 }
 
-// A lookingStore asks its context for the session, as one that traces may.
+// A lookingStore gets the session from its context, as a store with tracing may do.
 type lookingStore struct {
 	*spyStore
 	look func(context.Context)
@@ -409,8 +410,8 @@ func (h lookingHandler) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// TestLookingFromBelow: a store, a log handler or an OnEvent that asks its context
-// for the session never waits for the request that waits for it.
+// TestLookingFromBelow: a store, a log handler or an OnEvent that gets the session from
+// its context never waits for the request that waits for it.
 func TestLookingFromBelow(t *testing.T) {
 	type key struct{}
 	looks := 0
