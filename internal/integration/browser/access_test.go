@@ -21,7 +21,7 @@ func TestWithoutJavaScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	ada.visit("/race")
-	ada.says("main", "This page needs JavaScript") // so it is really off
+	ada.says("main", "This page needs JavaScript") // JavaScript is off
 	if got := eval[bool](ada, `document.getElementById("start").hidden`); !got {
 		t.Error("the race has a button that could do nothing")
 	}
@@ -43,7 +43,8 @@ func TestWithoutJavaScript(t *testing.T) {
 	ada.content()
 }
 
-// focused names what has the focus; outlined says whether one can see that.
+// focused returns the name of the focused element; outlined reports whether its focus
+// is visible.
 const (
 	focused  = `(e => e.id ? "#" + e.id : e.innerText.trim())(document.activeElement)`
 	outlined = `(s => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2)(getComputedStyle(document.activeElement))`
@@ -61,11 +62,11 @@ func TestKeyboardReachesEverything(t *testing.T) {
 		ada.do(chromedp.KeyEvent(kb.Tab))
 		got = append(got, eval[string](ada, focused))
 		if !eval[bool](ada, outlined) {
-			t.Errorf("one cannot see that %q has the focus", got[len(got)-1])
+			t.Errorf("the focus of %q is not visible", got[len(got)-1])
 		}
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("the tabulator goes through\n%q, want\n%q", got, want)
+		t.Errorf("the Tab key visits\n%q, want\n%q", got, want)
 	}
 
 	ada.visit("/account")
@@ -77,15 +78,15 @@ func TestKeyboardReachesEverything(t *testing.T) {
 
 	ada.visit("/contact")
 	ada.press("main form button")
-	ada.await(`document.activeElement.className === "summary"`) // it is read out, and next
-	ada.do(chromedp.KeyEvent(kb.Tab), enter())                  // its first link
+	ada.await(`document.activeElement.className === "summary"`) // a screen reader reads it
+	ada.do(chromedp.KeyEvent(kb.Tab), enter())                  // the first link in it
 	ada.await(focused + ` === "#name"`)
 	ada.content()
 }
 
-// enter presses the key on a link, which acts when the key goes down. The
-// character that chromedp.KeyEvent sends after that as an event of its own could
-// arrive when the focus has moved on to a field, and would send the form.
+// enter presses Enter on a link, which acts on key down. chromedp.KeyEvent would also
+// send the character as an event of its own, which could arrive when the focus is in a
+// field, and submit the form.
 func enter() chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeRawKeyDown, input.DispatchKeyEventTypeKeyUp} {
@@ -98,7 +99,7 @@ func enter() chromedp.Action[chromedp.Void] {
 	})
 }
 
-// A look is a kind of screen.
+// A look is a screen size and a color scheme.
 type look struct {
 	name          string
 	width, height int64
@@ -112,8 +113,8 @@ var looks = []look{
 	{"narrow-dark", 360, 740, "dark"},
 }
 
-// TestPagesFit looks at every page in every look: nothing sticks out to the side,
-// every target is large enough to be hit, and the browser has no complaint.
+// TestPagesFit checks every page in every look: nothing overflows to the side, every
+// target is large enough, and the browser reports no problem.
 func TestPagesFit(t *testing.T) {
 	ada := visitor(t, startServer(t, t.TempDir(), anyPort))
 	ada.visit("/")
@@ -147,13 +148,13 @@ func TestPagesFit(t *testing.T) {
 	ada.fits("missing")
 }
 
-// tooSmall lists the targets that are under 24 by 24 pixels (WCAG 2.2, success
-// criterion 2.5.8), links inside of a sentence excepted.
+// tooSmall lists the targets under 24 by 24 pixels (WCAG 2.2, success criterion 2.5.8),
+// except links within a sentence.
 const tooSmall = `[...document.querySelectorAll("button, input:not([type=hidden]):not([type=checkbox]), textarea, summary, nav a, a.button")]
 	.filter(e => { const b = e.getBoundingClientRect(); return b.width > 0 && (b.width < 24 || b.height < 24) })
 	.map(e => e.outerHTML)`
 
-// fits checks the page that is open, and keeps a picture of it if one is wanted.
+// fits checks the open page, and saves a picture of it if SESSION_TEST_SHOTS is set.
 func (p *person) fits(name string) {
 	p.t.Helper()
 	for _, l := range looks {
@@ -174,7 +175,7 @@ func (p *person) wear(l look) {
 	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{
 			{Name: "prefers-color-scheme", Value: l.scheme},
-			{Name: "prefers-reduced-motion", Value: "reduce"}, // a picture shows no change half-way
+			{Name: "prefers-reduced-motion", Value: "reduce"}, // so that pictures show no transition
 		},
 	}); err != nil {
 		p.t.Fatal(err)

@@ -15,21 +15,21 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// A person is somebody with a Chromium and a fresh profile. Every method ends
-// the test if it does not come through within the person's patience.
+// A person is a user with a Chromium and a new profile. Every method fails the test if
+// it is not done within patience.
 type person struct {
 	t    *testing.T
 	ctx  context.Context
 	home string // address of the demo
 
 	mu       sync.Mutex
-	problems []string // what the browser complained about, and what it asked elsewhere for
+	problems []string // errors of the browser, and requests to other hosts
 }
 
-// patience bounds everything that one person does in one test.
+// patience limits all that one person does in one test.
 const patience = 2 * time.Minute
 
-// visitor starts a browser, which ends with the test.
+// visitor starts a browser, which is closed at the end of the test.
 func visitor(t *testing.T, s *server) *person {
 	t.Helper()
 	ctx, stop := chromedp.NewExecAllocator(t.Context(),
@@ -45,7 +45,7 @@ func visitor(t *testing.T, s *server) *person {
 		chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("force-color-profile", "srgb"),
-		// Nothing leaves the machine, whatever the browser has in mind.
+		// The browser can reach only this machine.
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"),
 	)
 	t.Cleanup(stop)
@@ -61,9 +61,8 @@ func visitor(t *testing.T, s *server) *person {
 	return p
 }
 
-// notice collects what no page of the demo may cause: errors on the console,
-// among them everything that the content security policy stopped, and requests
-// to other places.
+// notice collects what no page of the demo may cause: errors on the console, which
+// include violations of the content security policy, and requests to other hosts.
 func (p *person) notice(event any) {
 	var problem string
 	switch e := event.(type) {
@@ -85,7 +84,7 @@ func (p *person) notice(event any) {
 	}
 }
 
-// content checks that there was nothing to complain about.
+// content checks that there were no problems.
 func (p *person) content() {
 	p.t.Helper()
 	p.mu.Lock()
@@ -102,19 +101,18 @@ func (p *person) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// visit opens a page by its address.
+// visit opens a page.
 func (p *person) visit(path string) {
 	p.t.Helper()
 	p.do(chromedp.Navigate(p.home + path))
 }
 
-// reload asks for the page again.
 func (p *person) reload() {
 	p.t.Helper()
 	p.do(chromedp.Reload())
 }
 
-// follow does something that leads to another page, and waits for that page.
+// follow does something that opens another page, and waits for that page.
 func (p *person) follow(step chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	if _, err := chromedp.RunResponse(p.ctx, step); err != nil {
@@ -122,21 +120,21 @@ func (p *person) follow(step chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// press clicks on what leads to another page.
+// press clicks an element that opens another page.
 func (p *person) press(css string) {
 	p.t.Helper()
 	p.follow(chromedp.Click(chromedp.CSS(css)))
 }
 
-// fill replaces what is in a field by typing.
+// fill replaces the content of a field by typing.
 func (p *person) fill(css, text string) {
 	p.t.Helper()
 	eval[chromedp.Void](p, fmt.Sprintf(`document.querySelector(%s).select()`, quote(css)))
 	p.do(chromedp.KeyEvent(text))
 }
 
-// eval evaluates JavaScript as the developer tools do, which also works in a page
-// that may not run any.
+// eval evaluates JavaScript like the developer tools, which works even if the page has
+// JavaScript off.
 func eval[T any](p *person, js string) T {
 	p.t.Helper()
 	v, err := chromedp.Run(p.ctx, chromedp.EvaluateAsDevTools[T](js))
@@ -146,7 +144,7 @@ func eval[T any](p *person, js string) T {
 	return v
 }
 
-// await waits until JavaScript is true.
+// await waits until a JavaScript expression is true.
 func (p *person) await(js string) {
 	p.t.Helper()
 	if _, err := chromedp.Run(p.ctx, chromedp.Poll[bool](js)); err != nil {
@@ -154,19 +152,19 @@ func (p *person) await(js string) {
 	}
 }
 
-// text is what an element shows, "" if there is no such element.
+// text returns the text of an element, or "" if it does not exist.
 func (p *person) text(css string) string {
 	p.t.Helper()
 	return strings.TrimSpace(eval[string](p, fmt.Sprintf(`document.querySelector(%s)?.innerText ?? ""`, quote(css))))
 }
 
-// value is what is in a field.
+// value returns the content of a field.
 func (p *person) value(css string) string {
 	p.t.Helper()
 	return eval[string](p, fmt.Sprintf(`document.querySelector(%s).value`, quote(css)))
 }
 
-// count is how many elements there are.
+// count returns the number of elements.
 func (p *person) count(css string) int {
 	p.t.Helper()
 	return eval[int](p, fmt.Sprintf(`document.querySelectorAll(%s).length`, quote(css)))
@@ -188,7 +186,7 @@ func (p *person) says(css, words string) {
 	}
 }
 
-// cookies are those that the demo gets back from this browser.
+// cookies returns the cookies that this browser sends to the demo.
 func (p *person) cookies() []*network.Cookie {
 	p.t.Helper()
 	got, err := chromedp.Call(p.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{p.home}})
@@ -198,7 +196,7 @@ func (p *person) cookies() []*network.Cookie {
 	return got.Cookies
 }
 
-// token is the value of the session cookie, "" if there is none.
+// token returns the value of the session cookie, or "" if there is none.
 func (p *person) token() string {
 	p.t.Helper()
 	cs := p.cookies()
@@ -212,7 +210,7 @@ func (p *person) token() string {
 	return ""
 }
 
-// signIn uses the form.
+// signIn signs in with the form.
 func (p *person) signIn(name string) {
 	p.t.Helper()
 	p.visit("/account")
@@ -221,7 +219,7 @@ func (p *person) signIn(name string) {
 	p.shows("h1", "Signed in as "+name)
 }
 
-// quote writes a string as JavaScript, which JSON is a part of.
+// quote returns a string as a JavaScript literal; JSON is a subset of JavaScript.
 func quote(s string) string {
 	b, err := json.Marshal(s)
 	if err != nil {

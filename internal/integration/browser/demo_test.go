@@ -42,7 +42,7 @@ func TestSignInReplacesTheToken(t *testing.T) {
 	}
 
 	ada.visit("/cart")
-	ada.shows("#total", "€ 8.90") // the data stayed
+	ada.shows("#total", "€ 8.90") // the data is kept
 	ada.visit("/account")
 	ada.press("form[action='/account/sign-out'] button")
 	ada.says(".notice", "signed out")
@@ -54,7 +54,7 @@ func TestSignInReplacesTheToken(t *testing.T) {
 	ada.content()
 }
 
-// fingerprint is how the page shows a token.
+// fingerprint returns a token as the page shows it.
 func fingerprint(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:4])
@@ -66,8 +66,8 @@ func TestFlashIsSeenOnce(t *testing.T) {
 	ada.content()
 }
 
-// writeToUs sends the form wrong and right. The messages of each are there on the
-// next page, and not on the one after.
+// writeToUs submits the form with and without mistakes. The messages appear on the next
+// page only.
 func writeToUs(p *person) {
 	p.t.Helper()
 	p.visit("/contact")
@@ -91,12 +91,12 @@ func writeToUs(p *person) {
 	p.fill("#message", "Two <b>teapots</b>, please.")
 	p.press("main form button")
 	p.says(".notice", "Thank you, Ada.")
-	p.says(".letters", "Two <b>teapots</b>, please.") // as text
+	p.says(".letters", "Two <b>teapots</b>, please.") // not as HTML
 	p.reload()
 	if p.count(".notice") != 0 {
 		p.t.Error("the message is there a second time")
 	}
-	p.says(".letters", "Two <b>teapots</b>, please.") // what is no flash stays
+	p.says(".letters", "Two <b>teapots</b>, please.") // not a flash message, so it stays
 }
 
 func TestCartSurvivesARestart(t *testing.T) {

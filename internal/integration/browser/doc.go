@@ -1,6 +1,6 @@
-// Package browser has no code of its own. Its tests start the program "beam demo"
-// and use it as people do: with a real Chromium, a mouse and a keyboard.
+// Package browser tests the program "beam demo" with a real Chromium, a mouse and a
+// keyboard. It has no code besides its tests.
 //
-// The browser is the one that SESSION_TEST_CHROMIUM names, or chromium in PATH.
-// With SESSION_TEST_SHOTS=folder the tests leave a picture of every page there.
+// SESSION_TEST_CHROMIUM names the browser; the default is chromium in PATH. With
+// SESSION_TEST_SHOTS=folder, the tests save a picture of every page in the folder.
 package browser

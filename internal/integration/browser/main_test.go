@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// What every test needs: the two programs. Both are absolute paths. If there is
-// no browser, missing says so.
+// The absolute paths of the two programs that every test needs. If there is no browser,
+// missing is the reason.
 var (
 	chromium, beam string
 	missing        error
@@ -46,8 +46,8 @@ func findChromium() (string, error) {
 	return filepath.Abs(path)
 }
 
-// need skips a test for want of a browser. A build server must have one: there,
-// a test that did not run would count as passed.
+// need skips the test if there is no browser, or fails it in CI, where a skipped test
+// would count as passed.
 func need(t *testing.T) {
 	t.Helper()
 	switch {

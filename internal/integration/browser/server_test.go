@@ -19,13 +19,13 @@ const anyPort = "127.0.0.1:0"
 type server struct {
 	url  string // "http://localhost:49152", without a slash at the end
 	cmd  *exec.Cmd
-	done chan struct{} // closed when the program has ended
+	done chan struct{} // closed when the program has exited
 	out  *output
 }
 
-// startServer runs the demo in the folder on any free port, or on the given
-// address, with more arguments if there are any, and returns when it says where
-// it listens. The server ends with the test at the latest.
+// startServer runs the demo in a folder, on the given address and with additional
+// arguments, and waits until it prints the address. The server is stopped at the end of
+// the test.
 func startServer(t *testing.T, dir, addr string, args ...string) *server {
 	t.Helper()
 	need(t)
@@ -59,7 +59,7 @@ func startServer(t *testing.T, dir, addr string, args ...string) *server {
 	return s
 }
 
-// stop interrupts the program, as Ctrl-C does, and waits for its end.
+// stop interrupts the program, as Ctrl-C does, and waits until it exits.
 func (s *server) stop(t *testing.T) {
 	t.Helper()
 	select {
@@ -76,14 +76,14 @@ func (s *server) stop(t *testing.T) {
 	overdue.Stop()
 }
 
-// addr is where the server listens, to start another one in its place.
+// addr returns the address of the server, so that a test can start another one there.
 func (s *server) addr() string {
 	_, port, _ := strings.Cut(strings.TrimPrefix(s.url, "http://"), ":")
 	return "127.0.0.1:" + port
 }
 
-// plainEnv is the environment without what configures sessions and databases:
-// the tests are about what a newcomer gets.
+// plainEnv returns the environment without settings for sessions and databases, because
+// the tests cover the defaults.
 func plainEnv() []string {
 	var env []string
 	for _, v := range os.Environ() {
@@ -94,7 +94,7 @@ func plainEnv() []string {
 	return env
 }
 
-// An output keeps what a program prints, for the message of a failing test.
+// An output keeps what a program prints, for the messages of failed tests.
 type output struct {
 	mu   sync.Mutex
 	text strings.Builder
