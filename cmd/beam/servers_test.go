@@ -1,15 +1,14 @@
 package main
 
 import (
-	"crypto/rand"
 	"database/sql"
 	"net/url"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/expanse-go/session/internal/testserver"
 )
 
 // TestServers runs testdata/servers with every dialect: the store accepts the table that beam
@@ -19,7 +18,7 @@ func TestServers(t *testing.T) {
 		onServer(t, "sqlite", "file:app.db?_pragma=busy_timeout(5000)")
 	})
 	t.Run("postgres", func(t *testing.T) {
-		server, err := url.Parse(needServer(t, "SESSION_TEST_POSTGRES"))
+		server, err := url.Parse(testserver.DSN(t, testserver.Postgres))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -28,7 +27,7 @@ func TestServers(t *testing.T) {
 		onServer(t, "postgres", server.String())
 	})
 	t.Run("mysql", func(t *testing.T) {
-		cfg, err := mysql.ParseDSN(needServer(t, "SESSION_TEST_MYSQL"))
+		cfg, err := mysql.ParseDSN(testserver.DSN(t, testserver.MySQL))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,24 +44,10 @@ func onServer(t *testing.T, driver, dsn string) {
 	}))
 }
 
-// needServer returns the address of a server. In CI, a missing server is a failure.
-func needServer(t *testing.T, variable string) string {
-	t.Helper()
-	value := os.Getenv(variable)
-	if value != "" {
-		return value
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not set", variable)
-	}
-	t.Skipf("%s is not set; make test starts the server", variable)
-	return ""
-}
-
 // createDatabase creates a database for one test and returns its name.
 func createDatabase(t *testing.T, driver, dsn, quote string) string {
 	t.Helper()
-	name := "beam_" + strings.ToLower(rand.Text()[:10])
+	name := testserver.Name()
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		t.Fatal(err)

@@ -5,13 +5,10 @@ package integration
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,6 +22,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/testserver"
 	"github.com/expanse-go/session/pgxstore"
 	"github.com/expanse-go/session/sqlstore"
 )
@@ -97,7 +95,7 @@ func sqliteMemory(driver string) func(testing.TB) place {
 func postgresSchema(driver string) func(testing.TB) place {
 	return func(tb testing.TB) place {
 		tb.Helper()
-		p := place{driver: driver, dsn: server(tb, "SESSION_TEST_POSTGRES"), schema: randomName()}
+		p := place{driver: driver, dsn: testserver.DSN(tb, testserver.Postgres), schema: testserver.Name()}
 		db := p.connect(tb)
 		mustExec(tb, db, `CREATE SCHEMA "`+p.schema+`"`)
 		tb.Cleanup(func() { mustExec(tb, db, `DROP SCHEMA "`+p.schema+`" CASCADE`) })
@@ -126,8 +124,8 @@ func postgresMode(mode string) func(testing.TB) place {
 func mysqlDatabase(foundRows bool) func(testing.TB) place {
 	return func(tb testing.TB) place {
 		tb.Helper()
-		p := place{driver: "mysql", dsn: server(tb, "SESSION_TEST_MYSQL")}
-		name := randomName()
+		p := place{driver: "mysql", dsn: testserver.DSN(tb, testserver.MySQL)}
+		name := testserver.Name()
 		admin := p.connect(tb)
 		mustExec(tb, admin, "CREATE DATABASE `"+name+"`")
 		tb.Cleanup(func() { mustExec(tb, admin, "DROP DATABASE `"+name+"`") })
@@ -140,24 +138,6 @@ func mysqlDatabase(foundRows bool) func(testing.TB) place {
 		return p
 	}
 }
-
-// server returns the data source name of a server. Without one, it skips the test, or
-// fails it in CI.
-func server(tb testing.TB, env string) string {
-	tb.Helper()
-	dsn := os.Getenv(env)
-	if dsn != "" {
-		return dsn
-	}
-	message := env + ` is not set; "make test" installs the server, starts it and sets the variable`
-	if os.Getenv("CI") == "true" {
-		tb.Fatal(message)
-	}
-	tb.Skip(message)
-	return ""
-}
-
-func randomName() string { return "test_" + strings.ToLower(rand.Text()[:12]) }
 
 // connect opens a pool and closes it after the test.
 func (p place) connect(tb testing.TB) *sql.DB {

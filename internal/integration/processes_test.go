@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,27 +12,35 @@ import (
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/respawn"
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// A child is this test program, started again to be another process on a file.
-const childEnv = "SESSION_TEST_CHILD"
-
+// TestProcessesShareOneFile starts the test binary again as child processes, which run
+// writeShared.
 func TestMain(m *testing.M) {
-	if driver := os.Getenv(childEnv); driver != "" {
-		if err := child(driver, os.Args[1]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+	job, args := respawn.Job()
+	if job == "" {
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+	if err := writeShared(args); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 const marksPerChild = 50
 
-func child(driver, file string) error {
-	db, err := sql.Open(driver, "file:"+file)
+// sharedFile is the argument of writeShared.
+type sharedFile struct{ Driver, File string }
+
+func writeShared(args []byte) error {
+	var shared sharedFile
+	if err := json.Unmarshal(args, &shared); err != nil {
+		return err
+	}
+	db, err := sql.Open(shared.Driver, "file:"+shared.File)
 	if err != nil {
 		return err
 	}
@@ -74,17 +83,11 @@ func TestProcessesShareOneFile(t *testing.T) {
 	s := open(t, db, sqlstore.SQLite, sqlstore.Config{})
 	mustCreate(t, s, session.Record{ID: session.ID{1}})
 
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	drivers := []string{"sqlite", "sqlite3", "sqlite", "sqlite3"}
 	var running []*exec.Cmd
 	for _, driver := range drivers {
-		cmd := exec.CommandContext(t.Context(), program, file)
-		cmd.Env = append(os.Environ(), childEnv+"="+driver)
-		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-		if err := cmd.Start(); err != nil {
+		cmd, _, _, err := respawn.Start("write", sharedFile{driver, file})
+		if err != nil {
 			t.Fatal(err)
 		}
 		running = append(running, cmd)

@@ -1,10 +1,9 @@
-// Package configured tests sessionconfig with real databases. A program prefers one
-// driver of a dialect over another, so each set of drivers is a program of its own:
-// the packages first and second call what is here.
+// Package configured tests sessionconfig with real databases. sessionconfig prefers one
+// driver of a dialect to another, so each set of drivers needs its own test binary: the
+// packages first and second call the tests in this package.
 package configured
 
 import (
-	"crypto/rand"
 	"database/sql"
 	"fmt"
 	"log/slog"
@@ -23,7 +22,7 @@ import (
 // Project is the folder of an application.
 type Project struct{ root string }
 
-// NewProject makes one whose session.toml says to use the database.
+// NewProject creates a project whose session.toml selects the database store.
 func NewProject(tb testing.TB, connection string) Project {
 	tb.Helper()
 	p := Project{tb.TempDir()}
@@ -44,10 +43,10 @@ func (p Project) Write(tb testing.TB, name, text string) {
 	}
 }
 
-// Path is a path in the project.
+// Path returns the path of a file of the project.
 func (p Project) Path(name string) string { return filepath.Join(p.root, name) }
 
-// Load loads the configuration, which must be right.
+// Load loads the configuration, which must be valid.
 func (p Project) Load(tb testing.TB, environ ...string) *sessionconfig.Config {
 	tb.Helper()
 	c, err := p.load(environ)
@@ -61,7 +60,7 @@ func (p Project) load(environ []string) (*sessionconfig.Config, error) {
 	return sessionconfig.Load(p.Path("config"), sessionconfig.WithEnv(environ), sessionconfig.WithLogger(slog.New(slog.DiscardHandler)))
 }
 
-// Report is what Check reports, without the project's folder.
+// Report returns the error of Check, without the path of the project.
 func (p Project) Report(tb testing.TB, environ ...string) string {
 	tb.Helper()
 	c, _ := p.load(environ)
@@ -72,7 +71,8 @@ func (p Project) Report(tb testing.TB, environ ...string) string {
 	return strings.ReplaceAll(err.Error(), p.root+"/", "")
 }
 
-// Migrate makes the table, as beam db migrate does, and gives the database to look.
+// Migrate creates the table, as beam db migrate does, and then calls look with the
+// database.
 func (p Project) Migrate(tb testing.TB, look func(*sql.DB), environ ...string) {
 	tb.Helper()
 	c := p.Load(tb, environ...)
@@ -107,7 +107,7 @@ func Exec(tb testing.TB, db *sql.DB, statement string) {
 	}
 }
 
-// Works proves that a session is kept over requests and over a restart.
+// Works checks that a session survives several requests and restarts.
 func (p Project) Works(tb testing.TB, environ ...string) {
 	tb.Helper()
 	var cookie *http.Cookie
@@ -137,22 +137,3 @@ func (p Project) Works(tb testing.TB, environ ...string) {
 		}
 	}
 }
-
-// Server returns the address of a server. Where everything must run, a missing one
-// fails the test.
-func Server(tb testing.TB, env string) string {
-	tb.Helper()
-	address := os.Getenv(env)
-	if address != "" {
-		return address
-	}
-	message := env + ` is not set; "make test" installs the server, starts it and sets the variable`
-	if os.Getenv("CI") == "true" {
-		tb.Fatal(message)
-	}
-	tb.Skip(message)
-	return ""
-}
-
-// RandomName is a new name for a schema, a database or a user.
-func RandomName() string { return "test_" + strings.ToLower(rand.Text()[:12]) }

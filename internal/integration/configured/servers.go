@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/expanse-go/session/internal/testserver"
 )
 
-// secret is a password of characters that mean something in some form of address.
+// secret is a password of characters that have a meaning in data source names.
 const secret = `hunter2 'p"@s:s/w%41\?#&`
 
-// quiet fails the test if text shows a part of the secret.
+// quiet fails the test if text contains a part of the secret.
 func quiet(tb testing.TB, text string) {
 	tb.Helper()
 	for _, part := range []string{"hunter2", "@s:s", "w%41", "%40s"} {
@@ -23,7 +25,7 @@ func quiet(tb testing.TB, text string) {
 	}
 }
 
-// closedPort is a port of this machine at which nobody listens.
+// closedPort returns a local port on which nothing listens.
 func closedPort(tb testing.TB) string {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -38,18 +40,18 @@ func closedPort(tb testing.TB) string {
 	return port
 }
 
-// PostgreSQL tests the database store on PostgreSQL: an address by its parts, one as
-// dsn, a schema, and the reports of servers that are not there.
+// PostgreSQL tests the database store on PostgreSQL: a connection by its parts and as a
+// dsn, a schema, and the errors for servers that do not answer.
 func PostgreSQL(t *testing.T) {
-	address := Server(t, "SESSION_TEST_POSTGRES")
+	address := testserver.DSN(t, testserver.Postgres)
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := RandomName()
+	schema := testserver.Name()
 	parts := fmt.Sprintf("driver = \"postgres\"\nhost = %q\nport = %s\nuser = %q\ndatabase = %q\noptions = { sslmode = \"disable\" }",
 		u.Hostname(), u.Port(), u.User.Username(), strings.TrimPrefix(u.Path, "/"))
-	// The server trusts everybody; the password shows that it is quoted rightly.
+	// The server accepts any password; this one checks the quoting.
 	environ := []string{"SESSION_STORES__DATABASE__SCHEMA=" + schema, "DB_CONNECTIONS__MAIN__PASSWORD=" + secret}
 
 	p := NewProject(t, parts)
@@ -77,13 +79,13 @@ func PostgreSQL(t *testing.T) {
 
 // MySQL tests the database store on MySQL or MariaDB, as a user with a password.
 func MySQL(t *testing.T) {
-	address := Server(t, "SESSION_TEST_MYSQL")
+	address := testserver.DSN(t, testserver.MySQL)
 	admin, err := sql.Open("mysql", address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer admin.Close()
-	name := RandomName()
+	name := testserver.Name()
 	Exec(t, admin, "CREATE DATABASE `"+name+"`")
 	defer Exec(t, admin, "DROP DATABASE `"+name+"`")
 	quoted := strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(secret)
@@ -115,7 +117,8 @@ func MySQL(t *testing.T) {
 	refused(t, p, environ, "mysql")
 }
 
-// refused tests what is reported of addresses that lead nowhere.
+// refused tests the errors for servers that do not answer and for invalid data source
+// names.
 func refused(t *testing.T, p Project, environ []string, scheme string) {
 	port := closedPort(t)
 	got := p.Report(t, append(slices.Clone(environ), "DB_CONNECTIONS__MAIN__PORT="+port)...)

@@ -10,12 +10,12 @@ import (
 	"testing"
 )
 
-// SQLite tests the database store on a file, through whatever driver is compiled in.
+// SQLite tests the database store on a file, with the driver that is linked.
 func SQLite(t *testing.T) {
 	t.Run("works", func(t *testing.T) {
 		p := NewProject(t, "driver = \"sqlite\"\ndatabase = \"data/my app%20?#.db\"")
 
-		// Opening makes nothing: the file comes by migrations.
+		// Opening does not create the file; the migration does.
 		want := `session: config/database.toml:4: connections.main.database = "data/my app%20?#.db": there is no such file yet, and so no table for sessions; create it with: beam make session-table && beam db migrate`
 		if got := p.Report(t); got != want {
 			t.Errorf("got %s\nwant %s", got, want)
@@ -39,7 +39,7 @@ func SQLite(t *testing.T) {
 	t.Run("reports", sqliteReports)
 }
 
-// sqliteDSN tests that a file named by a dsn is treated as one named by its path.
+// sqliteDSN tests that a file in a dsn is treated like a file given by its path.
 func sqliteDSN(t *testing.T) {
 	for _, form := range []string{"file:%s", "file://%s?_pragma=busy_timeout(100)", "%s"} {
 		p := NewProject(t, "driver = \"sqlite\"")

@@ -1,4 +1,4 @@
-// Package first has the drivers that sessionconfig prefers.
+// Package first runs the tests with the drivers that sessionconfig prefers.
 package first
 
 import (

@@ -1,4 +1,4 @@
-// Package second has the drivers that sessionconfig also knows.
+// Package second runs the tests with the other drivers that sessionconfig supports.
 package second
 
 import (
