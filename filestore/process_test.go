@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,39 +20,36 @@ import (
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/respawn"
 )
 
-// The tests in this file start the test binary again as child processes. An environment
-// variable names the task of the child.
-const (
-	childTask   = "FILESTORE_TEST_TASK"
-	childFolder = "FILESTORE_TEST_FOLDER"
-)
-
+// The tests in this file start the test binary again as child processes, which run count
+// or churn.
 func TestMain(m *testing.M) {
-	tasks := map[string]func(s *Store) error{"count": count, "churn": churn}
-	task, ok := tasks[os.Getenv(childTask)]
-	if !ok {
+	job, args := respawn.Job()
+	if job == "" {
 		os.Exit(m.Run())
 	}
-	s, err := Open(os.Getenv(childFolder), Config{DangerouslyNoSync: true})
-	if err == nil {
-		err = task(s)
-	}
-	if err != nil {
+	if err := runJob(job, args); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-func child(t *testing.T, task, dir string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
-	t.Helper()
-	cmd = exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childTask+"="+task, childFolder+"="+dir)
-	stderr = new(bytes.Buffer)
-	cmd.Stderr = stderr
-	return cmd, stderr
+func runJob(job string, args []byte) error {
+	var dir string
+	if err := json.Unmarshal(args, &dir); err != nil {
+		return err
+	}
+	s, err := Open(dir, Config{DangerouslyNoSync: true})
+	if err != nil {
+		return err
+	}
+	if job == "count" {
+		return count(s)
+	}
+	return churn(s)
 }
 
 const (
@@ -96,17 +94,16 @@ func TestConcurrentProcesses(t *testing.T) {
 	r.Data = []byte("0")
 	create(t, s, r)
 	var children []*exec.Cmd
-	var stderrs []*bytes.Buffer
 	for range counters {
-		cmd, stderr := child(t, "count", dir)
-		if err := cmd.Start(); err != nil {
+		cmd, _, _, err := respawn.Start("count", dir)
+		if err != nil {
 			t.Fatal(err)
 		}
-		children, stderrs = append(children, cmd), append(stderrs, stderr)
+		children = append(children, cmd)
 	}
 	for i, cmd := range children {
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("%v: %s", err, stderrs[i])
+			t.Errorf("process %d: %v", i, err)
 		}
 	}
 	got, err := s.Load(t.Context(), r.ID)
@@ -180,12 +177,8 @@ func TestKilledWriters(t *testing.T) {
 // killed starts a process that runs churn, and kills it after the given number of writes.
 func killed(t *testing.T, dir string, writes int) {
 	t.Helper()
-	cmd, stderr := child(t, "churn", dir)
-	out, err := cmd.StdoutPipe()
+	cmd, _, out, err := respawn.Start("churn", dir)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	_, readErr := io.CopyN(io.Discard, bufio.NewReader(out), int64(writes))
@@ -194,7 +187,7 @@ func killed(t *testing.T, dir string, writes int) {
 	}
 	cmd.Wait()
 	if readErr != nil {
-		t.Fatalf("the child exited by itself: %s", stderr)
+		t.Fatal("the child exited by itself")
 	}
 }
 
