@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -24,8 +25,7 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata/api.txt")
 
 // TestAPI compares the exported names of all released modules with a golden file, so
-// that whatever the surface gains or loses is a line of the diff. "make generate" rewrites
-// it.
+// that every change of the API shows in the diff. "make generate" rewrites the file.
 func TestAPI(t *testing.T) {
 	const golden = "testdata/api.txt"
 	var lines []string
@@ -65,8 +65,7 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-// TestEverythingIsDocumented holds for internal packages too, but for their fields:
-// their readers are the next maintainers.
+// TestEverythingIsDocumented covers internal packages too, except for their fields.
 func TestEverythingIsDocumented(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, name := range p.undocumented() {
@@ -79,12 +78,12 @@ func TestEverythingIsDocumented(t *testing.T) {
 type pkg struct {
 	*doc.Package
 	path     string
-	internal bool // nobody outside can import it, or it is a command
+	internal bool // an internal package or a command
 	fset     *token.FileSet
 }
 
-// packages returns those of every released module, sorted by import path within a
-// module, as built for Linux: the golden file must not depend on who writes it.
+// packages returns the packages of every released module, sorted by import path within
+// a module, as built for Linux, so that the golden file does not depend on the system.
 func packages(t *testing.T) []pkg {
 	t.Helper()
 	data, err := os.ReadFile("modules.txt")
@@ -114,7 +113,7 @@ func packages(t *testing.T) []pkg {
 				}
 				files = append(files, f)
 			}
-			if len(files) == 0 { // a package of tests
+			if len(files) == 0 { // only tests
 				continue
 			}
 			if p.Package, err = doc.NewFromFiles(p.fset, files, p.path); err != nil {
@@ -167,9 +166,9 @@ func (p pkg) api() []string {
 	return lines
 }
 
-// undocumented returns the exported names that nobody has explained. A comment on a
-// group of constants, or on the first of several fields without a blank line between
-// them, explains them all.
+// undocumented returns the exported names without a comment. A comment on a group of
+// constants, or on the first of several fields without a blank line between them,
+// counts for all of them.
 func (p pkg) undocumented() []string {
 	var names []string
 	if p.Doc == "" {
@@ -251,7 +250,8 @@ func membersOf(spec *ast.TypeSpec) *ast.FieldList {
 	return nil
 }
 
-// fields returns the exported ones; go/doc has dropped the others, but not blanks.
+// fields returns the exported fields. go/doc has removed the others, except for blank
+// ones.
 func fields(list *ast.FieldList) []*ast.Field {
 	if list == nil {
 		return nil
@@ -261,8 +261,8 @@ func fields(list *ast.FieldList) []*ast.Field {
 	})
 }
 
-// member prints a field: "Idle, Absolute time.Duration". A method of an interface
-// comes out as a field of function type, which is what the syntax tree has.
+// member prints a field, such as "Idle, Absolute time.Duration". A method of an
+// interface is a field of function type in the syntax tree.
 func (p pkg) member(f *ast.Field) string {
 	var names []string
 	for _, name := range f.Names {
@@ -282,9 +282,11 @@ func (p pkg) print(node any) string {
 
 const modulePath = "github.com/expanse-go/session"
 
-// Users of the library see its dependencies in their own go.sum and in every
-// advisory. There are none, and this keeps it so.
-func TestRootRequiresNothing(t *testing.T) {
+// TestDependencies keeps the root module free of dependencies, which users would see in
+// their go.sum and in every advisory. An import of a nested module counts, because it brings
+// the requirements of that module along. Only tests may import testing and the packages for
+// tests: testing would add its flags to every program.
+func TestDependencies(t *testing.T) {
 	data, err := os.ReadFile("go.mod")
 	if err != nil {
 		t.Fatal(err)
@@ -299,48 +301,24 @@ func TestRootRequiresNothing(t *testing.T) {
 	if _, err := os.Stat("go.sum"); err == nil {
 		t.Error("go.sum exists: a module without requirements has none")
 	}
-}
 
-// An import of a nested module would be as bad as a foreign one: it brings that
-// module's requirements along.
-func TestRootImportsStandardLibraryOnly(t *testing.T) {
 	dirs := packageDirs(t, ".")
 	for _, want := range []string{".", "filestore", "internal/storecheck", "memstore", "sessiontest", "sqlstore"} {
-		if len(goFiles(t, want)) == 0 {
+		if !slices.Contains(dirs, want) {
 			t.Errorf("%s: no Go files, so nothing was checked", want)
 		}
 	}
-	ours := make(map[string]bool)
-	for _, dir := range dirs {
-		ours[path.Join(modulePath, dir)] = true
-	}
+	forTests := []string{"sessiontest", "internal/interleavings", "internal/pagemodel", "internal/testserver"}
 	for _, dir := range dirs {
 		for _, file := range goFiles(t, dir) {
+			test := slices.Contains(forTests, dir) || strings.HasSuffix(file, "_test.go")
 			for _, imported := range imports(t, file) {
 				first, _, _ := strings.Cut(imported, "/")
-				if strings.Contains(first, ".") && !ours[imported] {
+				ours := strings.TrimPrefix(strings.TrimPrefix(imported, modulePath), "/")
+				switch {
+				case strings.Contains(first, ".") && !slices.Contains(dirs, cmp.Or(ours, ".")):
 					t.Errorf("%s imports %s, which is neither in the standard library nor in the root module", file, imported)
-				}
-			}
-		}
-	}
-}
-
-// A library that links testing gives every program the -test.* machinery. So packages
-// that exist for tests are imported by tests only.
-func TestProductionDoesNotLinkTesting(t *testing.T) {
-	forTests := []string{"sessiontest", "internal/interleavings", "internal/pagemodel"}
-	for _, dir := range packageDirs(t, ".") {
-		if slices.Contains(forTests, dir) {
-			continue
-		}
-		for _, file := range goFiles(t, dir) {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			for _, imported := range imports(t, file) {
-				ours := strings.TrimPrefix(imported, modulePath+"/")
-				if imported == "testing" || strings.HasPrefix(imported, "testing/") || imported == "net/http/httptest" || slices.Contains(forTests, ours) {
+				case !test && (first == "testing" || imported == "net/http/httptest" || slices.Contains(forTests, ours)):
 					t.Errorf("%s imports %s: only tests may", file, imported)
 				}
 			}
@@ -349,7 +327,7 @@ func TestProductionDoesNotLinkTesting(t *testing.T) {
 }
 
 // packageDirs returns the folders with Go files of the module in root, sorted, with
-// slashes, and without those of modules nested in it.
+// slashes. It leaves out nested modules.
 func packageDirs(t *testing.T, root string) []string {
 	t.Helper()
 	var dirs []string
@@ -402,8 +380,7 @@ func imports(t *testing.T, file string) []string {
 	return paths
 }
 
-// TestReadmeProgram builds the first program of the README, as a reader would
-// paste it.
+// TestReadmeProgram builds the first program of the README as it is.
 func TestReadmeProgram(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	if err != nil {
