@@ -125,10 +125,10 @@ func TestWillRotate(t *testing.T) {
 		equal(t, "SetTimeouts", s.WillRotate(), false)
 	})
 	tok = stored(t, g.Manager, func(s *session.Session) { s.Set("x", 1) })
-	g.clock.advance(time.Hour - time.Second)
+	g.clock.Advance(time.Hour - time.Second)
 	g.visit(g.with(string(tok)), func(http.ResponseWriter, *http.Request, *session.Session) {}) // touch
 	g.visit(g.with(string(tok)), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
-		g.clock.advance(2 * time.Second)
+		g.clock.Advance(2 * time.Second)
 		equal(t, "due after the load, and nothing to store", s.WillRotate(), false)
 	}).expect(t, 200, 0)
 	g.visit(g.with(string(tok)), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
@@ -140,7 +140,7 @@ func TestWillRotate(t *testing.T) {
 func TestExpiresAtAfterRegenerate(t *testing.T) {
 	g := newRig(t)
 	tok := stored(t, g.Manager, func(s *session.Session) { s.Set("x", 1) })
-	g.clock.advance(time.Minute)
+	g.clock.Advance(time.Minute)
 	s := load(t, g.Manager, tok)
 	s.Regenerate()
 	before := s.ExpiresAt()

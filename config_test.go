@@ -140,7 +140,7 @@ func TestDefaults(t *testing.T) {
 	rec := g.spy.all()[0]
 	equal(t, "idle timeout", rec.ExpiresAt.Sub(rec.CreatedAt), 2*time.Hour)
 	equal(t, "client", rec.Client, session.Client{Address: "192.0.2.1"})
-	g.clock.advance(6 * time.Minute)
+	g.clock.Advance(6 * time.Minute)
 	g.visit(b, read)
 	equal(t, "touched after six minutes", g.spy.taken(), "load touch")
 	equal(t, "cookie", g.CookieName(), "__Host-session")
@@ -330,10 +330,10 @@ func TestFallbacks(t *testing.T) {
 				browsers = append(browsers, b)
 			}
 			spy.taken()
-			g.clock.advance(time.Hour)
+			g.clock.Advance(time.Hour)
 			g.visit(browsers[0], read).expect(t, http.StatusOK, 0)
 			equal(t, "store calls", spy.taken(), c.touch)
-			g.clock.advance(2*time.Hour - 1)
+			g.clock.Advance(2*time.Hour - 1)
 			equal(t, "values: prolonged", g.visit(browsers[0], func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 				equal(t, "owner", s.Owner(), "ada")
 			}).Code, http.StatusOK)
@@ -347,7 +347,7 @@ func TestFallbacks(t *testing.T) {
 				}
 			}
 			equal(t, "listed", listed, map[bool]int{true: 1, false: 0}[c.lists])
-			g.clock.advance(10 * time.Hour)
+			g.clock.Advance(10 * time.Hour)
 			n, err := g.Prune(t.Context())
 			equal(t, "pruned", n, c.pruned)
 			equal(t, "Prune is not supported", errors.Is(err, errors.ErrUnsupported), !c.lists)
@@ -359,7 +359,7 @@ func TestFallbacks(t *testing.T) {
 func TestAdministration(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "mine")
-	g.clock.advance(time.Minute)
+	g.clock.Advance(time.Minute)
 	g.visit(b, login)
 	g.signedUp(t, "anonymous")
 	var infos []session.Info
@@ -374,14 +374,14 @@ func TestAdministration(t *testing.T) {
 	}
 	i := infos[0]
 	equal(t, "owner", i.Owner, "ada")
-	equal(t, "authenticated", i.AuthenticatedAt, g.clock.now())
-	equal(t, "created", i.CreatedAt, g.clock.now().Add(-time.Minute))
+	equal(t, "authenticated", i.AuthenticatedAt, g.clock.Now())
+	equal(t, "created", i.CreatedAt, g.clock.Now().Add(-time.Minute))
 	equal(t, "document", string(i.Document()), `{"data":"mine"}`)
 	equal(t, "bytes", i.Bytes, len(i.Document()))
 	i.Document()[2] = 'X'
 	equal(t, "document, after a copy was changed", string(i.Document()), `{"data":"mine"}`)
 	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
-		equal(t, "AuthenticatedAt", s.AuthenticatedAt(), g.clock.now())
+		equal(t, "AuthenticatedAt", s.AuthenticatedAt(), g.clock.Now())
 		equal(t, "ID", s.ID(), i.ID)
 	})
 	id, err := session.ParseID(i.ID.String())

@@ -120,11 +120,11 @@ func TestSetPersistent(t *testing.T) {
 			g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.SetPersistent(persistent) }).expect(t, http.StatusOK, 0)
 			g.visit(b, write).expect(t, http.StatusOK, 0)
 			g.visit(b, read).expect(t, http.StatusOK, 0)
-			g.clock.advance(time.Hour)
+			g.clock.Advance(time.Hour)
 			rep = g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Regenerate() })
 			equal(t, "Max-Age after rotation", strings.Contains(attributes(t, rep), "Max-Age="), persistent)
 			token = g.token(b)
-			g.clock.advance(-time.Hour)
+			g.clock.Advance(-time.Hour)
 		}
 	}
 }
@@ -134,7 +134,7 @@ func TestSetPersistent(t *testing.T) {
 func TestMaxAgeIsWhatIsLeft(t *testing.T) {
 	g := newRig(t, func(c *session.Config) { c.IdleTimeout = 24 * time.Hour })
 	b := g.signedUp(t, "x")
-	g.clock.advance(20 * time.Hour)
+	g.clock.Advance(20 * time.Hour)
 	for _, c := range []struct{ rotation, want string }{
 		{"Regenerate", "Max-Age=14400;"},
 		{"Login", "Max-Age=86400;"}, // restarts the absolute timeout

@@ -17,25 +17,8 @@ import (
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/sessiontest"
 )
-
-// A clock is moved by hand.
-type clock struct {
-	mu sync.Mutex
-	t  time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.t
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = c.t.Add(d)
-}
 
 // A spyStore is a correct store that records every call and runs hooks. The hooks run
 // without its lock, so they may block and call the store.
@@ -206,7 +189,7 @@ func (g *gate) pass() {
 type rig struct {
 	*session.Manager
 	spy   *spyStore
-	clock *clock
+	clock *sessiontest.Clock
 
 	mu     sync.Mutex
 	logs   bytes.Buffer
@@ -221,10 +204,10 @@ func newRig(t testing.TB, configure ...func(*session.Config)) *rig {
 // newRigOn is newRig with a given store; spy is nil if the store is not a spyStore.
 func newRigOn(t testing.TB, store session.Store, configure ...func(*session.Config)) *rig {
 	t.Helper()
-	g := &rig{clock: &clock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
+	g := &rig{clock: sessiontest.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
 	g.spy, _ = store.(*spyStore)
 	cfg := session.Config{
-		Now:        g.clock.now,
+		Now:        g.clock.Now,
 		PruneEvery: -1,
 		Logger:     slog.New(slog.NewTextHandler(g, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		OnEvent: func(_ context.Context, e session.Event) {

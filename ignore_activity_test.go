@@ -99,16 +99,16 @@ func TestIgnoreActivityProlongsNothing(t *testing.T) {
 				b := g.signedUp(t, "x")
 				first := g.spy.all()[0]
 				for range 119 {
-					g.clock.advance(time.Minute)
+					g.clock.Advance(time.Minute)
 					b.send(poll).expect(t, http.StatusOK, 0)
 				}
 				equal(t, "store calls", g.spy.taken(), strings.TrimSpace(strings.Repeat("load ", 119)))
-				g.clock.advance(time.Minute - 1)
+				g.clock.Advance(time.Minute - 1)
 				b.send(poll).expect(t, http.StatusOK, 0)
 				equal(t, "data at the last instant", g.data(t, g.token(b))["data"], any("x"))
 				equal(t, "record", g.spy.all()[0].LastActivity, first.LastActivity)
 				equal(t, "events", g.kinds(), "")
-				g.clock.advance(1)
+				g.clock.Advance(1)
 				b.send(poll).expect(t, http.StatusOK, 0)
 				equal(t, "events when the time is over", g.kinds(), "expired")
 			})
@@ -128,7 +128,7 @@ func TestIgnoreActivityStoresData(t *testing.T) {
 		g := newRigOn(t, store)
 		b := g.signedUp(t, "x")
 		first := spy.all()[0]
-		g.clock.advance(time.Hour)
+		g.clock.Advance(time.Hour)
 		g.visit(b, passive(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 			add(w, r, s)
 			equal(t, "ExpiresAt with changes", s.ExpiresAt(), first.ExpiresAt)
@@ -141,7 +141,7 @@ func TestIgnoreActivityStoresData(t *testing.T) {
 		equal(t, "version", r.Version, 3)
 		equal(t, "n", g.data(t, g.token(b))["n"], any(int64(2)))
 
-		g.clock.advance(time.Hour)
+		g.clock.Advance(time.Hour)
 		g.kinds()
 		g.visit(b, passive(func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 			equal(t, "new after the idle timeout", s.IsNew(), true)
@@ -159,9 +159,9 @@ func TestIgnoreActivityCommitsTooLate(t *testing.T) {
 	}{{time.Hour - 1, http.StatusOK}, {time.Hour, http.StatusConflict}} {
 		g := newRig(t)
 		b := g.signedUp(t, "x")
-		g.clock.advance(time.Hour)
+		g.clock.Advance(time.Hour)
 		g.visit(b, passive(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
-			g.clock.advance(c.after)
+			g.clock.Advance(c.after)
 			add(w, r, s)
 		})).expect(t, c.code, 0)
 	}
@@ -186,9 +186,9 @@ func TestIgnoreActivityAndActivity(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			g := newRig(t)
 			b := g.signedUp(t, "x")
-			g.clock.advance(time.Hour)
+			g.clock.Advance(time.Hour)
 			g.visit(b, passive(func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { c.f(s) })).expect(t, http.StatusOK, c.cookies)
-			equal(t, "life left", g.spy.all()[0].ExpiresAt.Sub(g.clock.now()), c.lives)
+			equal(t, "life left", g.spy.all()[0].ExpiresAt.Sub(g.clock.Now()), c.lives)
 		})
 	}
 }
@@ -200,9 +200,9 @@ func TestIgnoreActivityBeginsAndEnds(t *testing.T) {
 	b := newBrowser()
 	g.visit(b, passive(func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 		s.Set("data", "x")
-		equal(t, "ExpiresAt", s.ExpiresAt(), g.clock.now().Add(2*time.Hour))
+		equal(t, "ExpiresAt", s.ExpiresAt(), g.clock.Now().Add(2*time.Hour))
 	})).expect(t, http.StatusOK, 1)
-	equal(t, "life", g.spy.all()[0].ExpiresAt.Sub(g.clock.now()), 2*time.Hour)
+	equal(t, "life", g.spy.all()[0].ExpiresAt.Sub(g.clock.Now()), 2*time.Hour)
 	g.visit(b, passive(func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Invalidate() })).expect(t, http.StatusOK, 1)
 	equal(t, "records", len(g.spy.all()), 0)
 }
@@ -212,7 +212,7 @@ func TestIgnoreActivityBeginsAndEnds(t *testing.T) {
 func TestIgnoreActivityDoesNotRotate(t *testing.T) {
 	g := newRig(t, func(c *session.Config) { c.RotateEvery = 10 * time.Minute })
 	b := g.signedUp(t, "x")
-	g.clock.advance(time.Hour)
+	g.clock.Advance(time.Hour)
 	for _, h := range []handler{read, add, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.SetTimeouts(0, 0) }} {
 		g.visit(b, passive(h)).expect(t, http.StatusOK, 0)
 	}
@@ -250,7 +250,7 @@ func TestIgnoreActivityAndFlash(t *testing.T) {
 					s.Flash("f", "hello")
 				})
 				first := g.spy.all()[0]
-				g.clock.advance(time.Hour)
+				g.clock.Advance(time.Hour)
 				if mode != "" {
 					b.header.Set("Sec-Fetch-Mode", mode)
 				}
@@ -294,13 +294,13 @@ func TestIgnoreActivityInLine(t *testing.T) {
 				g := newRig(t, func(c *session.Config) { c.MaxBytes = 1000 })
 				b := g.signedUp(t, "x")
 				first := g.spy.all()[0]
-				g.clock.advance(10 * time.Minute)
+				g.clock.Advance(10 * time.Minute)
 				equal(t, "outcomes", codes(g.crowd(b, passive(add), c.line...)), c.codes)
 				equal(t, "updates", g.spy.count("update"), 2)
 				equal(t, "touches", g.spy.count("touch"), 0)
 				want := first
 				if c.moves {
-					want.LastActivity, want.ExpiresAt = g.clock.now(), g.clock.now().Add(2*time.Hour)
+					want.LastActivity, want.ExpiresAt = g.clock.Now(), g.clock.Now().Add(2*time.Hour)
 				}
 				got := g.spy.all()[0]
 				equal(t, "LastActivity", got.LastActivity, want.LastActivity)
@@ -322,8 +322,8 @@ func TestIgnoreActivityUndoesNoTouch(t *testing.T) {
 				visitor = newRigOn(t, g.spy)
 			}
 			b := g.signedUp(t, "x")
-			g.clock.advance(time.Hour)
-			visitor.clock.advance(g.clock.now().Sub(visitor.clock.now()))
+			g.clock.Advance(time.Hour)
+			visitor.clock.Advance(g.clock.Now().Sub(visitor.clock.Now()))
 			g.visit(b, passive(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 				g.spy.taken()
 				visitor.visit(g.with(g.token(b)), read).expect(t, http.StatusOK, 0)
@@ -331,7 +331,7 @@ func TestIgnoreActivityUndoesNoTouch(t *testing.T) {
 				h(w, r, s)
 			})).expect(t, http.StatusOK, 0)
 			equal(t, "store calls of the commit", g.spy.taken(), "load update")
-			equal(t, "life left", g.spy.all()[0].ExpiresAt.Sub(g.clock.now()), 2*time.Hour)
+			equal(t, "life left", g.spy.all()[0].ExpiresAt.Sub(g.clock.Now()), 2*time.Hour)
 			equal(t, "events", g.kinds(), "")
 		}
 	}
@@ -359,7 +359,7 @@ func TestIgnoreActivityLostAnswer(t *testing.T) {
 func TestIgnoreActivityConcurrently(t *testing.T) {
 	g := newRig(t)
 	b := g.signedUp(t, "x")
-	g.clock.advance(time.Hour)
+	g.clock.Advance(time.Hour)
 	b.send(g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var wg sync.WaitGroup
 		for i := range 12 {
@@ -378,7 +378,7 @@ func TestIgnoreActivityConcurrently(t *testing.T) {
 		}
 		wg.Wait()
 	}))).expect(t, http.StatusOK, 0)
-	equal(t, "life left", g.spy.all()[0].ExpiresAt.Sub(g.clock.now()), time.Hour)
+	equal(t, "life left", g.spy.all()[0].ExpiresAt.Sub(g.clock.Now()), time.Hour)
 	equal(t, "n", g.data(t, g.token(b))["n"], any(int64(3)))
 }
 
@@ -410,7 +410,7 @@ func TestIgnoreActivityErrors(t *testing.T) {
 	// The sessions of other managers are not affected.
 	other := newRig(t, func(c *session.Config) { c.Cookie.Name = "other" })
 	c := other.signedUp(t, "x")
-	other.clock.advance(time.Hour)
+	other.clock.Advance(time.Hour)
 	c.send(other.Handler(g.IgnoreActivity(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		session.Get(must(other.From(r.Context())), "data", "")
 	})))).expect(t, http.StatusOK, 0)

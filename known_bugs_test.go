@@ -41,7 +41,7 @@ func TestPeers(t *testing.T) {
 				g := newRig(t, func(c *session.Config) { c.TouchEvery = every })
 				b := g.signedUp(t, "x")
 				token := g.token(b)
-				g.clock.advance(time.Hour)
+				g.clock.Advance(time.Hour)
 				g.visit(b, func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 					g.visit(g.with(token), logout)
 					read(w, r, s)
@@ -349,7 +349,7 @@ func TestAdvisories(t *testing.T) {
 		{"CVE-2023-30861 Flask: a refresh without Vary", func(t *testing.T) {
 			g := newRig(t)
 			b := g.signedUp(t, "x")
-			g.clock.advance(time.Hour)
+			g.clock.Advance(time.Hour)
 			rep := g.visit(b, func(http.ResponseWriter, *http.Request, *session.Session) {})
 			equal(t, "store calls", g.spy.taken(), "load touch")
 			equal(t, "Vary", rep.Header().Get("Vary"), "Cookie")

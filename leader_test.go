@@ -685,7 +685,7 @@ func TestExpiryIsJudgedForFollowers(t *testing.T) {
 		})
 		b := g.signedUp(t, "x")
 		expire = func() {
-			g.clock.advance(3 * time.Hour)
+			g.clock.Advance(3 * time.Hour)
 			close(expired)
 			synctest.Wait() // until the late request is in the queue
 		}

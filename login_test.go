@@ -47,7 +47,7 @@ func TestRotationKillsTheOldToken(t *testing.T) {
 			}).expect(t, http.StatusOK, 0)
 
 			for _, late := range []time.Duration{0, 30*time.Second - 1} {
-				g.clock.advance(late)
+				g.clock.Advance(late)
 				g.visit(g.with(old), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 					equal(t, "values", len(s.All()), 0)
 					equal(t, "owner", s.Owner(), "")
@@ -72,7 +72,7 @@ func TestRotationKillsTheOldToken(t *testing.T) {
 				}).expect(t, http.StatusOK, 0)
 				g.kinds()
 			}
-			g.clock.advance(1)
+			g.clock.Advance(1)
 			g.visit(g.with(old), read).expect(t, http.StatusOK, 0)
 			equal(t, "events after the grace", g.kinds(), "unknown-token")
 			g.visit(g.with(old), write).expect(t, http.StatusOK, 1)
@@ -116,9 +116,9 @@ func TestSlowRequest(t *testing.T) {
 				t.Errorf("RevokeOwner = %d, %v", n, err)
 			}
 		},
-		"idle timeout": func(_ *testing.T, g *rig, _ *browser, _ session.ID) { g.clock.advance(2 * time.Hour) },
+		"idle timeout": func(_ *testing.T, g *rig, _ *browser, _ session.ID) { g.clock.Advance(2 * time.Hour) },
 		"idle timeout, and pruned": func(t *testing.T, g *rig, _ *browser, _ session.ID) {
-			g.clock.advance(2*time.Hour + session.PruneSlack + 1)
+			g.clock.Advance(2*time.Hour + session.PruneSlack + 1)
 			if n, err := g.Prune(t.Context()); n != 1 || err != nil {
 				t.Errorf("Prune = %d, %v", n, err)
 			}
@@ -135,7 +135,7 @@ func TestSlowRequest(t *testing.T) {
 					s.Flash("flash", "f")
 				})
 				token := g.token(b)
-				g.clock.advance(time.Second)
+				g.clock.Advance(time.Second)
 				var before []session.Record
 				g.kinds()
 				rep := g.visit(g.with(token), func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
@@ -210,14 +210,14 @@ func TestExpiry(t *testing.T) {
 			g := newRig(t, configure)
 			b := g.signedUp(t, "x")
 			rec := g.spy.all()[0]
-			equal(t, "ExpiresAt", rec.ExpiresAt, g.clock.now().Add(time.Hour))
-			g.clock.advance(time.Hour - 1)
+			equal(t, "ExpiresAt", rec.ExpiresAt, g.clock.Now().Add(time.Hour))
+			g.clock.Advance(time.Hour - 1)
 			equal(t, "values one nanosecond before the end", len(g.data(t, g.token(b))), 1)
 			if _, err := g.Info(t.Context(), rec.ID); err != nil {
 				t.Errorf("Show: %v", err)
 			}
 			g.kinds()
-			g.clock.advance(1)
+			g.clock.Advance(1)
 			equal(t, "values at the end", len(g.data(t, g.token(b))), 0)
 			equal(t, "events", g.kinds(), "expired")
 			if _, err := g.Info(t.Context(), rec.ID); err == nil {
@@ -261,12 +261,12 @@ func TestIdleSlides(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newRig(t)
 			b := g.signedUp(t, "x")
-			start := g.clock.now()
-			for len(g.data(t, g.token(b))) > 0 && g.clock.now().Sub(start) < 100*time.Hour {
-				g.clock.advance(time.Hour)
+			start := g.clock.Now()
+			for len(g.data(t, g.token(b))) > 0 && g.clock.Now().Sub(start) < 100*time.Hour {
+				g.clock.Advance(time.Hour)
 				g.visit(b, c.use)
 			}
-			equal(t, "lifetime", g.clock.now().Sub(start), c.lifetime)
+			equal(t, "lifetime", g.clock.Now().Sub(start), c.lifetime)
 		})
 	}
 }
@@ -278,18 +278,18 @@ func TestOwnTimeouts(t *testing.T) {
 	b := g.signedUp(t, "x")
 	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 		s.SetTimeouts(time.Minute, time.Hour)
-		equal(t, "ExpiresAt", s.ExpiresAt(), g.clock.now().Add(time.Minute))
+		equal(t, "ExpiresAt", s.ExpiresAt(), g.clock.Now().Add(time.Minute))
 	}).expect(t, http.StatusOK, 1)
 	for name, rotate := range rotations {
-		g.clock.advance(59 * time.Second)
+		g.clock.Advance(59 * time.Second)
 		rep := g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { rotate(s) })
 		rep.expect(t, http.StatusOK, 1)
-		equal(t, name+": ExpiresAt", g.spy.all()[0].ExpiresAt, g.clock.now().Add(time.Minute))
+		equal(t, name+": ExpiresAt", g.spy.all()[0].ExpiresAt, g.clock.Now().Add(time.Minute))
 		if c := rep.result.Cookies()[0]; c.MaxAge > 3600 || c.MaxAge < 3400 {
 			t.Errorf("%s: Max-Age = %d, want the session's own hour at most", name, c.MaxAge)
 		}
 	}
-	g.clock.advance(time.Minute)
+	g.clock.Advance(time.Minute)
 	equal(t, "values after an idle minute", len(g.data(t, g.token(b))), 0)
 
 	g = newRig(t)
@@ -297,7 +297,7 @@ func TestOwnTimeouts(t *testing.T) {
 	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 		s.SetTimeouts(30*24*time.Hour, 400*24*time.Hour)
 	})
-	g.clock.advance(30*24*time.Hour - 1)
+	g.clock.Advance(30*24*time.Hour - 1)
 	equal(t, "values after a month, remembered", len(g.data(t, g.token(b))), 1)
 	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 		s.SetTimeouts(400*24*time.Hour+1, 0)
@@ -314,7 +314,7 @@ func TestOwnShortTimeoutSlides(t *testing.T) {
 	b := g.signedUp(t, "x")
 	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.SetTimeouts(time.Minute, 0) })
 	for i := range 100 {
-		g.clock.advance(30 * time.Second)
+		g.clock.Advance(30 * time.Second)
 		if g.visit(b, read); len(g.data(t, g.token(b))) == 0 {
 			t.Fatalf("expired in use after %d requests", i)
 		}
@@ -326,7 +326,7 @@ func TestClockStepsBack(t *testing.T) {
 	g := newRig(t, func(c *session.Config) { c.RotateEvery = 10 * time.Minute })
 	b := g.signedUp(t, "x")
 	rec := g.spy.all()[0]
-	g.clock.advance(-time.Hour)
+	g.clock.Advance(-time.Hour)
 	for _, h := range []handler{read, write, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Login("ada") }, read} {
 		g.visit(b, h)
 	}
@@ -334,7 +334,7 @@ func TestClockStepsBack(t *testing.T) {
 	if got.LastActivity.Before(rec.LastActivity) || got.ExpiresAt.Before(rec.ExpiresAt) || !got.CreatedAt.Equal(rec.CreatedAt) {
 		t.Errorf("record = %+v, before %+v", got, rec)
 	}
-	g.clock.advance(time.Hour)
+	g.clock.Advance(time.Hour)
 	s, err := g.Load(t.Context(), session.Token(g.token(b)))
 	if err != nil || s.Owner() != "ada" || session.Get(s, "data", "") != "late" {
 		t.Errorf("owner %q, data %v, %v", s.Owner(), s.All(), err)
@@ -347,9 +347,9 @@ func TestPeriodicRotation(t *testing.T) {
 	g := newRig(t, func(c *session.Config) { c.RotateEvery, c.Grace = 10*time.Minute, time.Minute })
 	b := g.signedUp(t, "x")
 	old := g.token(b)
-	g.clock.advance(10*time.Minute - 1)
+	g.clock.Advance(10*time.Minute - 1)
 	g.visit(b, read).expect(t, http.StatusOK, 0)
-	g.clock.advance(1)
+	g.clock.Advance(1)
 	g.kinds()
 	g.visit(b, read).expect(t, http.StatusOK, 1)
 	equal(t, "events", g.kinds(), "rotated")
@@ -364,14 +364,14 @@ func TestPeriodicRotation(t *testing.T) {
 		equal(t, "values for the previous token", len(g.data(t, old)), 1+0*i)
 	}
 	equal(t, "written with the previous token", g.data(t, g.token(b))["data"], any("late"))
-	g.clock.advance(time.Minute - 1)
+	g.clock.Advance(time.Minute - 1)
 	equal(t, "values at the end of the grace", len(g.data(t, old)), 1)
-	g.clock.advance(1)
+	g.clock.Advance(1)
 	equal(t, "values after the grace", len(g.data(t, old)), 0)
 	equal(t, "values for the new token", len(g.data(t, g.token(b))), 1)
 
 	// A login with the previous token rotates like any other.
-	g.clock.advance(10 * time.Minute)
+	g.clock.Advance(10 * time.Minute)
 	previous := g.token(b)
 	g.visit(b, read).expect(t, http.StatusOK, 1)
 	newest, late := g.token(b), g.with(previous)
@@ -398,14 +398,14 @@ func TestPeriodicRotationHasOneWinner(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newRig(t, func(c *session.Config) { c.RotateEvery = 10 * time.Minute })
 			b := g.signedUp(t, "x")
-			g.clock.advance(10 * time.Minute)
+			g.clock.Advance(10 * time.Minute)
 			rep := g.visit(g.with(g.token(b)), func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 				g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("fast", 1) }).expect(t, http.StatusOK, 1)
 				c.f(s)
 			})
 			rep.expect(t, http.StatusOK, 0)
 			equal(t, "data", g.data(t, g.token(b))["data"], any(c.data))
-			g.clock.advance(31 * time.Second)
+			g.clock.Advance(31 * time.Second)
 			equal(t, "values for the winner's token after the grace", len(g.data(t, g.token(b))), 2)
 			equal(t, "rotations", strings.Count(g.kinds(), "rotated"), 1)
 		})
@@ -444,13 +444,13 @@ func TestTouch(t *testing.T) {
 			g := newRig(t, c.config)
 			b := g.signedUp(t, "x")
 			for _, d := range c.steps {
-				g.clock.advance(d)
+				g.clock.Advance(d)
 				g.visit(b, func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
 					session.Get(s, "data", "")
 					io.WriteString(w, "page")
 					if d > 0 {
-						g.clock.advance(1) // time passes while the page is sent
-						defer g.clock.advance(-1)
+						g.clock.Advance(1) // time passes while the page is sent
+						defer g.clock.Advance(-1)
 					}
 				}).expect(t, http.StatusOK, 0)
 			}
@@ -467,7 +467,7 @@ func TestTouchFailureFailsNoResponse(t *testing.T) {
 	b := newBrowser()
 	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Flash("f", "hello") })
 	for _, op := range []string{"update", "touch"} { // the update uses up the message, the touch extends the session
-		g.clock.advance(time.Hour)
+		g.clock.Advance(time.Hour)
 		g.kinds()
 		g.spy.hook(func(o string, _ session.ID) error {
 			if o == op {

@@ -90,7 +90,7 @@ func TestLimit(t *testing.T) {
 			anonymous := g.signedUp(t, "x")
 			var browsers []*browser
 			for i := range 5 {
-				g.clock.advance(time.Second)
+				g.clock.Advance(time.Second)
 				b, _ := g.loggedIn(t)
 				browsers = append(browsers, b)
 				want := strings.Repeat("1", i+1)
@@ -149,24 +149,24 @@ func TestLimitCosts(t *testing.T) {
 func TestLimitByActivity(t *testing.T) {
 	g := newLimited(t, 2)
 	first, _ := g.loggedIn(t)
-	g.clock.advance(time.Second)
+	g.clock.Advance(time.Second)
 	second, _ := g.loggedIn(t)
-	g.clock.advance(time.Second)
+	g.clock.Advance(time.Second)
 	g.visit(second, login)
 	equal(t, "after another login in the same session", g.alive(first, second), "11")
-	g.clock.advance(time.Hour)
+	g.clock.Advance(time.Hour)
 	g.visit(first, read) // a touch
-	g.clock.advance(time.Second)
+	g.clock.Advance(time.Second)
 	third, id := g.loggedIn(t)
 	equal(t, "after a third login", g.alive(first, second, third), "101")
 
 	// The event names the owner, and a concurrent request of the session fails.
-	g.clock.advance(time.Second)
+	g.clock.Advance(time.Second)
 	fourth := newBrowser()
 	g.mu.Lock()
 	g.events = nil
 	g.mu.Unlock()
-	g.clock.advance(time.Hour)
+	g.clock.Advance(time.Hour)
 	g.visit(first, read)
 	g.visit(third, func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 		g.visit(fourth, login)
@@ -185,13 +185,13 @@ func TestLimitByActivity(t *testing.T) {
 func TestLimitCountsTheLiving(t *testing.T) {
 	tests := map[string]func(g *rig, old session.Record) *rig{
 		"idle": func(g *rig, _ session.Record) *rig {
-			g.clock.advance(2 * time.Hour)
+			g.clock.Advance(2 * time.Hour)
 			return g
 		},
 		"lowered limit": func(g *rig, _ session.Record) *rig {
-			low := newRigOn(t, ownerSpy{g.spy}, func(c *session.Config) { c.MaxPerOwner, c.IdleTimeout, c.Now = 2, time.Minute, g.clock.now })
+			low := newRigOn(t, ownerSpy{g.spy}, func(c *session.Config) { c.MaxPerOwner, c.IdleTimeout, c.Now = 2, time.Minute, g.clock.Now })
 			low.spy, low.clock = g.spy, g.clock
-			g.clock.advance(time.Minute)
+			g.clock.Advance(time.Minute)
 			return low
 		},
 		"corrupt": func(g *rig, old session.Record) *rig {
@@ -209,14 +209,14 @@ func TestLimitCountsTheLiving(t *testing.T) {
 				s.SetTimeouts(20*time.Hour, 0)
 			})
 			id := g.idOf(first)
-			g.clock.advance(time.Second)
+			g.clock.Advance(time.Second)
 			_, dead := g.loggedIn(t)
 			g = f(g, g.spy.all()[slices.IndexFunc(g.spy.all(), func(r session.Record) bool { return r.ID == dead })])
-			g.clock.advance(time.Second)
+			g.clock.Advance(time.Second)
 			second, _ := g.loggedIn(t)
 			equal(t, "records", len(g.spy.all()), 3) // the sweeper will delete the expired one
 			equal(t, "the first is there", slices.ContainsFunc(g.spy.all(), func(r session.Record) bool { return r.ID == id }), true)
-			g.clock.advance(time.Second)
+			g.clock.Advance(time.Second)
 			third, _ := g.loggedIn(t)
 			equal(t, "alive after a third", g.alive(first, second, third), "011")
 		})
@@ -235,7 +235,7 @@ func TestLimitNeedsAList(t *testing.T) {
 			clear(spy.records)
 			g := newRigOn(t, store, limit)
 			first, _ := g.loggedIn(t)
-			g.clock.advance(time.Second)
+			g.clock.Advance(time.Second)
 			second, _ := g.loggedIn(t)
 			equal(t, "alive", g.alive(first, second), "01")
 		})
@@ -265,16 +265,16 @@ func TestLimitNeedsAList(t *testing.T) {
 func TestLimitWithAClockBehind(t *testing.T) {
 	g := newLimited(t, 1)
 	behind := newLimited(t, 1, g.spy)
-	behind.clock.advance(-time.Minute)
+	behind.clock.Advance(-time.Minute)
 	first, _ := g.loggedIn(t)
 	g.spy.taken()
 	late, _ := behind.loggedIn(t)
 	equal(t, "store calls: nothing is older", g.spy.taken(), "create list load")
 	equal(t, "alive", g.alive(first, late), "11")
-	behind.clock.advance(time.Second)
+	behind.clock.Advance(time.Second)
 	later, _ := behind.loggedIn(t)
 	equal(t, "alive after another one", g.alive(first, late, later), "101")
-	g.clock.advance(time.Second)
+	g.clock.Advance(time.Second)
 	last, _ := g.loggedIn(t)
 	equal(t, "alive after a login by the right clock", g.alive(first, late, later, last), "0001")
 }
@@ -302,10 +302,10 @@ func TestLimitOfLoginsAtOnce(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			a := newLimited(t, 1)
 			b := newLimited(t, 1, a.spy)
-			b.clock.advance(c.apart)
+			b.clock.Advance(c.apart)
 			old, _ := a.loggedIn(t)
-			a.clock.advance(time.Minute)
-			b.clock.advance(time.Minute)
+			a.clock.Advance(time.Minute)
+			b.clock.Advance(time.Minute)
 
 			// Each of the two is held at its create or at its list.
 			stop := map[bool]string{true: "list", false: "create"}[c.both]
@@ -337,8 +337,8 @@ func TestLimitOfLoginsAtOnce(t *testing.T) {
 				(<-done[i]).expect(t, http.StatusOK, 1)
 			}
 			a.spy.hook(nil, nil)
-			a.clock.advance(time.Hour)
-			b.clock.advance(time.Hour)
+			a.clock.Advance(time.Hour)
+			b.clock.Advance(time.Hour)
 			equal(t, "the old session", a.alive(old), "0")
 			got := a.alive(browsers...)
 			if c.oneLeft {
@@ -346,7 +346,7 @@ func TestLimitOfLoginsAtOnce(t *testing.T) {
 			} else {
 				equal(t, "alive", got, c.want)
 			}
-			a.clock.advance(time.Hour - 1)
+			a.clock.Advance(time.Hour - 1)
 			last, _ := a.loggedIn(t)
 			equal(t, "after another login", a.alive(append(browsers, last)...), "001")
 		})
@@ -368,7 +368,7 @@ func TestLimitAndAnotherLoginOfTheOld(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			g := newLimited(t, 1)
 			old, id := g.loggedIn(t)
-			g.clock.advance(time.Minute)
+			g.clock.Advance(time.Minute)
 			code := http.StatusOK
 			var started bool
 			g.spy.hook(func(op string, which session.ID) error {
@@ -377,7 +377,7 @@ func TestLimitAndAnotherLoginOfTheOld(t *testing.T) {
 				}
 				started = true
 				code = g.visit(old, func(w http.ResponseWriter, r *http.Request, s *session.Session) {
-					g.clock.advance(time.Second)
+					g.clock.Advance(time.Second)
 					login(w, r, s)
 				}).Code
 				return nil
@@ -399,7 +399,7 @@ func TestLimitAndAnotherLoginOfTheOld(t *testing.T) {
 	// session is ended.
 	g := newLimited(t, 1)
 	old, _ := g.loggedIn(t)
-	g.clock.advance(time.Minute)
+	g.clock.Advance(time.Minute)
 	fresh := newBrowser()
 	g.visit(old, func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 		g.visit(fresh, login).expect(t, http.StatusOK, 1)
@@ -421,7 +421,7 @@ func TestLimitAndAnotherOwner(t *testing.T) {
 		"another owner": does(func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Login("bob") }),
 		"logout":        does(func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Invalidate() }),
 		"expiry": func(g *rig, _ *browser) error {
-			g.clock.advance(2*time.Hour - 2*time.Second)
+			g.clock.Advance(2*time.Hour - 2*time.Second)
 			return nil
 		},
 		"a record that does not decode": func(*rig, *browser) error { return session.ErrCorrupt },
@@ -430,9 +430,9 @@ func TestLimitAndAnotherOwner(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newLimited(t, 2)
 			oldest, id := g.loggedIn(t)
-			g.clock.advance(time.Second)
+			g.clock.Advance(time.Second)
 			older, _ := g.loggedIn(t)
-			g.clock.advance(time.Second)
+			g.clock.Advance(time.Second)
 			g.spy.hook(func(op string, which session.ID) error {
 				if op != "load" || which != id {
 					return nil
@@ -467,7 +467,7 @@ func TestLimitFails(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := newLimited(t, 1)
 				old, _ := g.loggedIn(t)
-				g.clock.advance(time.Second)
+				g.clock.Advance(time.Second)
 				g.kinds()
 				g.spy.hook(fail(op), nil)
 				fresh := newBrowser()
@@ -482,7 +482,7 @@ func TestLimitFails(t *testing.T) {
 					t.Errorf("log: %s", g.log())
 				}
 				equal(t, "alive", g.alive(old, fresh), map[bool]string{true: "01", false: "11"}[op == "delete"])
-				g.clock.advance(time.Second)
+				g.clock.Advance(time.Second)
 				last, _ := g.loggedIn(t)
 				equal(t, "alive after the next login", g.alive(old, fresh, last), "001")
 			})
@@ -491,7 +491,7 @@ func TestLimitFails(t *testing.T) {
 	t.Run("in the middle of the list", func(t *testing.T) {
 		g := newLimited(t, 1)
 		old, _ := g.loggedIn(t)
-		g.clock.advance(time.Second)
+		g.clock.Advance(time.Second)
 		g.spy.hook(nil, func(op string, _ session.ID, err error) error {
 			if op == "list" {
 				return down
@@ -504,7 +504,7 @@ func TestLimitFails(t *testing.T) {
 	t.Run("lost answers", func(t *testing.T) {
 		g := newLimited(t, 1)
 		g.loggedIn(t)
-		g.clock.advance(time.Second)
+		g.clock.Advance(time.Second)
 		g.kinds()
 		g.spy.hook(nil, func(op string, _ session.ID, err error) error {
 			if op == "update" || op == "delete" {
@@ -520,9 +520,9 @@ func TestLimitFails(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			g := newLimited(t, 2)
 			stuck, id := g.loggedIn(t)
-			g.clock.advance(time.Second)
+			g.clock.Advance(time.Second)
 			other, _ := g.loggedIn(t)
-			g.clock.advance(time.Second)
+			g.clock.Advance(time.Second)
 			g.spy.hook(func(op string, which session.ID) error {
 				if op == "load" && which == id {
 					return down
@@ -542,8 +542,8 @@ func TestLimitIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newLimited(t, 1)
 		old, _ := g.loggedIn(t)
-		g.clock.advance(time.Second)
-		slow := newRigOn(t, slowList{ownerSpy{g.spy}}, func(c *session.Config) { c.MaxPerOwner, c.Now = 1, g.clock.now })
+		g.clock.Advance(time.Second)
+		slow := newRigOn(t, slowList{ownerSpy{g.spy}}, func(c *session.Config) { c.MaxPerOwner, c.Now = 1, g.clock.Now })
 		fresh := newBrowser()
 		start := time.Now()
 		slow.visit(fresh, login).expect(t, http.StatusOK, 1)
@@ -555,10 +555,10 @@ func TestLimitIsBounded(t *testing.T) {
 		free := newLimited(t, 0)
 		for range 4 {
 			free.loggedIn(t)
-			free.clock.advance(time.Second)
+			free.clock.Advance(time.Second)
 		}
 		g := newLimited(t, 1, free.spy)
-		g.clock.advance(time.Minute)
+		g.clock.Advance(time.Minute)
 		g.spy.hook(func(op string, _ session.ID) error {
 			if op == "load" {
 				time.Sleep(3 * time.Second) // on the fake clock; ignores the deadline

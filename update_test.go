@@ -84,8 +84,8 @@ func TestCommitAgain(t *testing.T) {
 // TestCommitAgainTakesItsTime: changes after a commit that is retried count as made
 // when the retry has ended, which may take long.
 func TestCommitAgainTakesItsTime(t *testing.T) {
-	store, clk := newSpyStore(), &clock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	m, err := session.New(store, session.Config{PruneEvery: -1, Now: clk.now, Logger: slog.New(slog.DiscardHandler)})
+	store, clk := newSpyStore(), sessiontest.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	m, err := session.New(store, session.Config{PruneEvery: -1, Now: clk.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestCommitAgainTakesItsTime(t *testing.T) {
 	commitUnanswered(t, m, store, s)
 	store.before = func(op string, _ session.ID) error {
 		if op == "load" {
-			clk.advance(time.Minute)
+			clk.Advance(time.Minute)
 		}
 		return nil
 	}
@@ -102,8 +102,8 @@ func TestCommitAgainTakesItsTime(t *testing.T) {
 	if _, err := m.Commit(ctx, s); err != nil {
 		t.Fatal(err)
 	}
-	if got := store.all()[0].LastActivity; !got.Equal(clk.now()) {
-		t.Errorf("the last activity is at %v, want %v", got, clk.now())
+	if got := store.all()[0].LastActivity; !got.Equal(clk.Now()) {
+		t.Errorf("the last activity is at %v, want %v", got, clk.Now())
 	}
 }
 
