@@ -47,6 +47,6 @@ func ExampleMigrations() {
 	}
 	// Output:
 	// create_visitors_table
-	// -- Everybody is signed out by this.
+	// -- This signs everybody out.
 	// DROP TABLE IF EXISTS "visitors";
 }

@@ -1,13 +1,13 @@
 -- The table of the session store, for MySQL 8.0.1 and MariaDB 10.6 and later.
 -- dialect: mysql
 --
--- Times are nanoseconds since 1970, in UTC: FROM_UNIXTIME(expires_at / 1e9) shows one.
+-- Times are nanoseconds since 1970, in UTC: use FROM_UNIXTIME(expires_at / 1e9) to show one.
 -- Show an ID with HEX(id).
 --
--- The expiry moves with nearly every write, so an index on it would be written with
--- every write too. What is indexed is the hour of the expiry, which rarely changes.
--- The collation tells upper from lower case. There are no partial indexes here: the
--- index on the owner also holds the sessions that have none.
+-- The expiry changes with nearly every write, so an index on it would be written each
+-- time too. The index is on the hour of the expiry, which rarely changes. The collation
+-- is case-sensitive. MySQL has no partial indexes, so the index on the owner also
+-- contains the sessions without an owner.
 
 -- +goose Up
 CREATE TABLE {{table}} (
@@ -26,5 +26,5 @@ CREATE TABLE {{table}} (
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- +goose Down
--- Everybody is signed out by this.
+-- This signs everybody out.
 DROP TABLE IF EXISTS {{table}};

@@ -1,16 +1,16 @@
 -- The table of the session store, for PostgreSQL 12 and later.
 -- dialect: postgres
 --
--- Times are nanoseconds since 1970, in UTC: to_timestamp(expires_at / 1e9) shows one.
--- Show an ID with encode(id, 'hex'). A schema is not created here: that needs a right
--- which the application's own role should not have.
+-- Times are nanoseconds since 1970, in UTC: use to_timestamp(expires_at / 1e9) to show one.
+-- Show an ID with encode(id, 'hex'). This file does not create a schema: that needs a
+-- privilege that the role of the application should not have.
 --
--- The expiry moves with nearly every write. An index on it would make every update
--- touch all indexes of the table (no heap-only tuples) and leave dead entries in each
--- for vacuum. What is indexed is the hour of the expiry, which rarely changes; with
--- the room that the fill factor leaves in each page, updates stay heap-only. The index
--- on the owner holds only the sessions that have one; the owner is compared byte by
--- byte, so that an upgrade of the system's collations cannot corrupt that index.
+-- The expiry changes with nearly every write. An index on it would make every update
+-- write all indexes of the table (no heap-only tuples) and leave dead entries in each
+-- for vacuum. The index is on the hour of the expiry, which rarely changes; with the
+-- room that the fill factor leaves in each page, updates stay heap-only. The index on
+-- the owner contains only the sessions with an owner. Owners are compared byte by byte,
+-- so that an upgrade of the system's collations cannot corrupt that index.
 
 -- +goose Up
 CREATE TABLE {{table}} (
@@ -31,5 +31,5 @@ CREATE INDEX {{index:expires_hour}} ON {{table}} (expires_hour);
 CREATE INDEX {{index:owner}} ON {{table}} (owner, id) WHERE owner <> '';
 
 -- +goose Down
--- Everybody is signed out by this.
+-- This signs everybody out.
 DROP TABLE IF EXISTS {{table}};

@@ -3,11 +3,11 @@
 --
 -- Times are nanoseconds since 1970, in UTC. Show an ID with hex(id).
 --
--- The expiry moves with nearly every write, so an index on it would be written with
--- every write too. What is indexed is an hour before which the session does not
--- expire: pruning moves it on when it has come, or else nobody does. So an update
--- writes one page instead of two or three. The index on the owner holds only the
--- sessions that have one.
+-- The expiry changes with nearly every write, so an index on it would be written each
+-- time too. The index is on an hour before which the session does not expire. Updates
+-- that extend the session leave that hour alone, and pruning corrects it once it has
+-- passed. So an update writes one page instead of two or three. The index on the owner
+-- contains only the sessions with an owner.
 
 -- +goose Up
 CREATE TABLE {{table}} (
@@ -28,5 +28,5 @@ CREATE INDEX {{index:expires_hour}} ON {{name}} (expires_hour);
 CREATE INDEX {{index:owner}} ON {{name}} (owner, id) WHERE owner <> '';
 
 -- +goose Down
--- Everybody is signed out by this.
+-- This signs everybody out.
 DROP TABLE IF EXISTS {{table}};
