@@ -73,9 +73,9 @@ func (s *Store) updateOne(ctx context.Context, r *session.Record) error {
 // updateMany updates the records of a batch with one statement, which skips those that
 // another transaction has locked. So a lock that is held for long does not hold up the
 // others, and batches of two processes can't deadlock. Records that the statement
-// leaves out, for this or another reason, are written alone. A
-// pipeline of single updates (pgx.Batch) measured no faster over HTTP, and would have
-// to wait for such locks.
+// leaves out, for this or another reason, are written alone. A pipeline of single
+// updates (pgx.Batch) measured no faster over HTTP, and would have to wait for such
+// locks.
 func (s *Store) updateMany(ctx context.Context, recs []*session.Record, _ []struct{}, errs []error) {
 	var stored []session.ID
 	err := s.do(ctx, func(ctx context.Context, conn *pgx.Conn) error {
