@@ -17,14 +17,14 @@ type Connection struct {
 	Name    string           // as in database.toml
 	Dialect sqlstore.Dialect // of its driver
 
-	// Address says where the database is, without secrets: "app@127.0.0.1:5432/shop",
-	// the path of a file, or "dsn" if a dsn says it all.
+	// Address is the location of the database, without secrets: "app@127.0.0.1:5432/shop",
+	// the path of a file, or "dsn" if the connection has a dsn.
 	Address string
 
 	details *connection
 }
 
-// String gives "main (postgres app@127.0.0.1:5432/shop)".
+// String returns "main (postgres app@127.0.0.1:5432/shop)".
 func (c Connection) String() string {
 	return fmt.Sprintf("%s (%s %s)", c.Name, c.Dialect, c.Address)
 }
@@ -37,7 +37,7 @@ type connection struct {
 	broken   bool
 }
 
-// dialectOf maps the names of drivers, which people mix up, to dialects.
+// dialectOf maps the values of driver to dialects. Each database server has two names.
 var dialectOf = map[string]sqlstore.Dialect{
 	"sqlite":     sqlstore.SQLite,
 	"postgres":   sqlstore.PostgreSQL,
@@ -50,10 +50,10 @@ func (c *connection) dialect() sqlstore.Dialect { return dialectOf[c.settings.te
 
 func (c *connection) prefix() string { return "connections." + c.name + "." }
 
-// connectionName leaves out what a variable cannot spell.
+// connectionName matches names that work both as a table and in a variable.
 var connectionName = regexp.MustCompile(`^[A-Za-z0-9]+([_-][A-Za-z0-9]+)*$`)
 
-// Connections lists the names of the configured connections, sorted.
+// Connections returns the sorted names of the configured connections.
 func (c *Config) Connections() []string {
 	var names []string
 	for _, con := range c.connections {
@@ -63,7 +63,7 @@ func (c *Config) Connections() []string {
 	return names
 }
 
-// public describes the connection without its secrets.
+// public returns the description of the connection, without its secrets.
 func (c *connection) public(root string) Connection {
 	s := &c.settings
 	p := Connection{Name: c.name, Dialect: c.dialect(), Address: "dsn", details: c}
@@ -80,7 +80,7 @@ func (c *connection) public(root string) Connection {
 	return p
 }
 
-// file is the path of a SQLite database.
+// file returns the path of a SQLite database.
 func (c *connection) file(root string) string {
 	path := filepath.FromSlash(c.settings.text("database"))
 	if !filepath.IsAbs(path) {
@@ -99,7 +99,7 @@ func (c *connection) port() int {
 	return 3306
 }
 
-// isSocket tells the folder or file of a Unix socket from a host.
+// isSocket reports whether host is the folder or the file of a Unix socket.
 func (c *connection) isSocket() bool { return strings.HasPrefix(c.settings.text("host"), "/") }
 
 func (c *connection) hostPort() string {

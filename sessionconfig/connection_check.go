@@ -6,7 +6,7 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// check looks for what is missing from a connection, or too much.
+// check reports settings of the connection that are missing, wrong or contradictory.
 func (c *connection) check(l *loader) {
 	before := len(l.mistakes)
 	s := &c.settings
@@ -20,7 +20,7 @@ func (c *connection) check(l *loader) {
 	case s.given("dsn"):
 		c.checkDSNAlone(l)
 		if c.dialect() == sqlstore.SQLite && isServerAddress(s.text("dsn")) {
-			s.refuse(l, c.prefix(), "dsn", "is the address of a server, and SQLite is a file",
+			s.refuse(l, c.prefix(), "dsn", "is the address of a server, but a SQLite database is a file",
 				`write a path, or a URI that begins with "file:", or choose another driver`)
 		}
 	case !s.given("database") && !s.bad["database"]:
@@ -37,30 +37,31 @@ func (c *connection) check(l *loader) {
 		text := s.text(key)
 		at := strings.Contains(text, "@") && (key == "host" || c.dialect() != sqlstore.SQLite)
 		if !s.bad[key] && (at || strings.Contains(text, "://")) {
-			s.refuse(l, c.prefix(), key, "is an address, which may hold a password", "write an address as dsn, and nothing else beside it")
+			s.refuse(l, c.prefix(), key, "is an address, which may contain a password",
+				"put the address in dsn, and leave out database, host, port, user and password")
 		}
 	}
 	if strings.Contains(s.text("user"), ":") {
-		s.refuse(l, c.prefix(), "user", "cannot contain a colon", "a password is a setting of its own")
+		s.refuse(l, c.prefix(), "user", "cannot contain a colon", "set the password separately")
 	}
 	c.checkOptions(l)
 	c.broken = len(l.mistakes) > before || len(s.bad) > 0
 }
 
-// checkDSNAlone refuses settings beside a dsn, which the driver would not see. What
-// comes from a lower place is merely overridden by it.
+// checkDSNAlone refuses settings beside a dsn, because the driver would not see them.
+// Settings from a source that the dsn overrides are allowed.
 func (c *connection) checkDSNAlone(l *loader) {
 	s := &c.settings
 	layer := s.entries["dsn"].origin.layer()
 	for _, key := range []string{"database", "host", "port", "user", "password"} {
 		if s.given(key) && !s.bad[key] && s.entries[key].origin.layer() >= layer {
-			s.refuse(l, c.prefix(), key, "has no effect beside dsn", "keep one of the two")
+			s.refuse(l, c.prefix(), key, "has no effect because dsn is set", "remove one of the two")
 		}
 	}
 	for _, name := range sortedKeys(c.options) {
 		if e := c.options[name]; e.origin.layer() >= layer {
-			m := e.mistake(c.prefix()+options+"."+name, true, "has no effect beside dsn")
-			m.Hint = "write it into the dsn"
+			m := e.mistake(c.prefix()+options+"."+name, true, "has no effect because dsn is set")
+			m.Hint = "make it part of the dsn"
 			l.add(m)
 		}
 	}
@@ -70,14 +71,14 @@ func (c *connection) checkSQLite(l *loader) {
 	s := &c.settings
 	for _, key := range sortedKeys(serverKeys) {
 		if s.given(key) {
-			s.refuse(l, c.prefix(), key, "means nothing to SQLite, which is a file", "remove it")
+			s.refuse(l, c.prefix(), key, "does not apply to SQLite, whose database is a file", "remove it")
 		}
 	}
 	switch db := s.text("database"); {
 	case db == ":memory:":
-		s.refuse(l, c.prefix(), "database", "is empty at each start, and so never has the table",
+		s.refuse(l, c.prefix(), "database", "is an empty database at each start, without the table",
 			`name a file, or set store = "memory" in session.toml`)
 	case strings.HasPrefix(db, "file:"):
-		s.refuse(l, c.prefix(), "database", "must be a path", "write a URI as dsn")
+		s.refuse(l, c.prefix(), "database", "must be a path", "put a URI in dsn")
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// loadDatabase checks everything that database.toml and DB_* say, whichever store
-// is in use.
+// loadDatabase reads and checks database.toml and the DB_ variables, even if the store
+// does not use them.
 func (c *Config) loadDatabase(l *loader, doc document, vars map[string]entry) {
 	c.database = settings{specs: databaseSpecs, entries: map[string]entry{}, values: map[string]any{}, bad: map[string]bool{}}
 	if e, ok := doc.entries["default"]; ok {
@@ -22,7 +22,7 @@ func (c *Config) loadDatabase(l *loader, doc document, vars map[string]entry) {
 	c.connections = map[string]*connection{}
 	v := vocabulary{keys: []string{"default"}, tables: []string{"connections"}}
 	v.open = c.connectionsOf(l, doc)
-	if !doc.broken { // which connections there are is not known then
+	if !doc.broken { // otherwise the connections of the file are unknown
 		c.connectionVariables(l, vars)
 	}
 	for _, name := range sortedKeys(c.connections) {
@@ -45,8 +45,8 @@ func (c *Config) loadDatabase(l *loader, doc document, vars map[string]entry) {
 	l.reportUnknown(doc, v)
 }
 
-// connectionsOf takes the tables below [connections], and returns those that it
-// refused.
+// connectionsOf creates a connection for each table below [connections], and returns the
+// tables that it refused.
 func (c *Config) connectionsOf(l *loader, doc document) (refused []string) {
 	names := map[string]int{}
 	for path, line := range doc.tables {
@@ -59,9 +59,9 @@ func (c *Config) connectionsOf(l *loader, doc document) (refused []string) {
 		other := c.connections[fold(name)]
 		switch {
 		case !connectionName.MatchString(name):
-			l.add(e.mistake("connections."+name, false, "is no name for a connection; use letters and digits, in words joined by a hyphen or an underscore"))
+			l.add(e.mistake("connections."+name, false, "is not a valid connection name; use letters and digits, in words joined by hyphens or underscores"))
 		case other != nil:
-			l.add(e.mistake("connections."+name, false, "differs from %q in case or hyphens only, which variables cannot tell apart", other.name))
+			l.add(e.mistake("connections."+name, false, "differs from %q only in case, hyphens or underscores, which names of variables cannot express", other.name))
 		default:
 			con := newConnection(name, e.origin)
 			con.take(doc)
@@ -93,8 +93,8 @@ func (c *connection) take(doc document) {
 	}
 }
 
-// connectionVariables takes DB_CONNECTIONS__NAME__KEY. A connection that no file
-// has is made by its …__DRIVER, so that a container needs no file.
+// connectionVariables reads DB_CONNECTIONS__NAME__KEY. The variable …__DRIVER defines a
+// connection that is not in the file, so that a container needs no file.
 func (c *Config) connectionVariables(l *loader, vars map[string]entry) {
 	for _, name := range sortedKeys(vars) {
 		rest, ok := strings.CutPrefix(name, connectionPrefix)
@@ -112,8 +112,8 @@ func (c *Config) connectionVariables(l *loader, vars map[string]entry) {
 	}
 }
 
-// unknownConnectionVariables comes after the values, because the dialect decides
-// which names are worth a suggestion.
+// unknownConnectionVariables is called after the values are parsed, because the dialect
+// decides which names it can suggest.
 func (c *Config) unknownConnectionVariables(l *loader, vars map[string]entry) {
 	for _, name := range sortedKeys(vars) {
 		if rest, ok := strings.CutPrefix(name, connectionPrefix); ok {
@@ -128,8 +128,8 @@ func (c *Config) unknownConnectionVariable(l *loader, rest string, e entry) {
 	conName, key, _ := strings.Cut(rest, "__")
 	con := c.connections[fold(conName)]
 	if con == nil {
-		m.Reason = fmt.Sprintf("there is no connection %q", strings.ToLower(conName))
-		m.Hint = c.configured(conName) + fmt.Sprintf("; or make one by %s%s__DRIVER", connectionPrefix, conName)
+		m.Reason = fmt.Sprintf("the connection %q does not exist", strings.ToLower(conName))
+		m.Hint = c.configured(conName) + fmt.Sprintf("; or create it with %s%s__DRIVER", connectionPrefix, conName)
 		l.add(m)
 		return
 	}
@@ -149,7 +149,7 @@ func (c *Config) unknownConnectionVariable(l *loader, rest string, e entry) {
 	if strings.HasPrefix(key, "OPTIONS__") {
 		return
 	}
-	m.Reason = "is no setting"
+	m.Reason = "is not a setting"
 	m.Hint = "unset it"
 	if near := nearest(key, fitting); near != "" {
 		m.Hint = "did you mean " + connectionPrefix + conName + "__" + strings.ToUpper(near) + "?"
@@ -157,7 +157,8 @@ func (c *Config) unknownConnectionVariable(l *loader, rest string, e entry) {
 	l.add(m)
 }
 
-// setOption finds the spelling of an option, which a variable in capitals has lost.
+// setOption sets an option from a variable. It restores the spelling of the option, because
+// the name of the variable is in capitals.
 func (c *connection) setOption(option string, e entry) {
 	name := strings.ToLower(option)
 	for known := range c.options {
@@ -175,16 +176,16 @@ func (c *connection) setOption(option string, e entry) {
 	}
 }
 
-// noConnection is what is wrong with the name of a connection, and what to do.
+// noConnection returns what is wrong with the name of a connection, and how to fix it.
 func (c *Config) noConnection(name string) (reason, hint string) {
 	if strings.Contains(name, "://") || strings.Contains(name, "@") {
 		return "is an address, not the name of a connection",
-			"write it as dsn of a connection, such as DB_CONNECTIONS__MAIN__DSN beside DB_CONNECTIONS__MAIN__DRIVER"
+			"make it the dsn of a connection: set DB_CONNECTIONS__MAIN__DSN and DB_CONNECTIONS__MAIN__DRIVER"
 	}
-	return "is no configured connection", c.configured(name)
+	return "is not a configured connection", c.configured(name)
 }
 
-// configured lists what there is, for a hint.
+// configured lists the configured connections, for a hint.
 func (c *Config) configured(wanted string) string {
 	names := c.Connections()
 	if len(names) == 0 {

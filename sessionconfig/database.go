@@ -16,18 +16,18 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// checkStore checks that the store in use exists and, if it is the database, that
-// its connection does.
+// checkStore checks that the configured store exists and that the connection of the
+// database store does.
 func (c *Config) checkStore(l *loader, doc document) {
 	s := &c.settings
 	name := c.StoreName()
-	// Without connections, DB_CONNECTION belongs to somebody else.
+	// Without connections, DB_CONNECTION may belong to another program.
 	used := len(c.connections) > 0 || name == "database"
 	if d := c.database.text("default"); d != "" && used && !doc.broken && c.connections[fold(d)] == nil {
 		reason, hint := c.noConnection(d)
 		c.database.refuse(l, "", "default", reason, hint)
 	}
-	_, handedIn := c.foreign[name]
+	_, registered := c.foreign[name]
 	switch {
 	case s.bad["store"]:
 	case name == "database":
@@ -37,35 +37,35 @@ func (c *Config) checkStore(l *loader, doc document) {
 			`use "database" or "file" where that matters`))
 	case name == "null":
 		l.warnings = append(l.warnings, s.mistake("", "store", "keeps nothing: a session lasts for one request", ""))
-	case handedIn || name == "file":
+	case registered || name == "file":
 	case elsewhere[name] != "" && slices.Contains(c.absent(), name):
 		s.refuse(l, "", "store", "is not compiled into this program",
-			fmt.Sprintf("add to its imports %q, and to Open the option sessionconfig.With(%q, %sstore.Open)", elsewhere[name], name, name))
+			fmt.Sprintf("import %q, and pass sessionconfig.With(%q, %sstore.Open) to Open", elsewhere[name], name, name))
 	case slices.Contains(c.absent(), name):
-		s.refuse(l, "", "store", "is in no released module yet", fmt.Sprintf(
-			"there are %s; sessionconfig.With(%q, open) hands in one of your own", strings.Join(slices.Sorted(slices.Values(append(sortedKeys(c.foreign), builtin...))), ", "), name))
+		s.refuse(l, "", "store", "is not in a released module yet", fmt.Sprintf(
+			"valid stores: %s; sessionconfig.With(%q, open) registers one of your own", strings.Join(slices.Sorted(slices.Values(append(sortedKeys(c.foreign), builtin...))), ", "), name))
 	case nearest(name, sortedKeys(dialectOf)) != "":
 		s.refuse(l, "", "store", "is a kind of database, not a store", c.databaseHint(nearest(name, sortedKeys(dialectOf))))
 	default:
 		known := append(sortedKeys(c.foreign), builtin...)
 		slices.Sort(known)
-		hint := "there are " + strings.Join(known, ", ") + "; sessionconfig.With hands in others"
+		hint := "valid stores: " + strings.Join(known, ", ") + "; sessionconfig.With registers others"
 		if near := nearest(name, append(known, c.absent()...)); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
-		s.refuse(l, "", "store", "is no store", hint)
+		s.refuse(l, "", "store", "is not a known store", hint)
 	}
 }
 
-// databaseHint says how a store on a kind of database is chosen, by a connection that
-// exists if one does.
+// databaseHint says how to keep sessions in a kind of database. It names a configured
+// connection if there is one.
 func (c *Config) databaseHint(driver string) string {
 	for _, name := range c.Connections() {
 		if c.connections[fold(name)].dialect() == dialectOf[driver] {
-			return fmt.Sprintf(`write store = "database" and %s=%s`, defaultVariable, name)
+			return fmt.Sprintf(`set store = "database" and %s=%s`, defaultVariable, name)
 		}
 	}
-	return fmt.Sprintf(`write store = "database" and %s=NAME, the name of a connection with driver = %q`, defaultVariable, driver)
+	return fmt.Sprintf(`set store = "database" and %s=NAME, the name of a connection with driver = %q`, defaultVariable, driver)
 }
 
 func (c *Config) checkStoreConnection(l *loader, doc document) {
@@ -78,10 +78,10 @@ func (c *Config) checkStoreConnection(l *loader, doc document) {
 		reason, hint := c.noConnection(name)
 		s.refuse(l, "", key, reason, hint)
 	case doc.missing && len(c.connections) == 0:
-		l.add(&Error{File: doc.name, Reason: "no such file, and the database store needs a connection",
-			Hint: `write the file with "./beam init", or choose another store in ` + sessionFile})
+		l.add(&Error{File: doc.name, Reason: "no such file, but the database store needs a connection",
+			Hint: `create the file with "./beam init", or choose another store in ` + sessionFile})
 	case len(c.connections) == 0:
-		l.add(&Error{File: doc.name, Reason: "has no connection, and the database store needs one",
+		l.add(&Error{File: doc.name, Reason: "defines no connection, but the database store needs one",
 			Hint: "add a table such as [connections.main]"})
 	default:
 		l.add(&Error{File: doc.name, Key: "default", Reason: "does not say which connection to use",
@@ -89,8 +89,8 @@ func (c *Config) checkStoreConnection(l *loader, doc document) {
 	}
 }
 
-// storeConnection is the connection of the database store: the one it names, or
-// the default one, or the only one.
+// storeConnection returns the connection of the database store: the one that the store
+// names, otherwise the default one, otherwise the only one.
 func (c *Config) storeConnection() (*connection, string) {
 	name := cmp.Or(c.settings.text("stores.database.connection"), c.database.text("default"))
 	if name == "" && len(c.connections) == 1 {
@@ -101,8 +101,8 @@ func (c *Config) storeConnection() (*connection, string) {
 	return c.connections[fold(name)], name
 }
 
-// Connection finds a configured connection; case and hyphens do not matter. The
-// empty name is the connection of the database store.
+// Connection returns the configured connection with the given name, ignoring case,
+// hyphens and underscores. The name "" means the connection of the database store.
 func (c *Config) Connection(name string) (Connection, error) {
 	con := c.connections[fold(name)]
 	if name == "" {
@@ -112,22 +112,22 @@ func (c *Config) Connection(name string) (Connection, error) {
 	case con == nil && name == "":
 		return Connection{}, &Error{Key: "default", Reason: "does not say which connection to use", Hint: c.configured(name)}
 	case con == nil:
-		return Connection{}, &Error{Key: "connections." + name, Reason: "is no configured connection", Hint: c.configured(name)}
+		return Connection{}, &Error{Key: "connections." + name, Reason: "is not a configured connection", Hint: c.configured(name)}
 	case con.broken:
 		return Connection{}, c.err
 	}
 	return con.public(c.root), nil
 }
 
-// Table says which table the database store uses.
+// Table returns the table that the database store uses.
 func (c *Config) Table() sqlstore.Config {
 	return sqlstore.Config{Schema: c.settings.text("stores.database.schema"), Table: c.settings.text("stores.database.table")}
 }
 
-// OpenDB opens a connection, named as for [Config.Connection], and waits at most
-// five seconds, or less if ctx says so, for the database to answer. The file of a
-// SQLite database, and its folder, are created if missing, for this user only:
-// migrations begin there. The caller closes the result.
+// OpenDB opens a connection, named as for [Config.Connection], and waits until the
+// database answers: at most five seconds, or until ctx ends. If the file of a SQLite
+// database or its folder is missing, OpenDB creates it, accessible to this user only, so
+// that migrations can run. The caller must close the result.
 func (c *Config) OpenDB(ctx context.Context, name string) (*sql.DB, error) {
 	con, err := c.Connection(name)
 	if err != nil {
@@ -149,8 +149,8 @@ func (c *Config) OpenDB(ctx context.Context, name string) (*sql.DB, error) {
 	return db, nil
 }
 
-// createFile makes an empty file, which is an empty database. SQLite itself would
-// let everybody read it.
+// createFile creates an empty file, which is an empty database, unless it exists. SQLite
+// itself would create a file that everybody can read.
 func createFile(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -162,7 +162,7 @@ func createFile(path string) error {
 	return f.Close()
 }
 
-// answerTime bounds how long a database may take to answer at the start.
+// answerTime limits how long Open waits for a database to answer.
 const answerTime = 5 * time.Second
 
 func (c *connection) open(ctx context.Context, root string) (*sql.DB, *Error) {
@@ -175,11 +175,11 @@ func (c *connection) open(ctx context.Context, root string) (*sql.DB, *Error) {
 		key = "dsn"
 	}
 	db, err := sql.Open(driver, c.dsn(root))
-	if err != nil { // the driver looked at the dsn only
+	if err != nil { // the driver has only parsed the dsn
 		return nil, c.at(key, "the driver does not understand the address or the options", "", err)
 	}
-	// An idle connection costs less than a new one; 16 for each of six processes are
-	// what PostgreSQL has by default.
+	// An idle connection costs less than a new one. By default, PostgreSQL accepts 100
+	// connections: enough for six processes with 16 each.
 	db.SetMaxOpenConns(c.settings.number("max_open"))
 	db.SetMaxIdleConns(c.settings.number("max_open"))
 	db.SetConnMaxLifetime(max(0, c.settings.duration("max_lifetime")))
@@ -194,20 +194,20 @@ func (c *connection) open(ctx context.Context, root string) (*sql.DB, *Error) {
 
 func (c Connection) hint() string {
 	if c.Dialect == sqlstore.SQLite {
-		return "check that the file and its folder can be written"
+		return "check that the file and its folder are writable"
 	}
-	return "check that " + c.Address + " is right, and that the server runs"
+	return "check that " + c.Address + " is correct and that the server is running"
 }
 
-// at is a mistake about one setting of the connection.
+// at returns a mistake about one setting of the connection.
 func (c *connection) at(key, reason, hint string, err error) *Error {
 	m := c.settings.mistake(c.prefix(), key, reason, hint)
 	m.Err = err
 	return m
 }
 
-// openDatabase opens the database store. A SQLite file that is not there is not made:
-// it would be an empty database without the table.
+// openDatabase opens the database store. It does not create a missing SQLite file,
+// because that would be an empty database without the table.
 func (c *Config) openDatabase(ctx context.Context) (*ownedStore, error) {
 	con, err := c.Connection("")
 	if err != nil {
@@ -218,7 +218,7 @@ func (c *Config) openDatabase(ctx context.Context) (*ownedStore, error) {
 			if _, m := con.details.driver(); m != nil {
 				return nil, m
 			}
-			return nil, con.details.at(key, "there is no such file yet, and so no table for sessions",
+			return nil, con.details.at(key, "the file does not exist yet, so there is no table for sessions",
 				"create it with: beam make session-table && beam db migrate", err)
 		}
 		if m := con.details.writable(file, key); m != nil {
@@ -245,7 +245,7 @@ func (c *Config) openDatabase(ctx context.Context) (*ownedStore, error) {
 	return &ownedStore{Store: store, closers: []func() error{store.Close, db.Close}}, nil
 }
 
-// tableMistakes puts errors of the store at the key of the table.
+// tableMistakes reports errors of the store at the keys of its table.
 func (c *Config) tableMistakes(con Connection, err error) error {
 	s := &c.settings
 	if ces := configErrors(err); len(ces) > 0 {

@@ -102,7 +102,7 @@ database = "data/app.db"
 			t.Errorf("%q: got %s (%v), want %s", name, con, err, want)
 		}
 	}
-	if _, err := c.Connection("lost"); err == nil || err.Error() != "session: connections.lost: is no configured connection; configured: extra_one, lite, my-connection" {
+	if _, err := c.Connection("lost"); err == nil || err.Error() != "session: connections.lost: is not a configured connection; configured: extra_one, lite, my-connection" {
 		t.Errorf("got %v", err)
 	}
 	if got := strings.Join(c.Connections(), " "); got != "extra_one lite my-connection" {

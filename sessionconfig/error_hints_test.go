@@ -40,12 +40,12 @@ SESSION_ABSOLUTE_LIFETIME: absolute_lifetime = "1ns": must be at least "1s", or 
 			"DB_CONNECTIONS__B__DRIVER=sqlite", "DB_CONNECTIONS__B__DSN=u:hunter2@tcp(h)/x", "DB_CONNECTIONS__A__PORT=99999",
 		},
 		want: `
-DB_CONNECTION: default = "mysql://[redacted]@h/x": is an address, not the name of a connection; write it as dsn of a connection, such as DB_CONNECTIONS__MAIN__DSN beside DB_CONNECTIONS__MAIN__DRIVER
-DB_CONNECTIONS__A__DATABASE: connections.a.database = "postgres://[redacted]@h/x": is an address, which may hold a password; write an address as dsn, and nothing else beside it
-DB_CONNECTIONS__A__HOST: connections.a.host = "u:[redacted]@db": is an address, which may hold a password; write an address as dsn, and nothing else beside it
+DB_CONNECTION: default = "mysql://[redacted]@h/x": is an address, not the name of a connection; make it the dsn of a connection: set DB_CONNECTIONS__MAIN__DSN and DB_CONNECTIONS__MAIN__DRIVER
+DB_CONNECTIONS__A__DATABASE: connections.a.database = "postgres://[redacted]@h/x": is an address, which may contain a password; put the address in dsn, and leave out database, host, port, user and password
+DB_CONNECTIONS__A__HOST: connections.a.host = "u:[redacted]@db": is an address, which may contain a password; put the address in dsn, and leave out database, host, port, user and password
 DB_CONNECTIONS__A__PORT: connections.a.port = "99999": must be a number from 1 to 65535
-DB_CONNECTIONS__A__USER: connections.a.user = "u:[redacted]": cannot contain a colon; a password is a setting of its own
-DB_CONNECTIONS__B__DSN: connections.b.dsn = [redacted]: is the address of a server, and SQLite is a file; write a path, or a URI that begins with "file:", or choose another driver`,
+DB_CONNECTIONS__A__USER: connections.a.user = "u:[redacted]": cannot contain a colon; set the password separately
+DB_CONNECTIONS__B__DSN: connections.b.dsn = [redacted]: is the address of a server, but a SQLite database is a file; write a path, or a URI that begins with "file:", or choose another driver`,
 	},
 	{
 		name:     "suggestions that fit",
@@ -59,9 +59,9 @@ config/database.toml:7: connections.main.hots: is not a setting; valid here: dat
 config/database.toml:8: connections.main.username: is not a setting; valid here: database, driver, dsn, max_lifetime, max_open, options
 config/database.toml:12: connections.b.hots: is not a setting; did you mean connections.b.host?
 config/database.toml:13: connections.b.optoins: is not a known table; did you mean connections.b.options?
-DB_CONNECTIONS__B__USERNAME: is no setting; did you mean DB_CONNECTIONS__B__USER?
-DB_CONNECTIONS__MAIN__COOKIE: is no setting; unset it
-DB_CONNECTIONS__MAIN__USERNAME: is no setting; unset it`,
+DB_CONNECTIONS__B__USERNAME: is not a setting; did you mean DB_CONNECTIONS__B__USER?
+DB_CONNECTIONS__MAIN__COOKIE: is not a setting; unset it
+DB_CONNECTIONS__MAIN__USERNAME: is not a setting; unset it`,
 	},
 	{
 		name:     "broken file beside variables",
@@ -74,13 +74,13 @@ DB_CONNECTIONS__MAIN__USERNAME: is no setting; unset it`,
 		name:     "kind of database as store",
 		session:  `store = "SQLite"`,
 		database: sqlite,
-		want:     `config/session.toml:1: store = "SQLite": is a kind of database, not a store; write store = "database" and DB_CONNECTION=main`,
+		want:     `config/session.toml:1: store = "SQLite": is a kind of database, not a store; set store = "database" and DB_CONNECTION=main`,
 	},
 	{
 		name:    "kind of database without connection",
 		session: `store = "null"`,
 		environ: []string{"SESSION_STORE=postgres"},
-		want:    `SESSION_STORE: store = "postgres": is a kind of database, not a store; write store = "database" and DB_CONNECTION=NAME, the name of a connection with driver = "postgres"`,
+		want:    `SESSION_STORE: store = "postgres": is a kind of database, not a store; set store = "database" and DB_CONNECTION=NAME, the name of a connection with driver = "postgres"`,
 	},
 	{
 		name:     "store in capitals",
@@ -96,12 +96,12 @@ func TestStoreElsewhere(t *testing.T) {
 	t.Cleanup(func() { delete(elsewhere, "vault") })
 	project(t, map[string]string{"config/session.toml": `store = "vault"`})
 	_, err := Load("config", WithEnv(nil))
-	want := `session: config/session.toml:1: store = "vault": is not compiled into this program; add to its imports "example.com/vaultstore", and to Open the option sessionconfig.With("vault", vaultstore.Open)`
+	want := `session: config/session.toml:1: store = "vault": is not compiled into this program; import "example.com/vaultstore", and pass sessionconfig.With("vault", vaultstore.Open) to Open`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 	if _, err := Load("config", WithEnv(nil), With("vault", openCache)); err != nil {
-		t.Errorf("handed in: got %v", err)
+		t.Errorf("registered: got %v", err)
 	}
 	if _, err := Load("config", WithEnv([]string{"SESSION_STORE=vualt"})); err == nil || !strings.Contains(err.Error(), `did you mean "vault"?`) {
 		t.Errorf("misspelt: got %v", err)

@@ -60,7 +60,7 @@ config/session.toml:5: stores.flie: is not a known table; did you mean stores.fi
 		session: "driver = \"file\"\nstore = \"dictionary\"\ncookie = \"x\"\nexpire_on_close = true\n[stores.file]\nsync = true\n",
 		want: `
 config/session.toml:1: driver: is not a setting; did you mean store?
-config/session.toml:2: store = "dictionary": is no store; did you mean "dict"?
+config/session.toml:2: store = "dictionary": is not a known store; did you mean "dict"?
 config/session.toml:3: cookie: is not a setting; did you mean name?
 config/session.toml:4: expire_on_close: is not a setting; did you mean clear_with_browser?
 config/session.toml:6: stores.file.sync: is not a setting; did you mean stores.file.dangerously_no_sync?`,
@@ -124,37 +124,37 @@ SESSION_LIFETIME: lifetime = "-5": must be greater than 0, or "off" (idle sessio
 		name:     "unknown store",
 		session:  `store = "databse"`,
 		database: sqlite,
-		want:     `config/session.toml:1: store = "databse": is no store; did you mean "database"?`,
+		want:     `config/session.toml:1: store = "databse": is not a known store; did you mean "database"?`,
 	},
 	{
 		name:    "store that nobody knows",
 		session: `store = "cassandra"`,
-		want:    `config/session.toml:1: store = "cassandra": is no store; there are database, dict, file, memory, null; sessionconfig.With hands in others`,
+		want:    `config/session.toml:1: store = "cassandra": is not a known store; valid stores: database, dict, file, memory, null; sessionconfig.With registers others`,
 	},
 	{
 		name:    "store not compiled in",
 		session: "store = \"redis\"\n[stores.redis]\naddress = \"localhost:6379\"",
 		environ: []string{"SESSION_STORES__REDIS__PASSWORD=x"},
-		want:    `config/session.toml:1: store = "redis": is in no released module yet; there are database, dict, file, memory, null; sessionconfig.With("redis", open) hands in one of your own`,
+		want:    `config/session.toml:1: store = "redis": is not in a released module yet; valid stores: database, dict, file, memory, null; sessionconfig.With("redis", open) registers one of your own`,
 	},
 	{
 		name:     "unknown connection",
 		session:  `store = "database"`,
 		database: sqlite + "[connections.other]\ndriver = \"sqlite\"\ndatabase = \"b.db\"\n",
 		environ:  []string{"SESSION_STORES__DATABASE__CONNECTION=my-connection"},
-		want:     `SESSION_STORES__DATABASE__CONNECTION: stores.database.connection = "my-connection": is no configured connection; configured: main, other`,
+		want:     `SESSION_STORES__DATABASE__CONNECTION: stores.database.connection = "my-connection": is not a configured connection; configured: main, other`,
 	},
 	{
 		name:     "misspelt connection",
 		session:  "store = \"database\"\n[stores.database]\nconnection = \"mian\"",
 		database: sqlite,
-		want:     `config/session.toml:3: stores.database.connection = "mian": is no configured connection; configured: main; did you mean "main"?`,
+		want:     `config/session.toml:3: stores.database.connection = "mian": is not a configured connection; configured: main; did you mean "main"?`,
 	},
 	{
 		name:     "unknown default",
 		session:  `store = "database"`,
 		database: strings.Replace(sqlite, `"main"`, `"mian"`, 1),
-		want:     `config/database.toml:1: default = "mian": is no configured connection; configured: main; did you mean "main"?`,
+		want:     `config/database.toml:1: default = "mian": is not a configured connection; configured: main; did you mean "main"?`,
 	},
 	{
 		name:     "no default among several",
@@ -166,7 +166,7 @@ SESSION_LIFETIME: lifetime = "-5": must be greater than 0, or "off" (idle sessio
 		name:     "no connection",
 		session:  `store = "database"`,
 		database: "# nothing\n",
-		want:     `config/database.toml: has no connection, and the database store needs one; add a table such as [connections.main]`,
+		want:     `config/database.toml: defines no connection, but the database store needs one; add a table such as [connections.main]`,
 	},
 	{
 		name:     "sqlite driver not compiled in",
@@ -178,7 +178,7 @@ SESSION_LIFETIME: lifetime = "-5": must be greater than 0, or "off" (idle sessio
 		name:     "database that does not answer",
 		session:  `store = "database"`,
 		database: "[connections.main]\ndriver = \"mariadb\"\nhost = \"refused\"\nuser = \"app\"\npassword = \"hunter2\"\ndatabase = \"shop\"\n",
-		want:     `config/database.toml:6: connections.main.database = "shop": the database does not answer: dial app:[redacted]@tcp(refused:3306)/shop?rejectReadOnly=true&timeout=5s: connection refused; check that app@refused:3306/shop is right, and that the server runs`,
+		want:     `config/database.toml:6: connections.main.database = "shop": the database does not answer: dial app:[redacted]@tcp(refused:3306)/shop?rejectReadOnly=true&timeout=5s: connection refused; check that app@refused:3306/shop is correct and that the server is running`,
 	},
 	{
 		name:     "driver not compiled in",
@@ -190,7 +190,7 @@ SESSION_LIFETIME: lifetime = "-5": must be greater than 0, or "off" (idle sessio
 		name: "missing files",
 		want: `
 config/session.toml: no such file; run the program in the project folder, or create the file with "./beam init"
-config/database.toml: no such file, and the database store needs a connection; write the file with "./beam init", or choose another store in session.toml`,
+config/database.toml: no such file, but the database store needs a connection; create the file with "./beam init", or choose another store in session.toml`,
 	},
 	{
 		name:     "broken files",
@@ -261,7 +261,7 @@ config/session.toml:3: absolute_lifetime = "9602h": browsers keep no cookie for 
 		environ: []string{"SESSION_STORES__ZEBRA__SIZE=3", "DB_CONNECTIONS__OTHER__HOST=h", "SESSION_MANAGER=local/x", "SESSION_SECRET=s", "SESSION_ID=1"},
 		want: `
 SESSION_STORES__FILE__PAHT (.env:1): is not a setting; did you mean SESSION_STORES__FILE__PATH?
-DB_CONNECTIONS__OTHER__HOST: there is no connection "other"; none is configured; or make one by DB_CONNECTIONS__OTHER__DRIVER
+DB_CONNECTIONS__OTHER__HOST: the connection "other" does not exist; none is configured; or create it with DB_CONNECTIONS__OTHER__DRIVER
 SESSION_STORES__ZEBRA__SIZE: is not a setting; unset it`,
 	},
 	{
@@ -270,10 +270,10 @@ SESSION_STORES__ZEBRA__SIZE: is not a setting; unset it`,
 		database: sqlite,
 		environ:  []string{"DB_CONNECTIONS__MAIN__DATABSE=x", "DB_CONNECTIONS__MAIN__URL=x", "DB_CONNECTIONS__MIAN__DATABASE=x", "DB_CONNECTIONS__MAIN=x"},
 		want: `
-DB_CONNECTIONS__MAIN: is no setting; unset it
-DB_CONNECTIONS__MAIN__DATABSE: is no setting; did you mean DB_CONNECTIONS__MAIN__DATABASE?
-DB_CONNECTIONS__MAIN__URL: is no setting; did you mean DB_CONNECTIONS__MAIN__DSN?
-DB_CONNECTIONS__MIAN__DATABASE: there is no connection "mian"; configured: main; did you mean "main"?; or make one by DB_CONNECTIONS__MIAN__DRIVER`,
+DB_CONNECTIONS__MAIN: is not a setting; unset it
+DB_CONNECTIONS__MAIN__DATABSE: is not a setting; did you mean DB_CONNECTIONS__MAIN__DATABASE?
+DB_CONNECTIONS__MAIN__URL: is not a setting; did you mean DB_CONNECTIONS__MAIN__DSN?
+DB_CONNECTIONS__MIAN__DATABASE: the connection "mian" does not exist; configured: main; did you mean "main"?; or create it with DB_CONNECTIONS__MIAN__DRIVER`,
 	},
 	{
 		name:    "connections that cannot be",
@@ -319,17 +319,17 @@ driver = "sqlite"
 config/database.toml:1: connections.a: has no driver; add driver = "sqlite", "postgres" or "mysql"
 config/database.toml:3: connections.b.driver = "sqlite3": must be one of "sqlite", "postgres", "postgresql", "mysql", "mariadb"; did you mean "sqlite"?
 config/database.toml:4: connections.c: has no database; add database = "the name of the database"
-config/database.toml:8: connections.d.database = ":memory:": is empty at each start, and so never has the table; name a file, or set store = "memory" in session.toml
-config/database.toml:9: connections.d.host = "h": means nothing to SQLite, which is a file; remove it
+config/database.toml:8: connections.d.database = ":memory:": is an empty database at each start, without the table; name a file, or set store = "memory" in session.toml
+config/database.toml:9: connections.d.host = "h": does not apply to SQLite, whose database is a file; remove it
 config/database.toml:10: connections.e: has no database; add database = "storage/app.db"
-config/database.toml:15: connections.f.host = "h": has no effect beside dsn; keep one of the two
+config/database.toml:15: connections.f.host = "h": has no effect because dsn is set; remove one of the two
 config/database.toml:16: connections.f.port = 0: must be a number from 1 to 65535
-config/database.toml:18: connections.f.options.sslmode = [redacted]: has no effect beside dsn; write it into the dsn
+config/database.toml:18: connections.f.options.sslmode = [redacted]: has no effect because dsn is set; make it part of the dsn
 config/database.toml:22: connections.g.options.busy_timeout = "long": is not a valid value for this option
 config/database.toml:22: connections.g.options.vacuum = [redacted]: is not a supported option; supported: busy_timeout, cache_size, foreign_keys, journal_mode, synchronous, txlock; put any other option in a dsn
-config/database.toml:26: connections.h_i: differs from "H-i" in case or hyphens only, which variables cannot tell apart
-config/database.toml:29: connections."j k": is no name for a connection; use letters and digits, in words joined by a hyphen or an underscore
-config/database.toml:34: connections.l.user = "a:[redacted]": cannot contain a colon; a password is a setting of its own
+config/database.toml:26: connections.h_i: differs from "H-i" only in case, hyphens or underscores, which names of variables cannot express
+config/database.toml:29: connections."j k": is not a valid connection name; use letters and digits, in words joined by hyphens or underscores
+config/database.toml:34: connections.l.user = "a:[redacted]": cannot contain a colon; set the password separately
 config/database.toml:35: connection: is not a known table; did you mean connections?`,
 	},
 	{
@@ -341,7 +341,7 @@ config/database.toml:35: connection: is not a known table; did you mean connecti
 		want: `
 config/database.toml:3: connections.main.hots: is not a setting; did you mean connections.main.host?
 config/database.toml:5: connections.main.dsn_: is not a setting; did you mean connections.main.dsn?
-DB_CONNECTIONS__MAIN__USR: is no setting; did you mean DB_CONNECTIONS__MAIN__USER?`,
+DB_CONNECTIONS__MAIN__USR: is not a setting; did you mean DB_CONNECTIONS__MAIN__USER?`,
 	},
 	{
 		name:     "secret file",

@@ -67,7 +67,7 @@ secure = false
 		fmt.Printf("%s:%d: %s %s\n", filepath.Base(m.File), m.Line, m.Key, m.Reason)
 	}
 	// Output:
-	// session.toml:1: store is no store
+	// session.toml:1: store is not a known store
 	// session.toml:2: liftime is not a setting
 	// session.toml:3: grace is not a duration; use a string such as "30s", "5m" or "1h30m", or "off" (a replaced token stops working at once)
 	// session.toml:4: secure weakens the cookie: anyone on the network can then read and set it

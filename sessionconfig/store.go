@@ -65,8 +65,8 @@ func (c *Config) openStore(ctx context.Context) (session.Store, error) {
 // storeReadable reports whether the settings of the store are valid enough to open it.
 func (c *Config) storeReadable() bool {
 	name := c.StoreName()
-	_, handedIn := c.foreign[name]
-	if c.settings.bad["store"] || !handedIn && !slices.Contains(builtin, name) {
+	_, registered := c.foreign[name]
+	if c.settings.bad["store"] || !registered && !slices.Contains(builtin, name) {
 		return false
 	}
 	// With a misspelt key, the store could be opened in the wrong place.

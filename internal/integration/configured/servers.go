@@ -123,7 +123,7 @@ func refused(t *testing.T, p Project, environ []string, scheme string) {
 	port := closedPort(t)
 	got := p.Report(t, append(slices.Clone(environ), "DB_CONNECTIONS__MAIN__PORT="+port)...)
 	if !strings.Contains(got, "connections.main.database = ") || !strings.Contains(got, "the database does not answer: ") ||
-		!strings.Contains(got, "127.0.0.1:"+port) || !strings.Contains(got, "server runs") {
+		!strings.Contains(got, "127.0.0.1:"+port) || !strings.Contains(got, "the server is running") {
 		t.Errorf("closed port: got %s", got)
 	}
 	quiet(t, got)

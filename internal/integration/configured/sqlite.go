@@ -16,7 +16,7 @@ func SQLite(t *testing.T) {
 		p := NewProject(t, "driver = \"sqlite\"\ndatabase = \"data/my app%20?#.db\"")
 
 		// Opening does not create the file; the migration does.
-		want := `session: config/database.toml:4: connections.main.database = "data/my app%20?#.db": there is no such file yet, and so no table for sessions; create it with: beam make session-table && beam db migrate`
+		want := `session: config/database.toml:4: connections.main.database = "data/my app%20?#.db": the file does not exist yet, so there is no table for sessions; create it with: beam make session-table && beam db migrate`
 		if got := p.Report(t); got != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}
@@ -45,7 +45,7 @@ func sqliteDSN(t *testing.T) {
 		p := NewProject(t, "driver = \"sqlite\"")
 		file := p.Path("new one.db")
 		environ := "DB_CONNECTIONS__MAIN__DSN=" + fmt.Sprintf(form, file)
-		want := `session: DB_CONNECTIONS__MAIN__DSN: connections.main.dsn = [redacted]: there is no such file yet, and so no table for sessions; create it with: beam make session-table && beam db migrate`
+		want := `session: DB_CONNECTIONS__MAIN__DSN: connections.main.dsn = [redacted]: the file does not exist yet, so there is no table for sessions; create it with: beam make session-table && beam db migrate`
 		if got := p.Report(t, environ); got != want {
 			t.Errorf("%s: got %s\nwant %s", form, got, want)
 		}
