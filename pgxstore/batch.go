@@ -55,12 +55,7 @@ func (s *Store) updateOne(ctx context.Context, r *session.Record) error {
 	if err != nil || n > 0 {
 		return err
 	}
-	there := false
-	st := sqltable.Statement{Text: s.text.Exists, Args: []any{r.ID[:]}}
-	err = s.query(ctx, st, func(rows pgx.Rows) error {
-		there = rows.Next()
-		return rows.Err()
-	})
+	there, err := s.exists(ctx, sqltable.Statement{Text: s.text.Exists, Args: []any{r.ID[:]}})
 	switch {
 	case err != nil:
 		return err

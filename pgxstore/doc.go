@@ -11,6 +11,12 @@
 //	}
 //	manager, err := session.New(store, session.Config{})
 //
+// [Open] makes the pool as well. A program that package sessionconfig configures from files
+// uses this store with one option; the database store is then this one wherever its
+// connection is a PostgreSQL database:
+//
+//	manager, err := sessionconfig.Open(ctx, "config", sessionconfig.WithPostgres(pgxstore.Open))
+//
 // # The table
 //
 // The store never creates or changes a table. The role that serves requests needs
@@ -49,7 +55,10 @@
 // A call ends at the deadline of its context, which a manager sets from StoreTimeout.
 // If that is less than a minute away, the store sets it on the network connection,
 // which is cheaper than watching the context; a cancellation then takes effect only
-// when the statement ends. A connection whose deadline has passed is closed.
+// when the statement ends. A connection whose deadline has passed is closed. In the
+// background, pgx first asks the server to cancel the statement. If the server hangs,
+// this takes some seconds, during which the connection still counts towards the size of
+// the pool.
 //
 // # Durability and failover
 //

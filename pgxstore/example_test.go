@@ -35,6 +35,24 @@ func Example() {
 	log.Fatal(http.ListenAndServe("localhost:8000", manager.Handler(http.NotFoundHandler())))
 }
 
+// A server whose store opens a pool of its own.
+func ExampleOpen() {
+	ctx := context.Background()
+	store, err := pgxstore.Open(ctx, pgxstore.OpenConfig{DSN: "postgres://app@localhost/app", MaxConns: 16})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := store.Check(ctx); err != nil {
+		log.Fatal(err)
+	}
+	manager, err := session.New(store, session.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer manager.Close(ctx) // also closes the pool
+	log.Fatal(http.ListenAndServe("localhost:8000", manager.Handler(http.NotFoundHandler())))
+}
+
 // New checks the names before it talks to a database.
 func ExampleNew() {
 	pool, err := pgxpool.New(context.Background(), "postgres://app@localhost/app") // connects at the first use

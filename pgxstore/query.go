@@ -37,6 +37,15 @@ func (s *Store) query(ctx context.Context, st sqltable.Statement, read func(pgx.
 	})
 }
 
+// exists reports whether the statement selects a row.
+func (s *Store) exists(ctx context.Context, st sqltable.Statement) (there bool, err error) {
+	err = s.query(ctx, st, func(rows pgx.Rows) error {
+		there = rows.Next()
+		return rows.Err()
+	})
+	return there, err
+}
+
 // records calls found for each record that the statement selects with its ID. It calls
 // begin before each try.
 func (s *Store) records(ctx context.Context, st sqltable.Statement, begin func(), found func(session.Record)) error {
@@ -103,6 +112,9 @@ func (s *Store) do(ctx context.Context, f func(context.Context, *pgx.Conn) error
 
 func (s *Store) onConn(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
 	conn, err := s.pool.Acquire(ctx)
+	if err != nil && s.closed.Load() {
+		return sqlstore.ErrClosed // Close has closed the pool since
+	}
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,8 @@ type Store struct {
 	writes *batch.Queue[*session.Record, struct{}]
 	reads  *batch.Queue[session.ID, session.Record]
 	closed atomic.Bool
+
+	ownsPool bool // Close closes it
 }
 
 var (
@@ -71,10 +73,14 @@ func New(pool *pgxpool.Pool, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// Close makes later calls fail with [sqlstore.ErrClosed]. It does not wait for calls in
-// progress, and does not close the pool. Closing again does nothing.
+// Close makes later calls fail with [sqlstore.ErrClosed]. If the store comes from [Open],
+// Close waits for calls in progress and closes the pool; if it comes from [New], it does
+// neither. Closing again does nothing.
 func (s *Store) Close() error {
 	s.closed.Store(true)
+	if s.ownsPool {
+		s.pool.Close()
+	}
 	return nil
 }
 
@@ -160,8 +166,8 @@ func (s *Store) pages(ctx context.Context, list func(from session.ID) sqltable.S
 // Check verifies with a cheap query that the database can be reached and has the table
 // that [sqlstore.Migrations] creates: each column with its type, and the primary key.
 // The table may have additional columns with defaults. Check reports differences as a
-// [*sqlstore.SchemaError]. Call it before serving: without it, a missing table fails
-// the first request.
+// [*sqlstore.SchemaError], and a missing schema as a [*session.ConfigError]. Call it
+// before serving: without it, a missing table fails the first request.
 func (s *Store) Check(ctx context.Context) error {
 	var found map[string]sqltable.Column
 	st := sqltable.Statement{Text: s.names.Dialect.Columns, Args: []any{s.names.Schema, s.names.Table}}
@@ -178,13 +184,29 @@ func (s *Store) Check(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("session: looking at table %s: %w", s.names, err)
 	}
-	if problems := s.names.Problems(found); len(found) == 0 || len(problems) > 0 {
-		if len(found) == 0 {
-			problems = nil
-		}
+	if len(found) == 0 {
+		return s.missing(ctx)
+	}
+	if problems := s.names.Problems(found); len(problems) > 0 {
 		return &sqlstore.SchemaError{Table: s.names.String(), Problems: problems}
 	}
 	return nil
+}
+
+// missing says whether the table is missing, or already its schema: then a migration of
+// the table would fail.
+func (s *Store) missing(ctx context.Context) error {
+	if schema := s.names.Schema; schema != "" {
+		there, err := s.exists(ctx, sqltable.Statement{Text: "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", Args: []any{schema}})
+		if err != nil {
+			return fmt.Errorf("session: looking at schema %s: %w", schema, err)
+		}
+		if !there {
+			return &session.ConfigError{Field: "Schema", Value: schema,
+				Reason: fmt.Sprintf("the schema %s does not exist in the database; create it with: CREATE SCHEMA %q", schema, schema)}
+		}
+	}
+	return &sqlstore.SchemaError{Table: s.names.String()}
 }
 
 // answer wraps an error that the contract does not name.
