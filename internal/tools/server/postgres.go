@@ -45,15 +45,31 @@ func newestPostgres(in string) string {
 }
 
 // StartPostgres starts an empty server, whose address is the URL of a superuser. There
-// is no password, and no Unix socket: who reaches the loopback address is who tests.
-// A fast one loses what it was told when it is killed.
+// is no Unix socket, and only members of the role [PasswordRole], which a test may create,
+// need a password: who reaches the loopback address is who tests. A fast one loses what it
+// was told when it is killed.
 func StartPostgres(ctx context.Context, bin, dir string, fast bool) (*Server, error) {
 	as, err := prepare(ctx, dir, "postgres", filepath.Join(bin, "initdb"), "--pgdata="+filepath.Join(dir, "data"),
 		"--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 	if err != nil {
 		return nil, err
 	}
+	if err := demandPasswords(filepath.Join(dir, "data", "pg_hba.conf")); err != nil {
+		return nil, err
+	}
 	return beginPostgres(ctx, bin, dir, as, fast)
+}
+
+// PasswordRole is the role whose members need a password, as on a real server.
+const PasswordRole = "test_password"
+
+// demandPasswords puts a rule for members of PasswordRole before those that initdb wrote.
+func demandPasswords(hba string) error {
+	rules, err := os.ReadFile(hba)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(hba, append([]byte("host all +"+PasswordRole+" 127.0.0.1/32 scram-sha-256\n"), rules...), 0o600)
 }
 
 // StartStandby starts a replica of a running server, to which that one streams what it
