@@ -19,6 +19,9 @@ func (c *connection) check(l *loader) {
 	case s.bad["driver"]:
 	case s.given("dsn"):
 		c.checkDSNAlone(l)
+		if c.dialect() == sqlstore.PostgreSQL && poolOption.MatchString(s.text("dsn")) {
+			s.refuse(l, c.prefix(), "dsn", "contains an option that begins with pool_, which only pgxpool supports", poolOptionHint)
+		}
 		if c.dialect() == sqlstore.SQLite && isServerAddress(s.text("dsn")) {
 			s.refuse(l, c.prefix(), "dsn", "is the address of a server, but a SQLite database is a file",
 				`write a path, or a URI that begins with "file:", or choose another driver`)

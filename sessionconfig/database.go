@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/sqlstore"
 )
 
@@ -170,13 +171,9 @@ func (c *connection) open(ctx context.Context, root string) (*sql.DB, *Error) {
 	if m != nil {
 		return nil, m
 	}
-	key := "database"
-	if c.settings.given("dsn") {
-		key = "dsn"
-	}
 	db, err := sql.Open(driver, c.dsn(root))
 	if err != nil { // the driver has only parsed the dsn
-		return nil, c.at(key, "the driver does not understand the address or the options", "", err)
+		return nil, c.at(c.addressKey(), "the driver does not understand the address or the options", "", err)
 	}
 	// An idle connection costs less than a new one. By default, PostgreSQL accepts 100
 	// connections: enough for six processes with 16 each.
@@ -187,9 +184,22 @@ func (c *connection) open(ctx context.Context, root string) (*sql.DB, *Error) {
 	defer cancel()
 	if err := db.PingContext(ctx); err != nil {
 		db.Close()
-		return nil, c.at(key, "the database does not answer: "+scrub(err, c.secrets(), c.settings.text("dsn")), c.public(root).hint(), err)
+		return nil, c.noAnswer(root, err)
 	}
 	return db, nil
+}
+
+// noAnswer reports a failure to connect.
+func (c *connection) noAnswer(root string, err error) *Error {
+	return c.at(c.addressKey(), "the database does not answer: "+scrub(err, c.secrets(), c.settings.text("dsn")), c.public(root).hint(), err)
+}
+
+// addressKey returns the setting under which mistakes in the address are reported.
+func (c *connection) addressKey() string {
+	if c.settings.given("dsn") {
+		return "dsn"
+	}
+	return "database"
 }
 
 func (c Connection) hint() string {
@@ -208,10 +218,13 @@ func (c *connection) at(key, reason, hint string, err error) *Error {
 
 // openDatabase opens the database store. It does not create a missing SQLite file,
 // because that would be an empty database without the table.
-func (c *Config) openDatabase(ctx context.Context) (*ownedStore, error) {
+func (c *Config) openDatabase(ctx context.Context) (session.Store, error) {
 	con, err := c.Connection("")
 	if err != nil {
 		return nil, err
+	}
+	if con.Dialect == sqlstore.PostgreSQL && c.postgres != nil {
+		return c.openPostgres(ctx, con)
 	}
 	if file, key := con.details.sqliteFile(c.base); file != "" {
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {

@@ -36,7 +36,8 @@
 // built in, or a name that was registered with [With]. The database store needs a
 // [database/sql] driver, which the program must import: modernc.org/sqlite or
 // github.com/mattn/go-sqlite3, github.com/jackc/pgx/v5/stdlib or github.com/lib/pq,
-// github.com/go-sql-driver/mysql.
+// github.com/go-sql-driver/mysql. With [WithPostgres], it uses pgxstore for PostgreSQL, and
+// needs no driver.
 //
 // Paths in the files are relative to the project folder. The file store creates its folder
 // if it is missing. Open does not create a SQLite file, because an empty database has no

@@ -47,6 +47,12 @@ var mixedCaseOptions = []string{
 	"writeTimeout",
 }
 
+// poolOption matches an option of pgxpool in a dsn. The pool of database/sql, which
+// commands use, would send it to the server, which refuses it.
+var poolOption = regexp.MustCompile(`(^|[\s?&])pool_[a-z_]+\s*=`)
+
+const poolOptionHint = "use max_open and max_lifetime of the connection instead"
+
 var optionName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
 // checkOptions validates the options of a SQLite connection, which are few. The drivers
@@ -60,6 +66,10 @@ func (c *connection) checkOptions(l *loader) {
 		switch {
 		case !optionName.MatchString(name) || isList:
 			l.add(e.mistake(key, true, "needs a name of letters, digits, underscores and dots, and a value that is a string, a number, true or false"))
+		case c.dialect() == sqlstore.PostgreSQL && strings.HasPrefix(name, "pool_"):
+			m := e.mistake(key, true, "is an option that only pgxpool supports")
+			m.Hint = poolOptionHint
+			l.add(m)
 		case c.dialect() != sqlstore.SQLite:
 		case form == nil:
 			m := e.mistake(key, true, "is not a supported option")

@@ -64,6 +64,24 @@ DB_CONNECTIONS__MAIN__COOKIE: is not a setting; unset it
 DB_CONNECTIONS__MAIN__USERNAME: is not a setting; unset it`,
 	},
 	{
+		name:    "options of pgxpool",
+		session: `store = "memory"`,
+		database: `[connections.a]
+driver = "postgres"
+database = "app"
+options = { pool_max_conns = "3" }
+[connections.b]
+driver = "postgres"
+dsn = "postgres://u@h/app?sslmode=disable&pool_max_conns=3"
+[connections.c]
+driver = "postgres"
+dsn = "host=h password=pool_x dbname=spool_y"
+`,
+		want: `
+config/database.toml:4: connections.a.options.pool_max_conns = [redacted]: is an option that only pgxpool supports; use max_open and max_lifetime of the connection instead
+config/database.toml:7: connections.b.dsn = [redacted]: contains an option that begins with pool_, which only pgxpool supports; use max_open and max_lifetime of the connection instead`,
+	},
+	{
 		name:     "broken file beside variables",
 		session:  `store = "database"`,
 		database: "[connections.main]\ndriver = \n",

@@ -1,6 +1,7 @@
 package sessionconfig
 
 import (
+	"context"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -26,6 +27,9 @@ type Config struct {
 	session     session.Config
 	written     session.Config // session before Configure
 
+	// postgres is nil without WithPostgres.
+	postgres func(context.Context, postgresConfig) (postgresStore, error)
+
 	err      error // mistakes
 	warnings []*Error
 }
@@ -47,7 +51,7 @@ func Load(dir string, opts ...Option) (*Config, error) {
 	}
 	c := &Config{
 		dir: dir, root: filepath.Join(dir, ".."), base: absolute(filepath.Join(dir, "..")),
-		logger: l.logger, foreign: l.foreign,
+		logger: l.logger, foreign: l.foreign, postgres: l.postgres,
 	}
 	sessionDoc := l.readTOML(filepath.Join(dir, sessionFile))
 	databaseDoc := l.readTOML(filepath.Join(dir, databaseFile))

@@ -1,6 +1,7 @@
 package sessionconfig
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/expanse-go/session"
@@ -16,6 +17,7 @@ type loader struct {
 	logger    *slog.Logger
 	configure []func(*session.Config)
 	foreign   map[string]foreign
+	postgres  func(context.Context, postgresConfig) (postgresStore, error)
 }
 
 // WithEnv replaces the environment with environ, which has the form of [os.Environ].

@@ -42,11 +42,7 @@ func (c *Config) openStore(ctx context.Context) (session.Store, error) {
 	s := &c.settings
 	switch name := c.StoreName(); name {
 	case "database":
-		store, err := c.openDatabase(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return store, nil
+		return c.openDatabase(ctx)
 	case "file":
 		return c.openFiles()
 	case "memory":

@@ -20,12 +20,16 @@ import (
 )
 
 // Project is the folder of an application.
-type Project struct{ root string }
+type Project struct {
+	root string
+	opts []sessionconfig.Option
+}
 
-// NewProject creates a project whose session.toml selects the database store.
-func NewProject(tb testing.TB, connection string) Project {
+// NewProject creates a project whose session.toml selects the database store, and whose
+// program passes the options.
+func NewProject(tb testing.TB, connection string, opts ...sessionconfig.Option) Project {
 	tb.Helper()
-	p := Project{tb.TempDir()}
+	p := Project{tb.TempDir(), opts}
 	p.Write(tb, "config/session.toml", "store = \"database\"\n")
 	p.Write(tb, "config/database.toml", "default = \"main\"\n[connections.main]\n"+connection+"\n")
 	return p
@@ -57,7 +61,9 @@ func (p Project) Load(tb testing.TB, environ ...string) *sessionconfig.Config {
 }
 
 func (p Project) load(environ []string) (*sessionconfig.Config, error) {
-	return sessionconfig.Load(p.Path("config"), sessionconfig.WithEnv(environ), sessionconfig.WithLogger(slog.New(slog.DiscardHandler)))
+	return sessionconfig.Load(p.Path("config"), append([]sessionconfig.Option{
+		sessionconfig.WithEnv(environ), sessionconfig.WithLogger(slog.New(slog.DiscardHandler)),
+	}, p.opts...)...)
 }
 
 // Report returns the error of Check, without the path of the project.

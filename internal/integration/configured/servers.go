@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/expanse-go/session/internal/testserver"
+	"github.com/expanse-go/session/sessionconfig"
 )
 
 // secret is a password of characters that have a meaning in data source names.
@@ -42,19 +43,17 @@ func closedPort(tb testing.TB) string {
 
 // PostgreSQL tests the database store on PostgreSQL: a connection by its parts and as a
 // dsn, a schema, and the errors for servers that do not answer.
-func PostgreSQL(t *testing.T) {
+func PostgreSQL(t *testing.T, opts ...sessionconfig.Option) {
 	address := testserver.DSN(t, testserver.Postgres)
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	schema := testserver.Name()
-	parts := fmt.Sprintf("driver = \"postgres\"\nhost = %q\nport = %s\nuser = %q\ndatabase = %q\noptions = { sslmode = \"disable\" }",
-		u.Hostname(), u.Port(), u.User.Username(), strings.TrimPrefix(u.Path, "/"))
 	// The server accepts any password; this one checks the quoting.
 	environ := []string{"SESSION_STORES__DATABASE__SCHEMA=" + schema, "DB_CONNECTIONS__MAIN__PASSWORD=" + secret}
 
-	p := NewProject(t, parts)
+	p := NewProject(t, parts(u), opts...)
 	db, err := p.Load(t, environ...).OpenDB(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +74,12 @@ func PostgreSQL(t *testing.T) {
 	p.Works(t, environ[0], "DB_CONNECTIONS__MAIN__DSN="+address)
 
 	refused(t, p, environ, "postgres")
+}
+
+// parts returns a connection to a server by the parts of its address.
+func parts(u *url.URL) string {
+	return fmt.Sprintf("driver = \"postgres\"\nhost = %q\nport = %s\nuser = %q\ndatabase = %q\noptions = { sslmode = \"disable\" }",
+		u.Hostname(), u.Port(), u.User.Username(), strings.TrimPrefix(u.Path, "/"))
 }
 
 // MySQL tests the database store on MySQL or MariaDB, as a user with a password.

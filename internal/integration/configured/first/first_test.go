@@ -13,4 +13,5 @@ import (
 
 func TestSQLite(t *testing.T)     { configured.SQLite(t) }
 func TestPostgreSQL(t *testing.T) { configured.PostgreSQL(t) }
+func TestPool(t *testing.T)       { configured.Pool(t) }
 func TestMySQL(t *testing.T)      { configured.MySQL(t) }
