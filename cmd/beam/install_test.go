@@ -12,11 +12,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/expanse-go/session/cmd/beam/internal/cli"
+	"github.com/expanse-go/session/internal/testserver"
 )
 
 // TestInstall installs beam from a module proxy, as released, without a workspace. In an
@@ -79,6 +81,40 @@ func TestInstall(t *testing.T) {
 		t.Errorf("the message is shown twice: %q", got)
 	}
 	if out := s.run(t, "./beam", "session", "stats"); !strings.Contains(out, "live       1") {
+		t.Errorf("stats:\n%s\nwant one session", out)
+	}
+	t.Run("postgres", func(t *testing.T) { s.postgres(t, beam) })
+}
+
+// postgres creates another application, on a PostgreSQL server, and runs it.
+func (s *installation) postgres(t *testing.T, beam string) {
+	server, err := url.Parse(testserver.DSN(t, testserver.Postgres))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Path = "/" + createDatabase(t, "pgx", server.String(), `"`)
+	p := &installation{dir: t.TempDir(), env: append(slices.Clone(s.env), "DB_CONNECTIONS__POSTGRES__DSN="+server.String())}
+	p.run(t, beam, "init", "--stores", "postgres", "--module", "shop")
+	mod, err := os.ReadFile(filepath.Join(p.dir, "go.mod"))
+	if err != nil || !strings.Contains(string(mod), "github.com/expanse-go/session/pgxstore v0.1.0\n") {
+		t.Errorf("go.mod does not require pgxstore (%v):\n%s", err, mod)
+	}
+	p.run(t, "./beam", "db", "migrate")
+	p.run(t, "./beam", "config", "check")
+	p.run(t, "go", "vet", "./...")
+	p.run(t, "go", "build", "-o", "app", ".")
+	if out := p.run(t, "gofmt", "-l", "."); out != "" {
+		t.Errorf("gofmt would change %s", out)
+	}
+	if out := p.run(t, "go", "list", "-deps", "."); strings.Contains(out, "pgx/v5/stdlib") {
+		t.Error("the application contains a driver of database/sql that it does not need")
+	}
+	page, stop := p.serve(t, "./app")
+	defer stop()
+	if got := get(t, http.DefaultClient, http.MethodGet, page+"/"); !strings.Contains(got, "Visits: 1") {
+		t.Errorf("page is %q, want one visit", got)
+	}
+	if out := p.run(t, "./beam", "session", "stats"); !strings.Contains(out, "live       1") {
 		t.Errorf("stats:\n%s\nwant one session", out)
 	}
 }

@@ -35,7 +35,11 @@ func (p *plan) goMod() string {
 	fmt.Fprintf(&b, "module %s\n\ngo %s\n\ntool %s/cmd/beam\n", p.Module, goVersion, modulePath)
 	if p.Version != "" {
 		fmt.Fprintf(&b, "\nrequire (\n")
-		for _, m := range []string{"", "/cmd/beam", "/sessionconfig"} {
+		modules := []string{"", "/cmd/beam", "/sessionconfig"}
+		if p.Postgres {
+			modules = []string{"", "/cmd/beam", "/pgxstore", "/sessionconfig"}
+		}
+		for _, m := range modules {
 			fmt.Fprintf(&b, "\t%s%s %s\n", modulePath, m, p.Version)
 		}
 		fmt.Fprintf(&b, ")\n")

@@ -10,15 +10,17 @@ import (
 )
 
 // initStores are the valid names for --stores. The first three are connections of the
-// database store; the others need no driver.
+// database store.
 var initStores = []string{"sqlite", "postgres", "mysql", "file", "memory", "null"}
 
-// drivers maps connections to the import paths of their drivers.
+// drivers maps connections to the import paths of their drivers. PostgreSQL has none,
+// because its store is pgxstore.
 var drivers = map[string]string{
-	"sqlite":   "modernc.org/sqlite",
-	"postgres": "github.com/jackc/pgx/v5/stdlib",
-	"mysql":    "github.com/go-sql-driver/mysql",
+	"sqlite": "modernc.org/sqlite",
+	"mysql":  "github.com/go-sql-driver/mysql",
 }
+
+func isConnection(store string) bool { _, ok := connectionDialects[store]; return ok }
 
 // A plan holds the decoded flags of init.
 type plan struct {
@@ -26,6 +28,7 @@ type plan struct {
 	Connection  string   // the default connection
 	Connections []string // the connections to compile in, default first; never empty
 	Drivers     []string // imports, sorted
+	Postgres    bool     // compile in pgxstore
 	Config      string   // the configuration folder, in the current folder
 	Module      string
 	Command     string // the last element of Module
@@ -56,10 +59,11 @@ func (a *app) plan(cmd *cli.Command, stores, name string) (*plan, error) {
 		return nil, wrong(cmd, "--config must name a folder directly in the current folder, got %q", cmd.String("config"))
 	}
 	p.Store = names[0]
-	if drivers[names[0]] != "" {
+	if isConnection(names[0]) {
 		p.Store = "database"
 	}
-	p.Connections = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return drivers[n] == "" })
+	p.Connections = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !isConnection(n) })
+	p.Postgres = slices.Contains(p.Connections, "postgres")
 	if len(p.Connections) == 0 {
 		p.Connections = []string{"sqlite"}
 	}
