@@ -38,7 +38,7 @@ func Example() {
 // A server whose store opens a pool of its own.
 func ExampleOpen() {
 	ctx := context.Background()
-	store, err := pgxstore.Open(ctx, pgxstore.OpenConfig{DSN: "postgres://app@localhost/app", MaxConns: 16})
+	store, err := pgxstore.Open(ctx, "postgres://app@localhost/app?pool_max_conns=16", "", "sessions")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -28,7 +28,7 @@ type Config struct {
 	written     session.Config // session before Configure
 
 	// postgres is nil without WithPostgres.
-	postgres func(context.Context, postgresConfig) (postgresStore, error)
+	postgres func(ctx context.Context, dsn, schema, table string) (session.Store, error)
 
 	err      error // mistakes
 	warnings []*Error

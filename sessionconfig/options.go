@@ -17,7 +17,7 @@ type loader struct {
 	logger    *slog.Logger
 	configure []func(*session.Config)
 	foreign   map[string]foreign
-	postgres  func(context.Context, postgresConfig) (postgresStore, error)
+	postgres  func(ctx context.Context, dsn, schema, table string) (session.Store, error)
 }
 
 // WithEnv replaces the environment with environ, which has the form of [os.Environ].

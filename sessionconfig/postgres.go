@@ -2,6 +2,9 @@ package sessionconfig
 
 import (
 	"context"
+	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -12,77 +15,68 @@ import (
 //
 //	sessionconfig.Open(ctx, "config", sessionconfig.WithPostgres(pgxstore.Open))
 //
-// All settings keep their meaning. The DSN contains the address, the password and the
-// options of the connection, such as sslmode; MaxConns is max_open, and MaxConnLifetime is
-// max_lifetime. Idle connections stay open. The manager's Close closes the connections.
+// All settings keep their meaning: the DSN contains the address, the password and the
+// options of the connection, such as sslmode, and the size of the pool. Idle connections
+// stay open. The manager's Close closes the connections.
 //
 // The store then needs no driver of [database/sql], but [Config.OpenDB] still does.
-//
-// C must have exactly the fields of pgxstore.OpenConfig, and S the methods of
-// *pgxstore.Store that are listed here. This package cannot name these types, because it
-// does not import pgx.
-func WithPostgres[C ~struct {
-	DSN             string
-	MaxConns        int
-	MaxConnLifetime time.Duration
-	MaxConnIdleTime time.Duration
-	Schema          string
-	Table           string
-}, S interface {
-	session.Store
-	Check(ctx context.Context) error
-	Close() error
-}](open func(context.Context, C) (S, error)) Option {
+func WithPostgres[S session.Store](open func(ctx context.Context, dsn, schema, table string) (S, error)) Option {
 	return func(l *loader) {
-		l.postgres = func(ctx context.Context, cfg postgresConfig) (postgresStore, error) {
-			store, err := open(ctx, C(cfg))
-			if err != nil {
-				return nil, err
-			}
-			return store, nil
+		l.postgres = func(ctx context.Context, dsn, schema, table string) (session.Store, error) {
+			return open(ctx, dsn, schema, table)
 		}
 	}
-}
-
-// postgresConfig has the fields of C in WithPostgres.
-type postgresConfig struct {
-	DSN             string
-	MaxConns        int
-	MaxConnLifetime time.Duration
-	MaxConnIdleTime time.Duration
-	Schema          string
-	Table           string
-}
-
-// postgresStore has the methods of S in WithPostgres.
-type postgresStore interface {
-	session.Store
-	Check(ctx context.Context) error
-	Close() error
 }
 
 // openPostgres opens the database store with the function registered with WithPostgres.
 func (c *Config) openPostgres(ctx context.Context, con Connection) (session.Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	s, table := &con.details.settings, c.Table()
-	store, err := c.postgres(ctx, postgresConfig{
-		DSN:             con.details.dsn(c.base),
-		MaxConns:        s.number("max_open"),
-		MaxConnLifetime: s.duration("max_lifetime"),
-		MaxConnIdleTime: -1, // never
-		Schema:          table.Schema,
-		Table:           table.Table,
-	})
+	table := c.Table()
+	store, err := c.postgres(ctx, con.details.poolDSN(c.base), table.Schema, table.Table)
 	switch {
 	case len(configErrors(err)) > 0:
 		return nil, c.tableMistakes(con, err)
 	case err != nil:
 		return nil, con.details.noAnswer(c.base, err)
 	}
-	if err := store.Check(ctx); err != nil {
-		store.Close()
-		return nil, c.tableMistakes(con, err)
+	if checker, ok := session.Capability[interface{ Check(context.Context) error }](store); ok {
+		if err := checker.Check(ctx); err != nil {
+			if closer, ok := session.Capability[interface{ Close() error }](store); ok {
+				_ = closer.Close() // err says more
+			}
+			return nil, c.tableMistakes(con, err)
+		}
 	}
 	return store, nil
+}
+
+// never is longer than a connection lasts.
+const never = 10 * 365 * 24 * time.Hour
+
+// poolDSN returns the data source name with the settings of the pool, for pgxpool.
+func (c *connection) poolDSN(root string) string {
+	s := &c.settings
+	lifetime := s.duration("max_lifetime")
+	if lifetime <= 0 {
+		lifetime = never
+	}
+	dsn := c.dsn(root)
+	pool := [][2]string{
+		{"pool_max_conns", fmt.Sprint(s.number("max_open"))},
+		{"pool_max_conn_lifetime", lifetime.String()},
+		{"pool_max_conn_idle_time", never.String()},
+	}
+	isURL := strings.Contains(dsn, "://")
+	for i, p := range pool {
+		switch {
+		case !isURL:
+			dsn += " " + p[0] + "='" + p[1] + "'"
+		case i == 0 && !strings.Contains(dsn, "?"):
+			dsn += "?" + p[0] + "=" + url.QueryEscape(p[1])
+		default:
+			dsn += "&" + p[0] + "=" + url.QueryEscape(p[1])
+		}
+	}
+	return dsn
 }

@@ -13,16 +13,6 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// poolConfig has the fields of pgxstore.OpenConfig.
-type poolConfig struct {
-	DSN             string
-	MaxConns        int
-	MaxConnLifetime time.Duration
-	MaxConnIdleTime time.Duration
-	Schema          string
-	Table           string
-}
-
 // poolStore stands for *pgxstore.Store.
 type poolStore struct {
 	session.Store
@@ -40,21 +30,25 @@ func TestWithPostgres(t *testing.T) {
 	for _, tc := range []struct {
 		name, session, database string
 		environ                 []string
-		want                    poolConfig
+		want                    string
 	}{
 		{
 			"defaults", "", "database = \"app\"", nil,
-			poolConfig{"connect_timeout='5' dbname='app' host='127.0.0.1' port='5432'", 16, -1, -1, "", "sessions"},
+			"connect_timeout='5' dbname='app' host='127.0.0.1' port='5432' pool_max_conns='16' pool_max_conn_lifetime='87600h0m0s' pool_max_conn_idle_time='87600h0m0s' .sessions",
 		},
 		{
 			"everything", "[stores.database]\nschema = \"web\"\ntable = \"t\"",
 			"host = \"db\"\nport = 5433\ndatabase = \"app\"\nuser = \"u\"\nmax_open = 3\nmax_lifetime = \"30m\"\noptions = { sslmode = \"require\" }",
 			[]string{"DB_CONNECTIONS__MAIN__PASSWORD_FILE=secret"},
-			poolConfig{address, 3, 30 * time.Minute, -1, "web", "t"},
+			address + " pool_max_conns='3' pool_max_conn_lifetime='30m0s' pool_max_conn_idle_time='87600h0m0s' web.t",
 		},
 		{
 			"dsn", "", "dsn = \"postgres://u:p@db/app\"", nil,
-			poolConfig{"postgres://u:p@db/app", 16, -1, -1, "", "sessions"},
+			"postgres://u:p@db/app?pool_max_conns=16&pool_max_conn_lifetime=87600h0m0s&pool_max_conn_idle_time=87600h0m0s .sessions",
+		},
+		{
+			"dsn with parameters", "", "dsn = \"postgres://u:p@db/app?sslmode=disable\"", nil,
+			"postgres://u:p@db/app?sslmode=disable&pool_max_conns=16&pool_max_conn_lifetime=87600h0m0s&pool_max_conn_idle_time=87600h0m0s .sessions",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -63,20 +57,20 @@ func TestWithPostgres(t *testing.T) {
 				"config/database.toml": "[connections.main]\ndriver = \"postgres\"\n" + tc.database,
 				"secret":               "p\n",
 			})
-			var got poolConfig
+			var got string
 			store := &poolStore{Store: memstore.New(memstore.Config{})}
-			m, err := Open(t.Context(), "config", WithEnv(tc.environ), WithPostgres(func(ctx context.Context, cfg poolConfig) (*poolStore, error) {
+			m, err := Open(t.Context(), "config", WithEnv(tc.environ), WithPostgres(func(ctx context.Context, dsn, schema, table string) (*poolStore, error) {
 				if d, ok := ctx.Deadline(); !ok || time.Until(d) > answerTime {
 					t.Errorf("got the deadline %v, want one in %v", d, answerTime)
 				}
-				got = cfg
+				got = dsn + " " + schema + "." + table
 				return store, nil
 			}))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got != tc.want {
-				t.Errorf("got  %+v\nwant %+v", got, tc.want)
+				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 			if m.Store() != session.Store(store) {
 				t.Errorf("the store is a %T", m.Store())
@@ -119,7 +113,7 @@ func TestWithPostgresMistakes(t *testing.T) {
 				"config/database.toml": "[connections.main]\ndriver = \"postgres\"\ndatabase = \"app\"\nuser = \"app\"\npassword = \"hunter2\"\n",
 			})
 			store := &poolStore{check: tc.check}
-			m, err := Open(t.Context(), "config", WithEnv(nil), WithPostgres(func(context.Context, poolConfig) (*poolStore, error) {
+			m, err := Open(t.Context(), "config", WithEnv(nil), WithPostgres(func(_ context.Context, _, _, _ string) (*poolStore, error) {
 				return store, tc.open
 			}))
 			if got := fmt.Sprint(err); m != nil || got != "session: "+tc.want {
@@ -134,7 +128,7 @@ func TestWithPostgresMistakes(t *testing.T) {
 
 // Other connections, and other stores, are as without the option.
 func TestWithPostgresElsewhere(t *testing.T) {
-	open := WithPostgres(func(context.Context, poolConfig) (*poolStore, error) { panic("opened") })
+	open := WithPostgres(func(_ context.Context, _, _, _ string) (*poolStore, error) { panic("opened") })
 	project(t, map[string]string{"config/session.toml": "store = \"database\"\n", "config/database.toml": sqlite})
 	if _, err := Open(t.Context(), "config", WithEnv(nil), open); err == nil || !strings.Contains(err.Error(), `add the import _ "modernc.org/sqlite"`) {
 		t.Errorf("SQLite: got %v", err)

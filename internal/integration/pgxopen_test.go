@@ -19,7 +19,7 @@ func TestCloseOfAnOpenedPool(t *testing.T) {
 	p := postgresSchema(pgxPool)(t)
 	cfg := p.table(t, p.connect(t), sqlstore.PostgreSQL)
 	before := goleak.IgnoreCurrent()
-	s, err := pgxstore.Open(t.Context(), pgxstore.OpenConfig{DSN: p.dsn, MaxConns: 2, Schema: cfg.Schema, Table: cfg.Table})
+	s, err := pgxstore.Open(t.Context(), p.dsn+"&pool_max_conns=2", cfg.Schema, cfg.Table)
 	if err != nil {
 		t.Fatal(err)
 	}
