@@ -1,3 +1,3 @@
 module github.com/expanse-go/session
 
-go 1.25.1
+go 1.25.2
