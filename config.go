@@ -82,8 +82,8 @@ type Config struct {
 	PruneEvery time.Duration
 
 	// TrustedOrigins are the origins, such as "https://app.example.com", from which
-	// browsers may send unsafe requests to this site in addition to its own. See
-	// [http.CrossOriginProtection].
+	// browsers may send unsafe requests to this site in addition to its own. Each is one
+	// origin: there are no wildcards. See [http.CrossOriginProtection].
 	TrustedOrigins []string
 
 	// Client returns what to record about the client of a request. Set it to read a
@@ -113,7 +113,8 @@ type Config struct {
 //
 //	__Host-session=…; Path=/; Max-Age=…; HttpOnly; Secure; SameSite=Lax
 //
-// It never depends on the request, because behind a proxy every request looks local.
+// It never depends on the request, because behind a proxy every request looks local;
+// IsHTTPS is the exception.
 // The prefix makes browsers refuse a cookie that a subdomain or plain HTTP tries to plant
 // (RFC 6265bis, section 4.1.3).
 type CookieConfig struct {
@@ -122,6 +123,10 @@ type CookieConfig struct {
 	// Name is the cookie's name without its prefix, which follows from the other
 	// settings. It also separates managers that share a store: a token that was issued
 	// under one name is unknown under another. Defaults to "session".
+	//
+	// A token is also bound to Path, Domain and Partitioned: if one of these settings
+	// changes, every visitor has to sign in again, once. Otherwise the browser's cookie from
+	// before could stand for another session than its new one.
 	Name string
 
 	// Path and Domain need DangerouslyDropHostPrefix. Path defaults to "/". Domain
@@ -131,6 +136,11 @@ type CookieConfig struct {
 
 	// SameSite is Lax or Strict; None needs DangerouslyAllowCrossSite.
 	// Defaults to [http.SameSiteLaxMode].
+	//
+	// Browsers withhold the cookie from requests that another site causes: with Strict from
+	// all of them, with Lax from all but navigations by GET. The visitor may well have a
+	// session then. So that its cookie is not replaced, such a request creates a session
+	// only by [Session.Login]; otherwise nothing is stored, and an [EventNotCreated] says so.
 	SameSite http.SameSite
 
 	// Partitioned keeps one cookie per top-level site (CHIPS). It needs SameSite None.
@@ -140,6 +150,22 @@ type CookieConfig struct {
 	// [Session.SetPersistent] was called. By default the cookie lives as long as the
 	// session can.
 	BrowserSession bool
+
+	// IsHTTPS is for a site that is served both over HTTPS and over plain HTTP, such as a
+	// self-hosted program behind a proxy and in the local network. It needs
+	// DangerouslyAllowHTTP. If it returns true, the request has the Secure cookie with its
+	// prefix; otherwise it has another cookie, as described at DangerouslyAllowHTTP. The
+	// two have different names, and a token of one is unknown as the other. So whoever reads
+	// or plants cookies over plain HTTP reaches no session of HTTPS. It is called for each
+	// request that uses its session, but must not itself use the session:
+	//
+	//	IsHTTPS: func(r *http.Request) bool {
+	//		return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
+	//	}
+	//
+	// The proxy has to set the header. A client that sends it over plain HTTP only denies
+	// itself a session, because browsers refuse a Secure cookie there.
+	IsHTTPS func(*http.Request) bool
 
 	// DangerouslyAllowHTTP drops Secure and the name's prefix, for development without
 	// TLS. Anybody on the network can then read and plant the cookie.

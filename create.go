@@ -12,6 +12,14 @@ import (
 // commitFresh ends the session that Invalidate was called on, and creates a record if
 // there is something to keep.
 func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Cookie, err error) {
+	if err := s.barred(); err != nil {
+		if s.stores() {
+			m.event(ctx, Event{Kind: EventNotCreated, Err: err})
+			m.advise(ctx, err.Error())
+		}
+		s.pending, s.mixed = nil, true // the request sees what it has written
+		return nil, nil
+	}
 	// Other goroutines of the request may write while the session is unlocked.
 	todo := s.pending
 	ops, end := len(todo.ops), todo.end
@@ -20,7 +28,7 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Coo
 		if err := m.logout(ctx, s); err != nil {
 			return nil, err
 		}
-		cookie = m.cfg.cookie("", s.now, time.Time{}, time.Time{})
+		cookie = m.cfg.cookie(s.scope, "", s.now, time.Time{}, time.Time{})
 		s.at, s.cred, s.shown = nothing, credential{}, nil
 		if s.pending != nil {
 			s.pending.end = false
@@ -100,7 +108,7 @@ func (m *Manager) create(ctx context.Context, s *Session, d draft, ops int) (*ht
 			s.committed(&stored{rec, d}, todo.rest(ops, todo.rotate))
 			s.cred = credential{newToken(rec.ID, &sec), d.digest, current}
 			m.event(ctx, Event{Kind: EventCreated, ID: rec.ID, Owner: d.owner})
-			return m.cfg.cookie(s.cred.token, &d, rec.CreatedAt, rec.CreatedAt), nil
+			return m.cfg.cookie(s.scope, s.cred.token, &d, rec.CreatedAt, rec.CreatedAt), nil
 		case errors.Is(err, ErrFull), try >= maxTries, !collision && !backoff.Pause(ctx, try):
 			return nil, m.storeFailed(ctx, "create", rec.ID, err)
 		case collision:
@@ -121,8 +129,8 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 		id = randomID()
 	}
 	sec, now := randomSecret(), m.cfg.Now().UTC()
-	d.digest, d.rotatedAt = m.cfg.digestOf(id, &sec), now.UnixNano()
-	d.ring = nil
+	d.digest, d.rotatedAt = s.scope.digestOf(id, &sec), now.UnixNano()
+	d.ring, d.keptUntil = nil, m.cfg.keptUntil(d, now, now)
 	return Record{
 		ID: id, Version: 1, Owner: d.owner, Client: s.client(),
 		CreatedAt: now, LastActivity: now, ExpiresAt: m.cfg.expires(d, now, now).UTC(),

@@ -25,6 +25,7 @@ import (
 //	 6  persistence of the cookie: 1 (browser session) or 2 (persistent)
 //	 7  flash marks: generation 8 bytes, length, path; repeated
 //	 8  ids of the last commits, 8 bytes each, newest last
+//	 9  until when the browser keeps the cookie, 8 bytes
 //	 …  older code keeps fields that it does not know, byte for byte, after the others
 //
 // Instants are nanoseconds since 1970 in UTC. The document is compact JSON text
@@ -41,6 +42,7 @@ type envelope struct {
 	persist    persistence
 	flash      []flashMark
 	ring       []byte
+	keptUntil  int64  // by the browser: the cookie; 0: until it is closed, or unknown
 	extensions []byte // unknown fields, as they were
 }
 
@@ -90,6 +92,7 @@ const (
 	tagPersist
 	tagFlash
 	tagRing
+	tagKeptUntil
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -130,6 +133,9 @@ func (e *envelope) encode(doc []byte, id uint64) []byte {
 		}
 	}
 	b = e.appendRing(b, id)
+	if e.keptUntil != 0 {
+		b = binary.BigEndian.AppendUint64(append(b, tagKeptUntil, 8), uint64(e.keptUntil))
+	}
 	b = append(append(append(b, e.extensions...), tagEnd), doc...)
 	binary.BigEndian.PutUint32(b[2:], crc32.Checksum(b[envelopeHead:], castagnoli))
 	return b
@@ -151,7 +157,7 @@ func (e *envelope) appendRing(b []byte, id uint64) []byte {
 
 // size is the encoded length without the document, or a little more.
 func (e *envelope) size() int {
-	n := envelopeHead + 2 + len(e.digest) + 10 + 10 + 18 + 3 + 3 + len(e.ring) + 8 + len(e.extensions) + 1
+	n := envelopeHead + 2 + len(e.digest) + 10 + 10 + 18 + 3 + 3 + len(e.ring) + 8 + 10 + len(e.extensions) + 1
 	n += len(e.prev) * (2 + len(e.digest) + 9)
 	for _, m := range e.flash {
 		n += 8 + binary.MaxVarintLen32 + len(m.path)
@@ -227,15 +233,18 @@ func (e *envelope) field(tag byte, f, whole []byte) bool {
 		p := previous{kind: rotation(f[len(e.digest)]), deadline: int64(binary.BigEndian.Uint64(f[len(e.digest)+1:]))}
 		copy(p.digest[:], f)
 		e.prev = append(e.prev, p)
-	case tagRotatedAt, tagAuthAt:
+	case tagRotatedAt, tagAuthAt, tagKeptUntil:
 		if len(f) != 8 {
 			return false
 		}
 		t := int64(binary.BigEndian.Uint64(f))
-		if tag == tagRotatedAt {
+		switch tag {
+		case tagRotatedAt:
 			e.rotatedAt = t
-		} else {
+		case tagAuthAt:
 			e.authAt = t
+		default:
+			e.keptUntil = t
 		}
 	case tagTimeouts:
 		if len(f) != 16 {

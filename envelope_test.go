@@ -12,7 +12,7 @@ import (
 func fullEnvelope() envelope {
 	e := envelope{
 		prev:      []previous{{kind: periodic, deadline: 41}, {kind: privilege, deadline: 42}},
-		rotatedAt: 1, authAt: 2, idle: time.Hour, absolute: -1, persist: persistent,
+		rotatedAt: 1, authAt: 2, idle: time.Hour, absolute: -1, persist: persistent, keptUntil: 3,
 		flash:      []flashMark{{"status", 7}, {"a.b", 8}},
 		extensions: []byte{200, 3, 'x', 'y', 'z', 201, 0},
 	}

@@ -162,6 +162,10 @@ func (takenError) Error() string {
 func (takenError) Is(target error) bool { return target == ErrConflict }
 
 var (
+	errSeveral   = errors.New("session: several cookies of the same name with different values")
+	errUnclear   = errors.New("session: several cookies of the same name are valid, so one was planted and none is trusted; what was written is not stored, because only Login creates a session then")
+	errWithheld  = errors.New("session: another site caused the request, so SameSite withholds the cookie; what was written is not stored, because only Login creates a session then; redirect to a page of this site before you write")
+	errRejected  = errors.New("session: browsers reject the cookie")
 	errFunction  = errors.New("session: an Update function panicked")
 	errGone      = errorf(ErrEnded, "ended by another request; the changes of this one were not stored")
 	errNotStored = errors.New("session: commit interrupted; the outcome is unknown")

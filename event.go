@@ -22,11 +22,14 @@ const (
 	EventRevoked      EventKind = "revoked"       // by Revoke, RevokeOwner or Config.MaxPerOwner
 	EventExpired      EventKind = "expired"       // a request came too late
 	EventUnknownToken EventKind = "unknown-token" // well-formed, but no such session, or a wrong secret
-	EventBadCookie    EventKind = "bad-cookie"    // malformed, or several with different values
+	EventBadCookie    EventKind = "bad-cookie"    // malformed, or several with different values; see Err
 	EventReplaced     EventKind = "replaced"      // a token that a login or Regenerate has just replaced
 	EventCorrupt      EventKind = "corrupt"       // the stored record, or a value that Update needs, does not decode
 	EventReplayed     EventKind = "replayed"      // a commit was applied again on a newer version
 	EventDropped      EventKind = "dropped"       // writes were not stored because the session had ended
 	EventLate         EventKind = "late"          // changed after the response began; see ErrCommitted
+	EventCrossOrigin  EventKind = "cross-origin"  // a request was refused; Err names its origin and what to do
+	EventNotCreated   EventKind = "not-created"   // what was written is not stored: the browser may have another session; see Err
+	EventRejected     EventKind = "rejected"      // browsers reject the cookie that went out; see Err
 	EventFailed       EventKind = "failed"        // a load, commit, touch or sweep failed; see Err
 )

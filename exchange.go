@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -22,9 +23,10 @@ type exchange struct {
 
 	loading sync.Mutex // guards the fields up to the blank line
 	s       *Session
-	err     error // of the load
-	asked   bool  // for the session
-	passive bool  // see Session.IgnoreActivity
+	err     error      // of the load
+	asked   bool       // for the session
+	passive bool       // see Session.IgnoreActivity
+	rivals  []*Session // of the other cookies; see choose
 
 	committing sync.Mutex // held during the commit, so that nothing overtakes it
 	state      atomic.Int32
@@ -66,12 +68,18 @@ func (x *exchange) session() (*Session, error) {
 		x.err = ErrClosed
 		return nil, x.err
 	}
-	value, found, unique := readCookie(x.r.Header, x.m.cfg.cookieName)
-	if found && (!unique || value == "") {
-		x.m.event(x.Context, Event{Kind: EventBadCookie}) // not x: its session is locked
-		value = ""
+	sc := x.m.cfg.scopeOf(x.came)
+	value, found, unique := readCookie(x.r.Header, sc.name)
+	switch {
+	case !unique:
+		x.s, x.err = x.choose(sc)
+	default:
+		if found && value == "" {
+			x.m.event(x.Context, Event{Kind: EventBadCookie}) // not x: its session is locked
+		}
+		x.s, x.err = x.m.load(x.Context, Token(value), sc)
 	}
-	if x.s, x.err = x.m.load(x.Context, Token(value)); x.err == nil {
+	if x.err == nil {
 		x.s.request = x.came // not x.r: Config.Client is called while the session is locked
 		if x.state.Load() != waiting {
 			x.s.phase = sealed
@@ -79,6 +87,60 @@ func (x *exchange) session() (*Session, error) {
 		x.s.passive = x.passive
 	}
 	return x.s, x.err
+}
+
+// choose returns the session of a request that has several cookies of one name: one may
+// be left from other settings, or belong to a parent domain, or somebody may have planted
+// it (RFC 6265bis, section 8.6). Usually one of them is a session. If two are, they have
+// the same scope, where a browser has room for one, so the other one has been planted.
+// Nobody can tell which: none is trusted, and the browser is told to delete those that
+// have another scope.
+func (x *exchange) choose(sc *scope) (*Session, error) {
+	m := x.m
+	m.event(x.Context, Event{Kind: EventBadCookie, Err: errSeveral})
+	m.advise(x.Context, "session: a browser has sent several cookies of the session's name; they are left from other settings, belong to a parent domain, or were planted by another host; give each application a cookie name of its own", slog.String("name", sc.name))
+	tokens := readTokens(x.r.Header, sc.name)
+	none, unclear := newSession(m, sc), newSession(m, sc)
+	unclear.unclear = true
+	if len(tokens) > maxTokens {
+		return unclear, nil
+	}
+	var live []*Session
+	for _, t := range tokens {
+		s, err := m.load(x.Context, t, sc)
+		if err != nil {
+			return nil, err
+		}
+		same := slices.IndexFunc(live, func(l *Session) bool { return l.at.rec.ID == s.at.rec.ID })
+		switch standing := s.cred.standing; {
+		case standing == superseded:
+			none = s
+		case standing == noToken:
+		case same < 0:
+			live = append(live, s)
+		case standing == current: // rather than the token that it has replaced
+			live[same] = s
+		}
+	}
+	switch len(live) {
+	case 0:
+		return none, nil
+	case 1:
+		return live[0], nil
+	}
+	x.rivals = live
+	return unclear, nil
+}
+
+// endRivals ends the sessions of the other cookies after a login, or they would be in its
+// way at the next request. Whoever holds their tokens may do that.
+func (x *exchange) endRivals() {
+	for _, s := range x.rivals {
+		s.mu.Lock()
+		s.endStored()
+		s.mu.Unlock()
+		_, _ = x.m.commit(x, s, usesNone) // a failure is logged
+	}
 }
 
 // loaded returns the session if there is one, and whether the handler asked for it.
@@ -121,7 +183,7 @@ func (x *exchange) begin(status int) error {
 		return nil
 	}
 	if s == nil || s.settled() {
-		varyOnCookie(x.w.Header())
+		x.sendHeaders(nil)
 		return nil
 	}
 	if s.hasShown() {
@@ -129,11 +191,30 @@ func (x *exchange) begin(status int) error {
 	}
 	cookie, err := x.commit(s)
 	s.reach(sealed)
-	varyOnCookie(x.w.Header())
-	if err == nil && cookie != nil {
-		setCookie(x.w.Header(), cookie)
+	if err != nil {
+		varyOnCookie(x.w.Header())
+		return err
 	}
-	return err
+	x.sendHeaders(cookie)
+	return nil
+}
+
+// sendHeaders sets the headers of a successful response.
+func (x *exchange) sendHeaders(cookie *http.Cookie) {
+	h := x.w.Header()
+	varyOnCookie(h)
+	if cookie != nil {
+		setCookie(h, cookie)
+		if cookie.Value != "" {
+			x.m.inspect(x.Context, x.came, x.s.scope)
+		}
+	}
+	if s := x.s; s != nil && s.unclear {
+		x.m.cfg.deleteOthers(h, s.scope, x.came)
+		if cookie != nil {
+			x.endRivals()
+		}
+	}
 }
 
 // commit is the commit before the response. If it fails, or if an Update function

@@ -262,6 +262,9 @@ func (l *leader) fold(ctx context.Context, now time.Time, to *stored) (some bool
 		if p.rotated {
 			next.rotate(p.rotation, p.digest, now, l.m.cfg.Grace)
 		}
+		if p.answers && (p.rotated || next.digest.equal(&p.presented)) && l.m.cfg.outdated(&next, rec.CreatedAt, now) {
+			next.keptUntil = l.m.cfg.keptUntil(&next, rec.CreatedAt, now)
+		}
 		if !some {
 			l.commitID = p.id
 		}

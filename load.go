@@ -12,18 +12,22 @@ func (m *Manager) Load(ctx context.Context, t Token) (*Session, error) {
 	if m.closed.Load() {
 		return nil, ErrClosed
 	}
-	return m.load(ctx, t)
+	s, err := m.load(ctx, t, m.cfg.scope)
+	if m.cfg.plain != nil && err == nil && t != "" && s.cred.standing == noToken {
+		return m.load(ctx, t, m.cfg.plain) // only the middleware knows how the token came
+	}
+	return s, err
 }
 
-// load is Load of a manager that is open.
-func (m *Manager) load(parent context.Context, t Token) (*Session, error) {
+// load is Load of a token in a scope, by a manager that is open.
+func (m *Manager) load(parent context.Context, t Token, sc *scope) (*Session, error) {
 	if t == "" || m.discard {
-		return newSession(m), nil
+		return newSession(m, sc), nil
 	}
 	id, sec, ok := t.split()
 	if !ok {
 		m.event(parent, Event{Kind: EventBadCookie})
-		return newSession(m), nil
+		return newSession(m, sc), nil
 	}
 	ctx := parent
 	if m.viewer == nil {
@@ -44,33 +48,33 @@ func (m *Manager) load(parent context.Context, t Token) (*Session, error) {
 	case err == nil:
 	case errors.Is(err, ErrNotFound):
 		m.event(ctx, Event{Kind: EventUnknownToken, ID: id})
-		return newSession(m), nil
+		return newSession(m, sc), nil
 	case errors.Is(err, ErrCorrupt):
 		m.corrupt(ctx, id, err)
-		return newSession(m), nil
+		return newSession(m, sc), nil
 	default:
 		return nil, m.storeFailed(ctx, "load", id, err)
 	}
 
 	m.cfg.shorten(&at.rec, &at.draft)
 	now := m.cfg.Now()
-	digest := m.cfg.digestOf(id, &sec)
+	digest := sc.digestOf(id, &sec)
 	standing := at.standingOf(&digest, now)
 	switch {
 	case standing == noToken:
 		m.event(ctx, Event{Kind: EventUnknownToken, ID: id})
-		return newSession(m), nil
+		return newSession(m, sc), nil
 	case !now.Before(at.rec.ExpiresAt):
 		m.event(ctx, Event{Kind: EventExpired, ID: id, Owner: at.rec.Owner})
-		return newSession(m), nil
+		return newSession(m, sc), nil
 	case standing == superseded:
 		m.event(ctx, Event{Kind: EventReplaced, ID: id, Owner: at.rec.Owner})
-		s := newSession(m)
+		s := newSession(m, sc)
 		s.cred.standing = superseded
 		return s, nil
 	}
 	s := &l.s
-	s.m, s.at, s.now, s.shown = m, at, &at.draft, at.flash
+	s.m, s.scope, s.at, s.now, s.shown = m, sc, at, &at.draft, at.flash
 	s.cred, s.loadedAt = credential{t, digest, standing}, now
 	s.due = s.touchDue(now) || s.rotationDue(now)
 	return s, nil

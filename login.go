@@ -55,10 +55,7 @@ func (s *Session) rotateToken() {
 func (s *Session) Invalidate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending, s.view = nil, view{now: &nothing.draft}
-	if s.at != nothing {
-		s.change().end = true
-	}
+	s.endStored()
 }
 
 // Owner returns the owner that [Session.Login] has set, or "" if the session is

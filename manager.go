@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 )
@@ -22,6 +23,7 @@ type Manager struct {
 	sweeper sweeper
 	closed  atomic.Bool
 	release sync.Once // closes the store
+	advised sync.Map  // the messages that advise has logged
 }
 
 // New returns a manager of the sessions in a store. The error joins all mistakes
@@ -42,8 +44,12 @@ func New(store Store, cfg Config) (*Manager, error) {
 // Store returns the store that New was given.
 func (m *Manager) Store() Store { return m.store }
 
-// CookieName returns the name of the session cookie, with its prefix.
-func (m *Manager) CookieName() string { return m.cfg.cookieName }
+// CookieName returns the name of the session cookie, with its prefix; if
+// [CookieConfig].IsHTTPS is set, of the one over HTTPS.
+func (m *Manager) CookieName() string { return m.cfg.scope.name }
+
+// CookieNameOf returns the name of the session cookie of a request, with its prefix.
+func (m *Manager) CookieNameOf(r *http.Request) string { return m.cfg.scopeOf(r).name }
 
 // DangerouslyAllowCrossOrigin exempts requests from the refusal of cross-origin
 // writes, by a pattern of [http.ServeMux]. Other sites' pages can then make a

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"net/http"
 )
 
@@ -28,8 +27,8 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 		x.entry.take(w.Header())
 		r = r.WithContext(x)
 		x.r = r
-		if err := m.cfg.origins.Check(r); err != nil {
-			m.cfg.OnError(x.writer(), r, errors.Join(ErrCrossOrigin, err))
+		if m.cfg.origins.Check(r) != nil {
+			m.cfg.OnError(x.writer(), r, m.refuseOrigin(r))
 		} else {
 			x.serve(next, r)
 		}

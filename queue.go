@@ -100,6 +100,7 @@ type patch struct {
 	retries   uint64   // an id under which an earlier try may have stored the same patch; 0: this is the first try
 	requested bool     // the request asked for a change
 	passive   bool     // does not count as visitor activity
+	answers   bool     // the response can carry a cookie
 	ends      bool     // a logout: leave the record expired and out of reach
 	presented digest   // of the token that the request came with
 	rotation  rotation // 0: none

@@ -22,6 +22,8 @@ import (
 type Session struct {
 	m       *Manager
 	request *http.Request // whose client it is; nil outside of the middleware
+	scope   *scope        // of the cookie
+	unclear bool          // several cookies are sessions, and this is none of them
 
 	committing sync.Mutex // held during a commit; locked before mu
 
@@ -98,8 +100,8 @@ type attempt struct {
 	storedAs uint64 // the id under which the store has it, if it has it; 0: it is new
 }
 
-func newSession(m *Manager) *Session {
-	return &Session{m: m, at: nothing, view: view{now: &nothing.draft}}
+func newSession(m *Manager, sc *scope) *Session {
+	return &Session{m: m, scope: sc, at: nothing, view: view{now: &nothing.draft}}
 }
 
 // fresh reports whether a commit would have to create a record.
@@ -222,6 +224,15 @@ func (p *pending) rest(ops int, rotate bool) *pending {
 	return &pending{ops: slices.Clone(p.ops[ops:]), rotate: rotate, err: p.err}
 }
 
+// endStored replaces the pending changes by the end of the stored session. The caller
+// holds the lock.
+func (s *Session) endStored() {
+	s.pending, s.view = nil, view{now: &nothing.draft}
+	if s.at != nothing {
+		s.change().end = true
+	}
+}
+
 // Err returns the error of the first write of this request that failed, or nil. As with
 // [bufio.Writer], later writes then do nothing, and the commit fails with the error:
 // nothing of the request is stored, except that the session ends if [Session.Invalidate]
@@ -273,7 +284,7 @@ func (s *Session) WillRotate() bool {
 	case s.m.discard || s.phase != open || s.failure() != nil || s.cred.standing == superseded:
 		return false
 	case s.fresh():
-		return s.stores()
+		return s.stores() && s.barred() == nil
 	}
 	return s.pending != nil && s.pending.rotate || (s.request == nil || s.due || s.changed()) && s.rotationDue(s.m.cfg.Now())
 }
@@ -286,6 +297,21 @@ func (s *Session) stores() bool {
 		return false
 	}
 	return s.now.owner != "" || len(s.now.doc) > len(emptyDoc)
+}
+
+// barred returns why a commit may not create a record, if it may not: the browser may have
+// a session that the request does not show, whose cookie that of a new one would replace.
+// A login may do so. The caller holds the lock.
+func (s *Session) barred() error {
+	switch {
+	case s.at != nothing || s.logsIn():
+		return nil
+	case s.unclear:
+		return errUnclear
+	case s.request != nil && s.m.cfg.withholds(s.request):
+		return errWithheld
+	}
+	return nil
 }
 
 // Format writes "session" and the ID, whatever the verb is, so that a session that is

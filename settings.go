@@ -22,10 +22,19 @@ const maxAge = 400 * 24 * time.Hour
 // A settings is a checked Config: every field has its effective value.
 type settings struct {
 	Config
-	cookieName string // with prefix
-	namespace  namespace
-	secure     bool
-	origins    *http.CrossOriginProtection
+	scope   *scope // of the cookie, or of the one over HTTPS if there are two
+	plain   *scope // of the cookie over plain HTTP, if Cookie.IsHTTPS is set
+	origins *http.CrossOriginProtection
+}
+
+// A scope is where browsers send a cookie. A token is valid only in the scope that it was
+// issued for, so after a change of the settings, the cookie from before it is dead, and
+// cannot be mistaken for the new one of the same name.
+type scope struct {
+	name      string // of the cookie, with prefix
+	domain    string // in lower case, without a leading dot; "" for the host alone
+	secure    bool
+	namespace namespace
 }
 
 type checker struct {
@@ -44,8 +53,12 @@ func (cfg Config) check(store Store) (*settings, error) {
 	c.cookie(s)
 	c.maxPerOwner(s, store)
 	for _, o := range cfg.TrustedOrigins {
-		if err := s.origins.AddTrustedOrigin(o); err != nil {
-			c.refuse("TrustedOrigins", o, "write it as scheme://host[:port], without a path")
+		origin, reason := normalOrigin(o)
+		if reason == "" && s.origins.AddTrustedOrigin(origin) != nil {
+			reason = originForm
+		}
+		if reason != "" {
+			c.refuse("TrustedOrigins", o, reason)
 		}
 	}
 	s.StoreTimeout = cmp.Or(s.StoreTimeout, 5*time.Second)
@@ -108,21 +121,11 @@ func (s *settings) idle(idle, absolute time.Duration) time.Duration {
 
 func (c *checker) cookie(s *settings) {
 	k := &s.Cookie
-	s.secure = !k.DangerouslyAllowHTTP
 	k.Name = cmp.Or(k.Name, "session")
 	k.Path = cmp.Or(k.Path, "/")
 	k.SameSite = cmp.Or(k.SameSite, http.SameSiteLaxMode)
-	prefix := "__Host-"
-	switch {
-	case k.DangerouslyAllowHTTP:
-		prefix = ""
-	case k.DangerouslyDropHostPrefix:
-		prefix = "__Secure-"
-	}
-	s.cookieName = c.cookieName(k.Name, prefix, k.DangerouslyAllowScript)
-	s.namespace = namespaceOf(s.cookieName)
-
-	free := k.DangerouslyDropHostPrefix || k.DangerouslyAllowHTTP
+	c.scopes(s)
+	free := k.DangerouslyDropHostPrefix || k.DangerouslyAllowHTTP && k.IsHTTPS == nil
 	if k.Path != "/" && !free {
 		c.refuse("Cookie.Path", k.Path, "a __Host- cookie has the path /; leave it out, or set DangerouslyDropHostPrefix")
 	}
@@ -141,15 +144,62 @@ func (c *checker) cookie(s *settings) {
 		if !k.DangerouslyAllowCrossSite {
 			c.refuse("Cookie.SameSite", "None", "sends the cookie along with requests of other sites; use Lax or Strict, or set DangerouslyAllowCrossSite")
 		}
-		if !s.secure {
+		if k.DangerouslyAllowHTTP {
 			c.refuse("Cookie.SameSite", "None", "browsers refuse it without Secure; remove DangerouslyAllowHTTP")
 		}
 	default:
 		c.refuse("Cookie.SameSite", int(k.SameSite), "must be Lax, Strict or None")
 	}
-	if k.Partitioned && (k.SameSite != http.SameSiteNoneMode || !s.secure) {
+	if k.Partitioned && (k.SameSite != http.SameSiteNoneMode || k.DangerouslyAllowHTTP) {
 		c.refuse("Cookie.Partitioned", true, "needs SameSite None and Secure; without them browsers refuse the cookie or partition nothing")
 	}
+}
+
+// scopes says which cookies there are: one, or one over HTTPS and another one over plain
+// HTTP. Those have different names, so that neither overwrites the other.
+func (c *checker) scopes(s *settings) {
+	k := &s.Cookie
+	prefix := "__Host-"
+	if k.DangerouslyDropHostPrefix {
+		prefix = "__Secure-"
+	}
+	switch {
+	case !k.DangerouslyAllowHTTP:
+		s.scope = c.scope(k, prefix)
+		if k.IsHTTPS != nil {
+			c.refuse("Cookie.IsHTTPS", "set", "has no effect, because the cookie is always Secure; leave it out, or set DangerouslyAllowHTTP to give requests over plain HTTP a cookie as well")
+		}
+	case k.IsHTTPS == nil:
+		s.scope = c.scope(k, "")
+	default:
+		before := len(c.errs)
+		s.scope = c.scope(k, prefix)
+		if len(c.errs) == before {
+			s.plain = c.scope(k, "")
+		}
+	}
+}
+
+// scope makes the scope of a cookie with a prefix, or of one over plain HTTP with none.
+func (c *checker) scope(k *CookieConfig, prefix string) *scope {
+	sc := &scope{
+		name:   c.cookieName(k.Name, prefix, k.DangerouslyAllowScript),
+		domain: strings.TrimPrefix(strings.ToLower(k.Domain), "."), secure: prefix != "",
+	}
+	unique := sc.name
+	if sc.domain != "" || k.Path != "/" || k.Partitioned {
+		unique = fmt.Sprintf("%s\x00%s\x00%s\x00%v", sc.name, sc.domain, k.Path, k.Partitioned)
+	}
+	sc.namespace = namespaceOf(unique)
+	return sc
+}
+
+// scopeOf returns the scope of the cookie that belongs to a request.
+func (s *settings) scopeOf(r *http.Request) *scope {
+	if s.plain != nil && !s.Cookie.IsHTTPS(r) {
+		return s.plain
+	}
+	return s.scope
 }
 
 // cookieName joins prefix and name. A name that brings a prefix of its own must
@@ -192,7 +242,7 @@ func token(s string) bool {
 
 func validDomain(d string) bool {
 	d = strings.TrimPrefix(d, ".")
-	if d == "" || len(d) > 253 || net.ParseIP(d) != nil {
+	if strings.Trim(d, "0123456789-.") == "" || len(d) > 253 || net.ParseIP(d) != nil {
 		return false
 	}
 	for label := range strings.SplitSeq(d, ".") {
@@ -208,15 +258,31 @@ func validDomain(d string) bool {
 	return true
 }
 
-// digestOf binds the secret to its record and to the manager's namespace: a record
-// that is copied under another ID, or read by another application on the same
-// store, does not match.
-func (s *settings) digestOf(id ID, sec *secret) digest {
-	var b [len(s.namespace) + len(id) + len(sec)]byte
-	copy(b[:], s.namespace[:])
-	copy(b[len(s.namespace):], id[:])
-	copy(b[len(s.namespace)+len(id):], sec[:])
+// digestOf binds the secret to its record and to the namespace: a record that is copied
+// under another ID, or read by another application on the same store, does not match.
+func (sc *scope) digestOf(id ID, sec *secret) digest {
+	var b [len(sc.namespace) + len(id) + len(sec)]byte
+	copy(b[:], sc.namespace[:])
+	copy(b[len(sc.namespace):], id[:])
+	copy(b[len(sc.namespace)+len(id):], sec[:])
 	return sha256.Sum256(b[:])
+}
+
+// withholds reports whether browsers keep the cookie back from a request, by SameSite,
+// because another site has caused it. Only browsers over HTTPS say so.
+func (s *settings) withholds(r *http.Request) bool {
+	if r.Header.Get("Sec-Fetch-Site") != "cross-site" {
+		return false
+	}
+	switch s.Cookie.SameSite {
+	case http.SameSiteStrictMode:
+		return true
+	case http.SameSiteLaxMode: // is sent when a link or a redirect opens a page
+		dest := r.Header.Get("Sec-Fetch-Dest")
+		opens := r.Header.Get("Sec-Fetch-Mode") == "navigate" && (dest == "" || dest == "document")
+		return !opens || r.Method != http.MethodGet && r.Method != http.MethodHead
+	}
+	return false
 }
 
 // maxPerOwner refuses a limit that nobody could keep.
@@ -237,6 +303,25 @@ func (s *settings) cookieEnd(d *draft, created, now time.Time) time.Time {
 		return now.Add(maxAge)
 	}
 	return s.absoluteStart(d, created).Add(absolute)
+}
+
+// keptUntil returns until when browsers have to keep the cookie of a session, in
+// nanoseconds since 1970, or 0 if only until they are closed.
+func (s *settings) keptUntil(d *draft, created, now time.Time) int64 {
+	if d.persist == browserSession || d.persist == byConfig && s.Cookie.BrowserSession {
+		return 0
+	}
+	return s.cookieEnd(d, created, now).UnixNano()
+}
+
+// outdated reports whether the cookie that is out does not last as long as it should,
+// because the settings or the limits of the session have changed.
+func (s *settings) outdated(d *draft, created, now time.Time) bool {
+	tolerance := time.Second
+	if s.absolute(d) <= 0 { // the end moves with each request
+		tolerance = maxAge / 10
+	}
+	return time.Duration(s.keptUntil(d, created, now)-d.keptUntil).Abs() > tolerance
 }
 
 // expires returns when a session ends that is used now.

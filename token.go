@@ -80,13 +80,13 @@ type (
 	digest [sha256.Size]byte
 )
 
-// A namespace stands for the cookie's name in a digest. It is short so that a digest's
-// input fits into one block of SHA-256 (55 bytes). That is enough: the application chooses
-// the names, so no attacker can search for a second one with the same 56 bits.
+// A namespace stands for a cookie's name and scope in a digest. It is short so that a
+// digest's input fits into one block of SHA-256 (55 bytes). That is enough: the application
+// chooses both, so no attacker can search for a second pair with the same 56 bits.
 type namespace [7]byte
 
-func namespaceOf(cookieName string) (n namespace) {
-	sum := sha256.Sum256([]byte("session/1\x00" + cookieName))
+func namespaceOf(scope string) (n namespace) {
+	sum := sha256.Sum256([]byte("session/1\x00" + scope))
 	copy(n[:], sum[:])
 	return n
 }

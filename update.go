@@ -39,7 +39,8 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 	case s.rotationDue(now):
 		a.rotation, a.sec = periodic, randomSecret()
 	}
-	if a.ops+len(used) == 0 && a.rotation == 0 {
+	renews := s.phase == open && s.cred.standing == current && m.cfg.outdated(&s.at.draft, s.at.rec.CreatedAt, now)
+	if a.ops+len(used) == 0 && a.rotation == 0 && !renews {
 		m.touch(ctx, s, now)
 		return nil, nil
 	}
@@ -84,9 +85,9 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 	}
 	// The token is sent again only while it is the current one: another request may
 	// have got its successor meanwhile.
-	lasts := before.persist != s.at.persist || before.absolute != s.at.absolute
-	if p.rotated || lasts && s.at.digest.equal(&s.cred.digest) {
-		return m.cfg.cookie(s.cred.token, &s.at.draft, p.at.rec.CreatedAt, now), nil
+	renewed := before.keptUntil != s.at.keptUntil
+	if p.rotated || renewed && s.at.digest.equal(&s.cred.digest) {
+		return m.cfg.cookie(s.scope, s.cred.token, &s.at.draft, p.at.rec.CreatedAt, now), nil
 	}
 	return nil, nil
 }
@@ -96,11 +97,11 @@ func (m *Manager) newPatch(s *Session, a *attempt, used []op) *patch {
 	todo := s.change()
 	p := &patch{
 		ops: append(slices.Clip(todo.ops[:a.ops]), used...), id: s.commitID(), retries: a.storedAs,
-		requested: s.changed(), passive: s.quiet(), presented: s.cred.digest, client: s.client(),
+		requested: s.changed(), passive: s.quiet(), answers: s.phase == open, presented: s.cred.digest, client: s.client(),
 		at: s.at, rotation: a.rotation,
 	}
 	if p.rotation != 0 {
-		p.digest = m.cfg.digestOf(s.at.rec.ID, &a.sec)
+		p.digest = s.scope.digestOf(s.at.rec.ID, &a.sec)
 	}
 	if len(s.flashNow) > 0 || s.mixed || a.ops < len(todo.ops) {
 		return p

@@ -246,6 +246,15 @@ session: config/session.toml:1: store = "null": keeps nothing: a session lasts f
 			"SESSION_MANAGER=local/unix:@/tmp/.ICE-unix/1", "XDG_SESSION_ID=3", "SESSION_SECRET=x", "SESSION_KEY=x", "SESSION_ID=1",
 			"SESSION_TOKEN=x", "SESSION_TYPE=x11", "SESSIONNAME=Console", "DB_HOST=x", "DB_CONNECTION=pgsql",
 		}, `session: config/session.toml:1: store = "null": keeps nothing: a session lasts for one request`},
+		{"plain HTTP", "store = \"file\"\ndangerously_allow_http = true", nil, ""},
+		{"plain HTTP in public", "store = \"file\"\ndangerously_allow_http = true\ndangerously_drop_host_prefix = true\ndomain = \"example.com\"", nil,
+			`session: config/session.toml:2: dangerously_allow_http = true: is for development, but domain is set, as on a public site: anyone on the network can read and set the cookie; ` +
+				`remove it where the site is served over HTTPS; for a site that also serves plain HTTP, set Cookie.IsHTTPS with sessionconfig.Configure`},
+		{"plain HTTP beside HTTPS", `store = "file"`, []string{"SESSION_SECURE=false", "SESSION_DANGEROUSLY_ALLOW_HTTP=true", "SESSION_TRUSTED_ORIGINS=https://app.example.com"},
+			`session: SESSION_DANGEROUSLY_ALLOW_HTTP: dangerously_allow_http = "true": is for development, but trusted_origins has https://app.example.com, as on a public site: anyone on the network can read and set the cookie; ` +
+				`remove it where the site is served over HTTPS; for a site that also serves plain HTTP, set Cookie.IsHTTPS with sessionconfig.Configure`},
+		{"domain without a dot", "store = \"file\"\ndangerously_drop_host_prefix = true\ndomain = \"intranet\"", nil,
+			`session: config/session.toml:3: domain = "intranet": has no dot, so browsers accept the cookie on the host of that name only; remove it`},
 	}
 	for _, tc := range tests {
 		t.Run(strings.ReplaceAll(tc.name, " ", "-"), func(t *testing.T) {

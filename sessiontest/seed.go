@@ -50,14 +50,16 @@ func NewRequest(tb testing.TB, m *session.Manager, method, target string, seed f
 func Session(tb testing.TB, m *session.Manager, r *http.Request, w *http.Response) *session.Session {
 	tb.Helper()
 	var token session.Token
+	name := m.CookieName()
 	if r != nil {
-		if c, err := r.Cookie(m.CookieName()); err == nil {
+		name = m.CookieNameOf(r)
+		if c, err := r.Cookie(name); err == nil {
 			token = session.Token(c.Value)
 		}
 	}
 	if w != nil {
 		for _, c := range w.Cookies() {
-			if c.Name == m.CookieName() {
+			if c.Name == name {
 				token = session.Token(c.Value)
 			}
 		}
