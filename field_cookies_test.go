@@ -137,8 +137,10 @@ func TestField05BothAlive(t *testing.T) {
 		equal(t, "after the deploy", b.do(deployed, "GET https://www.example.com/"), "bob")
 		equal(t, "back again", b.do(old, "GET https://www.example.com/"), "ada")
 	}
-	// The settings mean the same in other words.
-	again := app(newRigOn(t, spy, drop, func(c *session.Config) { c.Cookie.Domain, c.Cookie.Path = "example.com", "/" }))
+	// Settings of the same scope sign nobody out.
+	again := app(newRigOn(t, spy, drop, func(c *session.Config) {
+		c.Cookie.Domain, c.Cookie.Path, c.Cookie.SameSite, c.Cookie.DangerouslyAllowScript = "example.com", "/", http.SameSiteStrictMode, true
+	}))
 	equal(t, "same settings", b.do(again, "GET https://shop.example.com/"), "bob")
 }
 

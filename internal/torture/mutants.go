@@ -170,6 +170,26 @@ var mutants = []mutant{
 		"if p.err == nil || p.outcome == failedEarly || p.outcome == failed && !l.loaded {", "if p.err == nil {", testOf(".", "TestNobodyTakesInVain"),
 	},
 	{
+		"a cookie counts: of two sessions, the first one", "exchange.go",
+		"\tcase 1:\n\t\treturn live[0], nil", "\tcase 1, 2:\n\t\treturn live[0], nil", testOf(".", "TestField05Planted"),
+	},
+	{
+		"a cookie counts: from before a change of settings", "settings.go",
+		"if sc.domain != \"\" || k.Path != \"/\" || k.Partitioned {", "if false {", testOf(".", "TestField05BothAlive"),
+	},
+	{
+		"a cookie counts: one over plain HTTP, over HTTPS", "settings.go",
+		"s.plain = c.scope(k, \"\")", "s.plain = c.scope(k, \"\")\n\t\t\ts.plain.namespace = s.scope.namespace", testOf(".", "TestField28BothSchemes"),
+	},
+	{
+		"a request from another site replaces the session", "session.go",
+		"case s.request != nil && s.m.cfg.withholds(s.request):", "case false:", testOf(".", "TestField07Withheld"),
+	},
+	{
+		"a cookie that was not sent is remembered", "leader.go",
+		"if p.answers && (", "if (", testOf(".", "TestField09NotTooLate"),
+	},
+	{
 		"a file is renamed before it is synced", "internal/atomicfile/atomicfile.go",
 		"if err == nil && d != Volatile {", "if false {", powerLoss,
 	},

@@ -30,9 +30,9 @@ type person struct {
 const patience = 2 * time.Minute
 
 // visitor starts a browser, which is closed at the end of the test.
-func visitor(t *testing.T, s *server) *person {
+func visitor(t *testing.T, s *server, options ...chromedp.ExecAllocatorOption) *person {
 	t.Helper()
-	ctx, stop := chromedp.NewExecAllocator(t.Context(),
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), append([]chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(chromium),
 		chromedp.UserDataDir(t.TempDir()),
 		chromedp.Headless,
@@ -47,7 +47,7 @@ func visitor(t *testing.T, s *server) *person {
 		chromedp.Flag("force-color-profile", "srgb"),
 		// The browser can reach only this machine.
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"),
-	)
+	}, options...)...)
 	t.Cleanup(stop)
 	ctx, closeTab := chromedp.NewContext(ctx)
 	t.Cleanup(closeTab)
