@@ -84,6 +84,12 @@ switch a protection off have names that begin with Dangerously. Timeouts, limits
 trusted origins are choices of the application; their defaults are safe. For development
 without TLS, set [CookieConfig].DangerouslyAllowHTTP.
 
+Browsers withhold the cookie from requests that other sites cause, as far as SameSite
+demands it. Such a request creates a session only by Login, because a new cookie would
+replace that of the session which the visitor may have. The file docs/deploying.md says
+how to sign in from another site, how to serve HTTPS and plain HTTP, and what a change of
+the cookie's settings does.
+
 # Time
 
 A session ends when it has been idle for [Config].IdleTimeout, or is older than

@@ -10,9 +10,9 @@ import (
 // for its session costs no store call and gets no header.
 //
 // Handler refuses requests that other sites make a browser send: an unsafe method with a
-// foreign origin gets a 403 ([ErrCrossOrigin]) from the error handler; see
-// [http.CrossOriginProtection] and [Config].TrustedOrigins. GET, HEAD and OPTIONS always
-// pass, so they must change nothing.
+// foreign origin gets a 403 ([ErrCrossOrigin]) from the error handler, and causes an
+// [EventCrossOrigin]; see [http.CrossOriginProtection] and [Config].TrustedOrigins. GET,
+// HEAD and OPTIONS always pass, so they must change nothing.
 //
 // If a panic reaches Handler, it commits nothing and the panic continues. Wrapping a
 // handler twice in the same manager has no further effect. Put an [http.TimeoutHandler]
