@@ -46,7 +46,7 @@ func (m *Manager) info(r *Record) (i Info, live bool, err error) {
 	if d.authAt != 0 {
 		i.AuthenticatedAt = time.Unix(0, d.authAt).UTC()
 	}
-	i.Bytes, i.doc = len(d.doc), d.doc
+	i.Bytes, i.doc = d.doc.Len(), d.doc.Text()
 	return i, live, nil
 }
 

@@ -268,7 +268,7 @@ func TestUnstorable(t *testing.T) {
 			for i := range 9 {
 				s.Set(fmt.Sprintf("k%d", i), strings.Repeat("x", 100+10*i))
 			}
-		}, []string{"k8", "k7", "k6", "MaxBytes", "1000"}},
+		}, []string{"k6", "k5", "k4", "MaxBytes", "1000"}},
 		"list in the way":   {func(s *session.Session) { s.Set("list.0", 1) }, []string{"list.0", "Update"}},
 		"no path":           {func(s *session.Session) { s.Set("a..b", 1) }, []string{"a..b", "empty"}},
 		"owner that is not": {func(s *session.Session) { s.Login("") }, []string{"Invalidate"}},

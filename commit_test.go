@@ -87,8 +87,8 @@ func TestLoginAfterAPanicRotates(t *testing.T) {
 	}
 }
 
-// TestLogoutDespiteAPanic: Invalidate takes effect although the function of an Update
-// panics when it is replayed.
+// TestLogoutDespiteAPanic: Invalidate, then Update whose function panics when it runs again,
+// because another goroutine of the request has written during the logout.
 func TestLogoutDespiteAPanic(t *testing.T) {
 	g := newRig(t)
 	tok := stored(t, g.Manager, func(s *session.Session) { s.Set("x", 1) })
@@ -97,7 +97,12 @@ func TestLogoutDespiteAPanic(t *testing.T) {
 		defer func() { t.Log("recovered", recover()) }()
 		g.visit(g.with(string(tok)), func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 			s.Invalidate()
-			s.FlashNow("f", 1)
+			g.spy.hook(func(op string, _ session.ID) error {
+				if op == "update" {
+					s.Set("meanwhile", 1)
+				}
+				return nil
+			}, nil)
 			session.Update(s, "n", func(n int) int {
 				if runs++; runs == 2 {
 					panic("again")
@@ -106,6 +111,7 @@ func TestLogoutDespiteAPanic(t *testing.T) {
 			})
 		})
 	}()
+	equal(t, "runs", runs, 2)
 	if x := load(t, g.Manager, tok); !x.IsNew() {
 		t.Error("still logged in after Invalidate")
 	}

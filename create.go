@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/expanse-go/session/internal/backoff"
+	"github.com/expanse-go/session/internal/dotpath"
 )
 
 // commitFresh ends the session that Invalidate was called on, and creates a record if
@@ -38,7 +39,7 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Coo
 	var failed error
 	if s.pending == todo && todo.err == nil { // after the logout, because an Update function may panic
 		if next, failed = s.replay(todo.ops[:ops:ops]); failed == nil {
-			failed = m.cfg.checkSize(&next, nil)
+			failed = m.cfg.checkSize(&next, 0)
 		}
 	}
 	switch {
@@ -49,7 +50,7 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Coo
 		return cookie, todo.err
 	case failed != nil:
 		return cookie, failed
-	case len(next.doc) == len(emptyDoc) && next.owner == "":
+	case next.doc.Len() == len(emptyDoc) && next.owner == "":
 		return cookie, nil
 	}
 	return m.create(ctx, s, next, ops)
@@ -58,19 +59,17 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Coo
 // replay applies ops to an empty document. It unlocks the session meanwhile, because an
 // Update function may read it.
 func (s *Session) replay(ops []op) (draft, error) {
-	if len(s.flashNow) == 0 && !s.mixed && len(ops) == len(s.pending.ops) {
-		return *s.now, nil
+	if !s.mixed && len(ops) == len(s.pending.ops) {
+		d := *s.now
+		d.doc.Freeze()
+		return d, nil
 	}
 	id := s.commitID()
 	s.mu.Unlock()
 	defer s.mu.Lock()
-	d := draft{doc: emptyDoc}
-	for i := range ops {
-		if err := d.apply(&ops[i], id); err != nil {
-			return d, err
-		}
-	}
-	return d, nil
+	d := draft{doc: dotpath.NewDoc(emptyDoc)}
+	err := d.applyAll(ops, id)
+	return d, err
 }
 
 // create stores a new record for the first ops of the pending changes. If there is a
@@ -134,7 +133,7 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 	return Record{
 		ID: id, Version: 1, Owner: d.owner, Client: s.client(),
 		CreatedAt: now, LastActivity: now, ExpiresAt: m.cfg.expires(d, now, now).UTC(),
-		Data: d.encode(d.doc, s.commitID()),
+		Data: d.encode(d.doc.Text(), s.commitID()),
 	}, sec
 }
 

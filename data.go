@@ -36,15 +36,31 @@ func checkPath(path string) error {
 func (s *Session) Has(path string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.find(path)
-	return ok
+	return s.has(path)
 }
 
+// find returns the value at a path that the request sees. The caller holds the lock.
 func (s *Session) find(path string) ([]byte, bool) {
 	if dotpath.Check(path) != nil {
 		return nil, false
 	}
-	return dotpath.Lookup(s.now.doc, path)
+	s.scan()
+	if s.flashNow != nil {
+		return s.flashNow.lookup(&s.now.doc, dotpath.Canonical(path))
+	}
+	return s.now.doc.Lookup(path)
+}
+
+// has is find without the value. The caller holds the lock.
+func (s *Session) has(path string) bool {
+	if dotpath.Check(path) != nil {
+		return false
+	}
+	s.scan()
+	if s.flashNow != nil {
+		return s.flashNow.has(&s.now.doc, dotpath.Canonical(path))
+	}
+	return s.now.doc.Has(path)
 }
 
 // lookup returns the text at a path, and records which flash messages were read.
@@ -58,7 +74,14 @@ func (s *Session) lookup(path string) ([]byte, bool) {
 	return raw, ok
 }
 
+// text returns all that the request sees. The caller holds the lock.
+func (s *Session) text() []byte { return s.flashNow.cover(s.now.doc.Text(), "") }
+
+// noteRead marks the messages at, above or below a path as read, unless FlashNow hides them.
 func (s *Session) noteRead(path string) {
+	if path != "" && s.flashNow.covers(path) {
+		return
+	}
 	if s.read == nil {
 		s.read = make([]bool, len(s.shown))
 	}
@@ -73,7 +96,7 @@ func (s *Session) noteRead(path string) {
 // or [json.Number] if they don't fit.
 func (s *Session) All() map[string]any {
 	s.mu.Lock()
-	doc := s.now.doc
+	doc := s.text()
 	if len(s.shown) > 0 {
 		s.noteRead("")
 	}
@@ -89,7 +112,7 @@ func (s *Session) All() map[string]any {
 // [Join], so that each can be passed to [Get].
 func (s *Session) Keys() iter.Seq[string] {
 	s.mu.Lock()
-	doc := s.now.doc
+	doc := s.text()
 	s.mu.Unlock()
 	var keys []string
 	for k := range dotpath.Members(doc) {
@@ -106,16 +129,18 @@ func (s *Session) Keys() iter.Seq[string] {
 //
 // The value can be anything that encoding/json encodes. A channel, a cycle, NaN or invalid
 // UTF-8 is a [*ValueError]. The first error sticks: see [Session.Err].
-func (s *Session) Set(path string, v any) { s.write(opSet, path, v) }
+func (s *Session) Set(path string, v any) { s.write(opSet, path, v, false) }
 
 // Append adds values to the list at the path, or to a new list if there is none. Appends
 // of concurrent requests add up. A value that is not a list is [ErrPathConflict]; null
 // counts as an empty list. The values are encoded as by Set.
-func (s *Session) Append(path string, v ...any) {
+func (s *Session) Append(path string, v ...any) { s.append(path, v, false) }
+
+func (s *Session) append(path string, v []any, flash bool) {
 	if v == nil {
 		v = []any{}
 	}
-	s.write(opAppend, path, v)
+	s.write(opAppend, path, v, flash)
 }
 
 // Remove deletes the values at the paths. A missing value is not an error. A value that
@@ -128,7 +153,7 @@ func (s *Session) Remove(paths ...string) {
 	for _, path := range paths {
 		if err := checkPath(path); err != nil {
 			s.fail(err)
-		} else if _, ok := s.find(path); ok {
+		} else if s.has(path) {
 			s.do(op{kind: opRemove, path: dotpath.Canonical(path)})
 		}
 	}
@@ -140,27 +165,37 @@ func (s *Session) Remove(paths ...string) {
 func (s *Session) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.now.doc) > len(emptyDoc) {
+	if s.now.doc.Len() > len(emptyDoc) || s.flashNow.reaches("") {
 		s.do(op{kind: opClear})
 	}
 }
 
 // write encodes a value and sets, appends or flashes it.
-func (s *Session) write(kind opKind, path string, v any) {
-	err := checkPath(path)
-	var raw []byte
-	if err == nil {
-		if raw, err = jsonvalue.Encode(v); err != nil {
-			err = &ValueError{Path: path, Type: fmt.Sprintf("%T", v), Err: err}
-		} else if s.m.cfg.MaxBytes > 0 && len(raw) > s.m.cfg.MaxBytes {
-			err = errorf(ErrTooLarge, "the %T at %q has %d bytes, more than Config.MaxBytes (%d)", v, path, len(raw), s.m.cfg.MaxBytes)
-		}
-	}
+func (s *Session) write(kind opKind, path string, v any, flash bool) {
+	raw, err := s.encode(path, v)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
 		s.fail(err)
 		return
 	}
-	s.do(op{kind: kind, path: dotpath.Canonical(path), raw: raw})
+	o := op{kind: kind, path: dotpath.Canonical(path), raw: raw}
+	if flash {
+		o.mark = int32(len(o.path))
+	}
+	s.do(o)
+}
+
+// encode returns the text of a value to write to a path.
+func (s *Session) encode(path string, v any) (raw []byte, err error) {
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
+	if raw, err = jsonvalue.Encode(v); err != nil {
+		return nil, &ValueError{Path: path, Type: fmt.Sprintf("%T", v), Err: err}
+	}
+	if s.m.cfg.MaxBytes > 0 && len(raw) > s.m.cfg.MaxBytes {
+		return nil, errorf(ErrTooLarge, "the %T at %q has %d bytes, more than Config.MaxBytes (%d)", v, path, len(raw), s.m.cfg.MaxBytes)
+	}
+	return raw, nil
 }

@@ -10,10 +10,11 @@ import (
 )
 
 // A draft is the state of a session while it is being changed. Its slices are never
-// written in place, so a copy of a draft is a snapshot.
+// written in place, so a copy of a draft is a snapshot, unless its document is indexed: then
+// only its owner may use it, until it is frozen.
 type draft struct {
 	envelope
-	doc   []byte
+	doc   dotpath.Doc
 	owner string
 }
 
@@ -27,15 +28,16 @@ type stored struct {
 }
 
 // nothing stands for a visitor without a record.
-var nothing = &stored{draft: draft{doc: emptyDoc}}
+var nothing = &stored{draft: draft{doc: dotpath.NewDoc(emptyDoc)}}
 
 // An op is one recorded change. The ops of a request are its patch. Each is applied to
 // the request's own view immediately, and again to the stored document if another request
 // has committed in between.
 type op struct {
 	kind opKind
+	mark int32  // set, append, update: path[:mark] is where a flash message is from then on; 0: nowhere
 	path string // canonical
-	raw  []byte // set, flash: the value; append: the values as a list; take: what was taken
+	raw  []byte // set: the value; append: the values as a list; take, consume: what was seen
 	gen  uint64 // keep, consume: the generation that was seen
 	fn   func(old []byte, ok bool) ([]byte, error)
 	args *opArgs // login, timeouts, persist
@@ -58,8 +60,6 @@ const (
 	opRemove
 	opPopOnce
 	opClear
-	opFlash
-	opFlashNow
 	opKeep
 	opConsume
 	opLogin
@@ -72,37 +72,30 @@ const (
 const maxFlash = 256
 
 // apply performs one op. The id is that of the commit; it becomes the generation of
-// flash messages. After an error the draft is unchanged.
-func (d *draft) apply(o *op, id uint64) error {
-	doc, err := d.doc, error(nil)
+// flash messages. The document may grow up to a limit. After an error the draft is unchanged.
+func (d *draft) apply(o *op, id uint64, limit int) (err error) {
+	if o.mark > 0 && len(d.flash) >= maxFlash && d.marked(o.message()) == 0 {
+		return errorf(ErrTooLarge, "more than %d flash messages; put them into one list with AddFlash", maxFlash)
+	}
 	switch o.kind {
-	case opSet, opFlash, opFlashNow:
-		if o.kind == opFlash && len(d.flash) >= maxFlash && d.marked(o.path) == 0 {
-			return errorf(ErrTooLarge, "more than %d flash messages; put them into one list", maxFlash)
-		}
-		doc, err = dotpath.Set(doc, o.path, o.raw)
+	case opSet:
+		err = d.doc.Set(o.path, o.raw, limit)
 	case opAppend:
-		doc, err = appendList(doc, o.path, o.raw)
+		err = d.doc.Append(o.path, o.raw, limit)
 	case opUpdate:
 		var raw []byte
-		if raw, err = o.fn(dotpath.Lookup(doc, o.path)); err == nil {
-			doc, err = dotpath.Set(doc, o.path, raw)
+		if raw, err = o.fn(d.doc.Lookup(o.path)); err == nil {
+			err = d.doc.Set(o.path, raw, limit)
 		}
 	case opRemove:
-		doc, _, err = dotpath.Remove(doc, o.path)
+		err = d.doc.Remove(o.path)
 	case opPopOnce:
-		if raw, ok := dotpath.Lookup(doc, o.path); !ok || !bytes.Equal(raw, o.raw) {
+		if raw, ok := d.doc.Lookup(o.path); !ok || !bytes.Equal(raw, o.raw) {
 			return errTaken
 		}
-		doc, _, err = dotpath.Remove(doc, o.path)
+		err = d.doc.Remove(o.path)
 	case opClear:
-		doc = emptyDoc
-	case opConsume:
-		if d.marked(o.path) == o.gen {
-			if next, _, err := dotpath.Remove(doc, o.path); err == nil {
-				doc = next // otherwise the value is inside a list now, and only the mark goes
-			}
-		}
+		d.doc = dotpath.NewDoc(emptyDoc)
 	case opLogin:
 		d.owner, d.authAt = o.args.owner, o.args.authAt
 	case opTimeouts:
@@ -113,33 +106,80 @@ func (d *draft) apply(o *op, id uint64) error {
 	if err != nil {
 		return pathError(o, err)
 	}
-	d.doc = doc
 	d.remark(o, id)
 	return nil
 }
 
-// remark updates the flash marks. An op that writes or removes a value makes it and
-// everything below it permanent. An op that only changes a value leaves it a message.
+// manyOps is from how many ops on an index of the document pays.
+const manyOps = 16
+
+// applyAll performs the ops of a commit. There is no limit to what they add up to meanwhile: the
+// request has kept to it, and the result is checked as a whole.
+func (d *draft) applyAll(ops []op, id uint64) error {
+	if len(ops) >= manyOps {
+		d.doc.Index()
+		defer d.doc.Freeze()
+	}
+	for i := range ops {
+		if err := d.apply(&ops[i], id, dotpath.NoLimit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remark updates the flash marks. An op that sets or removes a value makes it and
+// everything below it permanent, unless the op says otherwise.
 func (d *draft) remark(o *op, id uint64) {
 	switch o.kind {
 	case opSet, opRemove, opPopOnce:
 		d.unmark(o.path)
-	case opConsume:
-		if d.marked(o.path) == o.gen {
-			d.unmark(o.path)
-		}
 	case opClear:
 		d.flash = nil
-	case opFlash:
-		d.unmark(o.path)
-		d.flash = append(slices.Clip(d.flash), flashMark{o.path, id})
 	case opKeep:
 		if d.marked(o.path) == o.gen {
-			d.flash = slices.Clone(d.flash)
-			i := slices.IndexFunc(d.flash, func(m flashMark) bool { return m.path == o.path })
-			d.flash[i].gen = id
+			d.renew(o.path, id)
+		}
+	case opConsume:
+		if d.marked(o.path) == o.gen {
+			d.useUp(o, id)
 		}
 	}
+	if o.mark > 0 && d.marked(o.message()) == 0 {
+		d.flash = append(slices.Clip(d.flash), flashMark{o.message(), id})
+	}
+}
+
+// useUp removes a flash message that a request has seen. What was added to it or changed
+// since then is a message of this commit, because nobody has seen it.
+func (d *draft) useUp(o *op, id uint64) {
+	now, _ := d.doc.Lookup(o.path)
+	if bytes.Equal(now, o.raw) {
+		_ = d.doc.Remove(o.path) // fails if the value is inside of a list now: then only the mark goes
+		d.unmark(o.path)
+		return
+	}
+	if added, ok := dotpath.CutList(now, o.raw); ok {
+		_ = d.doc.Set(o.path, added, dotpath.NoLimit)
+	}
+	d.renew(o.path, id)
+}
+
+// message returns the path of the flash message that the op leaves.
+func (o *op) message() string { return o.path[:o.mark] }
+
+// messageAt returns the length of the path of the flash message that an op would change, or 0
+// if it would change none. To set the whole message would make it permanent.
+func (d *draft) messageAt(o *op) int32 {
+	if o.kind != opSet && o.kind != opAppend && o.kind != opUpdate {
+		return 0
+	}
+	for _, m := range d.flash {
+		if dotpath.Within(o.path, m.path) && (o.kind != opSet || o.path != m.path) {
+			return int32(len(m.path))
+		}
+	}
+	return 0
 }
 
 // adopt copies what ops can change, and keeps what only commits change: tokens and the
@@ -164,6 +204,16 @@ func (d *draft) unmark(path string) {
 	}
 }
 
+// renew gives the mark of a path another generation.
+func (d *draft) renew(path string, gen uint64) {
+	d.flash = slices.Clone(d.flash)
+	for i := range d.flash {
+		if d.flash[i].path == path {
+			d.flash[i].gen = gen
+		}
+	}
+}
+
 // marked returns the generation of the mark of a path, or 0 if it has none.
 func (d *draft) marked(path string) uint64 {
 	for _, m := range d.flash {
@@ -172,16 +222,6 @@ func (d *draft) marked(path string) uint64 {
 		}
 	}
 	return 0
-}
-
-func appendList(doc []byte, path string, list []byte) ([]byte, error) {
-	if len(list) == 2 { // no values: still makes an absent list
-		if raw, ok := dotpath.Lookup(doc, path); !ok || string(raw) == "null" {
-			return dotpath.Set(doc, path, list)
-		}
-		return dotpath.Append(doc, path)
-	}
-	return dotpath.Append(doc, path, list[1:len(list)-1])
 }
 
 func pathError(o *op, err error) error {
@@ -198,13 +238,14 @@ func pathError(o *op, err error) error {
 
 // ended is what is left of a session that was ended: no token reaches it.
 func (d *draft) ended() draft {
-	return draft{doc: emptyDoc, envelope: envelope{ring: d.ring, extensions: d.extensions}}
+	return draft{doc: dotpath.NewDoc(emptyDoc), envelope: envelope{ring: d.ring, extensions: d.extensions}}
 }
 
 // decode decodes the record. After an error the draft must not be used.
-func (at *stored) decode() (err error) {
+func (at *stored) decode() error {
 	at.owner = at.rec.Owner
-	at.doc, err = at.envelope.decode(at.rec.Data)
+	text, err := at.envelope.decode(at.rec.Data)
+	at.doc = dotpath.NewDoc(text)
 	return err
 }
 

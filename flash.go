@@ -11,19 +11,55 @@ import (
 
 // Flash stores a value that exists in this request and in the next one, and is gone then.
 // A form handler leaves it for the page that it redirects to. Flash messages share the
-// paths of the other data: read them with [Get].
+// paths of the other data: read them with [Get]. For a message on the page that answers
+// this request, use [Session.FlashNow]: with Flash, the next page would show it again.
 //
 // A later request uses up a message if it has loaded the session with the message, and
 // has read it, is a navigation, or comes from a client that sends no Sec-Fetch headers. A
 // redirect (3xx), a prefetch, and a script's request that has not read the message use up
 // nothing. So messages survive what happens between the form and the page.
-func (s *Session) Flash(path string, v any) { s.write(opFlash, path, v) }
+//
+// A request uses up what it was loaded with, and nothing that it has not seen. [Session.Append],
+// [Update] and [Session.Set] below the path change a message, in any request. If that happens
+// after a page has loaded the message, the next page gets the change: of a list, what was added,
+// of anything else, the new value. Of two Flash calls at one path, the later commit wins; to keep
+// the messages of both, use [Session.AddFlash].
+func (s *Session) Flash(path string, v any) { s.write(opSet, path, v, true) }
 
-// FlashNow sets a value for this request only. It is never stored. It hides a stored
-// value at the path, and does not change it. Append and Update at the path or below
-// change the hidden copy only, and are not stored either. Set and Remove there are
-// stored like any other change.
-func (s *Session) FlashNow(path string, v any) { s.write(opFlashNow, path, v) }
+// AddFlash adds flash messages to the list at the path, or to a new list. Messages that
+// overlapping requests add are all kept, and each is shown by the next page that is loaded after
+// it was added, even if a page with the earlier ones is under way. A value that is not a list is
+// [ErrPathConflict].
+func (s *Session) AddFlash(path string, v ...any) { s.append(path, v, true) }
+
+// FlashNow sets a value for this request only. It is never stored, and lies on top of what is: it
+// hides a stored value at the path, and does not change it. A path inside of a list is
+// [ErrPathConflict]. At most 256 values can be set, of [Config].MaxBytes together.
+//
+// Other calls work on what they find on top, or on what is stored:
+//   - Append and Update at the path or below change the value on top, and store nothing. An
+//     Update above it works on what is stored.
+//   - [Pop] and [PopOnce] at the path or below remove the value on top. What it has hidden is
+//     seen again.
+//   - Set, Flash, AddFlash and Remove change what is stored like everywhere else, and what is seen.
+//     So Set or Remove at the path or above ends FlashNow there. Below the path, both values change.
+//   - [Session.Keep] and [Session.Reflash] turn the value into a flash message.
+//   - [Session.Clear], [Session.Rollback] and [Session.Invalidate] drop it.
+func (s *Session) FlashNow(path string, v any) {
+	raw, err := s.encode(path, v)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && s.failure() == nil {
+		if s.flashNow == nil {
+			s.flashNow = newOverlay()
+		}
+		o := op{kind: opSet, path: dotpath.Canonical(path), raw: raw}
+		err = s.flashNow.set(&s.now.doc, &o, s.m.cfg.maxSize(0))
+	}
+	if err != nil {
+		s.fail(err)
+	}
+}
 
 // Reflash keeps all flash messages for one more request. It also keeps the values of
 // [Session.FlashNow].
@@ -33,8 +69,10 @@ func (s *Session) Reflash() {
 	for _, m := range slices.Clone(s.now.flash) {
 		s.keep(m.path)
 	}
-	for _, path := range slices.Clone(s.flashNow) {
-		s.keep(path)
+	if s.flashNow != nil {
+		for _, path := range slices.Clone(s.flashNow.paths) {
+			s.keep(path)
+		}
 	}
 }
 
@@ -53,10 +91,9 @@ func (s *Session) Keep(paths ...string) {
 }
 
 func (s *Session) keep(path string) {
-	if slices.Contains(s.flashNow, path) {
-		if raw, ok := dotpath.Lookup(s.now.doc, path); ok {
-			s.do(op{kind: opFlash, path: path, raw: raw})
-		}
+	if v := s.flashNow; v != nil && slices.Contains(v.paths, path) {
+		raw, _ := v.doc.Lookup(path)
+		s.do(op{kind: opSet, path: path, raw: raw, mark: int32(len(path))})
 		return
 	}
 	if gen := s.now.marked(path); gen != 0 && gen != s.commitID() {
@@ -105,7 +142,8 @@ func (s *Session) usedUp(u usage) []op {
 			continue
 		}
 		if s.now.marked(m.path) == m.gen {
-			ops = append(ops, op{kind: opConsume, path: m.path, gen: m.gen})
+			seen, _ := s.at.doc.Lookup(m.path)
+			ops = append(ops, op{kind: opConsume, path: m.path, gen: m.gen, raw: seen})
 		}
 	}
 	return ops

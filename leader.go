@@ -242,7 +242,7 @@ func (l *leader) fold(ctx context.Context, now time.Time, to *stored) (some bool
 		p.outcome = undecided
 		p.err = l.apply(ctx, p, &next)
 		if p.err == nil {
-			p.err = l.m.cfg.checkSize(&next, d.doc)
+			p.err = l.m.cfg.checkSize(&next, d.doc.Len())
 		}
 		if p.err == nil && p.rotation == privilege && d.standingOf(&p.presented, now) == noToken {
 			p.err = ErrEnded // replaced by a periodic rotation, longer ago than the grace
@@ -291,7 +291,7 @@ func (l *leader) complete(rec *Record, d *draft, now time.Time) {
 		*d = d.ended()
 		rec.Owner, rec.ExpiresAt = "", now
 	}
-	rec.Data = d.encode(d.doc, l.commitID)
+	rec.Data = d.encode(d.doc.Text(), l.commitID)
 }
 
 // apply applies one patch: from its ready result, here, or on its own goroutine. It

@@ -80,7 +80,7 @@ func (m *Manager) endOlder(ctx context.Context, id ID, owner string, own lastUse
 				return false, nil
 			default:
 				d = d.ended()
-				r.Owner, r.ExpiresAt, r.Data = "", m.cfg.Now().UTC(), d.encode(d.doc, commitID)
+				r.Owner, r.ExpiresAt, r.Data = "", m.cfg.Now().UTC(), d.encode(d.doc.Text(), commitID)
 				err = m.store.Update(ctx, r)
 			}
 		}

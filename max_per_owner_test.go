@@ -140,7 +140,7 @@ func TestLimitCosts(t *testing.T) {
 			s.Set("a", strings.Repeat("x", 600<<10))
 			s.Set("b", strings.Repeat("x", 600<<10))
 		}).expect(t, http.StatusInternalServerError, 0)
-		equal(t, "a login that fails", g.spy.taken(), "load load")
+		equal(t, "a login that fails", g.spy.taken(), "load") // at the write, before the commit
 	}
 }
 

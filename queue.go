@@ -200,12 +200,7 @@ func (p *patch) apply(d *draft) error {
 	if !d.admits(&p.presented) {
 		return ErrEnded
 	}
-	for i := range p.ops {
-		if err := d.apply(&p.ops[i], p.id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return d.applyAll(p.ops, p.id)
 }
 
 // calls reports whether applying the patch runs functions of its request.

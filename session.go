@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -69,8 +70,8 @@ type credential struct {
 //	 ▲                       │
 //	 └──Rollback, Invalidate─┘
 type pending struct {
-	id     uint64   // names the commit; 0: not chosen yet
-	ops    []op     // without those that concern FlashNow only
+	id     uint64 // names the commit; 0: not chosen yet
+	ops    []op
 	rotate bool     // the client gets a new token
 	end    bool     // Invalidate: the stored session ends; ops belong to a new one
 	newID  ID       // of the record to be created; zero: not chosen yet
@@ -87,7 +88,8 @@ type view struct {
 	now      *draft   // the draft of Session.at, until the request changes something
 	own      bool     // now is the request's own, and may be changed in place
 	mixed    bool     // now is not Session.at plus the pending ops: a commit added changes of others
-	flashNow []string // where FlashNow values are, canonical
+	flashNow *overlay // on top of now
+	scanned  int      // how many bytes of now accesses have gone through, roughly
 }
 
 // An attempt is a commit whose outcome is unknown, because the store's answer was lost.
@@ -158,61 +160,78 @@ func (s *Session) do(o op) {
 		s.m.cfg.Logger.Warn("session: written to after the request has ended; the change is not stored", "path", o.path)
 		s.fail(ErrCommitted)
 	}
-	if s.phase >= sealed && !s.m.discard && o.kind != opFlashNow && (s.fresh() || o.kind == opPersist || o.kind == opTimeouts) {
-		s.fail(ErrCommitted)
-	}
 	if p.err != nil {
 		return
 	}
+	if s.flashNow != nil {
+		both, err := s.flashNow.write(&s.now.doc, &o, s.m.cfg.maxSize(0))
+		if err != nil {
+			s.fail(err)
+		}
+		if err != nil || !both {
+			return
+		}
+	}
+	if s.phase >= sealed && !s.m.discard && (s.fresh() || o.kind == opPersist || o.kind == opTimeouts) {
+		s.fail(ErrCommitted)
+		return
+	}
+	s.scan()
+	now, old := s.edit(), 0
+	if !s.fresh() {
+		old = s.at.doc.Len()
+	}
+	if o.mark == 0 {
+		o.mark = now.messageAt(&o)
+	}
+	err := now.apply(&o, s.commitID(), s.m.cfg.maxSize(old))
+	if errors.Is(err, dotpath.ErrTooLarge) {
+		err = errorf(ErrTooLarge, "the write to %q makes the data larger than Config.MaxBytes (%d); the biggest values before: %s", o.path, s.m.cfg.MaxBytes, biggest(now))
+	}
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	if p.ops == nil {
+		p.ops = p.room[:0]
+	}
+	p.ops = append(p.ops, o)
+}
+
+// edit returns what the request sees, for changes in place. The caller holds the lock.
+func (s *Session) edit() *draft {
 	if !s.own {
-		d := &p.draft
-		if d.doc != nil { // a commit has got it
+		d := &s.change().draft
+		if d.doc.Len() > 0 { // a commit has got it
 			d = new(draft)
 		}
 		*d = *s.now
 		s.now, s.own = d, true
-		if p.ops == nil {
-			p.ops = p.room[:0]
-		}
 	}
-	if err := s.now.apply(&o, s.commitID()); err != nil {
-		s.fail(err)
+	return s.now
+}
+
+// scan notes that the document is about to be searched from its beginning. After some of that,
+// an index pays, so the time of many accesses does not grow with the square of their number. The
+// caller holds the lock.
+func (s *Session) scan() {
+	if s.now.doc.Indexed() {
 		return
 	}
-	if !s.onlyFlashNow(&o) {
-		p.ops = append(p.ops, o)
+	n := s.now.doc.Len()
+	if s.scanned += n; s.scanned > manyOps*n+indexCost {
+		s.edit().doc.Index()
 	}
 }
 
-// onlyFlashNow keeps track of the FlashNow values, and reports whether an op changes
-// nothing but one of them. The caller holds the lock.
-func (s *Session) onlyFlashNow(o *op) bool {
-	if o.kind == opFlashNow {
-		if !slices.Contains(s.flashNow, o.path) {
-			s.flashNow = append(s.flashNow, o.path)
-		}
-		return true
-	}
-	if len(s.flashNow) == 0 {
-		return false
-	}
-	if o.kind == opAppend || o.kind == opUpdate {
-		return slices.ContainsFunc(s.flashNow, func(path string) bool { return dotpath.Within(o.path, path) })
-	}
-	if o.kind != opKeep {
-		s.flashNow = slices.DeleteFunc(s.flashNow, func(path string) bool {
-			return o.kind == opClear || dotpath.Within(path, o.path)
-		})
-	}
-	return false
-}
+// indexCost is how many bytes have to be searched in a small document before an index pays.
+const indexCost = 32 << 10
 
 // committed makes a record the state that later changes build on. The rest is what the
 // request has changed during the commit.
 func (s *Session) committed(at *stored, rest *pending) {
 	s.at, s.pending = at, rest
 	s.shown, s.read = nil, nil
-	s.mixed = s.mixed || len(s.flashNow) > 0
 }
 
 // rest returns what has been added to the pending changes since a commit took the
@@ -296,7 +315,7 @@ func (s *Session) stores() bool {
 	if p == nil || len(p.ops) == 0 {
 		return false
 	}
-	return s.now.owner != "" || len(s.now.doc) > len(emptyDoc)
+	return s.now.owner != "" || s.now.doc.Len() > len(emptyDoc)
 }
 
 // barred returns why a commit may not create a record, if it may not: the browser may have

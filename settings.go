@@ -366,18 +366,31 @@ func (s *settings) absoluteStart(d *draft, created time.Time) time.Time {
 	return created
 }
 
-// checkSize refuses a document above the limit, unless it is an old one that has
-// become smaller.
-func (s *settings) checkSize(d *draft, old []byte) error {
-	if s.MaxBytes < 0 || len(d.doc) <= max(s.MaxBytes, len(old)-1) {
+// maxSize limits the document of a session, in bytes. One that is above the limit already,
+// because the limit was higher then, may not grow.
+func (s *settings) maxSize(old int) int {
+	if s.MaxBytes < 0 {
+		return dotpath.NoLimit
+	}
+	return max(s.MaxBytes, old)
+}
+
+// checkSize refuses a document above the limit.
+func (s *settings) checkSize(d *draft, old int) error {
+	if d.doc.Len() <= s.maxSize(old) {
 		return nil
 	}
+	return errorf(ErrTooLarge, "the data has %d bytes, more than Config.MaxBytes (%d); the biggest values: %s", d.doc.Len(), s.MaxBytes, biggest(d))
+}
+
+// biggest lists the values that take most of the room.
+func biggest(d *draft) string {
 	type size struct {
 		key string
 		n   int
 	}
 	var sizes []size
-	for k, v := range dotpath.Members(d.doc) {
+	for k, v := range dotpath.Members(d.doc.Text()) {
 		sizes = append(sizes, size{k, len(v)})
 	}
 	slices.SortFunc(sizes, func(a, b size) int { return b.n - a.n })
@@ -385,5 +398,5 @@ func (s *settings) checkSize(d *draft, old []byte) error {
 	for _, z := range sizes[:min(3, len(sizes))] {
 		big = append(big, fmt.Sprintf("%q (%d bytes)", z.key, z.n))
 	}
-	return errorf(ErrTooLarge, "the data has %d bytes, more than Config.MaxBytes (%d); the biggest values: %s", len(d.doc), s.MaxBytes, strings.Join(big, ", "))
+	return strings.Join(big, ", ")
 }

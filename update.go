@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/expanse-go/session/internal/dotpath"
 )
 
 // commitStored commits to a record; first the attempt before, if its outcome is unknown.
@@ -103,14 +105,15 @@ func (m *Manager) newPatch(s *Session, a *attempt, used []op) *patch {
 	if p.rotation != 0 {
 		p.digest = s.scope.digestOf(s.at.rec.ID, &a.sec)
 	}
-	if len(s.flashNow) > 0 || s.mixed || a.ops < len(todo.ops) {
+	if s.mixed || a.ops < len(todo.ops) {
 		return p
 	}
-	p.result, s.own = s.now, false
+	s.now.doc.Freeze()
+	p.result, s.own, s.scanned = s.now, false, 0
 	if len(used) > 0 {
 		d := *s.now
 		for i := range used {
-			_ = d.apply(&used[i], p.id) // a consume, which cannot fail
+			_ = d.apply(&used[i], p.id, dotpath.NoLimit) // a consume, which cannot fail
 		}
 		p.result = &d
 	}

@@ -85,16 +85,28 @@ func pop[T any](s *Session, kind opKind, path string, def T) T {
 			return def
 		}
 		s.mu.Lock()
-		cur, ok := dotpath.Lookup(s.now.doc, path)
+		cur, ok := s.find(path)
 		same := ok && string(cur) == string(raw)
 		if same {
-			s.do(op{kind: kind, path: dotpath.Canonical(path), raw: raw})
+			s.take(kind, dotpath.Canonical(path))
 		}
 		s.mu.Unlock()
 		if same {
 			return v
 		}
 	}
+}
+
+// take removes a value that was read. The caller holds the lock.
+func (s *Session) take(kind opKind, path string) {
+	if s.flashNow.covers(path) {
+		if err := s.flashNow.take(path); err != nil {
+			s.fail(err)
+		}
+		return
+	}
+	raw, _ := s.now.doc.Lookup(path)
+	s.do(op{kind: kind, path: path, raw: raw})
 }
 
 // Update replaces the value v at a path with f(v), and returns the new value as this
@@ -125,6 +137,10 @@ func Update[T any](s *Session, path string, f func(T) T) T {
 		return v, out, err
 	}
 	err := checkPath(path)
+	canonical := ""
+	if err == nil {
+		canonical = dotpath.Canonical(path)
+	}
 	for range maxUpdates {
 		s.mu.Lock()
 		if err != nil {
@@ -134,7 +150,7 @@ func Update[T any](s *Session, path string, f func(T) T) T {
 			s.mu.Unlock()
 			return zero
 		}
-		old, had := dotpath.Lookup(s.now.doc, path)
+		old, had := s.changeable(canonical)
 		s.mu.Unlock()
 
 		// f runs without the lock, because it may read the session.
@@ -144,18 +160,22 @@ func Update[T any](s *Session, path string, f func(T) T) T {
 			continue
 		}
 		s.mu.Lock()
-		now, has := dotpath.Lookup(s.now.doc, path)
+		now, has := s.changeable(canonical)
 		unchanged := has == had && string(now) == string(old)
 		if unchanged {
-			s.do(op{kind: opUpdate, path: dotpath.Canonical(path), fn: func(raw []byte, ok bool) (out []byte, err error) {
+			s.do(op{kind: opUpdate, path: canonical, fn: func(raw []byte, ok bool) (out []byte, err error) {
 				if out, first = first, nil; out == nil { // it is applied again, to a newer document
 					_, out, err = apply(raw, ok)
 				}
 				return out, err
 			}})
 		}
+		failed := s.failure() != nil
 		s.mu.Unlock()
-		if unchanged {
+		switch {
+		case failed:
+			return zero
+		case unchanged:
 			return v
 		}
 	}
@@ -163,6 +183,15 @@ func Update[T any](s *Session, path string, f func(T) T) T {
 	defer s.mu.Unlock()
 	s.fail(fmt.Errorf("session: Update of %q: the value changed each time the function ran; the function must not write to it itself", path))
 	return zero
+}
+
+// changeable returns the value at a canonical path that Update changes: that of FlashNow, or the
+// one to be stored. The caller holds the lock.
+func (s *Session) changeable(path string) ([]byte, bool) {
+	if s.flashNow.covers(path) {
+		return s.flashNow.doc.Lookup(path)
+	}
+	return s.now.doc.Lookup(path)
 }
 
 // mismatch reports a value that Update is about to replace.

@@ -288,15 +288,21 @@ func TestKeysCanBeRead(t *testing.T) {
 // TestUpdateMayReadANewSession: an Update function that runs in the commit can read the
 // session, even if it is not stored yet.
 func TestUpdateMayReadANewSession(t *testing.T) {
-	m := newManager()
-	token := stored(t, m, func(s *session.Session) {
-		s.FlashNow("notice", "hello") // so that the commit runs the function again
-		s.Set("step", 2)
-		session.Update(s, "n", func(n int) int { return n + session.Get(s, "step", 0) })
-	})
-	if n := session.Get(load(t, m, token), "n", 0); n != 2 {
-		t.Errorf("n = %d, want 2", n)
-	}
+	g := newRig(t)
+	s := load(t, g.Manager, stored(t, g.Manager, func(s *session.Session) { s.Set("old", 1) }))
+	s.Invalidate()
+	s.Set("step", 2)
+	runs := 0
+	session.Update(s, "n", func(n int) int { runs++; return n + session.Get(s, "step", 0) })
+	g.spy.hook(func(op string, _ session.ID) error {
+		if op == "update" { // the logout
+			s.Set("meanwhile", 1) // so that the commit runs the function again
+		}
+		return nil
+	}, nil)
+	token := session.Token(commitOf(t, g.Manager, s).Value)
+	equal(t, "runs", runs, 2)
+	equal(t, "n", session.Get(load(t, g.Manager, token), "n", 0), 2)
 }
 
 // TestMismatchDuringACommit: reporting a value of another type reads state that a

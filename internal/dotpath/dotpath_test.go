@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -71,6 +72,15 @@ func TestEdit(t *testing.T) {
 		{`{"a":7}`, "append", "a", `1`, "conflict"},
 		{`{"a":7}`, "append", "a.b", `1`, `{"a":{"b":[1]}}`},
 		{`{"a":[[1]]}`, "append", "a.0", `1`, "conflict"},
+		{`{"a":[0]}`, "append", "a", `1,2`, `{"a":[0,1,2]}`},
+		{`{"a":[0]}`, "append", "a", ``, `{"a":[0]}`},
+		{`{}`, "append", "a", ``, `{"a":[]}`},
+		{`{"a":7}`, "append", "a", ``, "conflict"},
+		{`{"a":{"b":1}}`, "cover", "a.c", `3`, `{"a":{"b":1,"c":3}}`},
+		{`{"a":[1]}`, "cover", "a.0", `3`, `{"a":{"0":3}}`},
+		{`{"a":{"b":[[1]]}}`, "cover", "a.b.0.c", `3`, `{"a":{"b":{"0":{"c":3}}}}`},
+		{`[1]`, "cover", "a", `3`, `{"a":3}`},
+		{``, "cover", "a", `3`, `{"a":3}`},
 	} {
 		var got []byte
 		var err error
@@ -78,15 +88,35 @@ func TestEdit(t *testing.T) {
 		case "set":
 			got, err = Set([]byte(c.doc), c.path, []byte(c.raw))
 		case "append":
-			got, err = Append([]byte(c.doc), c.path, []byte(c.raw))
+			got, err = Append([]byte(c.doc), c.path, []byte("["+c.raw+"]"))
 		case "remove":
 			got, _, err = Remove([]byte(c.doc), c.path)
+		case "cover":
+			got = Cover([]byte(c.doc), c.path, []byte(c.raw))
 		}
 		if err != nil {
 			got = []byte("conflict")
 		}
 		if string(got) != c.want {
 			t.Errorf("%s %s %s on %s = %s, want %s", c.op, c.path, c.raw, c.doc, got, c.want)
+		}
+	}
+}
+
+func TestCutList(t *testing.T) {
+	for _, c := range [][3]string{
+		{`[1,2]`, `[1]`, `[2]`},
+		{`["a","b",[3]]`, `["a","b"]`, `[[3]]`},
+		{`[12,3]`, `[1]`, ``},
+		{`[1]`, `[1]`, ``},
+		{`[2,1]`, `[1]`, ``},
+		{`[1]`, `[]`, ``},
+		{`"[1,2"`, `"[1"`, ``},
+		{`[1]`, ``, ``},
+		{``, `[1]`, ``},
+	} {
+		if got, ok := CutList([]byte(c[0]), []byte(c[1])); string(got) != c[2] || ok != (c[2] != "") {
+			t.Errorf("CutList(%s, %s) = %s, %t, want %q", c[0], c[1], got, ok, c[2])
 		}
 	}
 }
@@ -154,9 +184,12 @@ func TestModel(t *testing.T) {
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	names := []string{"a", "b", "c.d", `e\`, `f"g`, "0", "1", "ä", "<&>", "\u2028"}
-	values := []string{`1`, `"x"`, `null`, `true`, `-1.5e3`, `[]`, `[1,"]",{"a":[2]}]`, `{}`, `{"a":{"b":"}"}}`, `{"0":[[0]]}`, `"\\"`, `"\\\""`}
+	large := `"` + strings.Repeat("x", 2*indexFrom) + `"` // so that the index of a Doc is used
+	values := []string{large, `{"a":` + large + `,"b":{}}`, `[` + large + `,{"a":[1,` + large + `]}]`, `1`, `"x"`, `null`, `true`, `-1.5e3`, `[]`, `[1,"]",{"a":[2]}]`, `{}`, `{"a":{"b":"}"}}`, `{"0":[[0]]}`, `"\\"`, `"\\\""`}
 	for range 300 {
 		doc, m := []byte(`{}`), model{}
+		indexed, plain := NewDoc(doc), NewDoc(doc)
+		indexed.Index()
 		for range 40 {
 			segs := make([]string, 1+rnd.IntN(4))
 			for i := range segs {
@@ -172,13 +205,17 @@ func TestModel(t *testing.T) {
 			var next []byte
 			var err error
 			want := true
+			var edit func(d *Doc, limit int) error
 			switch rnd.IntN(3) {
 			case 0:
 				next, err = Set(doc, path, raw)
 				want = m.set(segs, val)
+				edit = func(d *Doc, limit int) error { return d.Set(path, raw, limit) }
 			case 1:
 				list, isList := old.([]any)
-				next, err = Append(doc, path, raw)
+				elements := []byte("[" + string(raw) + "]")
+				next, err = Append(doc, path, elements)
+				edit = func(d *Doc, limit int) error { return d.Append(path, elements, limit) }
 				if want = !had || old == nil || isList; want {
 					want = m.set(segs, append(append([]any{}, list...), val))
 				}
@@ -186,6 +223,7 @@ func TestModel(t *testing.T) {
 				var found, removed bool
 				next, found, err = Remove(doc, path)
 				removed, want = m.remove(segs)
+				edit = func(d *Doc, _ int) error { return d.Remove(path) }
 				if err == nil && found != removed {
 					t.Fatalf("seed %d: Remove(%s, %q) found %v, want %v", seed, before, path, found, removed)
 				}
@@ -196,10 +234,45 @@ func TestModel(t *testing.T) {
 			if !bytes.Equal(doc, before) {
 				t.Fatalf("seed %d: an edit changed its input", seed)
 			}
+			for _, d := range []*Doc{&indexed, &plain} {
+				if err == nil && len(next) > len(doc) {
+					if got := edit(d, len(next)-1); got != ErrTooLarge {
+						t.Fatalf("seed %d: %q on %s: error %v for a document that may not grow so much", seed, path, before, got)
+					}
+				}
+				if got := edit(d, len(next)); got != err {
+					t.Fatalf("seed %d: %q on %s: error %v of a Doc, want %v", seed, path, before, got, err)
+				}
+			}
 			if err == nil {
 				doc = next
 			}
 			check(t, seed, doc, m, segs)
+			some := Join(segs[:1+rnd.IntN(len(segs))]...) // not all, because writing the text resets much of the tree
+			checkDoc(t, seed, &indexed, doc, some, rnd.IntN(4) == 0)
+			checkDoc(t, seed, &plain, doc, some, true)
+		}
+	}
+}
+
+// checkDoc compares a Doc with the text that it should have.
+func checkDoc(t *testing.T, seed uint64, d *Doc, doc []byte, path string, whole bool) {
+	t.Helper()
+	if whole && !bytes.Equal(d.Text(), doc) || d.Len() != len(doc) {
+		t.Fatalf("seed %d: a Doc has %s, %d bytes; want %s, %d", seed, d.Text(), d.Len(), doc, len(doc))
+	}
+	_, err := Set(doc, path, []byte("1"))
+	if got, want := d.InList(path), err != nil; got != want {
+		t.Fatalf("seed %d: InList(%q) in %s = %t, want %t", seed, path, doc, got, want)
+	}
+	_, want := Lookup(doc, path)
+	if got := d.Has(path); got != want {
+		t.Fatalf("seed %d: Has(%q) in %s = %t, want %t", seed, path, doc, got, want)
+	}
+	if whole {
+		want, _ := Lookup(doc, path)
+		if got, _ := d.Lookup(path); !bytes.Equal(got, want) {
+			t.Fatalf("seed %d: Lookup(%q) in %s = %s, want %s", seed, path, doc, got, want)
 		}
 	}
 }
@@ -286,6 +359,23 @@ func FuzzNoPanic(f *testing.F) {
 		Set(doc, path, raw)
 		Append(doc, path, raw)
 		Remove(doc, path)
+		Cover(doc, path, raw)
+		CutList(doc, raw)
+		pad := []byte(`{"pad":"` + strings.Repeat("x", indexFrom) + `","a":`)
+		for _, text := range [][]byte{doc, slices.Concat(pad, doc, []byte(`}`)), slices.Concat(pad, []byte(`[`), doc, pad, doc, []byte(`}]}`))} {
+			d := NewDoc(text)
+			d.Index()
+			d.InList(path)
+			d.Lookup("a.0." + path)
+			if len(raw) > 0 {
+				d.Append(path, raw, NoLimit)
+				d.Set("a."+path, raw, NoLimit)
+			}
+			d.Remove(path)
+			if d.Len() != len(d.Text()) {
+				t.Fatalf("Len = %d of %s", d.Len(), d.Text())
+			}
+		}
 		if !json.Valid(raw) {
 			return
 		}

@@ -1,6 +1,7 @@
 package dotpath
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"unicode/utf8"
@@ -14,34 +15,61 @@ var ErrConflict = errors.New("path conflict")
 // objects on the path, and replaces scalars on the path by objects. If there is a list on
 // the path, it returns [ErrConflict].
 func Set(doc []byte, path string, raw []byte) ([]byte, error) {
-	p, err := locate(doc, path)
+	p, err := locate(doc, path, false)
 	if err != nil {
 		return nil, err
 	}
-	if p.missing != "" {
-		raw = p.nest(doc, raw)
-	}
-	return splice(doc, p.from, p.to, raw), nil
+	return p.put(doc, raw), nil
 }
 
-// Append returns doc with values appended to the list at a valid path. It creates a missing
-// list, and treats null as an empty list. For any other value it returns [ErrConflict].
-func Append(doc []byte, path string, raws ...[]byte) ([]byte, error) {
-	old, ok := Lookup(doc, path)
-	if ok && string(old) != "null" && (len(old) < 2 || old[0] != '[' || old[len(old)-1] != ']') {
-		return nil, ErrConflict
+// Cover is [Set] that replaces lists on the path as well. An empty doc counts as an empty object.
+func Cover(doc []byte, path string, raw []byte) []byte {
+	if len(doc) == 0 {
+		doc = []byte("{}")
 	}
-	list := []byte{'['}
-	if ok && old[0] == '[' {
-		list = append(list, old[1:len(old)-1]...)
+	p, err := locate(doc, path, true)
+	if err != nil { // not JSON
+		return doc
 	}
-	for _, raw := range raws {
-		if len(list) > 1 {
-			list = append(list, ',')
+	return p.put(doc, raw)
+}
+
+// Append returns doc with the elements of a list appended to the list at a valid path. It creates
+// a missing list, and treats null as an empty list. For any other value it returns [ErrConflict].
+func Append(doc []byte, path string, list []byte) ([]byte, error) {
+	if old, ok := Lookup(doc, path); ok {
+		var err error
+		if list, err = join(old, list); err != nil {
+			return nil, err
 		}
-		list = append(list, raw...)
 	}
-	return Set(doc, path, append(list, ']'))
+	return Set(doc, path, list)
+}
+
+// join returns the list of the elements of two lists; old may be null.
+func join(old, list []byte) ([]byte, error) {
+	switch {
+	case string(old) == "null":
+		return list, nil
+	case len(old) < 2 || old[0] != '[' || old[len(old)-1] != ']' || len(list) < 2:
+		return nil, ErrConflict
+	case len(list) == 2:
+		return old, nil
+	case len(old) == 2:
+		return list, nil
+	}
+	b := append(make([]byte, 0, len(old)+len(list)-1), old[:len(old)-1]...)
+	return append(append(b, ','), list[1:]...), nil
+}
+
+// CutList returns the list without the elements of another one that it begins with. It reports false
+// if list is nothing but that, or begins with something else.
+func CutList(list, begin []byte) (rest []byte, ok bool) {
+	n := len(begin) - 1
+	if n < 1 || begin[0] != '[' || len(list) <= n || list[n] != ',' || !bytes.HasPrefix(list, begin[:n]) {
+		return nil, false
+	}
+	return append([]byte{'['}, list[n+1:]...), true
 }
 
 // Remove returns doc without the value at a valid path, and whether there was a value. If
@@ -50,7 +78,7 @@ func Remove(doc []byte, path string) ([]byte, bool, error) {
 	if _, ok := Lookup(doc, path); !ok {
 		return doc, false, nil
 	}
-	p, err := locate(doc, path)
+	p, err := locate(doc, path, false)
 	if err != nil {
 		return nil, false, err
 	}
@@ -73,11 +101,12 @@ type position struct {
 	missing       string
 }
 
-// locate returns the position of a valid path.
-func locate(doc []byte, path string) (position, error) {
+// locate returns the position of a valid path. If lists is true, a list on the path is to be
+// replaced like a scalar.
+func locate(doc []byte, path string, lists bool) (position, error) {
 	p := position{to: len(doc)}
 	for {
-		if p.from >= p.to || doc[p.from] == '[' {
+		if p.from >= p.to || doc[p.from] == '[' && !lists {
 			return p, ErrConflict
 		}
 		p.missing = path
@@ -100,6 +129,14 @@ func locate(doc []byte, path string) (position, error) {
 		}
 		path = next
 	}
+}
+
+// put returns doc with raw at the position.
+func (p position) put(doc, raw []byte) []byte {
+	if p.missing != "" {
+		raw = p.nest(doc, raw)
+	}
+	return splice(doc, p.from, p.to, raw)
 }
 
 // nest wraps raw in the missing part of the path. The result is another member of an

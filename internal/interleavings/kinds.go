@@ -102,6 +102,14 @@ var byName = map[string]kind{
 		effect: path("message"),
 		adds:   func(c *call, doc map[string]any) { doc["message"] = c.name },
 	},
+	"message": {
+		says: "adds a message to a list of those that the next page shows once: `s.AddFlash(\"messages\", …)`",
+		do:   func(c *call) { c.s.AddFlash("messages", c.name) },
+		effect: func(c *call, s *session.Session) bool {
+			return slices.Contains(session.Get(s, "messages", []string{}), c.name)
+		},
+		adds: func(c *call, doc map[string]any) { doc["messages"] = []any{c.name} },
+	},
 	"login": {
 		says:    "signs the visitor in, and replaces the token: `s.Login(…)`",
 		rotates: true,

@@ -95,8 +95,8 @@ func Markdown() string {
 			}
 		}
 	}
-	b.WriteString("\n## More cases\n\nThese are single orders, of two or three requests, that show something the tables do not. They use four more kinds of requests:\n\n")
-	for _, k := range []string{"write elsewhere", "poll", "pop once", "timeout"} {
+	b.WriteString("\n## More cases\n\nThese are single orders, of two or three requests, that show something the tables do not. They use five more kinds of requests:\n\n")
+	for _, k := range []string{"write elsewhere", "poll", "pop once", "message", "timeout"} {
 		fmt.Fprintf(&b, "- %s: %s\n", k, byName[k].says)
 	}
 	b.WriteString("\n| A, B, C | order | outcome | why |\n| --- | --- | --- | --- |\n")

@@ -74,8 +74,8 @@ func (w *walk) request() error {
 				return
 			}
 		}
-		if got := s.All(); !same(got, w.model.data) {
-			failed = fmt.Errorf("data = %v, want %v", got, w.model.data)
+		if got := s.All(); !same(got, w.model.view()) {
+			failed = fmt.Errorf("data = %v, want %v", got, w.model.view())
 		}
 		if err := s.Err(); err != nil {
 			failed = err
@@ -133,17 +133,20 @@ func (w *walk) receiveCookie(resp *http.Response, renews bool) error {
 // step applies one operation to the session and to the model. It reports whether the
 // operation must replace the token.
 func (w *walk) step(s *session.Session) (renews bool, err error) {
-	names := [...]string{"get", "has", "set", "set", "pop", "append", "flash", "flash", "reflash", "keep", "remove", "regenerate", "invalidate", "clear"}
+	names := [...]string{"get", "has", "set", "set", "pop", "append", "update", "flash", "flash", "add flash", "flash now", "flash now", "pop once", "reflash", "keep", "remove", "regenerate", "invalidate", "clear"}
 	name, path, v := names[w.rnd.IntN(len(names))], paths[w.rnd.IntN(len(paths))], values[w.rnd.IntN(len(values))]
 	w.history = append(w.history, fmt.Sprintf("%s %s %v;", name, path, v))
 	switch name {
-	case "get", "has", "pop":
+	case "get", "has", "pop", "pop once":
 		return false, w.read(s, name, path)
-	case "set", "append", "flash", "remove":
+	case "set", "append", "update", "flash", "add flash", "flash now", "remove":
 		w.write(s, name, path, v)
 	case "reflash":
 		s.Reflash()
 		for p := range w.model.old {
+			w.model.keep(p)
+		}
+		for p := range w.model.now {
 			w.model.keep(p)
 		}
 	case "keep":
@@ -166,7 +169,8 @@ func (w *walk) step(s *session.Session) (renews bool, err error) {
 
 // read reads a value from the session and from the model, and compares the two.
 func (w *walk) read(s *session.Session, name, path string) error {
-	want, has := w.model.get(path)
+	view := w.model.view()
+	want, has := get(view, path)
 	var got any
 	switch {
 	case !has && name != "has":
@@ -179,13 +183,17 @@ func (w *walk) read(s *session.Session, name, path string) error {
 		got = session.Get[any](s, path, "default")
 	case "has":
 		got = s.Has(path)
-	case "pop":
-		if has && w.model.inList(path) {
+	case "pop", "pop once":
+		if has && (inList(view, path) || inList(w.model.data, path)) {
 			return nil // Pop fails here, which this walk does not test
 		}
-		got = session.Pop[any](s, path, "default")
+		if name == "pop" {
+			got = session.Pop[any](s, path, "default")
+		} else {
+			got = session.PopOnce[any](s, path, "default")
+		}
 		if has {
-			w.model.remove(path)
+			w.model.pop(path)
 		}
 	}
 	if !same(got, want) {
@@ -197,22 +205,40 @@ func (w *walk) read(s *session.Session, name, path string) error {
 // write changes the session and the model, unless the path leads into a list.
 func (w *walk) write(s *session.Session, name, path string, v any) {
 	m := &w.model
-	old, has := m.get(path)
-	if m.inList(path) && (has || name != "remove") {
+	view := m.view()
+	_, has := get(view, path)
+	_, stored := get(m.data, path)
+	if (inList(view, path) || inList(m.data, path)) && (has || stored || name != "remove") {
 		return
+	}
+	changed, _ := get(m.data, path) // by append and update
+	if _, ok := m.on(path); ok {
+		changed, _ = get(view, path)
 	}
 	switch name {
 	case "set":
 		s.Set(path, v)
 		m.set(path, clone(v))
 	case "append":
-		if !has || old == nil || isList(old) {
+		if (changed == nil || isList(changed)) && !m.under(path) {
 			s.Append(path, v)
-			m.append(path, clone(v))
+			m.append(path, v)
 		}
+	case "update": // puts the value beside the old one
+		session.Update(s, path, func(old any) any { return map[string]any{"old": old, "new": v} })
+		m.update(path, map[string]any{"old": clone(changed), "new": clone(v)})
 	case "flash":
 		s.Flash(path, v)
 		m.flash(path, clone(v))
+	case "add flash":
+		below, _ := get(m.data, path)
+		if (changed == nil || isList(changed)) && (below == nil || isList(below)) && !m.under(path) {
+			s.AddFlash(path, v)
+			m.addFlash(path, v)
+		}
+	case "flash now":
+		s.FlashNow(path, v)
+		m.flashNow(path, clone(v))
 	case "remove":
 		s.Remove(path)
 		if has {
