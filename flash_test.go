@@ -3,6 +3,8 @@ package session_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/expanse-go/session"
@@ -57,5 +59,254 @@ func TestTooManyFlashMessages(t *testing.T) {
 	}
 	if !errors.Is(s.Err(), session.ErrTooLarge) {
 		t.Errorf("Err = %v, want ErrTooLarge", s.Err())
+	}
+}
+
+// TestLawL5FlashNowIsNeverStored: what FlashNow sets, and what is done to it, changes nothing of what
+// is stored under it, and stores nothing.
+func TestLawL5FlashNowIsNeverStored(t *testing.T) {
+	const old = "map[a:1 b:map[x:1] flash:old list:[1 2] n:<nil>]"
+	seed := func(s *session.Session) {
+		s.Set("a", 1)
+		s.Set("b.x", 1)
+		s.Set("list", []int{1, 2})
+		s.Set("n", nil)
+		s.Set("flash", "old")
+	}
+	for name, do := range map[string]func(s *session.Session){
+		"over a scalar":           func(s *session.Session) { s.FlashNow("a.b", 1) },
+		"Remove over a scalar":    func(s *session.Session) { s.FlashNow("a.b", 1); s.Remove("a.b") },
+		"Remove below":            func(s *session.Session) { s.FlashNow("a.b", map[string]int{"c": 1}); s.Remove("a.b.c") },
+		"Pop over a scalar":       func(s *session.Session) { s.FlashNow("a.b", 1); session.Pop(s, "a.b", 0) },
+		"Pop of one over another": func(s *session.Session) { s.FlashNow("flash", 1); session.Pop(s, "flash", 0) },
+		"PopOnce":                 func(s *session.Session) { s.FlashNow("flash", 1); session.PopOnce(s, "flash", 0) },
+		"PopOnce below":           func(s *session.Session) { s.FlashNow("b", map[string]int{"x": 2}); session.PopOnce(s, "b.x", 0) },
+		"Append":                  func(s *session.Session) { s.FlashNow("list", []int{}); s.Append("list", 3) },
+		"Append below":            func(s *session.Session) { s.FlashNow("list", map[string]int{}); s.Append("list.a", 3) },
+		"Update":                  func(s *session.Session) { s.FlashNow("a", 7); session.Update(s, "a", func(n int) int { return n + 1 }) },
+		"Update below": func(s *session.Session) {
+			s.FlashNow("n", nil)
+			session.Update(s, "n.x", func(n int) int { return n + 1 })
+		},
+		"over a list":              func(s *session.Session) { s.FlashNow("list", map[string]int{"a": 1}); s.Remove("list.a") },
+		"at a path with an escape": func(s *session.Session) { s.FlashNow(`c\d`, 1); s.Append(`c\\d.e`, 1); session.Pop(s, `c\d`, 0) },
+		"several": func(s *session.Session) {
+			s.FlashNow("a.b", 1)
+			s.FlashNow("a.c", 2)
+			s.FlashNow("a", 3)
+			s.FlashNow("b.y", 4)
+		},
+	} {
+		m := newManager()
+		token := stored(t, m, seed)
+		s := load(t, m, token)
+		do(s)
+		if c := commitOf(t, m, s); c != nil || s.Err() != nil {
+			t.Errorf("%s: cookie %v, Err %v", name, c, s.Err())
+		}
+		if got := fmt.Sprint(load(t, m, token).All()); got != old {
+			t.Errorf("%s: stored %s, want %s", name, got, old)
+		}
+		visitor := load(t, m, "")
+		do(visitor)
+		if c := commitOf(t, m, visitor); c != nil || !visitor.IsNew() || visitor.WillRotate() {
+			t.Errorf("%s: a visitor without a session has got one", name)
+		}
+	}
+}
+
+// TestLawL5FlashNowLiesOnTop tells what each call finds and leaves, on top and below.
+func TestLawL5FlashNowLiesOnTop(t *testing.T) {
+	seed := func(s *session.Session) {
+		s.Set("a", map[string]any{"x": 1})
+		s.Set("k", "old")
+	}
+	for name, c := range map[string]struct {
+		do            func(s *session.Session) any
+		result        any
+		sees, remains string
+	}{
+		"Get":              {func(s *session.Session) any { s.FlashNow("k", "now"); return session.Get(s, "k", "") }, "now", "map[a:map[x:1] k:now]", "map[a:map[x:1] k:old]"},
+		"Get above":        {func(s *session.Session) any { s.FlashNow("a.y", 2); return fmt.Sprint(session.Get[any](s, "a", 0)) }, "map[x:1 y:2]", "map[a:map[x:1 y:2] k:old]", "map[a:map[x:1] k:old]"},
+		"Get of the other": {func(s *session.Session) any { s.FlashNow("a.y", 2); return session.Get(s, "a.x", 0) }, 1, "map[a:map[x:1 y:2] k:old]", "map[a:map[x:1] k:old]"},
+		"Has":              {func(s *session.Session) any { s.FlashNow("n.y", 2); return s.Has("n") && s.Has("n.y") && !s.Has("n.x") }, true, "map[a:map[x:1] k:old n:map[y:2]]", "map[a:map[x:1] k:old]"},
+		"Keys":             {func(s *session.Session) any { s.FlashNow("n.y", 2); return fmt.Sprint(slices.Collect(s.Keys())) }, "[a k n]", "map[a:map[x:1] k:old n:map[y:2]]", "map[a:map[x:1] k:old]"},
+		"Decode": {func(s *session.Session) any {
+			s.FlashNow("a.y", 2)
+			var v struct{ X, Y int }
+			err := s.Decode("a", &v)
+			return fmt.Sprint(v, err)
+		}, "{1 2} <nil>", "map[a:map[x:1 y:2] k:old]", "map[a:map[x:1] k:old]"},
+		"Set":            {func(s *session.Session) any { s.FlashNow("k", "now"); s.Set("k", "new"); return nil }, nil, "map[a:map[x:1] k:new]", "map[a:map[x:1] k:new]"},
+		"Set above":      {func(s *session.Session) any { s.FlashNow("a.y", 2); s.Set("a", 3); return nil }, nil, "map[a:3 k:old]", "map[a:3 k:old]"},
+		"Set below":      {func(s *session.Session) any { s.FlashNow("a", map[string]any{"y": 2}); s.Set("a.z", 3); return nil }, nil, "map[a:map[y:2 z:3] k:old]", "map[a:map[x:1 z:3] k:old]"},
+		"Set below text": {func(s *session.Session) any { s.FlashNow("k", "now"); s.Set("k.z", 3); return nil }, nil, "map[a:map[x:1] k:map[z:3]]", "map[a:map[x:1] k:map[z:3]]"},
+		"Set beside":     {func(s *session.Session) any { s.FlashNow("a.y", 2); s.Set("a.z", 3); return nil }, nil, "map[a:map[x:1 y:2 z:3] k:old]", "map[a:map[x:1 z:3] k:old]"},
+		"Remove":         {func(s *session.Session) any { s.FlashNow("k", "now"); s.Remove("k"); return s.Has("k") }, false, "map[a:map[x:1]]", "map[a:map[x:1]]"},
+		"Remove above":   {func(s *session.Session) any { s.FlashNow("a.y", 2); s.Remove("a"); return s.Has("a.y") }, false, "map[k:old]", "map[k:old]"},
+		"Remove below": {func(s *session.Session) any {
+			s.FlashNow("a", map[string]any{"x": 2, "y": 2})
+			s.Remove("a.x")
+			return nil
+		}, nil, "map[a:map[y:2] k:old]", "map[a:map[] k:old]"},
+		"Clear":     {func(s *session.Session) any { s.FlashNow("n", 1); s.Clear(); return len(s.All()) }, 0, "map[]", "map[]"},
+		"Pop":       {func(s *session.Session) any { s.FlashNow("k", "now"); return session.Pop(s, "k", "") }, "now", "map[a:map[x:1] k:old]", "map[a:map[x:1] k:old]"},
+		"Pop above": {func(s *session.Session) any { s.FlashNow("a.y", 2); return fmt.Sprint(session.Pop[any](s, "a", nil)) }, "map[x:1 y:2]", "map[k:old]", "map[k:old]"},
+		"PopOnce above": {func(s *session.Session) any {
+			s.FlashNow("a.y", 2)
+			return fmt.Sprint(session.PopOnce[any](s, "a", nil))
+		}, "map[x:1 y:2]", "map[k:old]", "map[k:old]"},
+		"Update": {func(s *session.Session) any {
+			s.FlashNow("k", "now")
+			return session.Update(s, "k", func(k string) string { return k + "!" })
+		}, "now!", "map[a:map[x:1] k:now!]", "map[a:map[x:1] k:old]"},
+		"Update above": {func(s *session.Session) any {
+			s.FlashNow("a.y", 2)
+			return fmt.Sprint(session.Update(s, "a", func(m map[string]int) map[string]int { m["x"]++; return m }))
+		}, "map[x:2]", "map[a:map[x:2 y:2] k:old]", "map[a:map[x:2] k:old]"},
+		"Update above to a list": {func(s *session.Session) any {
+			s.FlashNow("k.y", 2)
+			return fmt.Sprint(session.Update(s, "k", func(any) any { return []int{1} }))
+		}, "[1]", "map[a:map[x:1] k:map[y:2]]", "map[a:map[x:1] k:[1]]"},
+		"Append":    {func(s *session.Session) any { s.FlashNow("l", []int{1}); s.Append("l", 2); return nil }, nil, "map[a:map[x:1] k:old l:[1 2]]", "map[a:map[x:1] k:old]"},
+		"Keep":      {func(s *session.Session) any { s.FlashNow("k", "now"); s.Keep("k"); return nil }, nil, "map[a:map[x:1] k:now]", "map[a:map[x:1] k:now]"},
+		"Reflash":   {func(s *session.Session) any { s.FlashNow("a.y", 2); s.Reflash(); return nil }, nil, "map[a:map[x:1 y:2] k:old]", "map[a:map[x:1 y:2] k:old]"},
+		"Flash":     {func(s *session.Session) any { s.FlashNow("k", "now"); s.Flash("k", "next"); return nil }, nil, "map[a:map[x:1] k:next]", "map[a:map[x:1] k:next]"},
+		"AddFlash":  {func(s *session.Session) any { s.FlashNow("m", []int{1}); s.AddFlash("m", 2); return nil }, nil, "map[a:map[x:1] k:old m:[1 2]]", "map[a:map[x:1] k:old m:[2]]"},
+		"Rollback":  {func(s *session.Session) any { s.FlashNow("k", "now"); s.Rollback(); return session.Get(s, "k", "") }, "old", "map[a:map[x:1] k:old]", "map[a:map[x:1] k:old]"},
+		"FlashNow":  {func(s *session.Session) any { s.FlashNow("k", 1); s.FlashNow("k", 2); return nil }, nil, "map[a:map[x:1] k:2]", "map[a:map[x:1] k:old]"},
+		"above":     {func(s *session.Session) any { s.FlashNow("a.y", 1); s.FlashNow("a", 2); return nil }, nil, "map[a:2 k:old]", "map[a:map[x:1] k:old]"},
+		"below":     {func(s *session.Session) any { s.FlashNow("a", 1); s.FlashNow("a.y", 2); return nil }, nil, "map[a:map[y:2] k:old]", "map[a:map[x:1] k:old]"},
+		"elsewhere": {func(s *session.Session) any { s.FlashNow("a.y", 2); s.Set("b", 1); s.Append("c", 1); return nil }, nil, "map[a:map[x:1 y:2] b:1 c:[1] k:old]", "map[a:map[x:1] b:1 c:[1] k:old]"},
+	} {
+		m := newManager()
+		token := stored(t, m, seed)
+		s := load(t, m, token)
+		if got := c.do(s); got != c.result || s.Err() != nil {
+			t.Errorf("%s: got %v, want %v; error %v", name, got, c.result, s.Err())
+		}
+		for range 2 { // before and after the commit
+			if got := fmt.Sprint(s.All()); got != c.sees {
+				t.Errorf("%s: the request sees %s, want %s", name, got, c.sees)
+			}
+			commitOf(t, m, s)
+		}
+		if got := fmt.Sprint(load(t, m, token).All()); got != c.remains {
+			t.Errorf("%s: stored %s, want %s", name, got, c.remains)
+		}
+	}
+}
+
+// TestLawL5ListsAroundFlashNow: a list in the way is an error of the call, never of the commit.
+func TestLawL5ListsAroundFlashNow(t *testing.T) {
+	for name, do := range map[string]func(s *session.Session){
+		"into a list":                  func(s *session.Session) { s.FlashNow("list.0", 1) },
+		"deep into a list":             func(s *session.Session) { s.FlashNow("list.0.x", 1) },
+		"Set below, over a list":       func(s *session.Session) { s.FlashNow("list", map[string]int{}); s.Set("list.a", 1) },
+		"Set into a list on top":       func(s *session.Session) { s.FlashNow("a", []int{1}); s.Set("a.0", 1) },
+		"Append to an object on top":   func(s *session.Session) { s.FlashNow("list", map[string]int{}); s.Append("list", 1) },
+		"Append above":                 func(s *session.Session) { s.FlashNow("n.x", 1); s.Append("n", 1) },
+		"Pop of an element":            func(s *session.Session) { s.FlashNow("a", []int{1}); session.Pop(s, "a.0", 0) },
+		"AddFlash to an object on top": func(s *session.Session) { s.FlashNow("list", 1); s.AddFlash("list", 1) },
+	} {
+		m := newManager()
+		token := stored(t, m, func(s *session.Session) { s.Set("list", []int{1}) })
+		s := load(t, m, token)
+		do(s)
+		if !errors.Is(s.Err(), session.ErrPathConflict) {
+			t.Errorf("%s: Err = %v, want ErrPathConflict", name, s.Err())
+		}
+		s.Rollback()
+		s.Set("n", 1)
+		commitOf(t, m, s)
+		if got := fmt.Sprint(load(t, m, token).All()); got != "map[list:[1] n:1]" {
+			t.Errorf("%s: stored %s", name, got)
+		}
+	}
+}
+
+// TestLawL5TooManyFlashNow are refused like too many flash messages.
+func TestLawL5TooManyFlashNow(t *testing.T) {
+	s := newSession(t)
+	for i := range 256 {
+		s.FlashNow(fmt.Sprint("m", i), 1)
+	}
+	s.FlashNow("m7", 2)
+	s.FlashNow("m7.x", 2)
+	if s.Err() != nil {
+		t.Fatal(s.Err())
+	}
+	s.FlashNow("another", 1)
+	if !errors.Is(s.Err(), session.ErrTooLarge) {
+		t.Errorf("Err = %v, want ErrTooLarge", s.Err())
+	}
+}
+
+// TestLawL5HiddenMessageIsNotRead: a script's request that reads the value of FlashNow has not read
+// the flash message under it.
+func TestLawL5HiddenMessageIsNotRead(t *testing.T) {
+	g := newRig(t)
+	b := newBrowser()
+	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Flash("status", "Saved.") })
+	b.header.Set("Sec-Fetch-Mode", "cors")
+	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.FlashNow("status", "Loading.")
+		equal(t, "status", session.Get(s, "status", ""), "Loading.")
+	})
+	equal(t, "status of the page", fmt.Sprint(g.data(t, g.token(b))), "map[status:Saved.]")
+}
+
+// TestField26WhatIsAddedIsShown: what is added to a flash message, or changed in it, is shown by a
+// page that has been loaded after that, and then it is gone. What a page has shown is not
+// shown again.
+func TestField26WhatIsAddedIsShown(t *testing.T) {
+	add := func(v ...any) func(*session.Session) { return func(s *session.Session) { s.AddFlash("m", v...) } }
+	appends := func(v ...any) func(*session.Session) { return func(s *session.Session) { s.Append("m", v...) } }
+	flash := func(v any) func(*session.Session) { return func(s *session.Session) { s.Flash("m", v) } }
+	count := func(s *session.Session) { session.Update(s, "m", func(n int) int { return n + 1 }) }
+	page := func(*session.Session) {}
+	for name, c := range map[string]struct {
+		first, page, meanwhile func(*session.Session) // the page is loaded after first; meanwhile commits before it
+		next                   string                 // what the page after them shows
+	}{
+		"nothing else":                  {flash("a"), page, page, "map[]"},
+		"Append to one's own":           {func(s *session.Session) { s.Flash("m", []string{"a"}); s.Append("m", "b") }, page, page, "map[]"},
+		"the page adds":                 {add("a"), add("b"), page, "map[m:[b]]"},
+		"the page appends":              {flash([]string{"a"}), appends("b", "c"), page, "map[m:[b c]]"},
+		"another adds":                  {add("a"), page, add("b"), "map[m:[b]]"},
+		"another appends":               {flash([]string{"a"}), page, appends("b"), "map[m:[b]]"},
+		"both add":                      {add("a"), add("b"), add("c"), "map[m:[c b]]"},
+		"the same text":                 {add("a"), page, add("a"), "map[m:[a]]"},
+		"no message before":             {page, add("a"), add("b"), "map[m:[b a]]"},
+		"another page has consumed":     {add("a"), add("b"), func(s *session.Session) { session.Pop[any](s, "m", nil) }, "map[m:[b]]"},
+		"appends to what is consumed":   {flash([]string{"a"}), appends("b"), func(s *session.Session) { s.Remove("m") }, "map[m:[b]]"},
+		"updates what is consumed":      {flash(5), count, func(s *session.Session) { s.Remove("m") }, "map[m:1]"},
+		"sets below what is consumed":   {flash(map[string]int{"x": 1}), func(s *session.Session) { s.Set("m.y", 1) }, func(s *session.Session) { s.Remove("m") }, "map[m:map[y:1]]"},
+		"the page updates":              {flash(1), count, page, "map[m:2]"},
+		"another updates":               {flash(1), page, count, "map[m:2]"},
+		"Set below":                     {flash(map[string]int{"x": 1}), page, func(s *session.Session) { s.Set("m.y", 2) }, "map[m:map[x:1 y:2]]"},
+		"Append below":                  {flash(map[string]int{"x": 1}), func(s *session.Session) { s.Append("m.y", 2) }, page, "map[m:map[x:1 y:[2]]]"},
+		"another flashes":               {add("a"), page, flash("b"), "map[m:b]"},
+		"another flashes the same":      {flash("a"), page, flash("a"), "map[m:a]"},
+		"another flashes the same list": {add("a"), page, flash([]string{"a"}), "map[m:[a]]"},
+		"kept, and added to":            {add("a"), func(s *session.Session) { s.Keep("m") }, add("b"), "map[m:[a b]]"},
+		"popped, and added to":          {add("a"), func(s *session.Session) { session.Pop[any](s, "m", nil); s.AddFlash("m", "b") }, page, "map[m:[b]]"},
+	} {
+		m := newManager()
+		token := stored(t, m, func(s *session.Session) { s.Login("ada"); c.first(s) })
+		shown, other := load(t, m, token), load(t, m, token)
+		other.IgnoreActivity() // it is no page, so it uses up nothing that it has not read
+		c.meanwhile(other)
+		commitOf(t, m, other)
+		c.page(shown)
+		commitOf(t, m, shown)
+		next := load(t, m, token)
+		if got := fmt.Sprint(next.All()); got != c.next {
+			t.Errorf("%s: the next page shows %s, want %s", name, got, c.next)
+		}
+		commitOf(t, m, next)
+		if got := load(t, m, token).All(); len(got) > 0 {
+			t.Errorf("%s: the page after that still shows %v", name, got)
+		}
 	}
 }
