@@ -56,7 +56,9 @@ type Config struct {
 	// Negative: no limit. Defaults to 5 seconds.
 	StoreTimeout time.Duration
 
-	// MaxBytes limits the data of one session, in bytes of its JSON document.
+	// MaxBytes limits the data of one session, in bytes of its JSON document. The write
+	// that would exceed it fails with [ErrTooLarge], and changes nothing. Data that is
+	// above the limit because the limit was higher once may shrink, but not grow.
 	// Negative: no limit. Defaults to 1 MiB.
 	MaxBytes int
 

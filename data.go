@@ -125,7 +125,7 @@ func (s *Session) Keys() iter.Seq[string] {
 // Set stores a value at the path. It encodes the value immediately, so later changes to
 // the value have no effect. Set creates missing objects along the path, and replaces a
 // scalar along the path by an object. A list along the path is [ErrPathConflict]. If the
-// path holds a flash message, Set makes it permanent.
+// path holds a flash message, Set makes it permanent; below one, it changes the message.
 //
 // The value can be anything that encoding/json encodes. A channel, a cycle, NaN or invalid
 // UTF-8 is a [*ValueError]. The first error sticks: see [Session.Err].
@@ -133,7 +133,8 @@ func (s *Session) Set(path string, v any) { s.write(opSet, path, v, false) }
 
 // Append adds values to the list at the path, or to a new list if there is none. Appends
 // of concurrent requests add up. A value that is not a list is [ErrPathConflict]; null
-// counts as an empty list. The values are encoded as by Set.
+// counts as an empty list. The values are encoded as by Set. What is appended to a flash
+// message belongs to it: the next page shows it, as with [Session.AddFlash].
 func (s *Session) Append(path string, v ...any) { s.append(path, v, false) }
 
 func (s *Session) append(path string, v []any, flash bool) {

@@ -105,7 +105,8 @@ then they prolong nothing, even if they store something.
 
 [Session.Flash] leaves a value for the next request: the page that is shown after a
 redirect. A script's request, a prefetch or another redirect in between does not use it
-up. Flash, [Session.Reflash] and [Session.Keep] have the names that users of Laravel and
+up. [Session.AddFlash] adds to a list of messages. [Session.FlashNow] is for the page that
+answers this request. Flash, [Session.Reflash] and [Session.Keep] have the names that users of Laravel and
 Expanse know.
 
 # Stores

@@ -19,6 +19,36 @@ func ExampleSession_Flash() {
 	// nothing new
 }
 
+// A page that answers a form itself shows a message now, and not again on the next page.
+func ExampleSession_FlashNow() {
+	show := func(s *session.Session) { fmt.Println(session.Get(s, "status", "nothing new")) }
+	visit(newManager(),
+		func(s *session.Session) { s.FlashNow("status", "Enter a name."); show(s) },
+		show,
+	)
+	// Output:
+	// Enter a name.
+	// nothing new
+}
+
+// Several handlers leave messages for the next page. What a page adds is for the one after it.
+func ExampleSession_AddFlash() {
+	show := func(s *session.Session) { fmt.Printf("%q\n", session.Get(s, "messages", []string{})) }
+	visit(newManager(),
+		func(s *session.Session) {
+			s.AddFlash("messages", "Saved.")
+			s.AddFlash("messages", "The address looks incomplete.")
+		},
+		func(s *session.Session) { show(s); s.AddFlash("messages", "Welcome back.") },
+		show,
+		show,
+	)
+	// Output:
+	// ["Saved." "The address looks incomplete."]
+	// ["Welcome back."]
+	// []
+}
+
 // Keep keeps one message for another request; Reflash keeps all.
 func ExampleSession_Keep() {
 	visit(newManager(),

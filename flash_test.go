@@ -310,3 +310,19 @@ func TestField26WhatIsAddedIsShown(t *testing.T) {
 		}
 	}
 }
+
+// TestField26TwoPagesWithOneText: two pages have shown a message, and use it up once. Another one
+// with the same text, which is added meanwhile, is not the one that they have shown.
+func TestField26TwoPagesWithOneText(t *testing.T) {
+	m := newManager()
+	token := stored(t, m, func(s *session.Session) { s.AddFlash("m", "Saved.") })
+	one, two, other := load(t, m, token), load(t, m, token), load(t, m, token)
+	other.IgnoreActivity()
+	other.AddFlash("m", "Saved.")
+	for _, s := range []*session.Session{other, one, two} {
+		commitOf(t, m, s)
+	}
+	if got := fmt.Sprint(load(t, m, token).All()); got != "map[m:[Saved.]]" {
+		t.Errorf("the next page shows %s", got)
+	}
+}

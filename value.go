@@ -59,7 +59,7 @@ func (s *Session) Decode(path string, dst any) error {
 
 // Pop returns the value at a path and removes it. It returns def, and removes nothing,
 // if there is no value or the value does not decode into a T. Two overlapping requests may
-// both get the value; if that matters, use [PopOnce].
+// both get the value; if that matters, use [PopOnce]. Of a value of [Session.FlashNow], only that is removed.
 func Pop[T any](s *Session, path string, def T) T { return pop(s, opRemove, path, def) }
 
 // PopOnce is like [Pop], for a value that only one request may get, such as a one-time code.
@@ -120,7 +120,7 @@ func (s *Session) take(kind opKind, path string) {
 //
 // Update replaces a stored value that is not a T as if there were none, because the
 // request would fail forever otherwise. It logs that and sends an [EventCorrupt] with a
-// [*TypeError]. After an error (see [Session.Err]), Update returns the zero T.
+// [*TypeError]. A flash message stays one, and the next page gets its new value. After an error (see [Session.Err]), Update returns the zero T.
 func Update[T any](s *Session, path string, f func(T) T) T {
 	var zero T
 	apply := func(raw []byte, ok bool) (v T, out []byte, err error) {

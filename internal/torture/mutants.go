@@ -159,7 +159,23 @@ var mutants = []mutant{
 	},
 	{
 		"a flash message is used up unseen", "draft.go",
-		"if d.marked(o.path) == o.gen {\n\t\t\tif next,", "if d.marked(o.path) != 0 {\n\t\t\tif next,", modelOn("memory"),
+		"if d.marked(o.path) == o.gen {\n\t\t\td.useUp(", "if d.marked(o.path) != 0 {\n\t\t\td.useUp(", testOf(".", "TestField26WhatIsAddedIsShown"),
+	},
+	{
+		"what is added to a flash message is used up with it", "draft.go",
+		"if bytes.Equal(now, o.raw) {", "if true {", testOf(".", "TestField26WhatIsAddedIsShown"),
+	},
+	{
+		"two pages use up one message more than they have shown", "draft.go",
+		"\td.renew(o.path, id)\n}", "}", testOf(".", "TestField26TwoPagesWithOneText"),
+	},
+	{
+		"FlashNow is stored with what is written below it", "overlay.go",
+		"return o.mark > 0, v.change(&over, limit)", "return true, v.change(&over, limit)", testOf(".", "TestModel"),
+	},
+	{
+		"a write above the limit fails only at the commit", "session.go",
+		"s.m.cfg.maxSize(old))", "s.m.cfg.maxSize(old+1<<30))", testOf(".", "TestAttackS1LimitHoldsAtOnce"),
 	},
 	{
 		"two requests get the same value by PopOnce", "draft.go",
