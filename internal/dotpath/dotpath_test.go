@@ -343,8 +343,9 @@ func TestSkipString(t *testing.T) {
 // FuzzNoPanic checks that no function panics for text that is not JSON, and that valid edits
 // can be read back.
 func FuzzNoPanic(f *testing.F) {
-	for _, doc := range []string{`{}`, `{"a":1}`, `{"a"`, `{"a":`, `[`, `{"a":[1,`, `"`, `{"\`, `{,}`, `{"a":}`, ``, `}`, `{"a":1}}`} {
+	for _, doc := range []string{`{}`, `{"a":1}`, `{"a"`, `{"a":`, `[`, `{"a":[1,`, `"`, `{"\`, `{,}`, `{"a":}`, ``, `}`, `{"a":1}}`, `{"a":{}`, `{"a":{"0":{}`} {
 		f.Add([]byte(doc), "a.0", []byte(`1`))
+		f.Add([]byte(doc), "a", []byte(`{`))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte, path string, raw []byte) {
 		if Check(path) != nil {

@@ -122,6 +122,9 @@ func locate(doc []byte, path string, lists bool) (position, error) {
 			p.from, p.to = p.to-1, p.to-1
 			return p, nil
 		}
+		if end == p.to-p.from {
+			return p, ErrConflict // not JSON: there is no closing brace
+		}
 		p.key, p.from, p.to = p.from+at, p.from+start, p.from+end
 		if !more {
 			p.missing = ""
