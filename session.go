@@ -72,6 +72,7 @@ type credential struct {
 type pending struct {
 	id     uint64 // names the commit; 0: not chosen yet
 	ops    []op
+	active bool     // ops count as visitor activity whatever the request is: a login, or timeouts
 	rotate bool     // the client gets a new token
 	end    bool     // Invalidate: the stored session ends; ops belong to a new one
 	newID  ID       // of the record to be created; zero: not chosen yet
@@ -196,6 +197,7 @@ func (s *Session) do(o op) {
 		p.ops = p.room[:0]
 	}
 	p.ops = append(p.ops, o)
+	p.active = p.active || isActivity(o)
 }
 
 // edit returns what the request sees, for changes in place. The caller holds the lock.
@@ -240,7 +242,9 @@ func (p *pending) rest(ops int, rotate bool) *pending {
 	if len(p.ops) == ops && !rotate && p.err == nil {
 		return nil
 	}
-	return &pending{ops: slices.Clone(p.ops[ops:]), rotate: rotate, err: p.err}
+	next := &pending{ops: slices.Clone(p.ops[ops:]), rotate: rotate, err: p.err}
+	next.active = slices.ContainsFunc(next.ops, isActivity)
+	return next
 }
 
 // endStored replaces the pending changes by the end of the stored session. The caller
@@ -378,15 +382,15 @@ func (s *Session) logsIn() bool {
 
 func isLogin(o op) bool { return o.kind == opLogin }
 
+func isActivity(o op) bool { return o.kind == opLogin || o.kind == opTimeouts }
+
 // quiet reports whether a commit of the pending changes does not count as visitor
 // activity. The caller holds the lock.
 func (s *Session) quiet() bool {
 	if !s.passive || s.pending == nil {
 		return s.passive
 	}
-	return !s.pending.rotate && !slices.ContainsFunc(s.pending.ops, func(o op) bool {
-		return o.kind == opLogin || o.kind == opTimeouts
-	})
+	return !s.pending.rotate && !s.pending.active
 }
 
 // settled seals a session that has nothing to commit before the response, which is the

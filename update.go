@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"time"
-
-	"github.com/expanse-go/session/internal/dotpath"
 )
 
 // commitStored commits to a record; first the attempt before, if its outcome is unknown.
@@ -112,9 +110,7 @@ func (m *Manager) newPatch(s *Session, a *attempt, used []op) *patch {
 	p.result, s.own, s.scanned = s.now, false, 0
 	if len(used) > 0 {
 		d := *s.now
-		for i := range used {
-			_ = d.apply(&used[i], p.id, dotpath.NoLimit) // a consume, which cannot fail
-		}
+		_ = d.applyAll(used, p.id) // a consume cannot fail
 		p.result = &d
 	}
 	return p

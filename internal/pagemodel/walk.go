@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -55,7 +56,7 @@ type walk struct {
 var (
 	pauses = []time.Duration{0, 0, time.Second, 6 * time.Minute, time.Hour, idle - 1, idle, 5 * time.Hour}
 	paths  = []string{"a", "b", "a.b", "a.c", "a.b.c", "status", "list", "list.0", "user.name", "user"}
-	values = []any{"x", int64(7), nil, true, 1.5, []any{"l", int64(1)}, map[string]any{"b": "in", "c": []any{}}, map[string]any{}}
+	values = []any{strings.Repeat("x", 3000), "x", int64(7), nil, true, 1.5, []any{"l", int64(1)}, map[string]any{"b": "in", "c": []any{}}, map[string]any{}}
 )
 
 // request makes one request of a few operations.
@@ -66,7 +67,11 @@ func (w *walk) request() error {
 	var failed error
 	var renews bool
 	h := w.m.Handler(w.m.HandlerFunc(func(rw http.ResponseWriter, r *http.Request, s *session.Session) {
-		for range 1 + w.rnd.IntN(5) {
+		steps := 1 + w.rnd.IntN(5)
+		if w.rnd.IntN(20) == 0 {
+			steps = 50 // so many that the session indexes its document
+		}
+		for range steps {
 			renewed, err := w.step(s)
 			renews = renews || renewed
 			if err != nil {
@@ -135,7 +140,7 @@ func (w *walk) receiveCookie(resp *http.Response, renews bool) error {
 func (w *walk) step(s *session.Session) (renews bool, err error) {
 	names := [...]string{"get", "has", "set", "set", "pop", "append", "update", "flash", "flash", "add flash", "flash now", "flash now", "pop once", "reflash", "keep", "remove", "regenerate", "invalidate", "clear"}
 	name, path, v := names[w.rnd.IntN(len(names))], paths[w.rnd.IntN(len(paths))], values[w.rnd.IntN(len(values))]
-	w.history = append(w.history, fmt.Sprintf("%s %s %v;", name, path, v))
+	w.history = append(w.history, fmt.Sprintf("%s %s %.40v;", name, path, v))
 	switch name {
 	case "get", "has", "pop", "pop once":
 		return false, w.read(s, name, path)
