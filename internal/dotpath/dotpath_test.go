@@ -255,6 +255,30 @@ func TestModel(t *testing.T) {
 	}
 }
 
+// TestManyMembers adds and removes so many members of one object that an index drops the places of
+// those that are gone.
+func TestManyMembers(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	text, indexed := NewDoc([]byte(`{}`)), NewDoc([]byte(`{}`))
+	indexed.Index()
+	for i := range 3000 {
+		path := "o.key" + strconv.Itoa(rnd.IntN(200))
+		adds := i/300%2 == rnd.IntN(10)/9 // mostly, and then mostly not
+		for _, d := range []*Doc{&text, &indexed} {
+			if adds {
+				if err := d.Set(path, []byte(strconv.Itoa(i)), NoLimit); err != nil {
+					t.Fatal(err)
+				}
+			} else if err := d.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i%10 == 0 && !bytes.Equal(indexed.Text(), text.Text()) {
+			t.Fatalf("after %d changes: %s\nwant %s", i, indexed.Text(), text.Text())
+		}
+	}
+}
+
 // checkDoc compares a Doc with the text that it should have.
 func checkDoc(t *testing.T, seed uint64, d *Doc, doc []byte, path string, whole bool) {
 	t.Helper()
