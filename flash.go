@@ -12,7 +12,8 @@ import (
 // Flash stores a value that exists in this request and in the next one, and is gone then.
 // A form handler leaves it for the page that it redirects to. Flash messages share the
 // paths of the other data: read them with [Get]. For a message on the page that answers
-// this request, use [Session.FlashNow]: with Flash, the next page would show it again.
+// this request, use [Session.FlashNow]: with Flash, the next page would show it again. A session
+// holds at most 256 messages; a list counts as one.
 //
 // A later request uses up a message if it has loaded the session with the message, and
 // has read it, is a navigation, or comes from a client that sends no Sec-Fetch headers. A
