@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -260,4 +261,50 @@ func TestAttackS1LimitOfAnOldSession(t *testing.T) {
 			t.Errorf("%s: Commit = %v", name, err)
 		}
 	}
+}
+
+// TestAttackS1IndexConcurrently: what was read stays as it was while other goroutines of the request
+// write, and what a commit has got is not changed any more. It is the race detector that
+// finds fault.
+func TestAttackS1IndexConcurrently(t *testing.T) {
+	m := newManager()
+	token := stored(t, m, func(s *session.Session) { many(s, 2000) })
+	s := load(t, m, token)
+	const n = 300
+	var all sync.WaitGroup
+	all.Go(func() {
+		for i := range n {
+			s.Append("list", i)
+			if got := session.Get(s, "list", []int{}); len(got) != i+1 || got[i] != i {
+				t.Errorf("the list has %d elements, want %d", len(got), i+1)
+			}
+		}
+	})
+	all.Go(func() {
+		for i := range n {
+			session.Update(s, "users.n", func(n int) int { return n + 1 })
+			s.Remove(fmt.Sprint("k", i))
+		}
+	})
+	all.Go(func() {
+		for i := range n {
+			s.FlashNow("users.now", i)
+			s.Set("users.a", session.Get[any](s, "users", nil))
+			s.Set("users.a", len(s.All()))
+		}
+	})
+	all.Go(func() {
+		for range 30 {
+			if _, err := m.Commit(t.Context(), s); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	all.Wait()
+	commitOf(t, m, s)
+	got := load(t, m, token)
+	equal(t, "n", session.Get(got, "users.n", 0), n)
+	equal(t, "elements", len(session.Get(got, "list", []int{})), n)
+	equal(t, "keys", len(got.All()), 2000-n+2)
+	equal(t, "FlashNow", got.Has("users.now"), false)
 }
