@@ -8,10 +8,12 @@ import (
 	"testing"
 )
 
-// The environment variables with the data source names of the servers.
+// The environment variables with the data source names of the servers, and with the
+// program of a pooler, which each test starts for itself.
 const (
-	Postgres = "SESSION_TEST_POSTGRES"
-	MySQL    = "SESSION_TEST_MYSQL"
+	Postgres  = "SESSION_TEST_POSTGRES"
+	MySQL     = "SESSION_TEST_MYSQL"
+	PgBouncer = "SESSION_TEST_PGBOUNCER"
 )
 
 // DSN returns the data source name in an environment variable. If the variable is not set,

@@ -16,7 +16,8 @@ func findChromium() string {
 	return ""
 }
 
-// startChromium has nothing to start: a test starts its own browsers.
-func startChromium(_ context.Context, program, _ string, _ bool) (string, func(), error) {
+// startNothing is for a program that each test starts by itself, as often as it needs it:
+// its value is the program.
+func startNothing(_ context.Context, program, _ string, _ bool) (string, func(), error) {
 	return program, func() {}, nil
 }

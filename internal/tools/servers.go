@@ -32,7 +32,8 @@ func services() []service {
 		{"postgres", "SESSION_TEST_POSTGRES", []string{"postgresql"}, server.FindPostgres, started(server.StartPostgres)},
 		{"mariadb", "SESSION_TEST_MYSQL", []string{"mariadb-server"}, server.FindMariaDB, started(server.StartMariaDB)},
 		{"redis", "SESSION_TEST_REDIS", []string{"redis-server"}, server.FindRedis, started(server.StartRedis)},
-		{"chromium", "SESSION_TEST_CHROMIUM", []string{"chromium", "fonts-liberation"}, findChromium, startChromium},
+		{"pgbouncer", "SESSION_TEST_PGBOUNCER", []string{"pgbouncer"}, server.FindPgBouncer, startNothing},
+		{"chromium", "SESSION_TEST_CHROMIUM", []string{"chromium", "fonts-liberation"}, findChromium, startNothing},
 	}
 }
 
@@ -40,7 +41,7 @@ func services() []service {
 // on free loopback ports, with their data in a temporary folder.
 func runServers(ctx context.Context, _ *repo, args []string) error {
 	flags := flag.NewFlagSet("servers", flag.ContinueOnError)
-	need := flags.String("need", "postgres,mariadb,chromium", "what to have, separated by commas")
+	need := flags.String("need", "postgres,mariadb,pgbouncer,chromium", "what to have, separated by commas")
 	fast := flags.Bool("fast", false, "no fsync: right for tests, wrong for benchmarks")
 	if err := flags.Parse(args); err != nil || flags.NArg() == 0 {
 		return errUsage
@@ -67,7 +68,7 @@ func choose(names string) ([]service, error) {
 			}
 		}
 		if !known {
-			return nil, fmt.Errorf("servers: --need %q: know postgres, mariadb, redis and chromium", name)
+			return nil, fmt.Errorf("servers: --need %q: know postgres, mariadb, redis, pgbouncer and chromium", name)
 		}
 	}
 	return chosen, nil
