@@ -51,7 +51,7 @@ func fits(b []*session.Record, next *session.Record) bool {
 }
 
 func (s *Store) updateOne(ctx context.Context, r *session.Record) error {
-	n, err := s.exec(ctx, s.text.Update(r))
+	n, err := s.exec(ctx, s.text.Update(r), false)
 	if err != nil || n > 0 {
 		return err
 	}
@@ -75,7 +75,7 @@ func (s *Store) updateMany(ctx context.Context, recs []*session.Record, _ []stru
 	var stored []session.ID
 	err := s.do(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		st := s.text.UpdateMany(recs)
-		rows, err := conn.Query(ctx, st.Text, st.Args...)
+		rows, err := conn.Query(ctx, st.Text, s.args(st.Args)...)
 		if err != nil {
 			return err
 		}
@@ -92,6 +92,7 @@ func (s *Store) updateMany(ctx context.Context, recs []*session.Record, _ []stru
 		}
 		return rows.Err()
 	})
+	s.report(err)
 	for i, r := range recs {
 		switch {
 		case err == nil && slices.Contains(stored, r.ID):

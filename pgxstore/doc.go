@@ -34,8 +34,9 @@
 // [session.ErrNotFound].
 //
 // The pool's DefaultQueryExecMode decides how statements are sent. The default prepares
-// and caches them. Behind a connection pooler that does not support prepared
-// statements, choose pgx.QueryExecModeExec or pgx.QueryExecModeSimpleProtocol. If the
+// and caches them. Behind a connection pooler that loses prepared statements, as
+// PgBouncer does in transaction mode before version 1.21, choose pgx.QueryExecModeExec.
+// The store does so by itself if Check finds such a pooler, or a statement is lost. If the
 // server refuses a statement because the table has changed since it was prepared, pgx
 // prepares it again and the store sends it once more.
 //
@@ -64,5 +65,7 @@
 //
 // What sqlstore documents for PostgreSQL applies here too: a write that has returned is
 // as durable as a commit of the server (synchronous_commit), and after a failover the
-// store continues as soon as new connections reach the new primary.
+// store continues as soon as new connections reach the new primary. A connection on which
+// the server says that it takes no writes, or that it is shutting down, is closed, and
+// the pool is reset. Check refuses the settings that sqlstore documents.
 package pgxstore

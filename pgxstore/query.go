@@ -15,10 +15,11 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// exec returns how many rows the statement changed.
-func (s *Store) exec(ctx context.Context, st sqltable.Statement) (n int, err error) {
-	err = s.retry(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		tag, err := conn.Exec(ctx, st.Text, st.Args...)
+// exec returns how many rows the statement changed. A repeatable one does the same when
+// it is run twice.
+func (s *Store) exec(ctx context.Context, st sqltable.Statement, repeatable bool) (n int, err error) {
+	err = s.retry(ctx, repeatable, func(ctx context.Context, conn *pgx.Conn) error {
+		tag, err := conn.Exec(ctx, st.Text, s.args(st.Args)...)
 		n = int(tag.RowsAffected())
 		return err
 	})
@@ -27,8 +28,8 @@ func (s *Store) exec(ctx context.Context, st sqltable.Statement) (n int, err err
 
 // query calls read with the rows of each try.
 func (s *Store) query(ctx context.Context, st sqltable.Statement, read func(pgx.Rows) error) error {
-	return s.retry(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, st.Text, st.Args...)
+	return s.retry(ctx, true, func(ctx context.Context, conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, st.Text, s.args(st.Args)...)
 		if err != nil {
 			return err
 		}
@@ -69,9 +70,9 @@ func (s *Store) records(ctx context.Context, st sqltable.Statement, begin func()
 
 // loadOne loads a record with a statement of its own.
 func (s *Store) loadOne(ctx context.Context, id session.ID) (rec session.Record, err error) {
-	err = s.retry(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	err = s.retry(ctx, true, func(ctx context.Context, conn *pgx.Conn) error {
 		var r sqltable.Row
-		err := conn.QueryRow(ctx, s.text.Load, id[:]).
+		err := conn.QueryRow(ctx, s.text.Load, s.args([]any{id[:]})...).
 			Scan(&r.Version, &r.Owner, &r.Address, &r.UserAgent, &r.Created, &r.Activity, &r.Expires, &r.Data)
 		rec = r.Record(id)
 		return err
@@ -82,10 +83,33 @@ func (s *Store) loadOne(ctx context.Context, id session.ID) (rec session.Record,
 	return rec, err
 }
 
-// retry calls f with a connection, and again while the error is transient.
-func (s *Store) retry(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
-	return s.names.Dialect.Retry(ctx, func() error { return s.do(ctx, f) })
+// retry calls f with a connection, and again if the error is transient, or if the
+// connection failed and that can do no harm: nothing was stored, or f is repeatable.
+func (s *Store) retry(ctx context.Context, repeatable bool, f func(context.Context, *pgx.Conn) error) error {
+	for try := 1; ; try++ {
+		err := s.names.Dialect.Retry(ctx, func() error { return s.do(ctx, f) })
+		fault, checked := s.report(err)
+		if fault == sqltable.Sound || try == tries || !repeatable && fault != sqltable.ReadOnly || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-checked:
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
+
+// args are what pgx takes before the arguments, and the arguments.
+func (s *Store) args(args []any) []any {
+	if !s.unprepared.Load() {
+		return args
+	}
+	return append([]any{pgx.QueryExecModeExec}, args...)
+}
+
+// tries bounds how often a statement is sent whose connection turns out to be useless.
+const tries = 3
 
 // maxUnsent limits how many connections are tried that are broken before anything was
 // sent on them.
@@ -94,6 +118,9 @@ const maxUnsent = 3
 // do calls f with a connection of the pool. It calls f again on another connection if
 // nothing was sent, and on the same one if a prepared statement is out of date: pgx
 // then prepares it again.
+//
+// If that does not help, a pooler loses prepared statements, and none is prepared from
+// then on.
 func (s *Store) do(ctx context.Context, f func(context.Context, *pgx.Conn) error) (err error) {
 	for range maxUnsent {
 		if s.closed.Load() {
@@ -122,6 +149,10 @@ func (s *Store) onConn(ctx context.Context, f func(context.Context, *pgx.Conn) e
 	c := conn.Conn()
 	err = bounded(ctx, c, f)
 	if err != nil && s.names.Dialect.Stale(err) {
+		err = bounded(ctx, c, f)
+	}
+	if err != nil && s.names.Dialect.Misnamed(err) {
+		s.unprepared.Store(true)
 		err = bounded(ctx, c, f)
 	}
 	return err

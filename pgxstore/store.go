@@ -3,18 +3,16 @@ package pgxstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/internal/batch"
+	"github.com/expanse-go/session/internal/idle"
 	"github.com/expanse-go/session/internal/sqltable"
-	"github.com/expanse-go/session/sqlstore"
 )
 
 // A Config names the table. The zero value is the table "sessions" in the first schema
@@ -42,9 +40,13 @@ type Store struct {
 	text   *sqltable.Statements
 	writes *batch.Queue[*session.Record, struct{}]
 	reads  *batch.Queue[session.ID, session.Record]
+	idle   *idle.Checker
 	closed atomic.Bool
 
 	ownsPool bool // Close closes it
+
+	// unprepared says that a pooler loses prepared statements.
+	unprepared atomic.Bool
 }
 
 var (
@@ -68,7 +70,7 @@ func New(pool *pgxpool.Pool, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{pool: pool, names: n, text: sqltable.NewStatements(n)}
+	s := &Store{pool: pool, names: n, text: sqltable.NewStatements(n), idle: idle.New(closeIdle(pool))}
 	s.writes, s.reads = newWrites(s), newReads(s)
 	return s, nil
 }
@@ -78,6 +80,7 @@ func New(pool *pgxpool.Pool, cfg Config) (*Store, error) {
 // neither. Closing again does nothing.
 func (s *Store) Close() error {
 	s.closed.Store(true)
+	s.idle.Close()
 	if s.ownsPool {
 		s.pool.Close()
 	}
@@ -91,16 +94,16 @@ func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error)
 	if err == nil || errors.Is(err, session.ErrNotFound) {
 		return r, err
 	}
-	return session.Record{}, sqltable.Failed(ctx, "load", id, err)
+	return session.Record{}, s.failed(ctx, "load", id, err)
 }
 
 // Create implements [session.Store] with one INSERT.
 func (s *Store) Create(ctx context.Context, r session.Record) error {
-	n, err := s.exec(ctx, s.text.Create(&r))
+	n, err := s.exec(ctx, s.text.Create(&r), false)
 	if err == nil && n == 0 {
 		return session.ErrConflict
 	}
-	return answer(ctx, "create", r.ID, err)
+	return s.answer(ctx, "create", r.ID, err)
 }
 
 // Update implements [session.Store] with one UPDATE that names ID and version. Only if
@@ -108,20 +111,20 @@ func (s *Store) Create(ctx context.Context, r session.Record) error {
 // sessions that wait at the same time may share a statement.
 func (s *Store) Update(ctx context.Context, r session.Record) error {
 	_, err := s.writes.Do(ctx, &r)
-	return answer(ctx, "update", r.ID, err)
+	return s.answer(ctx, "update", r.ID, err)
 }
 
 // Delete implements [session.Store] with one DELETE.
 func (s *Store) Delete(ctx context.Context, id session.ID) error {
-	_, err := s.exec(ctx, s.text.Delete(id))
-	return answer(ctx, "delete", id, err)
+	_, err := s.exec(ctx, s.text.Delete(id), true)
+	return s.answer(ctx, "delete", id, err)
 }
 
 // Touch implements [session.Toucher] with one UPDATE, which does nothing if neither
 // time is later than the stored one.
 func (s *Store) Touch(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
-	_, err := s.exec(ctx, s.text.Touch(id, lastActivity, expires))
-	return answer(ctx, "touch", id, err)
+	_, err := s.exec(ctx, s.text.Touch(id, lastActivity, expires), true)
+	return s.answer(ctx, "touch", id, err)
 }
 
 // Prune implements [session.Pruner] in batches of 100 records, each one statement. It
@@ -132,9 +135,9 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 	total := 0
 	for total < limit {
 		want := min(limit-total, sqltable.PruneBatch)
-		n, err := s.exec(ctx, s.text.Prune(before, want))
+		n, err := s.exec(ctx, s.text.Prune(before, want), false)
 		if err != nil {
-			return total, answer(ctx, "prune", session.ID{}, err)
+			return total, s.answer(ctx, "prune", session.ID{}, err)
 		}
 		total += n
 		if n < want {
@@ -159,60 +162,22 @@ func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[session.R
 func (s *Store) pages(ctx context.Context, list func(from session.ID) sqltable.Statement) iter.Seq2[session.Record, error] {
 	return sqltable.Pages(func(from session.ID) (page []session.Record, err error) {
 		err = s.records(ctx, list(from), func() { page = page[:0] }, func(r session.Record) { page = append(page, r) })
-		return page, answer(ctx, "list", session.ID{}, err)
+		return page, s.answer(ctx, "list", session.ID{}, err)
 	})
-}
-
-// Check verifies with a cheap query that the database can be reached and has the table
-// that [sqlstore.Migrations] creates: each column with its type, and the primary key.
-// The table may have additional columns with defaults. Check reports differences as a
-// [*sqlstore.SchemaError], and a missing schema as a [*session.ConfigError]. Call it
-// before serving: without it, a missing table fails the first request.
-func (s *Store) Check(ctx context.Context) error {
-	var found map[string]sqltable.Column
-	st := sqltable.Statement{Text: s.names.Dialect.Columns, Args: []any{s.names.Schema, s.names.Table}}
-	err := s.query(ctx, st, func(rows pgx.Rows) error {
-		found = make(map[string]sqltable.Column)
-		var name string
-		var c sqltable.Column
-		_, err := pgx.ForEachRow(rows, []any{&name, &c.Type, &c.Key}, func() error {
-			found[name] = c
-			return nil
-		})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("session: looking at table %s: %w", s.names, err)
-	}
-	if len(found) == 0 {
-		return s.missing(ctx)
-	}
-	if problems := s.names.Problems(found); len(problems) > 0 {
-		return &sqlstore.SchemaError{Table: s.names.String(), Problems: problems}
-	}
-	return nil
-}
-
-// missing says whether the table is missing, or already its schema: then a migration of
-// the table would fail.
-func (s *Store) missing(ctx context.Context) error {
-	if schema := s.names.Schema; schema != "" {
-		there, err := s.exists(ctx, sqltable.Statement{Text: "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", Args: []any{schema}})
-		if err != nil {
-			return fmt.Errorf("session: looking at schema %s: %w", schema, err)
-		}
-		if !there {
-			return &session.ConfigError{Field: "Schema", Value: schema,
-				Reason: fmt.Sprintf("the schema %s does not exist in the database; create it with: CREATE SCHEMA %q", schema, schema)}
-		}
-	}
-	return &sqlstore.SchemaError{Table: s.names.String()}
 }
 
 // answer wraps an error that the contract does not name.
-func answer(ctx context.Context, op string, id session.ID, err error) error {
+func (s *Store) answer(ctx context.Context, op string, id session.ID, err error) error {
 	if sqltable.Answered(err) {
 		return err
+	}
+	return s.failed(ctx, op, id, err)
+}
+
+// failed wraps an error. Whoever waited for a connection in vain learns it.
+func (s *Store) failed(ctx context.Context, op string, id session.ID, err error) error {
+	if pool := s.pool.Stat(); ctx.Err() != nil && pool.AcquiredConns() >= pool.MaxConns() {
+		err = sqltable.AllInUse(int(pool.MaxConns()), err)
 	}
 	return sqltable.Failed(ctx, op, id, err)
 }

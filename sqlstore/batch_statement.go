@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 	"sync/atomic"
 
@@ -24,6 +23,7 @@ func (s *Store) writeInStatement(ctx context.Context, ws []*write, _ []struct{},
 		recs[i] = &w.rec
 	}
 	stored, err := s.updateMany(ctx, s.text.UpdateMany(recs))
+	s.report(err)
 	for i, w := range ws {
 		switch {
 		case err == nil && slices.Contains(stored, w.rec.ID):
@@ -37,7 +37,7 @@ func (s *Store) writeInStatement(ctx context.Context, ws []*write, _ []struct{},
 }
 
 func (s *Store) updateMany(ctx context.Context, st sqltable.Statement) (ids []session.ID, err error) {
-	err = s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) (err error) {
+	err = s.withStmt(ctx, st.Text, func(stmt sender) (err error) {
 		ids, err = scanIDs(stmt.QueryContext(ctx, st.Args...))
 		return err
 	})
@@ -74,13 +74,14 @@ func (s *Store) sharesUpdates(ctx context.Context) bool {
 // alone, because the error may concern only the leader's connection.
 func (s *Store) loadMany(ctx context.Context, ids []session.ID, recs []session.Record, errs []error) {
 	found, err := s.recordsOf(ctx, s.text.LoadMany(sqltable.Distinct(ids)))
+	s.report(err)
 	if err == nil {
 		sqltable.Deliver(found, ids, recs, errs)
 	}
 }
 
 func (s *Store) recordsOf(ctx context.Context, st sqltable.Statement) (found map[session.ID]session.Record, err error) {
-	err = s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) error {
+	err = s.withStmt(ctx, st.Text, func(stmt sender) error {
 		rows, err := stmt.QueryContext(ctx, st.Args...)
 		if err != nil {
 			return err

@@ -25,45 +25,91 @@ func (e *SchemaError) Error() string {
 		e.Table, strings.Join(e.Problems, "; "), command)
 }
 
-// Check verifies with a few cheap queries that the database can be reached and has the
-// table that [Migrations] creates: each column with its type, and the primary key. The
-// table may have additional columns with defaults. Check reports differences as a
-// [*SchemaError]. Call it before serving: without it, a missing table fails the first
-// request.
+// Check verifies with a few cheap statements that the store can work:
+//
+//   - The database answers and has the table that [Migrations] creates: each column with
+//     its type, the primary key, and a collation that compares owners byte by byte.
+//     The table may have additional columns with defaults. Check reports differences
+//     as a [*SchemaError].
+//   - Neither the server nor the connection has a setting with which sessions would be
+//     lost without an error (see the package documentation).
+//   - The role may read and write the table. Check tries that on a session that does not
+//     exist.
+//
+// Call it before serving: without it, a missing table fails the first request. If it
+// finds a connection pooler that loses prepared statements, the store prepares none from
+// then on.
 //
 // On SQLite, Check also switches the file to write-ahead logging, and fails if the file
 // does not support that.
 func (s *Store) Check(ctx context.Context) error {
-	found, err := s.tableColumns(ctx)
-	if err != nil {
-		return fmt.Errorf("session: looking at table %s: %w", s.names, err)
+	if err := s.checkPooler(ctx); err != nil {
+		return fmt.Errorf("session: looking for a connection pooler: %w", err)
 	}
-	if len(found) == 0 {
-		return &SchemaError{Table: s.names.String()}
+	r, err := s.names.Examine(ctx, s.text, s.ask)
+	switch {
+	case err != nil:
+		return err
+	case r.Missing || len(r.Problems) > 0:
+		return &SchemaError{Table: s.names.String(), Problems: r.Problems}
+	case r.Err(s.names) != nil:
+		return r.Err(s.names)
 	}
-	if problems := s.names.Problems(found); len(problems) > 0 {
-		return &SchemaError{Table: s.names.String(), Problems: problems}
-	}
+	s.tested.Store(true)
 	if s.names.Dialect.InProcess {
 		return s.checkFile(ctx)
 	}
 	return nil
 }
 
-func (s *Store) tableColumns(ctx context.Context) (map[string]sqltable.Column, error) {
-	rows, err := s.db.QueryContext(ctx, s.names.Dialect.Columns, s.names.Schema, s.names.Table)
-	if err != nil {
-		return nil, err
+// Warnings returns settings of the server and of the connection with which the store
+// works, but keeps less than it promises, or takes longer: each with what it means and
+// what to do. They are no reason not to start.
+func (s *Store) Warnings(ctx context.Context) ([]string, error) {
+	_, weak, err := s.names.Settings(ctx, s.ask)
+	if s.pooled.Load() {
+		weak = append(weak, sqltable.Pooled)
 	}
-	defer rows.Close()
-	found := make(map[string]sqltable.Column)
-	for rows.Next() {
-		var name string
-		var c sqltable.Column
-		if err := rows.Scan(&name, &c.Type, &c.Key); err != nil {
-			return nil, err
+	return weak, err
+}
+
+// trust examines the settings before the first write, for a program that has not called
+// Check, on a server that would otherwise lose what is written without an error.
+func (s *Store) trust(ctx context.Context) error {
+	if !s.names.Dialect.Silent || s.tested.Load() {
+		return nil
+	}
+	refused, _, err := s.names.Settings(ctx, s.ask)
+	switch {
+	case err != nil:
+		return err
+	case len(refused) > 0:
+		return sqltable.Unfit(s.names, refused)
+	}
+	s.tested.Store(true)
+	return nil
+}
+
+// ask is a [sqltable.Ask]. What it asks is not worth a prepared statement.
+func (s *Store) ask(ctx context.Context, st sqltable.Statement, row func(scan func(...any) error) error) error {
+	send := func(on sender) error {
+		rows, err := on.QueryContext(ctx, st.Args...)
+		if err != nil {
+			return err
 		}
-		found[strings.ToLower(name)] = c
+		defer rows.Close()
+		for rows.Next() {
+			if err := row(rows.Scan); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
 	}
-	return found, rows.Err()
+	switch {
+	case s.names.Dialect.InProcess:
+		return send(direct{s.db, st.Text, nil})
+	case s.sends() == prepared:
+		return send(s.unpreparedOn(s.db, st.Text))
+	}
+	return s.withStmt(ctx, st.Text, send)
 }

@@ -33,8 +33,12 @@
 //
 // A load is one SELECT by primary key. A create, an update, a touch and a delete are
 // one statement each, which needs no transaction. Statements are prepared once per
-// connection, so each call costs one round trip. A connection pooler between the
-// program and PostgreSQL must support prepared statements (PgBouncer does since 1.21).
+// connection, so each call costs one round trip; with pgx, the driver prepares them, or
+// not, as its default_query_exec_mode says. If a connection pooler between the program
+// and PostgreSQL loses prepared statements, as PgBouncer does in transaction mode before
+// version 1.21, statements are sent unprepared: [Store.Check] finds that out, and
+// [Config].Unprepared says it. The same happens while MySQL refuses to prepare more
+// statements (max_prepared_stmt_count).
 //
 // An update names the version that it replaces. If it finds no row, a second statement
 // tells [session.ErrConflict] from [session.ErrNotFound]. On SQLite, where round trips
@@ -45,14 +49,23 @@
 // # Isolation and durability
 //
 // Every isolation level of the three databases is enough, including their defaults,
-// because correctness depends on single statements only. Deadlocks and serialization
-// failures are retried, up to eight times within the context's deadline.
+// because correctness depends on single statements only. The exception is READ
+// UNCOMMITTED of MySQL. Deadlocks and serialization failures are retried, up to eight
+// times within the context's deadline.
+//
+// A server or a connection can have settings with which sessions would be lost without
+// an error: on MySQL and MariaDB, autocommit off, a completion_type other than NO_CHAIN,
+// an sql_mode that is not strict or has EMPTY_STRING_IS_NULL, an sql_select_limit below
+// 64, READ UNCOMMITTED, and a character_set_client other than utf8mb4; on PostgreSQL, a
+// client_encoding other than UTF8; on both, read-only transactions. Check refuses them.
+// On MySQL and MariaDB, so does the first write.
 //
 // A write that has returned is as durable as a commit in the database: by default it is
 // on disk with PostgreSQL (synchronous_commit), MySQL and MariaDB
 // (innodb_flush_log_at_trx_commit) and SQLite (synchronous=FULL). SQLite with
 // synchronous=NORMAL may lose the last commits in a power failure, but not when the
-// program crashes. For sessions, that is a reasonable choice.
+// program crashes. For sessions, that is a reasonable choice. [Store.Warnings] names
+// settings that promise less.
 //
 // # A server that hangs
 //
@@ -70,8 +83,10 @@
 //
 //	host=db1,db2 dbname=app target_session_attrs=read-write connect_timeout=5
 //
-// With go-sql-driver/mysql, rejectReadOnly=true closes connections to a server that has
-// become a replica. Until the store reaches a server that accepts writes, writes fail
+// A connection on which the server says that it takes no writes, or that it is shutting
+// down, is closed, and so are the idle ones; a write that was refused so is sent again on
+// a new connection. If a connection was lost, a load is sent again, and idle connections
+// that do not answer within a second are closed. Until the store reaches a server that accepts writes, writes fail
 // with a [session.StoreError]. Make sure that the old primary is down for good (fenced)
 // before you promote a replica.
 //

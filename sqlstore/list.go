@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"iter"
 
 	"github.com/expanse-go/session"
@@ -27,15 +26,15 @@ func (s *Store) pages(ctx context.Context, list func(from session.ID) sqltable.S
 	return sqltable.Pages(func(from session.ID) ([]session.Record, error) {
 		page, err := s.page(ctx, list(from))
 		if err != nil {
-			err = sqltable.Failed(ctx, string(opList), session.ID{}, err)
+			err = s.failed(ctx, opList, session.ID{}, err)
 		}
 		return page, err
 	})
 }
 
 func (s *Store) page(ctx context.Context, st sqltable.Statement) (page []session.Record, err error) {
-	err = s.names.Dialect.Retry(ctx, func() error {
-		return s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) error {
+	read := func() error {
+		return s.withStmt(ctx, st.Text, func(stmt sender) error {
 			page = page[:0]
 			rows, err := stmt.QueryContext(ctx, st.Args...)
 			if err != nil {
@@ -55,6 +54,7 @@ func (s *Store) page(ctx context.Context, st sqltable.Statement) (page []session
 			}
 			return rows.Err()
 		})
-	})
+	}
+	err = s.again(ctx, true, s.names.Dialect.Retry(ctx, read), read)
 	return page, err
 }

@@ -32,29 +32,23 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 // table. It locks expired records, skips those that others have locked, and deletes
 // them by key. READ COMMITTED also keeps it from locking the gaps between them.
 //
+// It prepares nothing: it is rare, and a server prepares so many statements only.
+//
 // It deletes one record at a time: given a list of keys, MySQL scans a small table and
 // waits for every lock in it.
 func (s *Store) pruneLocked(ctx context.Context, w *write) error {
-	expired, err := s.prepared(ctx, s.text.Expired)
-	if err != nil {
-		return err
-	}
-	remove, err := s.prepared(ctx, s.text.Delete(session.ID{}).Text)
-	if err != nil {
-		return err
-	}
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() // does nothing after Commit
-	ids, err := scanIDs(tx.StmtContext(ctx, expired).QueryContext(ctx, s.text.Prune(w.rec.ExpiresAt, w.limit).Args...))
+	ids, err := scanIDs(s.unpreparedOn(tx, s.text.Expired).QueryContext(ctx, s.text.Prune(w.rec.ExpiresAt, w.limit).Args...))
 	if err != nil {
 		return err
 	}
-	remove = tx.StmtContext(ctx, remove)
 	for _, id := range ids {
-		if _, err := remove.ExecContext(ctx, id[:]); err != nil {
+		st := s.text.Delete(id)
+		if _, err := s.unpreparedOn(tx, st.Text).ExecContext(ctx, st.Args...); err != nil {
 			return err
 		}
 	}

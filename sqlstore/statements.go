@@ -5,9 +5,56 @@ import (
 	"database/sql"
 )
 
-// withStmt calls f with a prepared statement. If the server refuses the statement
-// because it is out of date, withStmt prepares it again and calls f once more.
-func (s *Store) withStmt(ctx context.Context, text string, f func(*sql.Stmt) error) error {
+// A sender sends one statement, with its arguments.
+type sender interface {
+	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, args ...any) *sql.Row
+}
+
+// withStmt calls f with the statement. If the server refuses to run it as it was
+// prepared, withStmt prepares it again and calls f once more. If that does not help,
+// because something between the program and the server loses prepared statements, no
+// statement is prepared from then on.
+func (s *Store) withStmt(ctx context.Context, text string, f func(sender) error) error {
+	err := s.withPrepared(ctx, text, f)
+	d := s.names.Dialect
+	switch {
+	case err == nil:
+		return nil
+	case d.Exhausted != nil && d.Exhausted(err): // others may close theirs
+		return f(inline{d, s.db, text})
+	case d.Misnamed != nil && d.Misnamed(err):
+		if err := s.stopPreparing(ctx); err != nil {
+			return err
+		}
+		return f(s.unpreparedOn(s.db, text))
+	}
+	return err
+}
+
+func (s *Store) withPrepared(ctx context.Context, text string, f func(sender) error) error {
+	s.mu.RLock()
+	closed := s.closed
+	s.mu.RUnlock()
+	if closed {
+		return ErrClosed
+	}
+	switch s.sends() {
+	case undecided:
+		if err := s.stopPreparing(ctx); err != nil {
+			return err
+		}
+		fallthrough
+	case unprepared:
+		return f(s.unpreparedOn(s.db, text))
+	case byDriver:
+		err := f(direct{s.db, text, nil})
+		if err == nil || !s.names.Dialect.Stale(err) {
+			return err
+		}
+		return s.onOneConnection(ctx, text, f)
+	}
 	stmt, err := s.prepared(ctx, text)
 	if err != nil {
 		return err
@@ -19,6 +66,20 @@ func (s *Store) withStmt(ctx context.Context, text string, f func(*sql.Stmt) err
 		return err
 	}
 	return f(stmt)
+}
+
+// onOneConnection is for a driver that prepares by itself, and prepares a statement
+// again after it failed on the same connection.
+func (s *Store) onOneConnection(ctx context.Context, text string, f func(sender) error) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err = f(direct{conn, text, nil}); err != nil && s.names.Dialect.Stale(err) {
+		err = f(direct{conn, text, nil})
+	}
+	return err
 }
 
 // renew reports whether the statement has to be prepared again, because it is stale or

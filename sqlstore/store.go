@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/internal/batch"
+	"github.com/expanse-go/session/internal/idle"
 	"github.com/expanse-go/session/internal/sqltable"
 )
 
@@ -26,6 +28,14 @@ type Config struct {
 	// underscores. The store quotes it, so reserved words work, and case matters if the
 	// database distinguishes it. Defaults to [DefaultTable].
 	Table string
+
+	// Unprepared sends every statement with its arguments, without preparing it first.
+	// That is slower, and right for a connection pooler that does not keep prepared
+	// statements, such as PgBouncer in transaction mode before version 1.21. The store
+	// does the same by itself when Check finds such a pooler, and after a prepared
+	// statement was lost. With pgx, the driver's default_query_exec_mode has the same
+	// effect. SQLite ignores it.
+	Unprepared bool
 }
 
 // DefaultTable is the table of a [Config] that names none.
@@ -45,6 +55,12 @@ type Store struct {
 	reads  *batch.Queue[session.ID, session.Record] // nil: every load runs alone
 	pins   *pins                                    // nil: everything goes through database/sql
 	shared sharedUpdate
+	idle   *idle.Checker // nil: there is no server
+	way    way
+	pooled atomic.Bool // by something that loses prepared statements
+	tested atomic.Bool // the settings of the server are known to be fit
+
+	unprepared bool // of Config
 
 	mu     sync.RWMutex
 	stmts  map[string]*sql.Stmt // by text, prepared at first use
@@ -75,11 +91,14 @@ func New(db *sql.DB, d Dialect, cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		db: db, names: n, text: sqltable.NewStatements(n),
-		stmts: make(map[string]*sql.Stmt),
+		unprepared: cfg.Unprepared, stmts: make(map[string]*sql.Stmt),
 	}
+	s.way.how.Store(int32(sendingOf(db, n.Dialect, cfg)))
 	s.writes, s.reads = newWrites(s), newReads(s)
 	if n.Dialect.InProcess {
 		s.pins = newPins(db)
+	} else {
+		s.idle = idle.New(closeIdle(db))
 	}
 	return s, nil
 }
@@ -91,6 +110,9 @@ func (s *Store) Close() error {
 	stmts := s.stmts
 	s.stmts, s.closed = nil, true
 	s.mu.Unlock()
+	if s.idle != nil {
+		s.idle.Close()
+	}
 	errs := []error{s.pins.close()}
 	for _, stmt := range stmts {
 		errs = append(errs, stmt.Close())
@@ -109,16 +131,20 @@ func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error)
 	if err == nil || errors.Is(err, session.ErrNotFound) {
 		return r, err
 	}
-	return session.Record{}, sqltable.Failed(ctx, string(opLoad), id, err)
+	return session.Record{}, s.failed(ctx, opLoad, id, err)
 }
 
 func (s *Store) loadOne(ctx context.Context, id session.ID) (session.Record, error) {
 	r, err := s.loadOnce(ctx, id)
-	if err != nil && s.names.Dialect.Transient(err) {
-		err = s.names.Dialect.Retry(ctx, func() (err error) {
+	if err != nil {
+		load := func() (err error) {
 			r, err = s.loadOnce(ctx, id)
 			return err
-		})
+		}
+		if s.names.Dialect.Transient(err) {
+			err = s.names.Dialect.Retry(ctx, load)
+		}
+		err = s.again(ctx, true, err, load)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		err = session.ErrNotFound
@@ -134,7 +160,7 @@ func (s *Store) loadOnce(ctx context.Context, id session.ID) (session.Record, er
 		}
 	}
 	var r row
-	err := s.withStmt(ctx, s.text.Load, func(stmt *sql.Stmt) error {
+	err := s.withStmt(ctx, s.text.Load, func(stmt sender) error {
 		dest := r.dest()
 		return stmt.QueryRowContext(ctx, id[:]).Scan(dest[:]...)
 	})

@@ -31,20 +31,31 @@ type write struct {
 }
 
 func (s *Store) write(ctx context.Context, w *write) error {
-	var err error
-	if s.inCompany(w.op) {
+	err := s.trust(ctx)
+	switch {
+	case err != nil:
+	case s.inCompany(w.op):
 		_, err = s.writes.Do(ctx, w)
-	} else {
+	default:
 		err = s.writeAlone(ctx, w)
 	}
 	if sqltable.Answered(err) {
 		return err
 	}
-	return sqltable.Failed(ctx, string(w.op), w.rec.ID, err)
+	return s.failed(ctx, w.op, w.rec.ID, err)
+}
+
+// failed wraps an error that is not one of the contract's. Whoever waited for a
+// connection in vain learns it.
+func (s *Store) failed(ctx context.Context, o op, id session.ID, err error) error {
+	if pool := s.db.Stats(); ctx.Err() != nil && pool.MaxOpenConnections > 0 && pool.InUse >= pool.MaxOpenConnections {
+		err = sqltable.AllInUse(pool.MaxOpenConnections, err)
+	}
+	return sqltable.Failed(ctx, string(o), id, err)
 }
 
 func (s *Store) writeAlone(ctx context.Context, w *write) error {
-	return s.names.Dialect.Retry(ctx, func() error {
+	run := func() error {
 		if w.op == opPrune && s.text.Expired != "" {
 			return s.pruneLocked(ctx, w)
 		}
@@ -53,7 +64,9 @@ func (s *Store) writeAlone(ctx context.Context, w *write) error {
 			err = s.exec(ctx, pool{s}, w)
 		}
 		return err
-	})
+	}
+	repeatable := w.op == opDelete || w.op == opTouch
+	return s.again(ctx, repeatable, s.names.Dialect.Retry(ctx, run), run)
 }
 
 // A runner runs the statements of a write: the pool, a transaction of it, or a pin.
@@ -134,7 +147,7 @@ func (s *Store) whyNot(ctx context.Context, on runner, id session.ID) error {
 type pool struct{ s *Store }
 
 func (p pool) exec(ctx context.Context, st sqltable.Statement) (n int, err error) {
-	err = p.s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) (err error) {
+	err = p.s.withStmt(ctx, st.Text, func(stmt sender) (err error) {
 		n, err = changed(stmt.ExecContext(ctx, st.Args...))
 		return err
 	})
@@ -142,7 +155,7 @@ func (p pool) exec(ctx context.Context, st sqltable.Statement) (n int, err error
 }
 
 func (p pool) exists(ctx context.Context, st sqltable.Statement) (found bool, err error) {
-	err = p.s.withStmt(ctx, st.Text, func(stmt *sql.Stmt) error {
+	err = p.s.withStmt(ctx, st.Text, func(stmt sender) error {
 		found, err = oneRow(stmt.QueryRowContext(ctx, st.Args...))
 		return err
 	})

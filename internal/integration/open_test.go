@@ -40,6 +40,7 @@ type place struct {
 	driver, dsn string
 	schema      string // "" for the default of the connection
 	conns       int    // 0 means many
+	unprepared  bool   // the store prepares nothing
 }
 
 var databases = []database{
@@ -68,6 +69,7 @@ type sessionStore interface {
 	session.Lister
 	session.OwnerLister
 	Check(ctx context.Context) error
+	Warnings(ctx context.Context) ([]string, error)
 	Close() error
 }
 
@@ -203,7 +205,7 @@ func newStore(db *sql.DB, d sqlstore.Dialect, cfg sqlstore.Config) (sessionStore
 // table creates a new table with the migration and returns its configuration.
 func (p place) table(tb testing.TB, db *sql.DB, d sqlstore.Dialect) sqlstore.Config {
 	tb.Helper()
-	cfg := sqlstore.Config{Schema: p.schema, Table: fmt.Sprintf("sessions_%d", tables.Add(1))}
+	cfg := sqlstore.Config{Schema: p.schema, Table: fmt.Sprintf("sessions_%d", tables.Add(1)), Unprepared: p.unprepared}
 	migrate(tb, db, d, cfg)
 	return cfg
 }

@@ -129,6 +129,9 @@ func (d database) spiedStore(t *testing.T, conns int) (*sqlstore.Store, *spy) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
+	if err := store.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	return store, s
 }
 

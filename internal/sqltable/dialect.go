@@ -30,6 +30,31 @@ type Dialect struct {
 	Transient func(error) bool
 	Tries     int
 
+	// readOnly and ending are what the server itself says of a connection (see FaultOf).
+	// They are nil where there is no server.
+	readOnly, ending func(error) bool
+
+	// Denied reports whether the role may not run a statement.
+	Denied func(error) bool
+
+	// Settings queries the names and values of what a server or a connection may change,
+	// and demands are what the store needs of it. Silent says that without them writes
+	// would be lost without an error.
+	Settings string
+	demands  []demand
+	Silent   bool
+
+	// Exhausted reports that the server prepares no more statements. Misnamed reports
+	// that it does not know a prepared statement, or knows another one by its name:
+	// something between it and the program does not keep statements with connections.
+	// Both may be nil.
+	Exhausted, Misnamed func(error) bool
+
+	// parameter matches a parameter in a statement, and literals writes values into its
+	// text instead. They are empty where all statements are prepared.
+	parameter *regexp.Regexp
+	literals  literals
+
 	// Stale reports whether the server refused a prepared statement because it is out
 	// of date, so that preparing it again helps. It may be nil.
 	Stale func(error) bool
@@ -75,9 +100,14 @@ type Dialect struct {
 	migration     string
 	indexInSchema bool
 
-	// Columns is a query for the name and type of each column and whether it alone is
-	// the primary key. It takes the schema ("" for the default) and the table.
+	// Columns is a query for the name and type of each column, whether it alone is the
+	// primary key, and its collation. It takes the schema ("" for the default) and the
+	// table. The owner must have one of the exact collations, if there are any.
 	Columns string
+	exact   []string
+
+	// padded says that a comparison ignores spaces at the end, whatever the collation.
+	padded bool
 }
 
 // Quoting is enough for these identifiers. The databases allow others, but refusing

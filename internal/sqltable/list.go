@@ -45,8 +45,8 @@ func successor(next *session.ID, id session.ID) bool {
 	return false
 }
 
-// OfOwner leaves out the records of other owners: MySQL compares "a" and "a " as equal,
-// with any collation.
+// OfOwner leaves out the records of other owners, which the database finds if the column
+// has another collation than the one that Check wants.
 func OfOwner(owner string, all iter.Seq2[session.Record, error]) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
 		for r, err := range all {
@@ -93,6 +93,12 @@ func Failed(ctx context.Context, op string, id session.ID, err error) error {
 		err = fmt.Errorf("%w (%w)", cause, err)
 	}
 	return &session.StoreError{Op: op, ID: id, Err: err}
+}
+
+// AllInUse is the error of a call that ended while all connections of the pool were in
+// use.
+func AllInUse(conns int, err error) error {
+	return fmt.Errorf("all %d connections of the pool are in use, by transactions of the application perhaps; give sessions a pool of their own, or this one more connections: %w", conns, err)
 }
 
 // Answered reports whether err is an outcome of a write that the contract names.

@@ -29,8 +29,9 @@ func (n Names) Migration() string {
 
 // A Column is a column of a table in the database.
 type Column struct {
-	Type string
-	Key  bool // it alone is the primary key
+	Type      string
+	Key       bool   // it alone is the primary key
+	Collation string // "" if it has none
 }
 
 var columnLine = regexp.MustCompile(`(?m)^\t([a-z_]+) +([A-Z]+(?:\(\d+\))?) `)
@@ -54,6 +55,8 @@ func (n Names) Problems(found map[string]Column) []string {
 			problems = append(problems, fmt.Sprintf("%s is %s instead of %s", name, got.Type, typ))
 		case name == "id" && !got.Key:
 			problems = append(problems, "id is not the primary key")
+		case name == "owner" && len(n.Dialect.exact) > 0 && !slices.Contains(n.Dialect.exact, got.Collation):
+			problems = append(problems, fmt.Sprintf("owner has the collation %s instead of %s", got.Collation, n.Dialect.exact[0]))
 		}
 	}
 	slices.Sort(problems)

@@ -22,6 +22,17 @@ var MySQL = &Dialect{
 	greatest:   "greatest",
 	Duplicate:  func(err error) bool { return mysqlNumber(err) == 1062 },
 	Transient:  mysqlTransient,
+	readOnly:   mysqlReadOnly,
+	ending:     mysqlEnding,
+	Denied:     func(err error) bool { n := mysqlNumber(err); return n == 1142 || n == 1143 },
+	Settings:   mysqlSettings,
+	demands:    mysqlDemands,
+	Silent:     true,
+	Exhausted:  func(err error) bool { return mysqlNumber(err) == 1461 },
+	parameter:  mysqlParameter,
+	literals:   mysqlLiterals,
+	padded:     true,
+	exact:      []string{"utf8mb4_bin", "utf8mb4_nopad_bin", "utf8mb4_0900_bin"},
 	Tries:      8,
 	UpdateMany: true,
 	updateMany: mariaUpdateMany,
@@ -32,7 +43,7 @@ var MySQL = &Dialect{
 	expired: `SELECT id FROM {table} WHERE expires_hour <= ? AND expires_at < ?
 		ORDER BY expires_hour LIMIT ? FOR UPDATE SKIP LOCKED`,
 	migration: mysqlMigration,
-	Columns: `SELECT column_name, column_type, column_key = 'PRI' FROM information_schema.columns
+	Columns: `SELECT column_name, column_type, column_key = 'PRI', coalesce(collation_name, '') FROM information_schema.columns
 		WHERE table_schema = coalesce(nullif(?, ''), database()) AND table_name = ?`,
 }
 

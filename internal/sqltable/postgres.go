@@ -19,6 +19,15 @@ var PostgreSQL = &Dialect{
 	ifAbsent:  " ON CONFLICT (id) DO NOTHING",
 	Transient: postgresTransient,
 	Tries:     8,
+	readOnly:  postgresReadOnly,
+	ending:    postgresEnding,
+	Denied:    func(err error) bool { return sqlState(err) == "42501" },
+	Settings:  postgresSettings,
+	demands:   postgresDemands,
+	Misnamed:  postgresMisnamed,
+	parameter: postgresParameter,
+	literals:  postgresLiterals,
+	exact:     []string{"C", "POSIX", "ucs_basic"},
 	Stale:     postgresStale,
 	// The array makes the planner run the inner query once. With SKIP LOCKED, several
 	// processes can prune at once, each its own records.
@@ -37,11 +46,11 @@ var PostgreSQL = &Dialect{
 		return args[:rows*columns]
 	},
 	Refused: func(err error) bool {
-		state := sqlState(err) // the classes 08 and 57P end the connection
-		return state != "" && !strings.HasPrefix(state, "08") && !strings.HasPrefix(state, "57P")
+		return sqlState(err) != "" && !postgresEnding(err)
 	},
 	migration: postgresMigration,
-	Columns: `SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(a.attnum = ALL (i.indkey), false)
+	Columns: `SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(a.attnum = ALL (i.indkey), false),
+		coalesce((SELECT c.collname::text FROM pg_collation c WHERE c.oid = a.attcollation), '')
 		FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
 		WHERE a.attrelid = to_regclass(concat_ws('.', quote_ident(nullif($1::text, '')), quote_ident($2::text)))
 		AND a.attnum > 0 AND NOT a.attisdropped`,
@@ -70,6 +79,18 @@ func postgresTransient(err error) bool {
 func postgresStale(err error) bool {
 	state := sqlState(err)
 	return state == "0A000" || state == "26000"
+}
+
+// postgresMisnamed reports a statement that the server does not know (26000), a name that
+// it knows already (42P05), and one that takes other parameters (08P01).
+func postgresMisnamed(err error) bool {
+	switch sqlState(err) {
+	case "26000", "42P05":
+		return true
+	case "08P01":
+		return strings.Contains(err.Error(), "prepared statement")
+	}
+	return false
 }
 
 // postgresUpdateMany finds and locks the rows by ID, and updates them by their ctid.

@@ -33,9 +33,11 @@ var SQLite = &Dialect{
 	postpone:      `UPDATE {table} SET expires_hour = expires_at / 3600000000000 WHERE expires_at >= ? AND id IN (` + sqliteDue + `)`,
 	InProcess:     true,
 	pinned:        sqlitePinned,
+	Settings:      sqliteSettings,
+	demands:       sqliteDemands,
 	migration:     sqliteMigration,
 	indexInSchema: true,
-	Columns:       `SELECT name, lower(type), pk = 1 FROM pragma_table_xinfo(?2, coalesce(nullif(?1, ''), 'main'))`,
+	Columns:       `SELECT name, lower(type), pk = 1, '' FROM pragma_table_xinfo(?2, coalesce(nullif(?1, ''), 'main'))`,
 }
 
 // sqliteBusy reports whether err is SQLITE_BUSY (5) or SQLITE_LOCKED (6), with any

@@ -30,6 +30,7 @@ type Statements struct {
 	inPlace                        string // an update that writes no index; may be empty
 	prune, postpone                string
 	list, listOwner, listAnonymous string
+	createNone                     string // takes an ID that does not exist
 
 	// by number of records, for powers of two
 	updates, loads map[int]string
@@ -57,6 +58,10 @@ func NewStatements(n Names) *Statements {
 	for rows := 1; rows <= MaxReads; rows *= 2 {
 		loads[rows] = n.text("SELECT id, " + RecordColumns + " FROM {table} WHERE id IN (?" + strings.Repeat(", ?", rows-1) + ")")
 	}
+	owned, anonymous := " AND owner = ? AND owner <> ''", " AND owner = ''" // which the partial index needs
+	if d.padded {
+		owned, anonymous = " AND owner = ? AND octet_length(owner) = ?", " AND owner = '' AND octet_length(owner) = 0"
+	}
 	createHour, createValue, updateHour, inPlace := "", "", "", ""
 	if d.postpone != "" {
 		createHour, createValue, updateHour = ", expires_hour", ", ?", ", expires_hour = ?"
@@ -81,8 +86,10 @@ func NewStatements(n Names) *Statements {
 		prune:         n.text(d.prune),
 		postpone:      n.text(d.postpone),
 		list:          n.text(page + " ORDER BY id LIMIT ?"),
-		listOwner:     n.text(page + " AND owner = ? AND owner <> '' ORDER BY id LIMIT ?"),
-		listAnonymous: n.text(page + " AND owner = '' ORDER BY id LIMIT ?"),
+		listOwner:     n.text(page + owned + " ORDER BY id LIMIT ?"),
+		listAnonymous: n.text(page + anonymous + " ORDER BY id LIMIT ?"),
+		createNone: n.text("INSERT INTO {table} (id, " + RecordColumns + ") " +
+			"SELECT id, " + RecordColumns + " FROM {table} WHERE id = ?"),
 	}
 }
 
@@ -189,11 +196,30 @@ func (s *Statements) List(from session.ID) Statement {
 	return Statement{s.list, []any{from[:], PageSize}}
 }
 
-// ListOwner is List for the records of one owner. MySQL compares "a" and "a " as
-// equal, so the caller compares the owner again.
+// ListOwner is List for the records of one owner.
 func (s *Statements) ListOwner(from session.ID, owner string) Statement {
-	if owner == "" {
+	switch {
+	case owner == "":
 		return Statement{s.listAnonymous, []any{from[:], PageSize}}
+	case s.n.Dialect.padded:
+		return Statement{s.listOwner, []any{from[:], owner, len(owner), PageSize}}
 	}
 	return Statement{s.listOwner, []any{from[:], owner, PageSize}}
+}
+
+// An Attempt is a statement that needs a privilege.
+type Attempt struct {
+	Privilege string // such as "SELECT"
+	Statement
+}
+
+// Attempts need every privilege that the store needs. Given an ID that does not exist,
+// they find nothing and change nothing.
+func (s *Statements) Attempts(id session.ID) []Attempt {
+	return []Attempt{
+		{"SELECT", Statement{s.Load, []any{id[:]}}},
+		{"INSERT", Statement{s.createNone, []any{id[:]}}},
+		{"UPDATE", s.Update(&session.Record{ID: id})},
+		{"DELETE", s.Delete(id)},
+	}
 }
