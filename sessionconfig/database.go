@@ -176,10 +176,14 @@ func (c *connection) open(ctx context.Context, root string) (*sql.DB, *Error) {
 		return nil, c.at(c.addressKey(), "the driver does not understand the address or the options", "", err)
 	}
 	// An idle connection costs less than a new one. By default, PostgreSQL accepts 100
-	// connections: enough for six processes with 16 each.
+	// connections: enough for six processes with 16 each. Cloud networks forget a
+	// connection that is idle for four minutes or longer, without telling its ends.
 	db.SetMaxOpenConns(c.settings.number("max_open"))
 	db.SetMaxIdleConns(c.settings.number("max_open"))
 	db.SetConnMaxLifetime(max(0, c.settings.duration("max_lifetime")))
+	if c.dialect() != sqlstore.SQLite {
+		db.SetConnMaxIdleTime(max(0, c.settings.duration("max_idle_time")))
+	}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	if err := db.PingContext(ctx); err != nil {
@@ -242,7 +246,9 @@ func (c *Config) openDatabase(ctx context.Context) (session.Store, error) {
 	if m != nil {
 		return nil, m
 	}
-	store, err := sqlstore.New(db, con.Dialect, c.Table())
+	cfg := c.Table()
+	cfg.Unprepared = !con.details.settings.yes("prepare")
+	store, err := sqlstore.New(db, con.Dialect, cfg)
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, answerTime)
 		defer cancel()

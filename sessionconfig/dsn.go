@@ -25,7 +25,8 @@ var (
 
 	// A server that has become a replica rejects writes. With rejectReadOnly, the driver
 	// then drops the connection instead of returning it to the pool.
-	mysqlOptions = map[string]string{"timeout": "5s", "rejectReadOnly": "true"}
+	// Without autocommit, nothing would ever be stored.
+	mysqlOptions = map[string]string{"timeout": "5s", "rejectReadOnly": "true", "autocommit": "1"}
 )
 
 // sqliteForms holds the options that both SQLite drivers support, with their valid values.

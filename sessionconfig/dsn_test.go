@@ -46,12 +46,12 @@ func TestDSN(t *testing.T) {
 			name:     "mysql",
 			database: "driver = \"mysql\"\ndatabase = \"a/b\"\nuser = \"app\"\npassword = \"p:@/w\"\nhost = \"::1\"",
 			environ:  []string{"DB_CONNECTIONS__MAIN__OPTIONS__READTIMEOUT=3s", "DB_CONNECTIONS__MAIN__OPTIONS__TLS=skip-verify"},
-			want:     "app:p:@/w@tcp([::1]:3306)/a%2Fb?readTimeout=3s&rejectReadOnly=true&timeout=5s&tls=skip-verify",
+			want:     "app:p:@/w@tcp([::1]:3306)/a%2Fb?autocommit=1&readTimeout=3s&rejectReadOnly=true&timeout=5s&tls=skip-verify",
 		},
 		{
 			name:     "mysql socket",
 			database: "driver = \"mariadb\"\ndatabase = \"app\"\nhost = \"/run/mysqld/mysqld.sock\"",
-			want:     "unix(/run/mysqld/mysqld.sock)/app?rejectReadOnly=true&timeout=5s",
+			want:     "unix(/run/mysqld/mysqld.sock)/app?autocommit=1&rejectReadOnly=true&timeout=5s",
 		},
 		{
 			name:     "dsn over the file",

@@ -178,7 +178,7 @@ SESSION_LIFETIME: lifetime = "-5": must be greater than 0, or "off" (idle sessio
 		name:     "database that does not answer",
 		session:  `store = "database"`,
 		database: "[connections.main]\ndriver = \"mariadb\"\nhost = \"refused\"\nuser = \"app\"\npassword = \"hunter2\"\ndatabase = \"shop\"\n",
-		want:     `config/database.toml:6: connections.main.database = "shop": the database does not answer: dial app:[redacted]@tcp(refused:3306)/shop?rejectReadOnly=true&timeout=5s: connection refused; check that app@refused:3306/shop is correct and that the server is running`,
+		want:     `config/database.toml:6: connections.main.database = "shop": the database does not answer: dial app:[redacted]@tcp(refused:3306)/shop?autocommit=1&rejectReadOnly=true&timeout=5s: connection refused; check that app@refused:3306/shop is correct and that the server is running`,
 	},
 	{
 		name:     "driver not compiled in",

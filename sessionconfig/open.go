@@ -30,7 +30,7 @@ func (c *Config) Open(ctx context.Context) (*session.Manager, error) {
 		closeStore(store)
 		return nil, err
 	}
-	for _, w := range c.warnings {
+	for _, w := range append(c.Warnings(), storeWarnings(ctx, store)...) {
 		c.logger.WarnContext(ctx, w.Error())
 	}
 	return m, nil
@@ -39,9 +39,20 @@ func (c *Config) Open(ctx context.Context) (*session.Manager, error) {
 // Check reports everything that would make Open fail, and leaves nothing open. It does
 // not create a database, but the file store creates its folder.
 func (c *Config) Check(ctx context.Context) error {
-	store, err := c.examine(ctx)
-	closeStore(store)
+	_, err := c.CheckWarnings(ctx)
 	return err
+}
+
+// CheckWarnings is like Check, and also returns settings of the server with which the
+// store loses more in a crash than it promises, or is slower. They do not prevent Open,
+// which logs them.
+func (c *Config) CheckWarnings(ctx context.Context) ([]*Error, error) {
+	store, err := c.examine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer closeStore(store)
+	return storeWarnings(ctx, store), nil
 }
 
 // examine opens the store even if other settings are wrong, so that all mistakes are
@@ -72,4 +83,23 @@ func closeStore(s session.Store) {
 	if c, ok := session.Capability[io.Closer](s); ok {
 		c.Close()
 	}
+}
+
+// storeWarnings returns what the store says about its server, if it does.
+func storeWarnings(ctx context.Context, store session.Store) []*Error {
+	w, ok := session.Capability[interface {
+		Warnings(ctx context.Context) ([]string, error)
+	}](store)
+	if !ok {
+		return nil
+	}
+	texts, err := w.Warnings(ctx)
+	if err != nil {
+		return nil
+	}
+	var all []*Error
+	for _, text := range texts {
+		all = append(all, &Error{Key: "store", Reason: text})
+	}
+	return all
 }

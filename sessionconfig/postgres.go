@@ -16,8 +16,8 @@ import (
 //	sessionconfig.Open(ctx, "config", sessionconfig.WithPostgres(pgxstore.Open))
 //
 // All settings keep their meaning: the DSN contains the address, the password and the
-// options of the connection, such as sslmode, and the size of the pool. Idle connections
-// stay open. The manager's Close closes the connections.
+// options of the connection, such as sslmode, and the settings of the pool. The manager's
+// Close closes the connections.
 //
 // The store then needs no driver of [database/sql], but [Config.OpenDB] still does.
 func WithPostgres[S session.Store](open func(ctx context.Context, dsn, schema, table string) (S, error)) Option {
@@ -57,15 +57,21 @@ const never = 10 * 365 * 24 * time.Hour
 // poolDSN returns the data source name with the settings of the pool, for pgxpool.
 func (c *connection) poolDSN(root string) string {
 	s := &c.settings
-	lifetime := s.duration("max_lifetime")
+	lifetime, idle := s.duration("max_lifetime"), s.duration("max_idle_time")
 	if lifetime <= 0 {
 		lifetime = never
+	}
+	if idle <= 0 {
+		idle = never
 	}
 	dsn := c.dsn(root)
 	pool := [][2]string{
 		{"pool_max_conns", fmt.Sprint(s.number("max_open"))},
 		{"pool_max_conn_lifetime", lifetime.String()},
-		{"pool_max_conn_idle_time", never.String()},
+		{"pool_max_conn_idle_time", idle.String()},
+	}
+	if !s.yes("prepare") {
+		pool = append(pool, [2]string{"default_query_exec_mode", "exec"})
 	}
 	isURL := strings.Contains(dsn, "://")
 	for i, p := range pool {

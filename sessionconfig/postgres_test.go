@@ -34,21 +34,21 @@ func TestWithPostgres(t *testing.T) {
 	}{
 		{
 			"defaults", "", "database = \"app\"", nil,
-			"connect_timeout='5' dbname='app' host='127.0.0.1' port='5432' pool_max_conns='16' pool_max_conn_lifetime='87600h0m0s' pool_max_conn_idle_time='87600h0m0s' .sessions",
+			"connect_timeout='5' dbname='app' host='127.0.0.1' port='5432' pool_max_conns='16' pool_max_conn_lifetime='87600h0m0s' pool_max_conn_idle_time='3m0s' .sessions",
 		},
 		{
 			"everything", "[stores.database]\nschema = \"web\"\ntable = \"t\"",
 			"host = \"db\"\nport = 5433\ndatabase = \"app\"\nuser = \"u\"\nmax_open = 3\nmax_lifetime = \"30m\"\noptions = { sslmode = \"require\" }",
 			[]string{"DB_CONNECTIONS__MAIN__PASSWORD_FILE=secret"},
-			address + " pool_max_conns='3' pool_max_conn_lifetime='30m0s' pool_max_conn_idle_time='87600h0m0s' web.t",
+			address + " pool_max_conns='3' pool_max_conn_lifetime='30m0s' pool_max_conn_idle_time='3m0s' web.t",
 		},
 		{
 			"dsn", "", "dsn = \"postgres://u:p@db/app\"", nil,
-			"postgres://u:p@db/app?pool_max_conns=16&pool_max_conn_lifetime=87600h0m0s&pool_max_conn_idle_time=87600h0m0s .sessions",
+			"postgres://u:p@db/app?pool_max_conns=16&pool_max_conn_lifetime=87600h0m0s&pool_max_conn_idle_time=3m0s .sessions",
 		},
 		{
 			"dsn with parameters", "", "dsn = \"postgres://u:p@db/app?sslmode=disable\"", nil,
-			"postgres://u:p@db/app?sslmode=disable&pool_max_conns=16&pool_max_conn_lifetime=87600h0m0s&pool_max_conn_idle_time=87600h0m0s .sessions",
+			"postgres://u:p@db/app?sslmode=disable&pool_max_conns=16&pool_max_conn_lifetime=87600h0m0s&pool_max_conn_idle_time=3m0s .sessions",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -79,10 +79,12 @@ var connectionSpecs = []spec{
 	{key: "dsn", kind: kindText, secret: true},
 	{key: "max_open", kind: kindCount, def: "16"},
 	{key: "max_lifetime", kind: kindDuration, def: `"off"`, word: "off", effect: "connections are never replaced"},
+	{key: "max_idle_time", kind: kindDuration, def: `"3m"`, word: "off", effect: "idle connections stay open"},
+	{key: "prepare", kind: kindBool, def: "true"},
 }
 
 // serverKeys are the settings of a connection that do not apply to SQLite.
-var serverKeys = map[string]bool{"host": true, "password": true, "port": true, "user": true}
+var serverKeys = map[string]bool{"host": true, "max_idle_time": true, "password": true, "port": true, "prepare": true, "user": true}
 
 // options is the table of a connection whose keys are passed to the driver.
 const options = "options"

@@ -85,6 +85,8 @@ func (c *connection) applies(key string) bool {
 	switch key {
 	case "host", "port", "user", "password":
 		return c.dialect() != sqlstore.SQLite && !c.settings.given("dsn")
+	case "max_idle_time", "prepare":
+		return c.dialect() != sqlstore.SQLite
 	case "database":
 		return !c.settings.given("dsn")
 	case "dsn":

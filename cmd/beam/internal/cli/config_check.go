@@ -23,10 +23,16 @@ type configReport struct {
 func (a *app) configCheck(ctx context.Context, cmd *cli.Command) error {
 	c, err := a.load(cmd)
 	opened := false
+	warnings := c.Warnings()
 	if err == nil && !cmd.Bool("offline") {
 		p := a.begin("opening the store %s", c.StoreName())
-		err = c.Check(ctx)
+		var more []*sessionconfig.Error
+		more, err = c.CheckWarnings(ctx)
 		p.end()
+		for _, w := range more {
+			a.warn("%s", strings.Join(a.lines(w), " "))
+		}
+		warnings = append(warnings, more...)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -34,7 +40,7 @@ func (a *app) configCheck(ctx context.Context, cmd *cli.Command) error {
 	}
 	switch {
 	case cmd.Bool("json"):
-		if written := a.json(a.configReport(c, err, opened)); written != nil {
+		if written := a.json(a.configReport(c, err, opened, warnings)); written != nil {
 			return written
 		}
 	case err == nil && opened:
@@ -45,14 +51,14 @@ func (a *app) configCheck(ctx context.Context, cmd *cli.Command) error {
 	return err
 }
 
-func (a *app) configReport(c *sessionconfig.Config, err error, opened bool) configReport {
+func (a *app) configReport(c *sessionconfig.Config, err error, opened bool, warnings []*sessionconfig.Error) configReport {
 	r := configReport{Opened: opened, Mistakes: []string{}, Warnings: []string{}}
 	if err != nil {
 		r.Mistakes = a.lines(err)
 	}
 	if c != nil {
 		r.Store = c.StoreName()
-		for _, w := range c.Warnings() {
+		for _, w := range warnings {
 			r.Warnings = append(r.Warnings, strings.Join(a.lines(w), " "))
 		}
 	}
