@@ -53,7 +53,7 @@ func (p *probe) cleanUp() error {
 	var errs []error
 	for _, id := range ids {
 		if err := p.store.Delete(ctx, id); err != nil && !errors.Is(err, session.ErrNotFound) {
-			errs = append(errs, fmt.Errorf("record %s is left behind: %w", id, err))
+			errs = append(errs, fmt.Errorf("record %s is %w: %w", id, errLeft, err))
 		}
 	}
 	return errors.Join(errs...)

@@ -61,6 +61,8 @@ type Env struct {
 // clause that exceeds it hangs.
 const Timeout = time.Minute
 
+var errLeft = errors.New("left behind")
+
 var errGaveUp = errors.New("the environment ended the goroutine of the check")
 
 // Clauses returns the table. The caller owns it.
@@ -77,7 +79,8 @@ func Clauses() []Clause {
 // for each clause that the store satisfies, an error that matches
 // [errors.ErrUnsupported] if the store lacks a capability that the clause needs, and
 // otherwise an error that says what the store does instead. The sequence ends early
-// when ctx ends. A clause of Reopen replaces env.Store for the clauses after it.
+// when ctx ends, and when a record cannot be cleaned up from a store that others use:
+// further clauses would leave more. A clause of Reopen replaces env.Store for the clauses after it.
 func Run(ctx context.Context, env Env) iter.Seq2[Clause, error] {
 	return func(yield func(Clause, error) bool) {
 		if env.Reopen != nil {
@@ -100,7 +103,7 @@ func Run(ctx context.Context, env Env) iter.Seq2[Clause, error] {
 			} else {
 				err = c.Check(ctx, env)
 			}
-			if !yield(c, err) {
+			if !yield(c, err) || errors.Is(err, errLeft) {
 				return
 			}
 		}
