@@ -24,9 +24,15 @@ type frozen struct {
 	net.Listener
 	server string
 
-	mu    sync.Mutex
-	conns []net.Conn
-	ice   chan struct{} // closed when the proxy stops to forward
+	mu     sync.Mutex
+	conns  []net.Conn
+	outage *outage
+}
+
+// An outage stops the connections that were opened before it.
+type outage struct {
+	began   chan struct{} // closed when it begins
+	severed bool          // a connection that tries to send is closed
 }
 
 func newFrozen(t *testing.T, server string) *frozen {
@@ -34,7 +40,7 @@ func newFrozen(t *testing.T, server string) *frozen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &frozen{Listener: l, server: server, ice: make(chan struct{})}
+	f := &frozen{Listener: l, server: server, outage: &outage{began: make(chan struct{})}}
 	var all sync.WaitGroup
 	all.Go(func() { f.accept(&all) })
 	t.Cleanup(func() {
@@ -67,14 +73,14 @@ func (f *frozen) accept(all *sync.WaitGroup) {
 		}
 		f.mu.Lock()
 		f.conns = append(f.conns, client, server)
-		ice := f.ice
+		outage := f.outage
 		f.mu.Unlock()
-		all.Go(func() { carry(server, client, ice) })
-		all.Go(func() { carry(client, server, ice) })
+		all.Go(func() { carry(server, client, outage) })
+		all.Go(func() { carry(client, server, outage) })
 	}
 }
 
-func carry(to, from net.Conn, ice chan struct{}) {
+func carry(to, from net.Conn, outage *outage) {
 	defer to.Close()
 	buf := make([]byte, 32<<10)
 	for {
@@ -83,7 +89,10 @@ func carry(to, from net.Conn, ice chan struct{}) {
 			return
 		}
 		select {
-		case <-ice:
+		case <-outage.began:
+			if outage.severed {
+				return
+			}
 			_, _ = io.Copy(io.Discard, from) // until one side gives up
 			return
 		default:
@@ -98,14 +107,22 @@ func carry(to, from net.Conn, ice chan struct{}) {
 func (f *frozen) freeze() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	close(f.ice)
+	close(f.outage.began)
+}
+
+// sever is freeze, but what tries to send something is closed.
+func (f *frozen) sever() {
+	f.mu.Lock()
+	f.outage.severed = true
+	f.mu.Unlock()
+	f.freeze()
 }
 
 // thaw makes new connections work again.
 func (f *frozen) thaw() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ice = make(chan struct{})
+	f.outage = &outage{began: make(chan struct{})}
 }
 
 // open returns how many connections were opened.
@@ -212,6 +229,7 @@ func TestHungServer(t *testing.T) {
 				}
 
 				f.thaw()
+				awaitNoIdle(t, db) // those that hang as well
 				before := f.open()
 				if got, err := s.Load(t.Context(), id); err != nil || string(got.Data) != "x" {
 					t.Errorf("afterwards: got %q, %v", got.Data, err)
@@ -222,9 +240,7 @@ func TestHungServer(t *testing.T) {
 				// pgx tries for a while to cancel the statement on the server, and the pool
 				// waits for that; its Close after the test waits for all connections.
 				f.stop()
-				if n := db.Stats().InUse; n != 0 {
-					t.Errorf("%d connections are in use", n)
-				}
+				await(t, "no connection is in use", func() bool { return db.Stats().InUse == 0 })
 			})
 		}
 	})
