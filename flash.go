@@ -16,9 +16,15 @@ import (
 // holds at most 256 messages; a list counts as one.
 //
 // A later request uses up a message if it has loaded the session with the message, and
-// has read it, is a navigation, or comes from a client that sends no Sec-Fetch headers. A
-// redirect (3xx), a prefetch, and a script's request that has not read the message use up
-// nothing. So messages survive what happens between the form and the page.
+// has read it or is a navigation. A redirect (3xx), a prefetch, and a script's request that
+// has not read the message use up nothing. So messages survive what happens between the
+// form and the page.
+//
+// Browsers mark a navigation by their Sec-Fetch headers. Over plain HTTP they send none,
+// except to localhost; then a request that accepts text/html counts as a navigation, unless
+// a header of htmx, Turbo or a similar library marks it as a script's. A client that sends
+// neither Sec-Fetch nor Accept headers uses up all messages. curl accepts */*, so it uses up
+// those that the handler has read.
 //
 // A request uses up what it was loaded with, and nothing that it has not seen. [Session.Append],
 // [Update] and [Session.Set] below the path change a message, in any request. If that happens
@@ -111,20 +117,40 @@ const (
 	usesNone
 )
 
-// usageOf decides by the fetch metadata of a request (W3C Fetch Metadata, and the
-// Sec-Purpose of a prefetch).
+// usageOf decides by the fetch metadata of a request (W3C Fetch Metadata), by the headers of
+// prefetches and of libraries that fetch HTML, and, if a browser sends no fetch metadata, by
+// Accept.
 func usageOf(r *http.Request, status int) usage {
 	h := r.Header
-	purpose := h.Get("Sec-Purpose") + h.Get("Purpose") + h.Get("X-Moz")
 	switch {
-	case status >= 300 && status < 400, strings.Contains(strings.ToLower(purpose), "prefetch"):
+	case status >= 300 && status < 400, isPrefetch(h):
 		return usesNone
-	case h.Get("Sec-Fetch-Mode") == "navigate":
+	case h.Get("Sec-Fetch-Mode") == "navigate", h.Get("Hx-Boosted") == "true":
 		return usesAll
-	case h.Get("Sec-Fetch-Mode") != "", h.Get("Sec-Fetch-Site") != "", h.Get("Sec-Fetch-Dest") != "":
+	case hasAny(h, "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-Dest"):
+		return usesRead
+	case hasAny(h, "X-Requested-With", "Hx-Request", "Turbo-Frame", "X-Up-Version", "Rsc"):
+		return usesRead
+	case len(h["Accept"]) > 0 && !strings.Contains(strings.ToLower(strings.Join(h["Accept"], ",")), "text/html"):
 		return usesRead
 	}
 	return usesAll
+}
+
+// isPrefetch reports whether a request is for a page that may never be shown: of browsers,
+// Turbo, htmx, and Next.
+func isPrefetch(h http.Header) bool {
+	for _, name := range [...]string{"Sec-Purpose", "X-Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		if v := strings.ToLower(h.Get(name)); strings.Contains(v, "prefetch") || strings.Contains(v, "preview") {
+			return true
+		}
+	}
+	return hasAny(h, "Hx-Preloaded", "Next-Router-Prefetch", "Next-Router-Segment-Prefetch", "X-Middleware-Prefetch")
+}
+
+// hasAny reports whether one of the headers is there. The names are canonical.
+func hasAny(h http.Header, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return h.Get(name) != "" })
 }
 
 // hasShown reports whether there are messages that the request could use up.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/expanse-go/session"
@@ -324,5 +325,64 @@ func TestField26TwoPagesWithOneText(t *testing.T) {
 	}
 	if got := fmt.Sprint(load(t, m, token).All()); got != "map[m:[Saved.]]" {
 		t.Errorf("the next page shows %s", got)
+	}
+}
+
+// TestField25Usage is which requests use up the messages that they do not read, and those
+// that they read.
+func TestField25Usage(t *testing.T) {
+	const html, any = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "Accept: */*"
+	tests := []struct {
+		name    string
+		headers []string
+		uses    string
+	}{
+		{"a page, over plain HTTP", []string{html}, "all"},
+		{"a poll, over plain HTTP", []string{any}, "read"},
+		{"a picture, over plain HTTP", []string{"Accept: image/avif,image/webp,*/*;q=0.8"}, "read"},
+		{"a poll for JSON, over plain HTTP", []string{"Accept: application/json"}, "read"},
+		{"curl", []string{any, "User-Agent: curl/8.5.0"}, "read"},
+		{"a client that says nothing", nil, "all"},
+		{"a page", []string{html, "Sec-Fetch-Mode: navigate"}, "all"},
+		{"a page, of a browser that says it in two lines", []string{"Accept: image/png", "Accept: TEXT/HTML"}, "all"},
+		{"fetch for HTML", []string{html, "Sec-Fetch-Mode: cors"}, "read"},
+		{"fetch", []string{any, "Sec-Fetch-Mode: cors"}, "read"},
+		{"Sec-Fetch-Dest only", []string{html, "Sec-Fetch-Dest: empty"}, "read"},
+		{"jQuery", []string{html, "X-Requested-With: XMLHttpRequest"}, "read"},
+		{"htmx", []string{html, "HX-Request: true"}, "read"},
+		{"htmx, with fetch metadata", []string{any, "HX-Request: true", "Sec-Fetch-Mode: cors"}, "read"},
+		{"htmx, boosted", []string{any, "HX-Request: true", "HX-Boosted: true"}, "all"},
+		{"htmx, boosted, with fetch metadata", []string{any, "HX-Request: true", "HX-Boosted: true", "Sec-Fetch-Mode: cors"}, "all"},
+		{"htmx, preloaded", []string{any, "HX-Request: true", "HX-Boosted: true", "HX-Preloaded: true"}, "none"},
+		{"Turbo Drive, over plain HTTP", []string{"Accept: text/html, application/xhtml+xml"}, "all"},
+		{"Turbo frame", []string{"Accept: text/html, application/xhtml+xml", "Turbo-Frame: cart"}, "read"},
+		{"Turbo, prefetch", []string{"Accept: text/html, application/xhtml+xml", "X-Sec-Purpose: prefetch", "Sec-Fetch-Mode: cors"}, "none"},
+		{"Unpoly", []string{html, "X-Up-Version: 3.10.0"}, "read"},
+		{"Next", []string{html, "RSC: 1"}, "read"},
+		{"Next, prefetch", []string{any, "RSC: 1", "Next-Router-Prefetch: 1", "Sec-Fetch-Mode: cors"}, "none"},
+		{"Next, prefetch of a segment", []string{any, "Next-Router-Segment-Prefetch: /_tree"}, "none"},
+		{"Next, prefetch of data", []string{any, "X-Middleware-Prefetch: 1"}, "none"},
+		{"prefetch", []string{html, "Sec-Fetch-Mode: navigate", "Sec-Purpose: prefetch;prerender"}, "none"},
+		{"prefetch, Purpose", []string{html, "Purpose: Prefetch"}, "none"},
+		{"prefetch, Safari", []string{html, "X-Purpose: preview"}, "none"},
+		{"prefetch, Firefox", []string{html, "X-Moz: prefetch"}, "none"},
+	}
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) {
+			g := newRig(t)
+			b := newBrowser()
+			g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+				s.Set("kept", true)
+				s.Flash("read", 1)
+				s.Flash("other", 1)
+			})
+			for _, h := range c.headers {
+				name, value, _ := strings.Cut(h, ": ")
+				b.header.Add(name, value)
+			}
+			g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { session.Get(s, "read", 0) })
+			want := map[string]string{"all": "map[kept:true]", "read": "map[kept:true other:1]", "none": "map[kept:true other:1 read:1]"}[c.uses]
+			equal(t, "left", fmt.Sprint(g.data(t, g.token(b))), want)
+		})
 	}
 }
