@@ -41,9 +41,13 @@ nothing has no record and no cookie. If the commit fails, the client gets an err
 
 The commit happens at the first final WriteHeader, Write, ReadFrom, Flush or Hijack,
 or when the handler returns. It does not end with the request's context, so nothing is
-lost when a browser tab is closed. If the handler panics, nothing is committed. Changes
-after the first byte are committed when the handler returns. By then it is too late for
-a new session or a new token: that is [ErrCommitted], which is logged.
+lost when a browser tab is closed. If the handler panics, or if a timeout responds for it,
+nothing is committed; [Manager.Handler] says what this requires of other middleware.
+Changes after the first byte are committed when the handler returns. By then it is too late
+for a new session or a new token: that is [ErrCommitted], which is logged.
+
+A handler of WebSockets or of a long stream calls [Manager.Load] and [Manager.Commit] for each
+message: the session of its request is a snapshot, and is committed only when it returns.
 
 # Isolation
 

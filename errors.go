@@ -38,9 +38,10 @@ var (
 	ErrFull = errors.New("session: store is full")
 
 	// ErrCommitted is the error of a change that needs a new cookie, made after the
-	// response has begun: a new session, a new token, or another lifetime. It is also the
-	// error of any change after the request has ended.
-	ErrCommitted = errors.New("session: changed too late: the response has begun, so no cookie can be sent, or the request has ended")
+	// response has begun: a new session, a new token, or another lifetime. The errors of
+	// changes after the request has ended, after a timeout has responded for the handler,
+	// or after a panic match it too; their texts give the reason.
+	ErrCommitted = errors.New("session: changed too late: the response has begun, so no cookie can be sent; make the change before the first write")
 
 	// ErrClosed is returned by a manager after [Manager.Close].
 	ErrClosed = errors.New("session: manager is closed; close it only after the server has shut down")
@@ -166,6 +167,9 @@ var (
 	errUnclear   = errors.New("session: several cookies of the same name are valid, so one was planted and none is trusted; what was written is not stored, because only Login creates a session then")
 	errWithheld  = errors.New("session: another site caused the request, so SameSite withholds the cookie; what was written is not stored, because only Login creates a session then; redirect to a page of this site before you write")
 	errRejected  = errors.New("session: browsers reject the cookie")
+	errOver      = errorf(ErrCommitted, "changed too late: the request has ended; for work that continues, use Load and Commit")
+	errTimedOut  = errorf(ErrCommitted, "nothing is stored: the context passed to From reached its deadline before the response began")
+	errPanicked  = errorf(ErrCommitted, "nothing is stored: the handler panicked")
 	errFunction  = errors.New("session: an Update function panicked")
 	errGone      = errorf(ErrEnded, "ended by another request; the changes of this one were not stored")
 	errNotStored = errors.New("session: commit interrupted; the outcome is unknown")
@@ -191,7 +195,8 @@ func errorf(kind error, format string, args ...any) error {
 //   - 404 if [Manager.Info] found no session,
 //   - 409 if the session has ended meanwhile, or if another request got the value that
 //     [PopOnce] returned,
-//   - 503 with Retry-After if the store is down, full or too contended,
+//   - 503 with Retry-After if the store is down, full or too contended, or if a timeout had
+//     passed before a success could be sent,
 //   - 500 for everything else, which is a mistake in the program.
 //
 // It sends no detail and no cookie, so the client keeps the cookie that it has.
@@ -215,7 +220,7 @@ func statusOf(err error) (status int, advice string) {
 		return http.StatusForbidden, "The request came from another site."
 	case errors.Is(err, ErrEnded), errors.Is(err, errTaken):
 		return http.StatusConflict, "Your session has changed, so nothing was saved. Reload the page and try again."
-	case errors.As(err, new(*StoreError)), errors.Is(err, ErrConflict), errors.Is(err, ErrClosed):
+	case errors.As(err, new(*StoreError)), errors.Is(err, ErrConflict), errors.Is(err, ErrClosed), errors.Is(err, errTimedOut):
 		return http.StatusServiceUnavailable, "Your changes may not have been saved. Check before you try again."
 	case errors.Is(err, ErrNotFound):
 		return http.StatusNotFound, "There is no such session."

@@ -26,7 +26,7 @@ const (
 	EventReplaced     EventKind = "replaced"      // a token that a login or Regenerate has just replaced
 	EventCorrupt      EventKind = "corrupt"       // the stored record, or a value that Update needs, does not decode
 	EventReplayed     EventKind = "replayed"      // a commit was applied again on a newer version
-	EventDropped      EventKind = "dropped"       // writes were not stored because the session had ended
+	EventDropped      EventKind = "dropped"       // writes were not stored: the session had ended, the handler panicked, or a timeout had passed; see Err
 	EventLate         EventKind = "late"          // changed after the response began; see ErrCommitted
 	EventCrossOrigin  EventKind = "cross-origin"  // a request was refused; Err names its origin and what to do
 	EventNotCreated   EventKind = "not-created"   // what was written is not stored: the browser may have another session; see Err

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // An exchange is one request on its way through the middleware. It is the request's
@@ -21,27 +24,36 @@ type exchange struct {
 	w     http.ResponseWriter
 	entry headers
 
-	loading sync.Mutex // guards the fields up to the blank line
-	s       *Session
-	err     error      // of the load
-	asked   bool       // for the session
-	passive bool       // see Session.IgnoreActivity
-	rivals  []*Session // of the other cookies; see choose
+	loading  sync.Mutex // guards the fields up to the blank line
+	s        *Session
+	err      error           // of the load
+	limit    context.Context // with which From was called, if it ends before the request; nil: none
+	rivals   []*Session      // of the other cookies; see choose
+	asked    bool            // for the session
+	passive  bool            // see Session.IgnoreActivity
+	finished bool            // the handler has returned
+
+	below offer // of w
 
 	committing sync.Mutex // held during the commit, so that nothing overtakes it
+	failed     error      // of the commit; set before state, as are the next two
+	upgraded   bool       // the response is a 101
+	uses       usage      // which flash messages the response uses up
 	state      atomic.Int32
-	failed     error // of the commit; set before state
-	uses       usage // which flash messages the response uses up
+	panicked   atomic.Bool // or ended its goroutine
 }
 
 // The states of an exchange.
 //
 //	waiting ──the response begins──▶ begun ──commit──▶ answered, refused
+//	   │                               │                  │
+//	   └───────────── the handler panics, or its time is over ────────────▶ dropped
 const (
 	waiting  = iota
 	begun    // the final header is about to go out
 	answered // the commit has succeeded: the handler's response goes out
 	refused  // the commit has failed: the error handler has answered
+	dropped  // nothing is committed: another handler or middleware writes the response
 )
 
 func (x *exchange) Value(key any) any {
@@ -56,10 +68,11 @@ func (x *exchange) Value(key any) any {
 	return x.Context.Value(key)
 }
 
-// session loads the session on the first call.
-func (x *exchange) session() (*Session, error) {
+// session loads the session on the first call. The caller's context is ctx.
+func (x *exchange) session(ctx context.Context) (*Session, error) {
 	x.loading.Lock()
 	defer x.loading.Unlock()
+	x.limitBy(ctx)
 	if x.asked {
 		return x.s, x.err
 	}
@@ -81,10 +94,8 @@ func (x *exchange) session() (*Session, error) {
 	}
 	if x.err == nil {
 		x.s.request = x.came // not x.r: Config.Client is called while the session is locked
-		if x.state.Load() != waiting {
-			x.s.phase = sealed
-		}
 		x.s.passive = x.passive
+		x.askedLate()
 	}
 	return x.s, x.err
 }
@@ -143,6 +154,55 @@ func (x *exchange) endRivals() {
 	}
 }
 
+// limitBy notes a context whose deadline comes before that of the request. The caller holds
+// the lock.
+func (x *exchange) limitBy(ctx context.Context) {
+	end, ok := ctx.Deadline()
+	if ok && endsAfter(x.Context, end) && (x.limit == nil || endsAfter(x.limit, end)) {
+		x.limit = ctx
+	}
+}
+
+func endsAfter(ctx context.Context, end time.Time) bool {
+	d, ok := ctx.Deadline()
+	return !ok || d.After(end)
+}
+
+// askedLate sets the phase of a session that was loaded after the response began. The
+// caller holds the lock.
+func (x *exchange) askedLate() {
+	switch state := x.state.Load(); {
+	case state == waiting:
+	case state == dropped:
+		x.s.enter(over)
+		x.s.ended = errPanicked
+	case x.timedOut(http.StatusServiceUnavailable):
+		x.s.enter(over)
+		x.s.ended = errTimedOut
+	case x.finished:
+		x.s.enter(over)
+	default:
+		x.s.enter(sealed)
+		if state == answered && !x.upgraded {
+			x.m.advise(x.Context, "session: From was called only after the response had begun, so the response lacks Vary: Cookie and a cache may serve it to other visitors; call From before the first write")
+		}
+	}
+}
+
+// timedOut reports whether a middleware responds in place of a handler that is still
+// running: the context that was passed to From has reached its deadline, and the request's
+// own has not. If the client has disconnected, both contexts have ended. Then the status
+// decides: [http.TimeoutHandler] sends a 503. The caller holds the lock.
+func (x *exchange) timedOut(status int) bool {
+	switch {
+	case x.limit == nil || x.limit.Err() == nil:
+		return false
+	case x.Context.Err() == nil:
+		return errors.Is(x.limit.Err(), context.DeadlineExceeded)
+	}
+	return status >= http.StatusInternalServerError
+}
+
 // loaded returns the session if there is one, and whether the handler asked for it.
 func (x *exchange) loaded() (s *Session, asked bool) {
 	x.loading.Lock()
@@ -162,7 +222,13 @@ func (x *exchange) ignoreActivity() {
 
 // begin commits before the response's final header. If that fails, it restores the
 // headers, and the error handler answers in the handler's place.
-func (x *exchange) begin(status int) error {
+func (x *exchange) begin(status int) error { return x.beginWith(status, false) }
+
+// beginHijacked is begin for a connection that the handler takes over. The library cannot
+// know whether the handler sends the headers, and with them the cookie.
+func (x *exchange) beginHijacked() error { return x.beginWith(http.StatusSwitchingProtocols, true) }
+
+func (x *exchange) beginWith(status int, hijacked bool) error {
 	if x.state.Load() > begun {
 		return x.failed
 	}
@@ -171,19 +237,41 @@ func (x *exchange) begin(status int) error {
 	if !x.state.CompareAndSwap(waiting, begun) {
 		return x.failed
 	}
+	next := int32(answered)
 	defer func() {
 		if x.failed != nil {
-			x.state.Store(refused)
-		} else {
-			x.state.Store(answered)
+			next = refused
 		}
+		x.state.Store(next)
 	}()
-	s, asked := x.loaded()
+	x.upgraded = status == http.StatusSwitchingProtocols
+	x.loading.Lock()
+	s, asked, late := x.s, x.asked, x.timedOut(status)
+	x.loading.Unlock()
 	if !asked {
 		return nil
 	}
-	if s == nil || s.settled() {
+	switch {
+	case s == nil:
+		varyOnCookie(x.w.Header())
+		return nil
+	case late:
+		next = dropped
+		return x.drop(s, status, errTimedOut)
+	case status >= http.StatusInternalServerError && panicking():
+		next = dropped
+		return x.drop(s, status, errPanicked)
+	case x.upgraded: // the cookie may not be sent, and a socket goes on with the token that it has
+		s.keepToken()
+	}
+	switch {
+	case s.settled():
 		x.sendHeaders(nil)
+		return nil
+	case x.below&tells != 0 && passedBy(x.w):
+		s.reach(sealed)
+		x.uses = usesRead // the status is not known
+		x.m.advise(x, "session: the response was written past the middleware, so it has no session cookie; wrap the router instead of using the middleware inside of it: manager.Handler(router)")
 		return nil
 	}
 	if s.hasShown() {
@@ -192,10 +280,12 @@ func (x *exchange) begin(status int) error {
 	cookie, err := x.commit(s)
 	s.reach(sealed)
 	if err != nil {
-		varyOnCookie(x.w.Header())
 		return err
 	}
 	x.sendHeaders(cookie)
+	if hijacked && cookie != nil {
+		x.m.advise(x, "session: a new session cookie was set on a hijacked connection; make sure that the upgrade sends the headers: Upgrade(w, r, w.Header())")
+	}
 	return nil
 }
 
@@ -217,50 +307,84 @@ func (x *exchange) sendHeaders(cookie *http.Cookie) {
 	}
 }
 
+// panicking reports whether the handler has panicked and a deferred function is running.
+// Until that function returns, gopanic is on the stack, even after a recover. The search
+// stops at the middleware: a panic below it is not the handler's.
+func panicking() bool {
+	pcs := make([]uintptr, 512)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
+	for {
+		f, more := frames.Next()
+		if f.Function == "runtime.gopanic" {
+			return true
+		}
+		if !more || strings.HasSuffix(f.Function, ".(*exchange).serve") {
+			return false
+		}
+	}
+}
+
+// drop commits nothing, because the response is not the handler's. If changes are lost, it
+// replaces a response that the client would take for a success by an error.
+func (x *exchange) drop(s *Session, status int, err error) error {
+	varyOnCookie(x.w.Header())
+	changed := s.drop(err)
+	if changed && status < http.StatusBadRequest {
+		x.failed = err
+		x.answer()
+		return err
+	}
+	if changed {
+		x.m.cfg.Logger.LogAttrs(x, slog.LevelWarn, "session: changes were not stored", slog.Any("error", err))
+		x.m.event(x, Event{Kind: EventDropped, Err: err})
+	}
+	return nil
+}
+
+// unwound drops the changes of a request whose handler has panicked or has ended its
+// goroutine, for this manager and for those around it. Code that recovers may respond
+// through the same writer. unwound doesn't wait for a commit in progress: the panic may come
+// from an error handler that this commit has called.
+func (x *exchange) unwound() {
+	for ; x != nil; x, _ = x.Context.Value(anyKey{}).(*exchange) {
+		x.panicked.Store(true)
+		if !x.state.CompareAndSwap(waiting, dropped) && !x.state.CompareAndSwap(answered, dropped) {
+			continue
+		}
+		if s, _ := x.loaded(); s != nil {
+			_ = x.drop(s, http.StatusInternalServerError, errPanicked)
+		}
+	}
+}
+
 // commit is the commit before the response. If it fails, or if an Update function
 // panics in it, the error handler answers at once. Whatever the handler writes later is
 // refused, and so is the answer of middleware that recovers from the panic.
 func (x *exchange) commit(s *Session) (cookie *http.Cookie, err error) {
 	x.failed = errFunction
 	defer func() {
-		if x.failed == nil {
-			return
+		if x.failed != nil {
+			x.answer()
 		}
-		x.entry.restore(x.w.Header())
-		varyOnCookie(x.w.Header())
-		if !errors.Is(x.failed, ErrEnded) {
-			x.m.cfg.Logger.LogAttrs(x, slog.LevelError, "session: commit failed", slog.Any("error", x.failed))
-		}
-		t := tracker{ResponseWriter: x.w}
-		x.m.cfg.OnError(&t, x.r, x.failed)
-		if !t.wrote { // no answer would be a 200
-			DefaultError(x.w, x.r, x.failed)
-		}
-		// A proxy aborts the connection when its write fails. The answer must be out by
-		// then.
-		http.NewResponseController(x.w).Flush()
 	}()
 	cookie, x.failed = x.m.commit(x, s, x.uses)
 	return cookie, x.failed
 }
 
-// A tracker notes whether an error handler has answered.
-type tracker struct {
-	http.ResponseWriter
-	wrote bool
-}
-
-// Unwrap is for [http.ResponseController].
-func (t *tracker) Unwrap() http.ResponseWriter { return t.ResponseWriter }
-
-func (t *tracker) WriteHeader(status int) {
-	t.wrote = t.wrote || status >= 200
-	t.ResponseWriter.WriteHeader(status)
-}
-
-func (t *tracker) Write(b []byte) (int, error) {
-	t.wrote = true
-	return t.ResponseWriter.Write(b)
+// answer responds with the error handler.
+func (x *exchange) answer() {
+	x.entry.restore(x.w.Header())
+	varyOnCookie(x.w.Header())
+	if !errors.Is(x.failed, ErrEnded) {
+		x.m.cfg.Logger.LogAttrs(x, slog.LevelError, "session: commit failed", slog.Any("error", x.failed))
+	}
+	t := tracker{ResponseWriter: x.w}
+	x.m.cfg.OnError(&t, x.r, x.failed)
+	if !t.wrote { // no answer would be a 200
+		DefaultError(x.w, x.r, x.failed)
+	}
+	// A proxy aborts the connection when its write fails. The response must be out by then.
+	http.NewResponseController(x.w).Flush()
 }
 
 // hasFailed waits for a commit that is under way.
@@ -270,50 +394,46 @@ func (x *exchange) hasFailed() bool {
 	return x.state.Load() == refused
 }
 
+// begunFor reports whether a token is that of this request, and the response has begun, so
+// that no other token can be sent.
+func (x *exchange) begunFor(t Token) bool {
+	s, _ := x.loaded()
+	return s != nil && x.state.Load() != waiting && s.isOf(t)
+}
+
 // finish ends the exchange when the handler has returned. A response that has not begun
 // begins now, and what was changed after the beginning is committed.
 func (x *exchange) finish() {
 	_ = x.begin(http.StatusOK) // the error handler has answered
-	s, _ := x.loaded()
+	s := x.finishLoading()
 	if s == nil {
 		return
 	}
 	defer s.reach(over)
-	if x.state.Load() == refused {
+	if x.state.Load() != answered || x.panicked.Load() {
 		return
 	}
 	uses := usesNone
 	if x.uses == usesRead { // what a script's request has read while it was answered
 		uses = usesRead
 	}
-	if _, err := x.m.commit(x, s, uses); err != nil {
-		x.m.cfg.Logger.LogAttrs(x, slog.LevelError, "session: changes after the response began were lost; make them before the first write", slog.Any("error", err))
-		x.m.event(x, Event{Kind: EventLate, Err: err})
-	}
-}
-
-// headers remembers the response headers without copying their values: values are
-// replaced, not changed in place.
-type headers []header
-
-type header struct {
-	name   string
-	values []string
-}
-
-func (h *headers) take(from http.Header) {
-	if len(from) == 0 {
+	_, err := x.m.commit(x, s, uses)
+	if err == nil {
 		return
 	}
-	*h = make(headers, 0, len(from))
-	for name, values := range from {
-		*h = append(*h, header{name, values[:len(values):len(values)]})
+	level, text := slog.LevelError, "session: changes after the response began were lost; make them before the first write"
+	if errors.Is(err, ErrEnded) {
+		level, text = slog.LevelInfo, "session: changes after the response began were not stored, because the session had ended"
 	}
+	x.m.cfg.Logger.LogAttrs(x, level, text, slog.Any("error", err))
+	x.m.event(x, Event{Kind: EventLate, Err: err})
 }
 
-func (h headers) restore(to http.Header) {
-	clear(to)
-	for _, e := range h {
-		to[e.name] = e.values
-	}
+// finishLoading returns the session, or nil if there is none. Nothing can be stored in a
+// session that is loaded later.
+func (x *exchange) finishLoading() *Session {
+	x.loading.Lock()
+	defer x.loading.Unlock()
+	x.finished = true
+	return x.s
 }

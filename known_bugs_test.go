@@ -105,11 +105,11 @@ func TestPeers(t *testing.T) {
 			}
 		}},
 		{"scs: the wrapper is no io.ReaderFrom", func(t *testing.T) {
-			newRig(t).visit(newBrowser(), func(w http.ResponseWriter, _ *http.Request, _ *session.Session) {
+			newRig(t).HandlerFunc(func(w http.ResponseWriter, _ *http.Request, _ *session.Session) {
 				if _, ok := w.(io.ReaderFrom); !ok {
 					t.Error("it is not")
 				}
-			})
+			}).ServeHTTP(readerFrom{httptest.NewRecorder()}, newBrowser().request("GET"))
 		}},
 		{"scs: data that does not decode is a 500 for ever", func(t *testing.T) {
 			g := newRig(t)

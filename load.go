@@ -8,13 +8,21 @@ import (
 // Load returns the session of a token, for transports other than the middleware. For an
 // empty, unknown or expired token it returns a new, empty session. The error is
 // [ErrClosed] or a [*StoreError]. Call [Manager.Commit] at the end.
+//
+// A handler of WebSockets or of a long stream calls Load and Commit for each message, with
+// the context and the token of its request. Its response has begun, so no cookie can be
+// sent: the token is not rotated periodically, and changes that need a new cookie fail with
+// [ErrCommitted].
 func (m *Manager) Load(ctx context.Context, t Token) (*Session, error) {
 	if m.closed.Load() {
 		return nil, ErrClosed
 	}
 	s, err := m.load(ctx, t, m.cfg.scope)
 	if m.cfg.plain != nil && err == nil && t != "" && s.cred.standing == noToken {
-		return m.load(ctx, t, m.cfg.plain) // only the middleware knows how the token came
+		s, err = m.load(ctx, t, m.cfg.plain) // only the middleware knows how the token came
+	}
+	if x, ok := ctx.Value(ownKey{m}).(interface{ begunFor(Token) bool }); ok && err == nil && x.begunFor(t) {
+		s.enter(sealed)
 	}
 	return s, err
 }

@@ -40,7 +40,7 @@ func (s *Session) Regenerate() {
 // rotateToken orders a new token. The caller holds the lock.
 func (s *Session) rotateToken() {
 	if s.phase != open {
-		s.fail(ErrCommitted)
+		s.fail(s.tooLate())
 	}
 	if p := s.change(); p.err == nil {
 		p.rotate = true
@@ -56,6 +56,9 @@ func (s *Session) Invalidate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.endStored()
+	if s.phase == over {
+		s.fail(s.tooLate())
+	}
 }
 
 // Owner returns the owner that [Session.Login] has set, or "" if the session is

@@ -22,12 +22,16 @@ type Manager struct {
 	queues  [64]queues
 	sweeper sweeper
 	closed  atomic.Bool
-	release sync.Once // closes the store
-	advised sync.Map  // the messages that advise has logged
+	release sync.Once             // closes the store
+	advised sync.Map              // the messages that advise has logged
+	below   atomic.Pointer[known] // see offers
 }
 
 // New returns a manager of the sessions in a store. The error joins all mistakes
 // of the configuration, each a [*ConfigError].
+//
+// Create one manager for the program, not one per handler or request: a manager that has
+// created a session runs a goroutine until [Manager.Close].
 func New(store Store, cfg Config) (*Manager, error) {
 	s, err := cfg.check(store)
 	if store == nil {

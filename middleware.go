@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"net/http"
 )
 
@@ -14,13 +15,24 @@ import (
 // [EventCrossOrigin]; see [http.CrossOriginProtection] and [Config].TrustedOrigins. GET,
 // HEAD and OPTIONS always pass, so they must change nothing.
 //
-// If a panic reaches Handler, it commits nothing and the panic continues. Wrapping a
-// handler twice in the same manager has no further effect. Put an [http.TimeoutHandler]
-// inside of Handler: if it is outside, a request that has timed out may still commit.
+// If a panic leaves Handler or [Manager.HandlerFunc], nothing is committed, and the panic
+// continues. If middleware inside of Handler recovers from it, nothing is committed either,
+// provided that the deferred function that recovers also starts the response, with a 5xx. A
+// recoverer that responds later, into a buffer, or with another status belongs outside, or
+// it must call [Error]; otherwise its response commits what the handler had changed.
+//
+// Put an [http.TimeoutHandler] or similar middleware inside of Handler: when it responds for
+// a handler that is still running, nothing of the request is committed, and later changes
+// fail. Handler recognizes this by the context that was passed to [From]: it has reached a
+// deadline that the request does not have. If the middleware is outside, a request that has
+// timed out may still commit.
+//
+// Wrapping a handler twice in the same manager has only one further effect: a panic is
+// noticed when it leaves the inner wrapper.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if m.exchange(r.Context()) != nil {
-			next.ServeHTTP(w, r)
+		if x := m.exchange(r.Context()); x != nil {
+			x.guard(next, w, r)
 			return
 		}
 		x := &exchange{Context: r.Context(), m: m, came: r, w: w}
@@ -34,6 +46,37 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 		}
 		x.finish()
 	})
+}
+
+// serve runs the handler. After a failed commit the error handler has answered, so
+// one that aborts because its writes fail, as httputil.ReverseProxy does, must not
+// abort that answer as well.
+func (x *exchange) serve(next http.Handler, r *http.Request) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		x.unwound()
+		v := recover()
+		if err, _ := v.(error); v != nil && (!errors.Is(err, http.ErrAbortHandler) || !x.hasFailed()) {
+			panic(v)
+		}
+	}()
+	next.ServeHTTP(x.writer(), r)
+	returned = true
+}
+
+// guard runs a handler that is wrapped again, and notices if it does not return.
+func (x *exchange) guard(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	returned := false
+	defer func() {
+		if !returned {
+			x.unwound()
+		}
+	}()
+	next.ServeHTTP(w, r)
+	returned = true
 }
 
 // HandlerFunc returns a handler for h, which needs a session: the handler loads it
@@ -54,15 +97,22 @@ func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *
 // including an error, stays the same for the whole request. The error is [ErrNoSession]
 // outside of the middleware, [ErrClosed], or a [*StoreError]; pass it to [Error]. If the
 // handlers of several managers are nested, From returns the session of the innermost.
-func From(ctx context.Context) (*Session, error) { return from(ctx.Value(anyKey{})) }
+//
+// Call it before the first write; otherwise the response lacks Vary: Cookie, and a cache may
+// serve it to other visitors. Pass the context of the request. If the context has an earlier
+// deadline than the request, as inside of an [http.TimeoutHandler], and the response begins
+// after that deadline, nothing is stored.
+func From(ctx context.Context) (*Session, error) { return from(ctx, ctx.Value(anyKey{})) }
 
 // From is [From] for an application with several managers.
-func (m *Manager) From(ctx context.Context) (*Session, error) { return from(ctx.Value(ownKey{m})) }
+func (m *Manager) From(ctx context.Context) (*Session, error) {
+	return from(ctx, ctx.Value(ownKey{m}))
+}
 
-func from(v any) (*Session, error) {
+func from(ctx context.Context, v any) (*Session, error) {
 	switch v := v.(type) {
 	case *exchange:
-		return v.session()
+		return v.session(ctx)
 	case *Session:
 		if v != nil {
 			return v, nil

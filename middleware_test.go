@@ -586,3 +586,61 @@ func TestOutageIsLogged(t *testing.T) {
 		t.Errorf("log = %q", &log)
 	}
 }
+
+// TestField22RequestHasEnded: a change after the request is refused by an error that says
+// so and speaks of no cookie, and that callers compare with ErrCommitted.
+func TestField22RequestHasEnded(t *testing.T) {
+	changes := map[string]func(s *session.Session){
+		"Set":           func(s *session.Session) { s.Set("a", 1) },
+		"Invalidate":    (*session.Session).Invalidate,
+		"SetPersistent": func(s *session.Session) { s.SetPersistent(true) },
+	}
+	for name, rotate := range rotations {
+		changes[name] = rotate
+	}
+	for name, change := range changes {
+		for _, asked := range []bool{true, false} {
+			g := newRig(t)
+			b := g.signedUp(t, "x")
+			var ctx context.Context
+			b.send(g.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if ctx = r.Context(); asked {
+					session.From(ctx)
+				}
+			})))
+			s, err := session.From(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(s)
+			if err := s.Err(); !errors.Is(err, session.ErrCommitted) || !strings.Contains(err.Error(), "request has ended") || strings.Contains(err.Error(), "cookie") {
+				t.Errorf("%s, asked for before: %t: Err = %v", name, asked, err)
+			}
+			equal(t, name+": data", g.data(t, g.token(b))["data"], any("x"))
+		}
+	}
+	if text := session.ErrCommitted.Error(); !strings.Contains(text, "the response has begun") || strings.Contains(text, "ended") {
+		t.Errorf("ErrCommitted = %q, want it to speak of the response only", text)
+	}
+}
+
+// TestField29LateAfterALogout: a stream that writes after its visitor has logged out is no
+// fault of the program; one whose write needs a cookie is.
+func TestField29LateAfterALogout(t *testing.T) {
+	for _, loggedOut := range []bool{true, false} {
+		g := newRig(t)
+		b := g.signedUp(t, "x")
+		g.visit(b, func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+			io.WriteString(w, "page")
+			if loggedOut {
+				g.visit(g.with(g.token(b)), logout)
+				add(w, r, s)
+			} else {
+				s.Login("ada")
+			}
+		}).expect(t, http.StatusOK, 0)
+		equal(t, "late", strings.Contains(g.kinds(), "late"), true)
+		equal(t, "alarm", strings.Contains(g.log(), "ERROR"), !loggedOut)
+		equal(t, "word", strings.Contains(g.log(), "level=INFO") && strings.Contains(g.log(), "the session had ended"), loggedOut)
+	}
+}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,7 @@ type Session struct {
 
 	mu      sync.Mutex
 	phase   phase
+	ended   error // why the phase is over; nil: the request has ended
 	cred    credential
 	at      *stored  // what is stored, as far as this request knows; nothing if there is no record
 	pending *pending // what the next commit is to store; nil: nothing
@@ -40,6 +42,7 @@ type Session struct {
 
 	loadedAt    time.Time
 	passive     bool // the request does not count as visitor activity
+	kept        bool // no periodic rotation: the response is an upgrade, and its cookie might not reach the client
 	due         bool // when the session was loaded, a touch or a periodic rotation was due
 	touchFailed bool // one attempt per request is enough
 }
@@ -151,6 +154,14 @@ func (s *Session) fail(err error) {
 	}
 }
 
+// tooLate returns the error of a change that comes too late. The caller holds the lock.
+func (s *Session) tooLate() error {
+	if s.phase == over {
+		return cmp.Or(s.ended, errOver)
+	}
+	return ErrCommitted
+}
+
 // enter moves to a later phase. The caller holds the lock.
 func (s *Session) enter(p phase) { s.phase = max(s.phase, p) }
 
@@ -159,7 +170,7 @@ func (s *Session) do(o op) {
 	p := s.change()
 	if p.err == nil && s.phase == over {
 		s.m.cfg.Logger.Warn("session: written to after the request has ended; the change is not stored", "path", o.path)
-		s.fail(ErrCommitted)
+		s.fail(s.tooLate())
 	}
 	if p.err != nil {
 		return
@@ -299,7 +310,8 @@ func (s *Session) IsNew() bool {
 // WillRotate reports whether the next commit gives the client a new token: the session is
 // new and has something to store, [Session.Login] or [Session.Regenerate] was called, or
 // a periodic rotation ([Config].RotateEvery) is due. The response then carries a cookie,
-// so it must not be hijacked without its headers.
+// so it must not be hijacked without its headers. (A periodic rotation is put off if the
+// response is hijacked or a 101.)
 func (s *Session) WillRotate() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -419,10 +431,40 @@ func (s *Session) reach(p phase) {
 	s.enter(p)
 }
 
+// keepToken prevents a periodic rotation.
+func (s *Session) keepToken() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = true
+}
+
+// drop makes sure that nothing of the request is stored any more, for the given reason. It
+// reports whether changes are lost.
+func (s *Session) drop(err error) (changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enter(over)
+	s.ended = err
+	changed = s.changed() || s.failure() != nil
+	if changed {
+		s.fail(err)
+	}
+	return changed
+}
+
+// isOf reports whether a token is the session's own, or was before a rotation.
+func (s *Session) isOf(t Token) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own, _, ok := s.cred.token.split()
+	id, _, _ := t.split()
+	return ok && id == own
+}
+
 // rotationDue reports whether the client is to get its periodic new token.
 func (s *Session) rotationDue(now time.Time) bool {
 	every := s.m.cfg.RotateEvery
-	return every > 0 && s.cred.standing == current && !s.passive && s.phase == open && now.Sub(time.Unix(0, s.at.rotatedAt)) >= every
+	return every > 0 && s.cred.standing == current && !s.passive && !s.kept && s.phase == open && now.Sub(time.Unix(0, s.at.rotatedAt)) >= every
 }
 
 // touchDue reports whether the recorded activity is too old. A session with a shorter

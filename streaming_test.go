@@ -420,6 +420,14 @@ func (s socket) receive() (string, error) {
 // stores the text.
 func echo(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	s.Set("opened", true)
+	converse(w, r, func(text string) (string, bool) {
+		s.Append("texts", text)
+		return s.Owner() + " said " + text, true
+	})
+}
+
+// converse upgrades, and answers every text until there is no answer.
+func converse(w http.ResponseWriter, r *http.Request, answer func(text string) (string, bool)) {
 	conn, rw, err := w.(http.Hijacker).Hijack()
 	if err != nil {
 		return
@@ -438,8 +446,11 @@ func echo(w http.ResponseWriter, r *http.Request, s *session.Session) {
 		if err != nil {
 			return
 		}
-		s.Append("texts", text)
-		ws.send(s.Owner() + " said " + text)
+		reply, ok := answer(text)
+		if !ok {
+			return
+		}
+		ws.send(reply)
 	}
 }
 
@@ -544,11 +555,8 @@ func TestTimeoutHandlerServer(t *testing.T) {
 				equal(t, what+"cookies with the time-out", len(res.Cookies()), 0)
 				continue
 			}
-			want := "200 ada 0"
-			if len(res.Cookies()) == 1 { // the login was stored before the response
-				want = "200 eve 0"
-			}
-			equal(t, what+"page", visitPage(t, c, srv.URL+"/show"), want)
+			equal(t, what+"cookies with the time-out", len(res.Cookies()), 0)
+			equal(t, what+"page", visitPage(t, c, srv.URL+"/show"), "200 ada 0")
 		}
 	}
 }
@@ -721,4 +729,106 @@ func TestReverseProxyFailedCommit(t *testing.T) {
 		}), http2)
 		equal(t, proto+": page", visitPage(t, c, front.URL), "503 Service Unavailable. Your changes may not have been saved. Check before you try again.\n")
 	}
+}
+
+// chat answers every text of a socket with the owner, and stores it, by a session of its
+// own for each message.
+func (g *rig) chat(w http.ResponseWriter, r *http.Request, _ *session.Session) {
+	cookie, err := r.Cookie(g.CookieNameOf(r))
+	if err != nil {
+		return
+	}
+	converse(w, r, func(text string) (string, bool) {
+		s, err := g.Load(r.Context(), session.Token(cookie.Value))
+		if err != nil || s.IsNew() {
+			return "", false
+		}
+		s.Append("texts", text)
+		k, err := g.Commit(r.Context(), s)
+		return fmt.Sprint(s.Owner(), " said ", text), k == nil && err == nil
+	})
+}
+
+// TestField30Socket: what each message of a socket stores by Load and Commit is there at
+// once for other requests, stays when the socket fails, keeps the session alive, and ends
+// with the session. The token that the browser holds is never replaced.
+func TestField30Socket(t *testing.T) {
+	g := newRig(t, func(c *session.Config) { c.RotateEvery = 10 * time.Minute })
+	h, done := closing(g.mux(map[string]handler{"/login": signIn, "/logout": leave, "/socket": g.chat}), "/socket")
+	srv, c := site(t, h, false)
+	visitPage(t, c, srv.URL+"/login")
+	stored := func() string {
+		info, err := g.Info(t.Context(), g.spy.all()[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(info.Document())
+	}
+	ws, _ := dial(t, c, srv.URL+"/socket")
+	say := func(text, want string) {
+		t.Helper()
+		if err := ws.send(text); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := ws.receive(); got != want {
+			t.Errorf("answer = %q, want %q", got, want)
+		}
+	}
+	say("hello", "ada said hello")
+	equal(t, "stored during the socket", stored(), `{"texts":["hello"]}`)
+	g.kinds()
+	g.clock.Advance(time.Hour)
+	say("still here", "ada said still here")
+	equal(t, "stored during the socket", stored(), `{"texts":["hello","still here"]}`)
+	equal(t, "last activity", g.spy.all()[0].LastActivity, g.clock.Now())
+	equal(t, "events", g.kinds(), "")
+	visitPage(t, c, srv.URL+"/logout")
+	say("after the logout", "")
+	<-done
+	equal(t, "records", len(g.spy.all()), 0)
+	equal(t, "alarm", strings.Contains(g.log(), "ERROR"), false)
+}
+
+// TestField30Load: a session that is loaded again when the response of its request has
+// begun can get no cookie, and says so; before that, and for another token, it can.
+func TestField30Load(t *testing.T) {
+	g := newRig(t, func(c *session.Config) { c.RotateEvery = 10 * time.Minute })
+	b, other := g.signedUp(t, "x"), g.signedUp(t, "y")
+	g.clock.Advance(11 * time.Minute)
+	g.visit(g.with(g.token(b)), func(w http.ResponseWriter, r *http.Request, _ *session.Session) {
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		for name, change := range map[string]func(s *session.Session){
+			"Login":         func(s *session.Session) { s.Login("eve") },
+			"Regenerate":    (*session.Session).Regenerate,
+			"SetPersistent": func(s *session.Session) { s.SetPersistent(true) },
+		} {
+			s, err := g.Load(r.Context(), session.Token(g.token(b)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, name+": WillRotate", s.WillRotate(), false)
+			change(s)
+			k, err := g.Commit(r.Context(), s)
+			if k != nil || !errors.Is(err, session.ErrCommitted) {
+				t.Errorf("%s: Commit = %v, %v, want ErrCommitted", name, k, err)
+			}
+		}
+		for what, token := range map[string]string{"another session": g.token(other), "a new session": ""} {
+			s, err := g.Load(r.Context(), session.Token(token))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Login("bob") // of another device
+			if k, err := g.Commit(r.Context(), s); k == nil || err != nil {
+				t.Errorf("%s: Commit = %v, %v, want a cookie", what, k, err)
+			}
+		}
+	})
+	g.visit(g.with(g.token(b)), func(_ http.ResponseWriter, r *http.Request, _ *session.Session) {
+		s, err := g.Load(r.Context(), session.Token(g.token(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "WillRotate before the response", s.WillRotate(), true)
+	})
 }

@@ -182,6 +182,8 @@ type (
 	errFlusher  struct{ http.ResponseWriter }
 	unwrapper   struct{ http.ResponseWriter } // hides what it can unwrap to
 	pushingBoth struct{ both }
+	notifier    struct{ http.ResponseWriter }
+	readerFrom  struct{ http.ResponseWriter }
 )
 
 var errTest = errors.New("test")
@@ -193,63 +195,116 @@ func (both) Hijack() (net.Conn, *bufio.ReadWriter, error)           { return nil
 func (errFlusher) FlushError() error                                { return errTest }
 func (u unwrapper) Unwrap() http.ResponseWriter                     { return u.ResponseWriter }
 func (p pushingBoth) Push(target string, _ *http.PushOptions) error { return errors.New(target) }
+func (notifier) CloseNotify() <-chan bool                           { return nil }
+func (readerFrom) ReadFrom(io.Reader) (int64, error)                { return 0, errTest }
 
-// TestWriterOffersWhatIsBelow: the writer implements exactly the optional interfaces of
-// the underlying writer. With more, a type assertion in a handler would mislead; with
-// fewer, streaming would stop. Interfaces behind Unwrap count, because a
-// ResponseController would find them there and bypass the commit.
-func TestWriterOffersWhatIsBelow(t *testing.T) {
+// TestField17Below is TestField17Combinations on the writers of servers and of other
+// middleware. Of Flush and Hijack, what can be unwrapped counts: a ResponseController
+// would find it there, past the commit.
+func TestField17Below(t *testing.T) {
 	rec := httptest.NewRecorder()
 	tests := []struct {
-		name          string
-		w             http.ResponseWriter
-		flush, hijack bool
+		name string
+		w    http.ResponseWriter
+		want string
 	}{
-		{"neither", bare{rec}, false, false},
-		{"flusher", flusher{rec}, true, false},
-		{"hijacker", hijacker{rec}, false, true},
-		{"both", both{rec}, true, true},
-		{"flusher with an error", errFlusher{rec}, true, false},
-		{"hidden flusher", unwrapper{flusher{rec}}, true, false},
-		{"hidden hijacker", unwrapper{unwrapper{hijacker{rec}}}, false, true},
-		{"both hidden", unwrapper{both{rec}}, true, true},
-		{"nothing hidden", unwrapper{bare{rec}}, false, false},
+		{"nothing", bare{rec}, ""},
+		{"recorder", rec, "Flush WriteString"},
+		{"flusher", flusher{rec}, "Flush"},
+		{"hijacker", hijacker{rec}, "Hijack"},
+		{"both", both{rec}, "Flush Hijack"},
+		{"flusher with an error", errFlusher{rec}, "Flush"},
+		{"hidden flusher", unwrapper{flusher{rec}}, "Flush"},
+		{"hidden hijacker", unwrapper{unwrapper{hijacker{rec}}}, "Hijack"},
+		{"both hidden", unwrapper{both{rec}}, "Flush Hijack"},
+		{"nothing hidden", unwrapper{bare{rec}}, ""},
+		{"hidden in part", unwrapper{pushingBoth{both{rec}}}, "Flush Hijack"},
+		{"pusher", pushingBoth{both{rec}}, "Flush Hijack Push"},
+		{"notifier", notifier{rec}, "CloseNotify"},
+		{"reader", readerFrom{rec}, "ReadFrom"},
 	}
 	for _, c := range tests {
 		t.Run(c.name, func(t *testing.T) {
 			g := newRig(t)
 			g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
-				_, f := w.(http.Flusher)
-				_, h := w.(http.Hijacker)
-				equal(t, "http.Flusher", f, c.flush)
-				equal(t, "http.Hijacker", h, c.hijack)
+				equal(t, "offers", offered(w), c.want)
+				canFlush, canHijack := strings.Contains(c.want, "Flush"), strings.Contains(c.want, "Hijack")
 				s.Set("a", 1)
 				rc := http.NewResponseController(w)
-				equal(t, "Flush not supported", errors.Is(rc.Flush(), http.ErrNotSupported), !c.flush)
-				equal(t, "committed by Flush", !s.IsNew(), c.flush)
+				equal(t, "Flush not supported", errors.Is(rc.Flush(), http.ErrNotSupported), !canFlush)
+				equal(t, "committed by Flush", !s.IsNew(), canFlush)
 				_, _, err := rc.Hijack()
-				equal(t, "Hijack not supported", errors.Is(err, http.ErrNotSupported), !c.hijack)
-				equal(t, "committed", !s.IsNew(), c.flush || c.hijack)
+				equal(t, "Hijack not supported", errors.Is(err, http.ErrNotSupported), !canHijack)
+				equal(t, "committed", !s.IsNew(), canFlush || canHijack)
 			}).ServeHTTP(c.w, newBrowser().request("GET"))
 		})
 	}
 }
 
-// TestPush: Push is passed to a writer that supports it, and does not commit.
+// offered lists what a writer offers, FlushError with Flush.
+func offered(w http.ResponseWriter) string {
+	var names []string
+	add := func(ok bool, name string) {
+		if ok {
+			names = append(names, name)
+		}
+	}
+	_, flush := w.(http.Flusher)
+	_, flushError := w.(interface{ FlushError() error })
+	_, hijack := w.(http.Hijacker)
+	_, push := w.(http.Pusher)
+	_, notify := w.(interface{ CloseNotify() <-chan bool })
+	_, read := w.(io.ReaderFrom)
+	_, str := w.(io.StringWriter)
+	add(flush || flushError, "Flush")
+	add(hijack, "Hijack")
+	add(push, "Push")
+	add(notify, "CloseNotify")
+	add(read, "ReadFrom")
+	add(str, "WriteString")
+	return strings.Join(names, " ")
+}
+
+// TestField17Servers: around the handler there is what the servers of net/http offer
+// without the middleware, deadlines and full duplex included.
+func TestField17Servers(t *testing.T) {
+	for proto, http2 := range protocols {
+		g := newRig(t)
+		var without, with string
+		look := func(w http.ResponseWriter) string {
+			rc := http.NewResponseController(w)
+			return fmt.Sprint(offered(w), rc.SetReadDeadline(time.Time{}), rc.SetWriteDeadline(time.Time{}), rc.EnableFullDuplex())
+		}
+		inner := g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, _ *session.Session) {
+			with = look(w)
+			select {
+			case <-w.(interface{ CloseNotify() <-chan bool }).CloseNotify():
+				t.Error("the client is said to be gone")
+			default:
+			}
+		})
+		srv, c := site(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			without = look(w)
+			inner.ServeHTTP(w, r)
+		}), http2)
+		equal(t, proto, visitPage(t, c, srv.URL), "200 ")
+		equal(t, proto+": with the middleware", with, without)
+		if want := map[bool]string{true: "Push", false: "Hijack"}[http2]; !strings.Contains(without, want) {
+			t.Errorf("%s offers %s, want %s among it", proto, without, want)
+		}
+	}
+}
+
+// TestPush is passed down, and commits nothing.
 func TestPush(t *testing.T) {
 	g := newRig(t)
-	for w, want := range map[http.ResponseWriter]string{
-		pushingBoth{both{httptest.NewRecorder()}}: "/style.css",
-		both{httptest.NewRecorder()}:              http.ErrNotSupported.Error(),
-	} {
-		g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
-			s.Set("a", 1)
-			if err := w.(http.Pusher).Push("/style.css", nil); err == nil || err.Error() != want {
-				t.Errorf("Push = %v, want %s", err, want)
-			}
-			equal(t, "still new", s.IsNew(), true)
-		}).ServeHTTP(w, newBrowser().request("GET"))
-	}
+	g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.Set("a", 1)
+		if err := w.(http.Pusher).Push("/style.css", nil); err == nil || err.Error() != "/style.css" {
+			t.Errorf("Push = %v, want what is below to answer", err)
+		}
+		equal(t, "still new", s.IsNew(), true)
+	}).ServeHTTP(pushingBoth{both{httptest.NewRecorder()}}, newBrowser().request("GET"))
 }
 
 // TestTimeoutHandlerAround: after the timeout, writes of the handler fail, and what it
@@ -449,5 +504,178 @@ func TestLookingFromBelow(t *testing.T) {
 	visit(func(s *session.Session) { s.Set("a", 1) })
 	if looks < 20 {
 		t.Errorf("only %d looks", looks)
+	}
+}
+
+// hijack takes over the connection, as gorilla/websocket does.
+func hijack(w http.ResponseWriter, _ *http.Request, _ *session.Session) {
+	http.NewResponseController(w).Hijack()
+}
+
+// switchProtocols answers a 101 first, as coder/websocket does.
+func switchProtocols(w http.ResponseWriter, r *http.Request, s *session.Session) {
+	w.WriteHeader(http.StatusSwitchingProtocols)
+	hijack(w, r, s)
+}
+
+// TestField08Rotation: a connection that is taken over may carry no cookie, so its token
+// is not replaced; the next page does that.
+func TestField08Rotation(t *testing.T) {
+	for what, take := range map[string]handler{"Hijack": hijack, "101": switchProtocols} {
+		for _, change := range []handler{read, add} {
+			g := newRig(t, func(c *session.Config) { c.RotateEvery = 10 * time.Minute })
+			b := g.signedUp(t, "x")
+			old := g.token(b)
+			g.clock.Advance(11 * time.Minute)
+			w := &witness{ResponseRecorder: httptest.NewRecorder(), count: func() int { return 0 }}
+			g.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+				change(w, r, s)
+				take(w, r, s)
+			}).ServeHTTP(w, b.request("GET"))
+			equal(t, what+": cookies", len(w.Header()["Set-Cookie"]), 0)
+			equal(t, what+": last activity", g.spy.all()[0].LastActivity, g.clock.Now())
+			g.clock.Advance(5 * time.Minute)
+			equal(t, what+": data after the grace", g.data(t, old)["data"], any("x"))
+			g.visit(b, read).expect(t, http.StatusOK, 1)
+			equal(t, what+": warnings", g.log(), "")
+		}
+	}
+}
+
+// TestField08NewToken: a session that begins on a hijacked connection, or a login there, is
+// stored, and its cookie is in the headers for whoever sends them. That they must be sent
+// is logged once. A 101 sends them itself.
+func TestField08NewToken(t *testing.T) {
+	for what, change := range map[string]handler{"new session": write, "login": login} {
+		for _, take := range []struct {
+			h    handler
+			warn int
+		}{{hijack, 1}, {switchProtocols, 0}} {
+			g := newRig(t)
+			for range 2 {
+				b := newBrowser()
+				if what == "login" {
+					b = g.signedUp(t, "x")
+				}
+				w := &witness{ResponseRecorder: httptest.NewRecorder(), count: func() int { return 0 }}
+				g.HandlerFunc(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+					change(w, r, s)
+					take.h(w, r, s)
+				}).ServeHTTP(w, b.request("GET"))
+				cookies := (&http.Response{Header: w.Header()}).Cookies()
+				if len(cookies) != 1 {
+					t.Fatalf("%s: cookies = %v, want one in the headers", what, cookies)
+				}
+				s := load(t, g.Manager, session.Token(cookies[0].Value))
+				equal(t, what+": stored", s.IsNew(), false)
+			}
+			equal(t, what+": warnings", strings.Count(g.log(), "Upgrade(w, r, w.Header())"), take.warn)
+		}
+	}
+}
+
+// A knowing writer knows whether a response has begun, as those of gin and negroni do.
+type knowing struct {
+	http.ResponseWriter
+	written bool
+}
+
+func (k *knowing) Written() bool { return k.written }
+
+func (k *knowing) Write(b []byte) (int, error) {
+	k.written = true
+	return k.ResponseWriter.Write(b)
+}
+
+// TestField27PassedBy: a handler that was given another writer answers past the
+// middleware. What needs a cookie then fails instead of signing the visitor out, the rest
+// is stored, the page stays whole, and the remedy is logged once.
+func TestField27PassedBy(t *testing.T) {
+	tests := []struct {
+		name   string
+		change handler
+		exists bool
+		stored bool
+	}{
+		{"new session", write, false, false},
+		{"Set", write, true, true},
+		{"Login", login, true, false},
+		{"a write that fails", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("", 1) }, true, false},
+	}
+	for _, c := range tests {
+		for _, hidden := range []bool{false, true} {
+			t.Run(c.name, func(t *testing.T) {
+				g := newRig(t)
+				b := newBrowser()
+				if c.exists {
+					b = g.signedUp(t, "x")
+				}
+				old := g.token(b)
+				for range 2 {
+					rep := b.send(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						w = &knowing{ResponseWriter: w}
+						below := w
+						if hidden {
+							below = unwrapper{w}
+						}
+						g.Handler(plain(func(_ http.ResponseWriter, r *http.Request, s *session.Session) {
+							c.change(w, r, s)
+							io.WriteString(w, "page")
+						})).ServeHTTP(below, r)
+					}))
+					rep.expect(t, http.StatusOK, 0)
+					equal(t, "body", rep.Body.String(), "page")
+				}
+				equal(t, "events", strings.Contains(g.kinds(), "late"), !c.stored)
+				equal(t, "warnings", strings.Count(g.log(), "manager.Handler(router)"), 1)
+				if c.exists {
+					s := load(t, g.Manager, session.Token(old))
+					equal(t, "stored", session.Get(s, "data", "") == "late", c.stored)
+					equal(t, "owner", s.Owner(), "")
+				} else {
+					equal(t, "records", len(g.spy.all()), 0)
+				}
+			})
+		}
+	}
+}
+
+// TestField27Flash: a page that went past the middleware has used up the messages that it
+// showed, and no others: nobody knows whether it was a redirect.
+func TestField27Flash(t *testing.T) {
+	g := newRig(t)
+	b := newBrowser()
+	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.Flash("shown", 1)
+		s.Flash("other", 1)
+	})
+	b.send(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		k := &knowing{ResponseWriter: w}
+		g.Handler(plain(func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			fmt.Fprint(k, session.Get(s, "shown", 0))
+		})).ServeHTTP(k, r)
+	}))
+	left := g.data(t, g.token(b))
+	equal(t, "left", fmt.Sprint(left), "map[other:1]")
+}
+
+// TestAttackS8VaryLate: a response that began before its handler asked for the session has
+// no Vary: Cookie, so that a cache may give it to another visitor. That is logged once.
+func TestAttackS8VaryLate(t *testing.T) {
+	early := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { session.From(r.Context()); io.WriteString(w, "page") })
+	late := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "page"); session.From(r.Context()) })
+	socket := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		session.From(r.Context())
+	})
+	const text = "call From before the first write"
+	g := newRig(t)
+	b := g.signedUp(t, "x")
+	equal(t, "Vary", b.send(g.Handler(early)).Header().Get("Vary"), "Cookie")
+	b.send(g.Handler(socket))
+	equal(t, "warnings", strings.Count(g.log(), text), 0)
+	for range 2 {
+		equal(t, "Vary", b.send(g.Handler(late)).Header().Get("Vary"), "")
+		equal(t, "warnings", strings.Count(g.log(), text), 1)
 	}
 }

@@ -150,6 +150,26 @@ var mutants = []mutant{
 		"p.rotation == privilege && d.standingOf", "false && d.standingOf", testOf(".", "TestLawL6RotationAfterTheGrace"),
 	},
 	{
+		"a panic that leaves the middleware is committed by whoever answers", "exchange.go",
+		"if !x.state.CompareAndSwap(waiting, dropped) && ", "if ", testOf(".", "TestField01Panic"),
+	},
+	{
+		"a panic is committed by a recoverer inside", "exchange.go",
+		"case status >= http.StatusInternalServerError && panicking():", "case false:", testOf(".", "TestField01Panic"),
+	},
+	{
+		"a time-out commits half a request", "exchange.go",
+		"case late:", "case late && false:", testOf(".", "TestField02TimeoutHandler"),
+	},
+	{
+		"an upgrade rotates the token", "session.go",
+		"!s.passive && !s.kept", "!s.passive", testOf(".", "TestField08Rotation"),
+	},
+	{
+		"a message on a socket rotates the token", "load.go",
+		"err == nil && x.begunFor(t)", "err != nil && x.begunFor(t)", testOf(".", "TestField30Socket"),
+	},
+	{
 		"a failed write prevents a logout", "commit.go",
 		"err != nil && !s.pending.end {", "err != nil {", testOf(".", "TestLawL8LogoutDespiteAFailedWrite"),
 	},
