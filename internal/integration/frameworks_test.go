@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	chimiddleware "github.com/go-chi/chi/v5/middleware"
 	"github.com/gofiber/fiber/v3"
+	fiberadaptor "github.com/gofiber/fiber/v3/middleware/adaptor"
 	fiberrecover "github.com/gofiber/fiber/v3/middleware/recover"
 	gorilla "github.com/gorilla/websocket"
 	echo4 "github.com/labstack/echo/v4"
@@ -165,6 +167,35 @@ func fiberSessions(m *session.Manager) fiber.Handler {
 			c.Set("Cache-Control", "no-store")
 		}
 		return nil
+	}
+}
+
+// TestFiberAdaptor: fiber's adaptor runs the middleware to its end before the handler. What
+// the handler then changes is refused.
+func TestFiberAdaptor(t *testing.T) {
+	m, _, _ := framed(t)
+	app := fiber.New()
+	app.Use(fiberadaptor.HTTPMiddleware(m.Handler))
+	ran := false
+	app.Get("/", func(c fiber.Ctx) error {
+		ran = true
+		s, err := session.From(c.Context())
+		if err == nil {
+			s.Set("a", 1)
+			err = s.Err()
+		}
+		if !errors.Is(err, session.ErrNoSession) && !errors.Is(err, session.ErrCommitted) {
+			t.Errorf("error = %v, want ErrNoSession or ErrCommitted", err)
+		}
+		return nil
+	})
+	res, err := app.Test(httptest.NewRequest("GET", "https://example.com/", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if !ran || len(res.Cookies()) != 0 {
+		t.Errorf("the handler ran: %t, cookies = %v, want none", ran, res.Cookies())
 	}
 }
 
