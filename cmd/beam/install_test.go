@@ -119,11 +119,75 @@ func (s *installation) postgres(t *testing.T, beam string) {
 	}
 }
 
+// TestField31Checkout follows the README: without any release, the script beam of a checkout
+// creates an application that migrates, builds and runs, both outside of the checkout and
+// inside, where its go.work would apply.
+func TestField31Checkout(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds beam and an application; run without -short")
+	}
+	checkout, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(checkout, ".cache"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	inside, err := os.MkdirTemp(filepath.Join(checkout, ".cache"), "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(inside) })
+	for _, c := range []struct{ name, dir, flags string }{
+		{"outside", filepath.Join(t.TempDir(), "My Shop"), "-mod=mod"},
+		{"inside", inside, ""}, // a workspace refuses -mod=mod
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := os.MkdirAll(c.dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			s := &installation{dir: c.dir, env: append(environment(), "GOFLAGS="+c.flags, "GOPROXY="+goEnv(t, "GOPROXY"),
+				"GOMODCACHE="+goEnv(t, "GOMODCACHE"), "GOCACHE="+goEnv(t, "GOCACHE"), "GOSUMDB="+goEnv(t, "GOSUMDB"))}
+			out := s.run(t, filepath.Join(checkout, "beam"), "init")
+			if !strings.Contains(out, "go.mod takes the library from the checkout "+checkout) || !strings.Contains(out, "once there is\na release") {
+				t.Errorf("init does not say what it joined:\n%s", out)
+			}
+			if out := s.run(t, "./beam", "db", "migrate"); !strings.HasPrefix(out, "applied ") {
+				t.Errorf("./beam db migrate = %q, want applied …", out)
+			}
+			if out := s.run(t, "./beam", "version"); !strings.HasPrefix(out, "beam (devel) ") {
+				t.Errorf("./beam version = %q, want no release", out)
+			}
+			s.run(t, "go", "vet", ".")
+			s.run(t, "go", "mod", "tidy", "-diff")
+			s.run(t, "go", "build", "-o", "app", ".") // as go run, whose program a signal to go would not end
+			url, stop := s.serve(t, "./app")
+			defer stop()
+			if got := get(t, http.DefaultClient, http.MethodGet, url+"/"); !strings.Contains(got, "Visits: 1") {
+				t.Errorf("page is %q, want one visit", got)
+			}
+		})
+	}
+}
+
 // An installation is an empty folder, and an environment in which this repository is
 // available only as released modules.
 type installation struct {
 	dir string
 	env []string
+}
+
+// environment returns the environment without the variables of Go, and without those that
+// configure sessions.
+func environment() []string {
+	var env []string
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		if !strings.HasPrefix(name, "SESSION_") && !strings.HasPrefix(name, "DB_") && !strings.HasPrefix(name, "GO") {
+			env = append(env, kv)
+		}
+	}
+	return env
 }
 
 func newInstallation(t *testing.T) *installation {
@@ -134,31 +198,19 @@ func newInstallation(t *testing.T) *installation {
 	if out, err := release.CombinedOutput(); err != nil {
 		t.Fatalf("release --dry-run: %v\n%s", err, out)
 	}
-	cache, err := exec.Command("go", "env", "GOMODCACHE").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	file := func(dir string) string {
 		return (&url.URL{Scheme: "file", Path: filepath.ToSlash(dir)}).String()
 	}
 	// Third-party modules come from the local module cache or the configured proxy. Our
 	// modules are not in the checksum database.
-	proxies := []string{file(proxy), file(filepath.Join(strings.TrimSpace(string(cache)), "cache", "download"))}
-	if p := strings.TrimSpace(goEnv(t, "GOPROXY")); p != "" {
+	proxies := []string{file(proxy), file(filepath.Join(goEnv(t, "GOMODCACHE"), "cache", "download"))}
+	if p := goEnv(t, "GOPROXY"); p != "" {
 		proxies = append(proxies, p)
 	}
-	env := []string{
+	env := append(environment(),
 		// With -trimpath, later runs can reuse the build cache.
 		"GOWORK=off", "GOFLAGS=-modcacherw -trimpath", "GONOSUMDB=github.com/expanse-go/*", "GOTOOLCHAIN=local",
-		"GOPROXY=" + strings.Join(proxies, ","), "GOMODCACHE=" + t.TempDir(),
-	}
-	for _, kv := range os.Environ() {
-		name, _, _ := strings.Cut(kv, "=")
-		if !strings.HasPrefix(name, "SESSION_") && !strings.HasPrefix(name, "DB_") && !strings.HasPrefix(name, "GO") {
-			env = append(env, kv)
-		}
-	}
-	env = append(env, "GOCACHE="+strings.TrimSpace(goEnv(t, "GOCACHE")))
+		"GOPROXY="+strings.Join(proxies, ","), "GOMODCACHE="+t.TempDir(), "GOCACHE="+goEnv(t, "GOCACHE"))
 	dir := filepath.Join(t.TempDir(), "My Shop")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -172,7 +224,7 @@ func goEnv(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(out)
+	return strings.TrimSpace(string(out))
 }
 
 // run runs a program in the folder and returns its standard output.

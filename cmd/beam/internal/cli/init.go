@@ -16,7 +16,9 @@ import (
 
 const initHelp = `Creates config/session.toml, config/database.toml, .env.example, .env with the settings for this
 computer, .gitignore, the migration for the sessions table, main.go, go.mod and the script beam,
-then downloads the modules. Existing files are not changed. Afterwards, run:
+then downloads the modules. Existing files are not changed. A beam that was built in a checkout of
+the library joins the application to that checkout: go.mod replaces the modules of the library by
+the folders there, and says how to change to a release. Afterwards, run:
 
   ./beam db migrate && go run .`
 
@@ -40,7 +42,7 @@ func (a *app) initialize(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	freshModule := !exists(a.path("go.mod"))
-	for _, f := range files {
+	for _, f := range append(files, a.workFile(p)...) {
 		if err := a.writeNew(f); err != nil {
 			return err
 		}
@@ -53,8 +55,14 @@ func (a *app) initialize(ctx context.Context, cmd *cli.Command) error {
 			return err
 		}
 	}
+	if p.checkout != nil && freshModule {
+		a.printf("\ngo.mod takes the library from the checkout %s. Keep that folder, or, once there is\n"+
+			"a release, follow the comment in go.mod.\n", p.checkout.dir)
+	}
 	a.printf("\nNext:\n")
 	switch {
+	case !a.hasTool() && p.checkout != nil:
+		a.printf("  %s\n  go mod tidy\n", p.checkout.join())
 	case !a.hasTool():
 		a.printf("  go get -tool %s\n  go mod tidy\n", modulePath+"/cmd/beam"+p.at())
 	case !exists(a.path("go.sum")):

@@ -34,6 +34,15 @@ func (p *plan) files() ([]file, error) {
 	return append(out, file{"go.mod", p.goMod(), 0o644}), nil
 }
 
+// workFile returns the go.work that keeps the application out of the checkout's workspace,
+// if it is needed.
+func (a *app) workFile(p *plan) []file {
+	if p.checkout == nil || !p.checkout.contains(a.dir) {
+		return nil
+	}
+	return []file{{"go.work", workspace, 0o644}}
+}
+
 // choose replaces the value of key in a template.
 func choose(template, key, was, is string) string {
 	return strings.Replace(template, fmt.Sprintf("\n%s = %q\n", key, was), fmt.Sprintf("\n%s = %q\n", key, is), 1)

@@ -19,7 +19,7 @@ import (
 const goVersion = "1.26.0"
 
 // releasedVersion returns the version of this program, or "" if it is not a release. A
-// checkout has no version, or one that no module proxy knows.
+// development build has no version, or one that no module proxy knows.
 func releasedVersion() string {
 	v := version()
 	if !semver.IsValid(v) || semver.Prerelease(v) != "" || semver.Build(v) != "" {
@@ -44,7 +44,19 @@ func (p *plan) goMod() string {
 		}
 		fmt.Fprintf(&b, ")\n")
 	}
+	if p.checkout != nil {
+		b.WriteString(p.checkout.replaces())
+	}
 	return b.String()
+}
+
+// modulePath returns the path of the module in the current folder, "" if there is none.
+func (a *app) modulePath() string {
+	text, err := os.ReadFile(a.path("go.mod"))
+	if err != nil {
+		return ""
+	}
+	return modfile.ModulePath(text)
 }
 
 // hasTool reports whether go.mod has the tool directive that the script beam needs. An

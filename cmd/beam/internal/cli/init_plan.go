@@ -33,11 +33,19 @@ type plan struct {
 	Module      string
 	Command     string // the last element of Module
 	Version     string // of the library; "" for the latest
+
+	checkout *checkout // the modules of the library come from here; nil for a release
 }
 
 // plan turns --stores and --module into a plan.
 func (a *app) plan(cmd *cli.Command, stores, name string) (*plan, error) {
 	p := &plan{Config: filepath.Clean(cmd.String("config")), Module: name, Version: releasedVersion()}
+	if p.checkout = findCheckout(); p.checkout != nil {
+		p.Version = p.checkout.version
+	}
+	if own := a.modulePath(); own == modulePath || strings.HasPrefix(own, modulePath+"/") {
+		return nil, wrong(cmd, "this folder belongs to the session library itself (module %s); run beam init in an empty folder", own)
+	}
 	names := strings.Split(stores, ",")
 	for i, name := range names {
 		name = strings.TrimSpace(name)

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v3"
+	"mvdan.cc/sh/v3/syntax"
 )
 
 // A usageError is a mistake on the command line. Its exit code is ExitUsage.
@@ -112,4 +114,13 @@ func lower(s string) string {
 		return s
 	}
 	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// shellWord quotes an argument for a shell, if necessary.
+func shellWord(arg string) string {
+	quoted, err := syntax.Quote(arg, syntax.LangPOSIX)
+	if err != nil { // a control character, which a POSIX shell cannot express
+		return strconv.Quote(arg)
+	}
+	return quoted
 }

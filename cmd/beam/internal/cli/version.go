@@ -15,7 +15,7 @@ const modulePath = "github.com/expanse-go/session"
 // library; "(devel)" in a checkout.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Path != modulePath+"/cmd/beam" || info.Main.Version == "" {
+	if !ok || info.Main.Path != modulePath+"/cmd/beam" || info.Main.Version == "" || info.Main.Replace != nil {
 		return "(devel)"
 	}
 	return info.Main.Version
