@@ -49,7 +49,7 @@ func (s *Store) recordIDs(ctx context.Context, folder byte) ([]session.ID, error
 		return nil, err
 	}
 	defer release()
-	all, err := names(s.records, folderName(folder))
+	all, err := names(s.records.Load(), folderName(folder))
 	ids := make([]session.ID, 0, len(all))
 	for _, name := range all {
 		if id, ok := recordID(name); ok && id[0] == folder {
@@ -72,9 +72,12 @@ func absent(err error) bool {
 	return errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrCorrupt)
 }
 
-// names returns the sorted names in a folder. A folder that does not exist counts as
-// empty.
+// names returns the sorted names in a folder. A folder that does not exist, and one in a part
+// that does not exist, counts as empty.
 func names(root *os.Root, folder string) ([]string, error) {
+	if root == nil {
+		return nil, nil
+	}
 	f, err := root.Open(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -15,12 +15,32 @@ import (
 // locked calls f with the lock of the folder of the ID, which excludes the writers of all
 // processes.
 func (s *Store) locked(ctx context.Context, id session.ID, f func() error) error {
-	release, err := s.lock(ctx, id[0])
-	if err != nil {
-		return wrapError(err)
+	if s.readOnly {
+		return errReadOnly
 	}
-	defer release()
-	return wrapError(f())
+	attempt := func() error {
+		release, err := s.lock(ctx, id[0])
+		if err != nil {
+			return err
+		}
+		defer release()
+		return f()
+	}
+	return wrapError(s.again(attempt))
+}
+
+// again calls f, and calls it once more if it failed because the session folder was deleted.
+func (s *Store) again(f func() error) error {
+	err := f()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if reopened, failed := s.reopen(); failed != nil {
+		return failed
+	} else if reopened {
+		return f()
+	}
+	return err
 }
 
 // lock takes the lock of a folder, first within the process, where waiting is cheap, and
@@ -35,8 +55,12 @@ func (s *Store) lock(ctx context.Context, folder byte) (release func(), err erro
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	f, err := s.lockFile(ctx, folderName(folder))
-	if err != nil {
+	var f *os.File
+	err = s.again(func() error {
+		f, err = s.lockFile(ctx, folderName(folder))
+		return err
+	})
+	if err != nil && !(s.readOnly && errors.Is(err, fs.ErrNotExist)) { // nobody has written there yet
 		<-sem
 		return nil, err
 	}
@@ -64,7 +88,7 @@ func (s *Store) lockFile(ctx context.Context, name string) (*os.File, error) {
 			f.Close()
 			return nil, err
 		}
-		named, err := s.locks.Lstat(name)
+		named, err := s.locks.Load().Lstat(name)
 		switch {
 		case err == nil && os.SameFile(ours, named):
 			return f, nil
@@ -84,13 +108,17 @@ func (s *Store) lockFile(ctx context.Context, name string) (*os.File, error) {
 // regardless of the umask. It opens the file for writing, because flock on NFS requires
 // that.
 func (s *Store) openLock(name string) (*os.File, error) {
-	f, err := s.locks.OpenFile(name, os.O_RDWR|atomicfile.NoPoll, 0)
-	if !errors.Is(err, fs.ErrNotExist) {
+	locks := s.locks.Load()
+	if locks == nil {
+		return nil, fs.ErrNotExist
+	}
+	f, err := locks.OpenFile(name, os.O_RDWR|atomicfile.NoPoll, 0)
+	if s.readOnly || !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
-	f, err = s.locks.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|atomicfile.NoPoll, 0o600)
+	f, err = locks.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|atomicfile.NoPoll, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return s.locks.OpenFile(name, os.O_RDWR|atomicfile.NoPoll, 0) // another process has just created it
+		return locks.OpenFile(name, os.O_RDWR|atomicfile.NoPoll, 0) // another process has just created it
 	}
 	if err != nil {
 		return nil, err

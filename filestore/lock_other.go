@@ -10,4 +10,6 @@ import (
 // Without flock, Open returns an error.
 const canLock = false
 
+func canWrite(string) error { return errors.ErrUnsupported }
+
 func tryLock(*os.File) (bool, error) { return false, errors.ErrUnsupported }

@@ -10,6 +10,12 @@ import (
 
 const canLock = true
 
+// canWrite asks whether this user may create files in a folder.
+func canWrite(dir string) error {
+	const write, search = 2, 1
+	return syscall.Access(dir, write|search)
+}
+
 // tryLock tries to lock an open file, and returns false if the lock is taken. It uses
 // flock instead of fcntl, because a process loses an fcntl lock as soon as any of its
 // code closes the file.

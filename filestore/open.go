@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/internal/atomicfile"
@@ -20,40 +21,69 @@ const folders = 256
 // users can write to the folder, Open returns an error. It does not change the mode,
 // because that mode may be intended. Any number of processes may open the same folder.
 func Open(dir string, cfg Config) (*Store, error) {
-	if err := prepare(dir); err != nil {
+	s, err := newStore(dir)
+	if err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("session: cannot open the session folder: %w", err)
-	}
-	defer root.Close()
-
-	s := &Store{}
 	if cfg.DangerouslyNoSync {
 		s.full, s.whole = atomicfile.Volatile, atomicfile.Volatile
 	} else {
 		s.full, s.whole = atomicfile.Durable, atomicfile.Whole
 	}
+	if err := s.create(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func newStore(dir string) (*Store, error) {
+	if dir == "" {
+		return nil, errors.New("session: the file store needs the name of a folder")
+	}
+	if !canLock {
+		return nil, fmt.Errorf("session: this operating system has no flock, which processes need to share the files; use the memory or the database store: %w", errors.ErrUnsupported)
+	}
+	dir, err := filepath.Abs(dir) // the current folder of the process may change
+	if err != nil {
+		return nil, fmt.Errorf("session: cannot use the session folder: %w", err)
+	}
+	s := &Store{dir: dir}
 	// Start at a random folder, because processes that start together also prune together.
 	s.cursor.Store(rand.Uint32())
 	for i := range s.sems {
 		s.sems[i] = make(chan struct{}, 1)
 	}
-	if err := s.build(root); err != nil {
-		s.Close()
-		if errors.Is(err, fs.ErrPermission) {
-			err = fmt.Errorf("%w; make user %d, under whom this program runs, its owner", err, os.Geteuid())
-		}
-		return nil, fmt.Errorf("session: cannot write to the session folder %s: %w", dir, err)
-	}
 	return s, nil
+}
+
+// create opens the session folder, and creates what is missing of it.
+func (s *Store) create() error {
+	if err := prepare(s.dir); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return fmt.Errorf("session: cannot open the session folder: %w", err)
+	}
+	defer root.Close()
+	if err := s.build(root); err != nil {
+		return s.cannotWrite(err)
+	}
+	return nil
+}
+
+func (s *Store) cannotWrite(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w; make user %d, under whom this program runs, its owner", err, os.Geteuid())
+	}
+	return fmt.Errorf("session: cannot write to the session folder %s: %w", s.dir, err)
 }
 
 // Close closes the folder. No writes are pending at that time. A second Close does
 // nothing.
 func (s *Store) Close() error {
-	open := []*os.Root{s.records, s.owners, s.locks}
+	open := []*os.Root{s.records.Load(), s.owners.Load(), s.locks.Load()}
 	for i := range s.open {
 		open = append(open, s.open[i].Load())
 	}
@@ -68,18 +98,26 @@ func (s *Store) Close() error {
 
 // prepare creates the folder, or checks that it is suitable for sessions.
 func prepare(dir string) error {
-	if dir == "" {
-		return errors.New("session: the file store needs the name of a folder")
-	}
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if err := makeAll(filepath.Clean(dir)); err != nil {
-			return fmt.Errorf("session: cannot create the session folder: %w; create it yourself, with mode 0700, or choose another one", err)
+		if err := makeAll(dir); err != nil {
+			return cannotCreate(err)
 		}
 		return nil
 	case err != nil:
 		return fmt.Errorf("session: cannot use the session folder: %w", err)
+	}
+	return suitable(dir, info)
+}
+
+func cannotCreate(err error) error {
+	return fmt.Errorf("session: cannot create the session folder: %w; create it yourself, with mode 0700, or choose another one", err)
+}
+
+// suitable checks that a folder can be used for sessions.
+func suitable(dir string, info fs.FileInfo) error {
+	switch {
 	case !info.IsDir():
 		return fmt.Errorf("session: %s is not a folder; move it away, or choose another folder for the sessions", dir)
 	case info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
@@ -115,28 +153,60 @@ func makeAll(dir string) error {
 	return nil
 }
 
+// parts returns the three folders in the session folder by their names.
+func (s *Store) parts() map[string]*atomic.Pointer[os.Root] {
+	return map[string]*atomic.Pointer[os.Root]{"records": &s.records, "owners": &s.owners, "locks": &s.locks}
+}
+
+// reopen creates the session folder again if it was deleted, and reports whether it did. It
+// does not close the old folders, because other goroutines may use them; the garbage
+// collector does.
+func (s *Store) reopen() (bool, error) {
+	if s.readOnly {
+		return false, nil
+	}
+	s.reopening.Lock()
+	defer s.reopening.Unlock()
+	intact := true
+	for name, part := range s.parts() {
+		intact = intact && s.named(name, part.Load())
+	}
+	if intact {
+		return false, nil
+	}
+	return true, s.create()
+}
+
+// named reports whether root is still the folder with that name in the session folder.
+func (s *Store) named(name string, root *os.Root) bool {
+	named, err := os.Stat(filepath.Join(s.dir, name))
+	if err != nil {
+		return false
+	}
+	open, err := root.Stat(".")
+	return err == nil && os.SameFile(open, named)
+}
+
 // writable is the name of a file in locks, which Open writes to check that it can.
 const writable = "writable"
 
 // build creates the folders in the session folder, and checks that files can be locked and
 // written there.
 func (s *Store) build(root *os.Root) error {
-	if !canLock {
-		return fmt.Errorf("this operating system has no flock, which processes need to share the files; use the memory or the database store: %w", errors.ErrUnsupported)
-	}
-	for name, part := range map[string]**os.Root{"records": &s.records, "owners": &s.owners, "locks": &s.locks} {
-		err := atomicfile.MakeFolder(root, name)
+	for name, part := range s.parts() {
+		if err := atomicfile.MakeFolder(root, name); err != nil {
+			return err
+		}
+		folder, err := root.OpenRoot(name)
 		if err != nil {
 			return err
 		}
-		if *part, err = root.OpenRoot(name); err != nil {
-			return err
-		}
+		part.Store(folder)
 	}
 	if err := atomicfile.SyncFolder(root, "."); err != nil {
 		return err
 	}
-	return atomicfile.Write(s.locks, writable, nil, atomicfile.Volatile)
+	return atomicfile.Write(s.locks.Load(), writable, nil, atomicfile.Volatile)
 }
 
 // inFolder calls write, which creates a file in a folder of records or owners. If the

@@ -43,9 +43,9 @@ func (s *Store) mark(owner string, id session.ID) error {
 		return nil
 	}
 	key := ownerKey(owner)
-	err := inFolder(s.owners, key[:2], func() error { return atomicfile.Create(s.owners, markName(key, id)) })
+	err := inFolder(s.owners.Load(), key[:2], func() error { return atomicfile.Create(s.owners.Load(), markName(key, id)) })
 	if err == nil && s.full == atomicfile.Durable {
-		err = atomicfile.SyncFolder(s.owners, key[:2])
+		err = atomicfile.SyncFolder(s.owners.Load(), key[:2])
 	}
 	return err
 }
@@ -54,7 +54,7 @@ func (s *Store) mark(owner string, id session.ID) error {
 // next listing of the owner removes the mark.
 func (s *Store) unmark(owner string, id session.ID) {
 	if owner != "" {
-		_ = atomicfile.Remove(s.owners, markName(ownerKey(owner), id))
+		_ = atomicfile.Remove(s.owners.Load(), markName(ownerKey(owner), id))
 	}
 }
 
@@ -68,12 +68,17 @@ func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[session.R
 	}
 	return func(yield func(session.Record, error) bool) {
 		key := ownerKey(owner)
-		names, err := names(s.owners, key[:2])
+		marks, err := names(s.owners.Load(), key[:2])
+		if len(marks) == 0 && s.recreated("owners") {
+			if _, err = s.reopen(); err == nil {
+				marks, err = names(s.owners.Load(), key[:2])
+			}
+		}
 		if err != nil {
 			yield(session.Record{}, wrapError(err))
 			return
 		}
-		for _, name := range names {
+		for _, name := range marks {
 			rest, ok := strings.CutPrefix(name, key+".")
 			id, valid := recordID(rest)
 			if !ok || !valid {
@@ -93,6 +98,9 @@ func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[session.R
 // removeStaleMark removes a mark that has no record, unless a writer has created the
 // record in the meantime.
 func (s *Store) removeStaleMark(ctx context.Context, owner string, id session.ID) {
+	if s.readOnly {
+		return
+	}
 	release, err := s.lock(ctx, id[0])
 	if err != nil {
 		return

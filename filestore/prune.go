@@ -26,6 +26,9 @@ const corruptRetention = 400 * 24 * time.Hour
 // If a file cannot be read or removed, Prune continues with the others, and returns the
 // first such error at the end.
 func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
+	if s.readOnly {
+		return 0, errReadOnly
+	}
 	if limit < 1 {
 		return 0, nil
 	}
@@ -64,7 +67,7 @@ func (w *sweep) folder(ctx context.Context, folder byte) error {
 	if err := w.marks(ctx, folder); err != nil {
 		return err
 	}
-	all, err := names(w.store.records, folderName(folder))
+	all, err := names(w.store.records.Load(), folderName(folder))
 	w.note(err)
 	for _, name := range all {
 		if err := ctx.Err(); err != nil {
@@ -106,7 +109,7 @@ func (w *sweep) record(ctx context.Context, id session.ID) {
 func (w *sweep) prunable(id session.ID) bool {
 	h, err := w.store.head(id)
 	if errors.Is(err, session.ErrCorrupt) {
-		return w.older(w.store.records, path(id), corruptRetention)
+		return w.older(w.store.records.Load(), path(id), corruptRetention)
 	}
 	if !errors.Is(err, session.ErrNotFound) {
 		w.note(err)
@@ -117,17 +120,17 @@ func (w *sweep) prunable(id session.ID) bool {
 // temp removes the temporary file of a writer that died.
 func (w *sweep) temp(folder byte, name, target string) {
 	if _, ok := recordID(target); ok { // otherwise it is not a file of the store
-		w.removeTemp(w.store.records, folderName(folder)+"/"+name)
+		w.removeTemp(w.store.records.Load(), folderName(folder)+"/"+name)
 	}
 }
 
 // locks removes the temporary files of processes that died while they opened the store.
 func (w *sweep) locks() {
-	all, err := names(w.store.locks, ".")
+	all, err := names(w.store.locks.Load(), ".")
 	w.note(err)
 	for _, name := range all {
 		if target, ok := atomicfile.Target(name); ok && target == writable {
-			w.removeTemp(w.store.locks, name)
+			w.removeTemp(w.store.locks.Load(), name)
 		}
 	}
 }
@@ -143,7 +146,7 @@ func (w *sweep) removeTemp(root *os.Root, name string) {
 // needs no lock. If there seems to be none, marks takes the lock and checks again, because
 // a writer creates the mark before the record.
 func (w *sweep) marks(ctx context.Context, folder byte) error {
-	all, err := names(w.store.owners, folderName(folder))
+	all, err := names(w.store.owners.Load(), folderName(folder))
 	w.note(err)
 	for _, name := range all {
 		if err := ctx.Err(); err != nil {
@@ -157,7 +160,7 @@ func (w *sweep) marks(ctx context.Context, folder byte) error {
 			if w.recorded(id) {
 				return nil
 			}
-			return atomicfile.Remove(w.store.owners, folderName(folder)+"/"+name)
+			return atomicfile.Remove(w.store.owners.Load(), folderName(folder)+"/"+name)
 		}))
 	}
 	return nil

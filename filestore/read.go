@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/internal/atomicfile"
@@ -85,7 +86,7 @@ func (f *file) Read(b []byte) (int, error) {
 // openFile opens the file of a record.
 func (s *Store) openFile(id session.ID) (*file, error) {
 	f := &file{}
-	err := s.withFolder(id, func(folder *os.Root) error {
+	open := func(folder *os.Root) error {
 		name := id.String()
 		// os.Root does not follow links out of the folder, but follows links within it, and
 		// opening a named pipe would block. So check the type of the file first. The file
@@ -101,11 +102,25 @@ func (s *Store) openFile(id session.ID) (*file, error) {
 		f.size = info.Size()
 		f.File, err = folder.OpenFile(name, os.O_RDONLY|atomicfile.NoPoll, 0)
 		return err
-	})
+	}
+	err := s.withFolder(id, open)
+	if errors.Is(err, fs.ErrNotExist) && s.recreated("records") {
+		if _, err = s.reopen(); err == nil {
+			err = s.withFolder(id, open)
+		}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = session.ErrNotFound
 	}
 	return f, err
+}
+
+// recreated reports whether a part of the session folder was deleted and another process has
+// created it again.
+func (s *Store) recreated(name string) bool {
+	part := s.parts()[name].Load()
+	_, err := os.Stat(filepath.Join(s.dir, name))
+	return !s.readOnly && err == nil && !s.named(name, part)
 }
 
 // withFolder calls f with the folder of an ID. The folder stays open after its first use,
@@ -132,7 +147,11 @@ func (s *Store) recordFolder(folder byte) (*os.Root, error) {
 	if root := s.open[folder].Load(); root != nil {
 		return root, nil
 	}
-	root, err := s.records.OpenRoot(folderName(folder))
+	records := s.records.Load()
+	if records == nil {
+		return nil, fs.ErrNotExist
+	}
+	root, err := records.OpenRoot(folderName(folder))
 	if err == nil && !s.open[folder].CompareAndSwap(nil, root) {
 		root.Close()
 		return s.recordFolder(folder)
@@ -146,6 +165,6 @@ func (s *Store) current(folder byte, root *os.Root) bool {
 	if err != nil {
 		return false
 	}
-	named, err := s.records.Stat(folderName(folder))
+	named, err := s.records.Load().Stat(folderName(folder))
 	return err == nil && os.SameFile(open, named)
 }

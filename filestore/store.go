@@ -36,6 +36,10 @@
 // the locks of a process that dies, so a killed process never blocks another one. A store
 // keeps up to 256 folders open. It runs no goroutines.
 //
+// If somebody deletes the folder while a program runs, all sessions are gone, and the next
+// write creates the folder again. Programs of other users must not write into it, because
+// the files that they create would lock out its owner; they can look with [OpenReadOnly].
+//
 // If a file is not an intact record (truncated, altered, a record of another session, a
 // link), the error matches [session.ErrCorrupt]; checksums cover every byte. Delete removes
 // such a file. If the disk is full, the error matches [session.ErrFull].
@@ -47,6 +51,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -71,7 +76,13 @@ type Config struct {
 // [session.Pruner], [session.Lister] and [session.OwnerLister]. Its methods are safe for
 // concurrent use, and several processes may open the same folder.
 type Store struct {
-	records, owners, locks *os.Root
+	dir      string // absolute
+	readOnly bool
+
+	// The parts of the session folder. They change if somebody deletes it; see reopen. In a
+	// read-only store, a part that does not exist is nil.
+	records, owners, locks atomic.Pointer[os.Root]
+	reopening              sync.Mutex
 
 	open [folders]atomic.Pointer[os.Root] // the open folders of records; see withFolder
 
@@ -106,7 +117,7 @@ func (s *Store) Create(ctx context.Context, r session.Record) error {
 		return err
 	}
 	return s.locked(ctx, r.ID, func() error {
-		switch _, err := s.records.Lstat(path(r.ID)); {
+		switch _, err := s.records.Load().Lstat(path(r.ID)); {
 		case err == nil:
 			return session.ErrConflict
 		case !errors.Is(err, fs.ErrNotExist):
@@ -186,7 +197,7 @@ func (s *Store) Touch(ctx context.Context, id session.ID, lastActivity, expires 
 
 // write replaces the file of a record. The caller must hold the lock.
 func (s *Store) write(id session.ID, content []byte, d atomicfile.Durability) error {
-	return inFolder(s.records, folderName(id[0]), func() error {
+	return inFolder(s.records.Load(), folderName(id[0]), func() error {
 		return s.withFolder(id, func(folder *os.Root) error {
 			return atomicfile.Write(folder, id.String(), content, d)
 		})
@@ -196,12 +207,12 @@ func (s *Store) write(id session.ID, content []byte, d atomicfile.Durability) er
 // remove deletes the file of a record, and then its mark. The caller must hold the lock.
 func (s *Store) remove(id session.ID, d atomicfile.Durability) error {
 	old, corrupt := s.head(id) // if it is corrupt, its mark stays, which is harmless
-	err := atomicfile.Remove(s.records, path(id))
+	err := atomicfile.Remove(s.records.Load(), path(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err == nil && d == atomicfile.Durable {
-		err = atomicfile.SyncFolder(s.records, folderName(id[0]))
+		err = atomicfile.SyncFolder(s.records.Load(), folderName(id[0]))
 	}
 	if err == nil && corrupt == nil {
 		s.unmark(old.owner, id)

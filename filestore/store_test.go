@@ -245,7 +245,7 @@ func TestCancelledWriters(t *testing.T) {
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
-	f, err := s.locks.OpenFile(folderName(r.ID[0]), os.O_RDWR, 0)
+	f, err := s.locks.Load().OpenFile(folderName(r.ID[0]), os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
