@@ -21,6 +21,10 @@ type Connection struct {
 	// the path of a file, or "dsn" if the connection has a dsn.
 	Address string
 
+	// File is the file of a SQLite database that [Config.OpenDB] creates if it is missing;
+	// otherwise "".
+	File string
+
 	details *connection
 }
 
@@ -67,6 +71,7 @@ func (c *Config) Connections() []string {
 func (c *connection) public(root string) Connection {
 	s := &c.settings
 	p := Connection{Name: c.name, Dialect: c.dialect(), Address: "dsn", details: c}
+	p.File, _ = c.sqliteFile(root)
 	switch {
 	case s.given("dsn"):
 	case p.Dialect == sqlstore.SQLite:

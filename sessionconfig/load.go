@@ -26,6 +26,8 @@ type Config struct {
 	connections map[string]*connection // :: folded name → connection
 	session     session.Config
 	written     session.Config // session before Configure
+	readOnly    bool           // see ReadOnly
+	checking    bool           // for Check: would this user be able to write?
 
 	// postgres is nil without WithPostgres.
 	postgres func(ctx context.Context, dsn, schema, table string) (session.Store, error)
@@ -51,7 +53,7 @@ func Load(dir string, opts ...Option) (*Config, error) {
 	}
 	c := &Config{
 		dir: dir, root: filepath.Join(dir, ".."), base: absolute(filepath.Join(dir, "..")),
-		logger: l.logger, foreign: l.foreign, postgres: l.postgres,
+		logger: l.logger, foreign: l.foreign, postgres: l.postgres, readOnly: l.readOnly,
 	}
 	sessionDoc := l.readTOML(filepath.Join(dir, sessionFile))
 	databaseDoc := l.readTOML(filepath.Join(dir, databaseFile))

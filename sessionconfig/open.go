@@ -36,8 +36,8 @@ func (c *Config) Open(ctx context.Context) (*session.Manager, error) {
 	return m, nil
 }
 
-// Check reports everything that would make Open fail, and leaves nothing open. It does
-// not create a database, but the file store creates its folder.
+// Check reports everything that would make Open fail for this user, and leaves nothing
+// open. It creates neither a database nor the folder of the file store.
 func (c *Config) Check(ctx context.Context) error {
 	_, err := c.CheckWarnings(ctx)
 	return err
@@ -47,7 +47,9 @@ func (c *Config) Check(ctx context.Context) error {
 // store loses more in a crash than it promises, or is slower. They do not prevent Open,
 // which logs them.
 func (c *Config) CheckWarnings(ctx context.Context) ([]*Error, error) {
-	store, err := c.examine(ctx)
+	look := *c
+	look.readOnly, look.checking = true, true
+	store, err := look.examine(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ type loader struct {
 	environ   []string
 	logger    *slog.Logger
 	configure []func(*session.Config)
+	readOnly  bool
 	foreign   map[string]foreign
 	postgres  func(ctx context.Context, dsn, schema, table string) (session.Store, error)
 }
@@ -38,4 +39,11 @@ func WithLogger(logger *slog.Logger) Option {
 // Now. If Configure is used more than once, the functions run in order.
 func Configure(f func(*session.Config)) Option {
 	return func(l *loader) { l.configure = append(l.configure, f) }
+}
+
+// ReadOnly is for a program that looks at the sessions of another one, perhaps as another
+// user: [Open] and [Config.OpenStore] open the file store with filestore.OpenReadOnly.
+// Other stores are opened as usual.
+func ReadOnly() Option {
+	return func(l *loader) { l.readOnly = true }
 }

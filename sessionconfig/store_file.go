@@ -8,21 +8,33 @@ import (
 	"github.com/expanse-go/session/filestore"
 )
 
-// openFiles opens the file store, which creates its folder and tests that it is writable.
+// openFiles opens the file store, which creates its folder and tests that it is writable,
+// unless the configuration is for reading only.
 func (c *Config) openFiles() (session.Store, error) {
-	s := &c.settings
-	store, err := filestore.Open(c.storeDir(), filestore.Config{
-		DangerouslyNoSync: s.yes("stores.file.dangerously_no_sync"),
-	})
+	var store *filestore.Store
+	var err error
+	if c.checking {
+		err = filestore.Check(c.Folder())
+	}
+	switch {
+	case err != nil:
+	case c.readOnly:
+		store, err = filestore.OpenReadOnly(c.Folder())
+	default:
+		store, err = filestore.Open(c.Folder(), filestore.Config{
+			DangerouslyNoSync: c.settings.yes("stores.file.dangerously_no_sync"),
+		})
+	}
 	if err != nil {
-		m := s.mistake("", "stores.file.path", strings.TrimPrefix(err.Error(), "session: "), "")
+		m := c.settings.mistake("", "stores.file.path", strings.TrimPrefix(err.Error(), "session: "), "")
 		m.Err = err
 		return nil, m
 	}
 	return store, nil
 }
 
-func (c *Config) storeDir() string {
+// Folder returns the folder of the file store.
+func (c *Config) Folder() string {
 	path := filepath.FromSlash(c.settings.text("stores.file.path"))
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(c.base, path)

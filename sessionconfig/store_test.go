@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/expanse-go/session"
@@ -85,7 +86,7 @@ func TestStores(t *testing.T) {
 }
 
 // The folder of the file store is relative to the project folder, even if the working
-// directory changes. Open, not Load, creates it, accessible to this user only.
+// directory changes. Open creates it, accessible to this user only; Load does not.
 func TestFilePath(t *testing.T) {
 	root := project(t, map[string]string{"config/session.toml": "store = \"file\"\n[stores.file]\npath = \"data/sessions\"\n"})
 	t.Chdir(t.TempDir())
@@ -97,15 +98,57 @@ func TestFilePath(t *testing.T) {
 	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Load made the folder (%v)", err)
 	}
-	if err := c.Check(t.Context()); err != nil {
+	store, err := c.OpenStore(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer closeStore(store)
 	info, err := os.Stat(folder)
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("got %v, %v, want a folder of mode 0700", info, err)
 	}
-	if c.Root() != root || c.Dir() != filepath.Join(root, "config") {
+	if c.Folder() != folder || c.Root() != root || c.Dir() != filepath.Join(root, "config") {
 		t.Errorf("got root %s and folder %s", c.Root(), c.Dir())
+	}
+}
+
+// TestField11LooksOnly checks a configuration and opens it to look, before the program that
+// it belongs to has started for the first time.
+func TestField11LooksOnly(t *testing.T) {
+	root := project(t, map[string]string{"config/session.toml": "store = \"file\"\n"})
+	c, err := Load("config", WithEnv(nil), ReadOnly())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Check(t.Context()); err != nil {
+		t.Errorf("Check = %v", err)
+	}
+	m, err := c.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close(t.Context())
+	for info, err := range m.ListAll(t.Context()) {
+		t.Errorf("the list contains %v, %v", info, err)
+	}
+	s, err := m.Load(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Set("a", 1)
+	if _, err := m.Commit(t.Context(), s); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Commit = %v, want ErrUnsupported", err)
+	}
+	if entries, err := os.ReadDir(root); err != nil || len(entries) != 1 {
+		t.Errorf("the project contains %v, %v, want its configuration only", entries, err)
+	}
+
+	// A check foretells what Open would do, for files too.
+	if err := os.WriteFile(filepath.Join(root, "storage"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "stores.file.path") {
+		t.Errorf("Check = %v, want a mistake about the folder", err)
 	}
 }
 
