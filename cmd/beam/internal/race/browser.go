@@ -30,7 +30,7 @@ func (p *Plan) newBrowser() (*browser, error) {
 	}
 	b := &browser{plan: p, jar: jar}
 	for _, r := range p.requests() {
-		req, err := r.build(context.Background(), mark{}, nil)
+		req, err := r.build(context.Background(), sample, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -1,14 +1,14 @@
 package race
 
 import (
-	"bufio"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/textproto"
+	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"mvdan.cc/sh/v3/shell"
@@ -19,11 +19,11 @@ import (
 // whatever host was recorded, so that a password is not sent elsewhere by mistake. The
 // recorded cookies are put in the jar of each session.
 func Recorded(base *url.URL, text string) (Request, error) {
-	text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
+	text = strings.TrimLeft(text, "\ufeff \t\r\n")
 	var r Request
 	var err error
 	if rest, ok := strings.CutPrefix(text, "curl "); ok {
-		r, err = fromCurl(rest)
+		r, err = fromCurl(strings.TrimSpace(strings.ReplaceAll(rest, "\r\n", "\n")))
 	} else {
 		r, err = fromHTTP(text)
 	}
@@ -43,29 +43,64 @@ func Recorded(base *url.URL, text string) (Request, error) {
 }
 
 func fromHTTP(text string) (Request, error) {
-	r := textproto.NewReader(bufio.NewReader(strings.NewReader(text + "\n")))
-	line, err := r.ReadLine()
+	line, rest, _ := strings.Cut(text, "\n")
 	fields := strings.Fields(line)
-	if err != nil || len(fields) != 3 || !strings.HasPrefix(fields[2], "HTTP/") {
+	if len(fields) != 3 || !strings.HasPrefix(fields[2], "HTTP/") {
 		return Request{}, errors.New(`the recording begins neither with "curl " nor with a line such as "POST /login HTTP/1.1"`)
 	}
-	header, err := r.ReadMIMEHeader()
-	if err != nil && !errors.Is(err, io.EOF) {
-		return Request{}, fmt.Errorf("invalid header in the recording: %w", err)
+	r := Request{Method: fields[0], URL: fields[1], Header: http.Header{}}
+	for n := 2; rest != ""; n++ {
+		line, rest, _ = strings.Cut(rest, "\n")
+		if line = strings.TrimSuffix(line, "\r"); line == "" {
+			break
+		}
+		if !addHeader(r.Header, line) { // the error does not quote the line, which may contain a password
+			return r, fmt.Errorf("line %d of the recording is no header; separate the body from the headers with an empty line", n)
+		}
 	}
-	body, err := io.ReadAll(r.R)
-	if err != nil {
-		return Request{}, err
+	body, err := recordedBody(r.Header, rest)
+	r.Body = body
+	return r, err
+}
+
+// addHeader adds a line such as "Accept: */*" to h, and reports whether it is one. It ignores
+// the pseudo-headers of HTTP/2, such as ":authority: localhost".
+func addHeader(h http.Header, line string) bool {
+	name, value, ok := strings.Cut(strings.TrimPrefix(line, ":"), ":")
+	if name = strings.TrimSpace(name); !ok || name == "" {
+		return false
 	}
-	// The recorded length is ignored, because editors add a line break at the end of a file.
-	return Request{Method: fields[0], URL: fields[1], Header: http.Header(header), Body: strings.TrimSuffix(string(body), "\n")}, nil
+	if line[0] != ':' {
+		h.Add(name, strings.TrimSpace(value))
+	}
+	return true
+}
+
+// recordedBody returns the body that was sent. Editors add a line break at the end of a file;
+// it belongs to the body only if the recorded length counts it.
+func recordedBody(h http.Header, body string) (string, error) {
+	if strings.EqualFold(h.Get("Transfer-Encoding"), "chunked") {
+		decoded, err := io.ReadAll(httputil.NewChunkedReader(strings.NewReader(body)))
+		if err != nil {
+			return "", fmt.Errorf("the chunked body of the recording cannot be decoded (%w); "+
+				"if it is not chunked any more, remove the header Transfer-Encoding", err)
+		}
+		return string(decoded), nil
+	}
+	if h.Get("Content-Length") == strconv.Itoa(len(body)) {
+		return body, nil
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(body, "\n"), "\r"), nil
 }
 
 // fromCurl supports the flags that browsers generate and those common for signing in with
 // curl. Any other flag is an error, because ignoring it could change the request.
 func fromCurl(text string) (Request, error) {
 	r := Request{Header: http.Header{}}
-	words, err := shell.Fields(text, func(string) string { return "" })
+	if strings.Contains(text, `^"`) {
+		return r, errors.New("the recorded curl command is written for cmd.exe; copy it as cURL for a POSIX shell (bash)")
+	}
+	words, err := shellFields(text)
 	if err != nil {
 		return r, fmt.Errorf("invalid recorded curl command: %w", err)
 	}
@@ -109,6 +144,17 @@ func fromCurl(text string) (Request, error) {
 	return r, nil
 }
 
+// shellFields splits a command into words as a shell does, without running anything. Rare
+// syntax makes the shell package panic.
+func shellFields(text string) (words []string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a part of it is not supported: %v", p)
+		}
+	}()
+	return shell.Fields(text, func(string) string { return "" })
+}
+
 type curlFlag func(r *Request, data *[]string, value string) error
 
 var curlFlags = func() map[string]curlFlag {
@@ -130,11 +176,9 @@ var curlFlags = func() map[string]curlFlag {
 		return nil
 	}, "-u", "--user")
 	add(func(r *Request, _ *[]string, v string) error {
-		name, value, ok := strings.Cut(v, ":")
-		if !ok {
+		if !addHeader(r.Header, v) {
 			return fmt.Errorf("%q is not a header", v)
 		}
-		r.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 		return nil
 	}, "-H", "--header")
 	add(func(_ *Request, data *[]string, v string) error { *data = append(*data, v); return nil }, "--data-raw")

@@ -53,7 +53,7 @@ func (r *Request) String() string {
 
 // check reports an invalid URL, and a remote host if remote is false.
 func (r *Request) check(remote bool) error {
-	req, err := r.build(context.Background(), markOf("", 1, 1), nil)
+	req, err := r.build(context.Background(), sample, nil)
 	if err != nil {
 		return err
 	}
@@ -90,10 +90,18 @@ func markOf(prefix string, i, n int) mark {
 	return mark{prefix + number, number}
 }
 
+// sample is the mark of no write. It makes a URL complete enough to judge its host.
+var sample = markOf("", 1, 1)
+
 // newPrefix returns a random prefix that begins with a letter, so that marks are valid names.
 func newPrefix() string { return "n" + strings.ToLower(rand.Text()[:6]) }
 
+// fill replaces the placeholders in text. The zero mark, that of a login, replaces nothing: a
+// password may contain {n}.
 func (m mark) fill(text string) string {
+	if m == (mark{}) {
+		return text
+	}
 	return strings.NewReplacer("{n}", m.unique, "{i}", m.number).Replace(text)
 }
 
@@ -112,7 +120,8 @@ func (r *Request) build(ctx context.Context, m mark, common http.Header) (*http.
 	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("%s is not a URL with http:// or https:// and a host", r.URL)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.Method, u.String(), strings.NewReader(m.fill(r.Body)))
+	body := m.fill(r.Body)
+	req, err := http.NewRequestWithContext(ctx, r.Method, u.String(), strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -125,15 +134,15 @@ func (r *Request) build(ctx context.Context, m mark, common http.Header) (*http.
 		}
 	}
 	req.Header.Del("Cookie") // cookies of the plan and of a recording are in the jar
-	if r.Body != "" && req.Header.Get("Content-Type") == "" {
-		req.Header.Set("Content-Type", typeOf(m.fill(r.Body)))
+	if body != "" && req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", typeOf(body))
 	}
 	return req, nil
 }
 
 // typeOf guesses the content type of a body.
 func typeOf(body string) string {
-	if (body[0] == '{' || body[0] == '[') && json.Valid([]byte(body)) {
+	if strings.IndexAny(body, "{[") == 0 && json.Valid([]byte(body)) {
 		return "application/json"
 	}
 	return "application/x-www-form-urlencoded"

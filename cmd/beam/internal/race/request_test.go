@@ -120,23 +120,89 @@ func TestRecorded(t *testing.T) {
 
 func TestRecordedMistakes(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                           "begins neither with",
-		"hello":                      "begins neither with",
-		"POST /x HTTP/1.1\nno colon": "header in the recording",
-		"curl":                       "begins neither with",
-		"curl -s":                    "has no URL",
-		"curl /a /b":                 "two URLs, /a and /b",
-		"curl /a --next":             "flag --next",
-		"curl /a -H":                 "ends after -H",
-		"curl /a -H nothing":         `"nothing" is not a header`,
-		"curl /a -d @body.txt":       "in the file body.txt",
-		"curl /a -d $(rm x)":         "recorded curl command",
-		"curl '/a":                   "recorded curl command",
+		"":                                      "begins neither with",
+		"hello":                                 "begins neither with",
+		"POST /x HTTP/1.1\nuser=ada&password=x": "line 2 of the recording is no header; separate the body",
+		"POST /x HTTP/1.1\nTransfer-Encoding: chunked\n\nuser=ada": "remove the header Transfer-Encoding",
+		"curl ^\"http://localhost/x^\"":                            "for a POSIX shell",
+		"curl":                                                     "begins neither with",
+		"curl -s":                                                  "has no URL",
+		"curl /a /b":                                               "two URLs, /a and /b",
+		"curl /a --next":                                           "flag --next",
+		"curl /a -H":                                               "ends after -H",
+		"curl /a -H nothing":                                       `"nothing" is not a header`,
+		"curl /a -d @body.txt":                                     "in the file body.txt",
+		"curl /a -d $(rm x)":                                       "recorded curl command",
+		"curl '/a":                                                 "recorded curl command",
 	} {
 		if _, err := Recorded(base(t), text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: err = %v, want %q in it", text, err, want)
 		}
 	}
+}
+
+// TestAttackS10Recorded signs in with recordings that a browser, a proxy or an editor has
+// written in an unusual way.
+func TestAttackS10Recorded(t *testing.T) {
+	const head = "POST /login HTTP/1.1\r\nContent-Type: text/plain\r\n"
+	for name, c := range map[string]struct{ text, body string }{
+		"placeholder as password": {head + "\r\n{n}", "{n}"},
+		"number as password":      {head + "\r\n{i}", "{i}"},
+		"no body":                 {head, ""},
+		"empty body":              {head + "\r\n\r\n", ""},
+		"line feeds":              {strings.ReplaceAll(head, "\r", "") + "\na=1\n", "a=1"},
+		"body with CRLF":          {head + "\r\n--x\r\n\r\na\r\n--x--\r\n", "--x\r\n\r\na\r\n--x--"},
+		"length counts the end":   {head + "Content-Length: 7\r\n\r\n--x--\r\n", "--x--\r\n"},
+		"length too large":        {head + "Content-Length: 99\r\n\r\na=1\n", "a=1"},
+		"length is no number":     {head + "Content-Length: -x\r\n\r\na=1", "a=1"},
+		"chunked":                 {head + "Transfer-Encoding: chunked\r\n\r\n3\r\na=1\r\n2\r\n&b\r\n0\r\n\r\n", "a=1&b"},
+		"byte order mark":         {"\ufeff\r\n" + head + "\r\na", "a"},
+		"pseudo-header":           {head + ":authority: localhost\r\n\r\na", "a"},
+		"curl without data":       {"curl -X POST -d '' /login", ""},
+		"curl with placeholder":   {"curl -H ':authority: x' --data-raw '{n}' /login", "{n}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := Recorded(base(t), c.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req, err := r.build(t.Context(), mark{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(req.Body)
+			if err != nil || string(body) != c.body || req.Method != "POST" || req.URL.Path != "/login" {
+				t.Errorf("%s %s %q, %v; want POST /login %q", req.Method, req.URL.Path, body, err, c.body)
+			}
+		})
+	}
+}
+
+// FuzzRecorded reads any recording, and builds the request that signs in with it.
+func FuzzRecorded(f *testing.F) {
+	for _, text := range []string{
+		"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n{n}\n", "GET /x HTTP/2", "POST / HTTP/1.1\nTransfer-Encoding: chunked\n\n1\na\n0\n\n",
+		"curl 'http://localhost/login' -H 'a: b' --data-raw $'x\\'y' --compressed", "curl -d a=$((1/0)) /x", "curl <(x) @(a|b)", "curl \"${x[1]:=y}\"",
+	} {
+		f.Add(text)
+	}
+	at, err := url.Parse("http://127.0.0.1:8000/shop/cart")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := Recorded(at, text)
+		if err != nil {
+			return
+		}
+		if err := r.check(true); err != nil {
+			return
+		}
+		req, err := r.build(t.Context(), mark{}, nil)
+		if err == nil && req.URL.Host != at.Host {
+			t.Errorf("the request goes to %s", req.URL.Host)
+		}
+	})
 }
 
 // No request leaves this computer unless that is allowed, whatever the host name.

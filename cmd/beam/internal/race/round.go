@@ -250,7 +250,7 @@ func (b *browser) once(cookies http.CookieJar, conn net.Conn) *http.Client {
 func (b *browser) connect(ctx context.Context, r *Request) (net.Conn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.plan.Timeout, fmt.Errorf("no connection within %v", b.plan.Timeout))
 	defer cancel()
-	req, err := r.build(ctx, mark{}, nil)
+	req, err := r.build(ctx, sample, nil)
 	if err != nil {
 		return nil, err
 	}
