@@ -19,6 +19,7 @@ import (
 // An app is one run of the command line. Commands use it for all input and output, and
 // never use os.Stdout, os.Getenv or the current folder directly.
 type app struct {
+	args    []string
 	stdin   io.Reader
 	stdout  stream
 	stderr  stream
@@ -33,7 +34,7 @@ type app struct {
 // returns the exit code. Relative paths are resolved against dir. environ has the form of
 // [os.Environ]. Run returns when the command is done or ctx is cancelled.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string, dir string) int {
-	a := &app{stdin: stdin, environ: environ, dir: dir}
+	a := &app{args: args, stdin: stdin, environ: environ, dir: dir}
 	a.stdout, a.stderr = newStream(stdout, a.getenv), newStream(stderr, a.getenv)
 	err := a.tree().Run(ctx, helpArgs(args))
 	if err == nil {
@@ -156,9 +157,10 @@ func (a *app) tree() *cli.Command {
 				Usage:       "serve a demo application",
 				Description: demoHelp,
 				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "store", Usage: "the store `NAME` (default: the configured store, or database)", Local: true},
+					&cli.StringFlag{Name: "store", Usage: "the store `NAME` (default: database)", Local: true},
 					&cli.StringFlag{Name: "addr", Value: "127.0.0.1:8000", Usage: "the loopback `ADDRESS` to listen on", Local: true},
-					&cli.StringFlag{Name: "dir", Usage: "the `FOLDER` for the demo's data; replaces the configuration of the current folder", Local: true},
+					&cli.StringFlag{Name: "dir", Usage: "keep the demo's data in a folder " + demoFolder + " in `FOLDER` (default: your cache folder)", Local: true},
+					&cli.BoolFlag{Name: useConfigured, Usage: "keep the demo's sessions in the configured store of the application", Local: true},
 					&cli.BoolFlag{Name: "open", Usage: "open the demo in a browser", Local: true},
 				},
 				Action: a.demo,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/cmd/beam/internal/migrate"
+	"github.com/expanse-go/session/cmd/beam/internal/owner"
 	"github.com/expanse-go/session/sessionconfig"
 	"github.com/expanse-go/session/sqlstore"
 
@@ -24,7 +26,7 @@ import (
 // load reads the configuration and prints the warnings. It returns the Config even with an
 // error, which then reports all mistakes.
 func (a *app) load(cmd *cli.Command, opts ...sessionconfig.Option) (*sessionconfig.Config, error) {
-	c, err := a.read(a.path(cmd.String("config")), cmd.String("store"), slog.New(slog.DiscardHandler), opts...)
+	c, err := a.read(a.path(cmd.String("config")), cmd.String("store"), a.environ, slog.New(slog.DiscardHandler), opts...)
 	for _, w := range c.Warnings() {
 		a.warn("%s", strings.Join(a.lines(w), " "))
 	}
@@ -32,8 +34,7 @@ func (a *app) load(cmd *cli.Command, opts ...sessionconfig.Option) (*sessionconf
 }
 
 // read loads the configuration in dir. A store given by a flag overrides all other sources.
-func (a *app) read(dir, store string, log *slog.Logger, opts ...sessionconfig.Option) (*sessionconfig.Config, error) {
-	environ := a.environ
+func (a *app) read(dir, store string, environ []string, log *slog.Logger, opts ...sessionconfig.Option) (*sessionconfig.Config, error) {
 	if store != "" {
 		a.storeFlag = true
 		environ = append(environ[:len(environ):len(environ)], storeVariable+"="+store)
@@ -68,18 +69,58 @@ func isConfiguration(err error) bool {
 	return errors.As(err, &mistake) || errors.As(err, &field)
 }
 
-// manager opens the configured store. The caller must call done.
+// manager opens the configured store to change sessions. The caller must call done.
 func (a *app) manager(ctx context.Context, cmd *cli.Command) (m *session.Manager, done func(), err error) {
 	c, err := a.load(cmd)
+	if err == nil {
+		err = a.mayWrite(c)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
+	return a.openManager(ctx, c)
+}
+
+// viewer is like manager, for commands that only look, and leave no file behind.
+func (a *app) viewer(ctx context.Context, cmd *cli.Command) (m *session.Manager, done func(), err error) {
+	c, err := a.load(cmd, sessionconfig.ReadOnly())
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.openManager(ctx, c)
+}
+
+func (a *app) openManager(ctx context.Context, c *sessionconfig.Config) (m *session.Manager, done func(), err error) {
 	p := a.begin("opening the store %s", c.StoreName())
 	defer p.end()
 	if m, err = c.Open(ctx); err != nil {
 		return nil, nil, err
 	}
 	return m, func() { m.Close(context.WithoutCancel(ctx)) }, nil
+}
+
+// mayWrite refuses to write into the folder of the file store as another user than its owner,
+// or to create it: the application could not write there any more. The database store needs
+// no such rule, because SQLite gives its files to the owner of the database.
+func (a *app) mayWrite(c *sessionconfig.Config) error {
+	if c.StoreName() != "file" {
+		return nil
+	}
+	folder := c.Folder()
+	if !exists(folder) {
+		return fmt.Errorf("the session folder %s does not exist yet; the application creates it when it starts", a.shorten(folder))
+	}
+	user := owner.Other(folder)
+	if user == "" {
+		return nil
+	}
+	words := []string{"sudo", "-u", user}
+	words = append(words, a.args...)
+	for i := range words {
+		words[i] = shellWord(words[i])
+	}
+	return fmt.Errorf("the session folder %s belongs to %s, and files of another user in it would lock the application out; run: %s",
+		a.shorten(folder), user, strings.Join(words, " "))
 }
 
 // store is like manager, for commands that read records directly.

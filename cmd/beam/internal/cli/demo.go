@@ -18,10 +18,14 @@ import (
 	"github.com/expanse-go/session/cmd/beam/internal/demo"
 )
 
-const demoHelp = `Serves a small application over plain HTTP, on this computer only. If the current folder contains
-config/session.toml, the demo uses the store configured there. Otherwise it creates and migrates a
-SQLite database in your cache folder, so that sessions survive a restart. To use another store, set
-SESSION_STORE=file or --store file.`
+const demoHelp = `Serves a small application over plain HTTP, on this computer only. It keeps its sessions in a SQLite
+database of its own, in your cache folder, so that they survive a restart. --store chooses another
+store there. The demo ignores config/session.toml and the environment, because it signs anyone in
+without a password. --` + useConfigured + ` lets it use the store of the current
+folder all the same, with a cookie of its own and with owners that begin with "demo:".`
+
+// useConfigured is the flag that lets the demo use the store of an application.
+const useConfigured = "dangerously-use-configured-store"
 
 // shutdownTimeout limits how long a shutdown waits for requests in progress.
 const shutdownTimeout = 5 * time.Second
@@ -92,8 +96,8 @@ func (a *app) serve(ctx context.Context, cmd *cli.Command, l net.Listener, h htt
 	return err
 }
 
-// loopback rejects other addresses than loopback, because the demo uses plain HTTP and lets
-// everyone sign in under any name.
+// loopback rejects other addresses than those of localhost, because the demo uses plain HTTP,
+// lets everyone sign in under any name, and answers for no other host.
 func loopback(cmd *cli.Command, addr string) (string, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -103,8 +107,8 @@ func loopback(cmd *cli.Command, addr string) (string, error) {
 		host = "127.0.0.1"
 	}
 	ip, err := netip.ParseAddr(host)
-	if err != nil || !ip.IsLoopback() {
-		return "", wrong(cmd, "--addr %q is not a loopback address: the demo has no passwords and no TLS, "+
+	if err != nil || ip != netip.MustParseAddr("127.0.0.1") && ip != netip.IPv6Loopback() {
+		return "", wrong(cmd, "--addr %q is not an address of localhost: the demo has no passwords and no TLS, "+
 			"so it listens on this computer only; use 127.0.0.1:%s", addr, port)
 	}
 	return net.JoinHostPort(host, port), nil

@@ -14,12 +14,12 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// demoFolder is the folder for the demo's data in the user's cache folder. Its content can be
-// deleted at any time, like that of any cache.
+// demoFolder is the folder for the demo's data, by default in the user's cache folder. Its
+// content can be deleted at any time, like that of any cache.
 const demoFolder = "beam-demo"
 
-// demoConfig and demoDatabase are used if the current folder has no configuration.
-const demoConfig = `# The configuration that "beam demo" uses if it finds no other.
+// demoConfig and demoDatabase are the demo's own configuration.
+const demoConfig = `# The configuration of "beam demo".
 store = "database"
 `
 
@@ -30,21 +30,28 @@ driver = "sqlite"
 database = "demo.db"
 `
 
-// demoConfiguration returns the configuration of the current folder. If there is none, it
-// creates one in the demo's own folder, and migrates its database.
+// demoCookie differs from the name of any application's cookie. Cookies of one host are shared
+// by all its ports, and a token is valid only under the name of its cookie, so that a token of
+// the demo gives no access to an application on the same store.
+const demoCookie = "beam-demo"
+
+// demoConfiguration returns the demo's own configuration, and migrates its database. Only a
+// flag lets the demo use the configuration of the current folder.
 func (a *app) demoConfiguration(ctx context.Context, cmd *cli.Command) (*sessionconfig.Config, error) {
-	dir := a.path(cmd.String("config"))
-	configured := exists(filepath.Join(dir, "session.toml"))
-	switch {
-	case cmd.IsSet("config") && cmd.IsSet("dir"):
-		return nil, wrong(cmd, "give --dir or --config, not both")
-	case configured && cmd.IsSet("dir"):
-		configured = false
-	case cmd.IsSet("config"):
-		configured = true // if it is missing, Load reports that
+	if cmd.Bool(useConfigured) {
+		if cmd.IsSet("dir") {
+			return nil, wrong(cmd, "give --dir or --%s, not both", useConfigured)
+		}
+		a.warn("the demo keeps its sessions in the store of %s, and signs anyone in without a password, as owners that begin with demo:",
+			a.shorten(a.path(cmd.String("config"))))
+		c, err := a.readForDemo(a.path(cmd.String("config")), cmd, a.environ)
+		if err == nil {
+			err = a.mayWrite(c)
+		}
+		return c, err
 	}
-	if configured {
-		return a.readForDemo(dir, cmd)
+	if cmd.IsSet("config") {
+		return nil, wrong(cmd, "the demo has a configuration of its own; add --%s to use --config", useConfigured)
 	}
 	home, err := a.demoHome(cmd)
 	if err != nil {
@@ -55,7 +62,8 @@ func (a *app) demoConfiguration(ctx context.Context, cmd *cli.Command) (*session
 			return nil, err
 		}
 	}
-	c, err := a.readForDemo(filepath.Join(home, "config"), cmd)
+	// Variables such as SESSION_STORES__FILE__PATH belong to the application.
+	c, err := a.readForDemo(filepath.Join(home, "config"), cmd, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -68,10 +76,11 @@ func (a *app) demoConfiguration(ctx context.Context, cmd *cli.Command) (*session
 
 // readForDemo allows the cookie over plain HTTP. The demo listens on loopback only, and
 // every page explains this setting.
-func (a *app) readForDemo(dir string, cmd *cli.Command) (*sessionconfig.Config, error) {
+func (a *app) readForDemo(dir string, cmd *cli.Command, environ []string) (*sessionconfig.Config, error) {
 	log := slog.New(slog.NewTextHandler(a.stderr, nil))
-	c, err := a.read(dir, cmd.String("store"), log, sessionconfig.Configure(func(s *session.Config) {
-		s.Cookie.DangerouslyAllowHTTP = true
+	c, err := a.read(dir, cmd.String("store"), environ, log, sessionconfig.Configure(func(s *session.Config) {
+		s.Cookie = session.CookieConfig{Name: demoCookie, DangerouslyAllowHTTP: true}
+		s.TrustedOrigins = nil
 	}))
 	if err != nil {
 		return nil, err
@@ -79,9 +88,11 @@ func (a *app) readForDemo(dir string, cmd *cli.Command) (*sessionconfig.Config, 
 	return c, nil
 }
 
+// demoHome returns a folder that only the demo uses, so that --dir cannot make it use the
+// configuration of an application either.
 func (a *app) demoHome(cmd *cli.Command) (string, error) {
 	if dir := cmd.String("dir"); dir != "" {
-		return a.path(dir), nil
+		return filepath.Join(a.path(dir), demoFolder), nil
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -90,9 +101,9 @@ func (a *app) demoHome(cmd *cli.Command) (string, error) {
 	return filepath.Join(cache, demoFolder), nil
 }
 
-// writeOwn writes a file in the demo's own folder unless it exists.
+// writeOwn writes a file in the demo's own folder, unless its content is right already.
 func writeOwn(name, text string) error {
-	if exists(name) {
+	if old, err := os.ReadFile(name); err == nil && string(old) == text {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {

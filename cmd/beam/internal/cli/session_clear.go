@@ -21,7 +21,11 @@ func (a *app) sessionClear(ctx context.Context, cmd *cli.Command) error {
 	if cmd.Bool("yes") && !cmd.Bool("all") {
 		return wrong(cmd, "--yes requires --all; removing expired sessions needs no confirmation")
 	}
-	manager, done, err := a.manager(ctx, cmd)
+	open := a.manager
+	if cmd.Bool("dry-run") {
+		open = a.viewer
+	}
+	manager, done, err := open(ctx, cmd)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (a *app) sessionList(ctx context.Context, cmd *cli.Command) error {
 	if cmd.IsSet("owner") && cmd.String("owner") == "" {
 		return wrong(cmd, "--owner needs a name")
 	}
-	manager, done, err := a.manager(ctx, cmd)
+	manager, done, err := a.viewer(ctx, cmd)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (a *app) sessionShow(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	manager, done, err := a.manager(ctx, cmd)
+	manager, done, err := a.viewer(ctx, cmd)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/sessionconfig"
 )
 
 // stats counts live sessions. Only Expired counts records that are expired and not yet
@@ -26,7 +27,7 @@ type stats struct {
 }
 
 func (a *app) sessionStats(ctx context.Context, cmd *cli.Command) error {
-	c, err := a.load(cmd)
+	c, err := a.load(cmd, sessionconfig.ReadOnly())
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,9 @@ func (a *app) storeCheck(ctx context.Context, cmd *cli.Command) error {
 	if c.StoreName() == "null" {
 		return errors.New("the null store keeps nothing, so there is nothing to check")
 	}
+	if err := a.mayWrite(c); err != nil {
+		return err
+	}
 	store, done, err := a.store(ctx, c)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -13,6 +14,13 @@ var (
 	signInKey  = session.NewKey[form]("account.form")
 	rotatedKey = session.NewKey[rotation]("account.rotated")
 )
+
+// ownerPrefix begins the owners of all sessions of the demo. The demo asks for no passwords, so
+// its owners must never be the accounts of an application that uses the same store.
+const ownerPrefix = "demo:"
+
+// userName returns the name that a user has entered, for a page.
+func userName(owner string) string { return strings.TrimPrefix(owner, ownerPrefix) }
 
 // account is the data of the account page.
 type account struct {
@@ -40,7 +48,7 @@ func (a *app) showAccount(w http.ResponseWriter, r *http.Request, s *session.Ses
 	}
 	title := "Sign in"
 	if p.Owner != "" {
-		title = "Signed in as " + p.Owner
+		title = "Signed in as " + userName(p.Owner)
 	}
 	a.show(w, s, "account", title, len(p.Form.Errors) > 0, p)
 }
@@ -58,7 +66,7 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request, s *session.Session)
 		back(w, r, "/account")
 		return
 	}
-	s.Login(f.Value("name"))
+	s.Login(ownerPrefix + f.Value("name"))
 	s.SetPersistent(f.Value("stay") != "")
 	rotatedKey.Flash(s, rotation{Before: a.fingerprint(r)})
 	noticeKey.Flash(s, notice{Text: "Welcome, " + f.Value("name") + ". You are signed in."})

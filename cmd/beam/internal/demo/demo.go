@@ -9,7 +9,9 @@ package demo
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -48,7 +50,7 @@ func New(m *session.Manager, o Options) http.Handler {
 	}
 	a := &app{sessions: m, opts: o, static: loadStatic()}
 	a.pages = a.parse()
-	return secure(m.Handler(a.orError(a.routes())))
+	return local(secure(m.Handler(a.orError(a.routes()))))
 }
 
 type app struct {
@@ -94,6 +96,28 @@ func (a *app) routes() *http.ServeMux {
 
 	mux.HandleFunc("GET /static/{name}", a.serveStatic)
 	return mux
+}
+
+// local refuses requests for any host but this computer. A web page of anybody can let its own
+// host name resolve to 127.0.0.1 (DNS rebinding), and would then share an origin with the demo.
+func local(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isLocal(r.Host) {
+			http.Error(w, "The demo answers only at localhost, 127.0.0.1 and [::1].", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// isLocal accepts any port, because the port may be forwarded.
+func isLocal(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	} else {
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	}
+	return strings.EqualFold(host, "localhost") || host == "127.0.0.1" || host == "::1"
 }
 
 // secure sets the headers of every response. Scripts, styles and images are allowed only from

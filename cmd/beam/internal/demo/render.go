@@ -26,6 +26,7 @@ func (a *app) parse() pages {
 		"full":   full,
 		"stamp":  stamp,
 		"money":  money,
+		"name":   userName,
 		"static": a.staticPath,
 	}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).
