@@ -125,6 +125,10 @@ func (c *Config) Table() sqlstore.Config {
 	return sqlstore.Config{Schema: c.settings.text("stores.database.schema"), Table: c.settings.text("stores.database.table")}
 }
 
+// MigrationsTable returns the name of the table in which beam db migrate records the
+// migrations that have run. It is in the schema of Table.
+func (c *Config) MigrationsTable() string { return c.settings.text("stores.database.migrations_table") }
+
 // OpenDB opens a connection, named as for [Config.Connection], and waits until the
 // database answers: at most five seconds, or until ctx ends. If the file of a SQLite
 // database or its folder is missing, OpenDB creates it, accessible to this user only, so

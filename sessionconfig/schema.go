@@ -57,6 +57,7 @@ var sessionSpecs = []spec{
 	{key: "stores.database.connection", kind: kindText},
 	{key: "stores.database.table", kind: kindText, def: `"sessions"`},
 	{key: "stores.database.schema", kind: kindText, def: `""`},
+	{key: "stores.database.migrations_table", kind: kindText, def: `"beam_migrations"`},
 	{key: "stores.file.path", kind: kindText, def: `"storage/sessions"`},
 	{key: "stores.file.dangerously_no_sync", kind: kindBool, def: "false"},
 	{key: "stores.memory.max_sessions", kind: kindCount, def: "1000000", word: "off", effect: "no limit"},

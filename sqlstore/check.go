@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/expanse-go/session/internal/sqltable"
@@ -21,8 +22,18 @@ func (e *SchemaError) Error() string {
 	if len(e.Problems) == 0 {
 		return fmt.Sprintf("session: there is no table %s in the database; create it with: %s", e.Table, command)
 	}
-	return fmt.Sprintf("session: table %s is not the one that this version needs (%s); drop it or choose another name, then run: %s",
+	if e.Foreign() {
+		return fmt.Sprintf("session: another program made the table %s (%s); leave it alone, choose another name for the table of sessions, then run: %s",
+			e.Table, strings.Join(e.Problems, "; "), command)
+	}
+	return fmt.Sprintf("session: table %s is not the one that this version needs (%s); choose another name, or, to learn how to recreate it, run: %s",
 		e.Table, strings.Join(e.Problems, "; "), command)
+}
+
+// Foreign reports whether another program seems to have made the table: it has neither of
+// two columns that the table of sessions has in every version. Do not drop such a table.
+func (e *SchemaError) Foreign() bool {
+	return slices.Contains(e.Problems, "no column version") && slices.Contains(e.Problems, "no column expires_at")
 }
 
 // Check verifies with a few cheap statements that the store can work:

@@ -17,8 +17,9 @@ import (
 // real main in its own process.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"beam": main,
-		"seed": seed,
+		"application": application,
+		"beam":        main,
+		"seed":        seed,
 	})
 }
 
@@ -80,23 +81,27 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// statement runs SQL on the database of the script: sql 'DROP TABLE sessions'.
+// statement runs SQL on the database of the script: sql 'DROP TABLE sessions'. With "!", it
+// must fail.
 func statement(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: sql STATEMENT")
+	if len(args) != 1 {
+		ts.Fatalf("usage: [!] sql STATEMENT")
 	}
 	driver, dsn := ts.Getenv("DB_CONNECTIONS__MAIN__DRIVER"), ts.Getenv("DB_CONNECTIONS__MAIN__DSN")
 	switch driver {
 	case "postgres":
 		driver = "pgx"
-	case "", "sqlite":
+	case "":
 		driver, dsn = "sqlite", ts.MkAbs("app.db")
 	}
 	db, err := sql.Open(driver, dsn)
 	ts.Check(err)
 	defer db.Close()
-	_, err = db.Exec(args[0])
-	ts.Check(err)
+	if _, err = db.Exec(args[0]); neg && err == nil {
+		ts.Fatalf("the statement succeeds, and should fail")
+	} else if !neg {
+		ts.Check(err)
+	}
 }
 
 // together runs a program in several processes at once, and fails if any of them fails:

@@ -82,7 +82,7 @@ func (a *app) foreign(dir string, d sqlstore.Dialect) (name string, written sqls
 func (a *app) toRun(c *sessionconfig.Config, conn sessionconfig.Connection) (string, error) {
 	dir := folderOf(filepath.Join(c.Root(), migrations), conn.Dialect)
 	if err := migrate.Any(dir); err != nil {
-		return "", a.advise(err, dir)
+		return "", a.advise(err, dir, "")
 	}
 	name, written, err := a.foreign(dir, conn.Dialect)
 	if err != nil || name == "" {
@@ -93,16 +93,17 @@ func (a *app) toRun(c *sessionconfig.Config, conn sessionconfig.Connection) (str
 		a.shorten(name), written, conn.Name, conn.Dialect, a.shorten(filepath.Join(dir, string(conn.Dialect))))
 }
 
-// advise adds a remedy to errors about the folder.
-func (a *app) advise(err error, dir string) error {
+// advise adds a remedy to errors about the folder. table records the migrations.
+func (a *app) advise(err error, dir, table string) error {
 	dir = a.shorten(dir)
 	switch {
 	case errors.Is(err, migrate.ErrNone):
 		return fmt.Errorf("no migrations in %s; generate one with: beam make session-table", dir)
 	case errors.Is(err, migrate.ErrNoFile):
 		text, _, _ := strings.Cut(err.Error(), "\n")
-		return fmt.Errorf("%s in %s; restore the file, or, if what it created no longer exists, "+
-			"delete that version from the table goose_db_version", text, dir)
+		return fmt.Errorf("%s in %s; restore the file, or, if what it created no longer exists, delete its row from the table %s; "+
+			"if it belongs to another project, give this one a table of its own with stores.database.migrations_table, "+
+			"or roll back one file with --only", text, dir, table)
 	}
 	return err
 }

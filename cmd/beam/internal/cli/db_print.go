@@ -12,21 +12,13 @@ import (
 // dbPrint buffers its output, so that a failure never leaves an incomplete list of
 // statements.
 func (a *app) dbPrint(ctx context.Context, cmd *cli.Command) error {
-	c, err := a.load(cmd)
-	if err != nil {
-		return err
-	}
-	conn, err := c.Connection("")
-	if err != nil {
-		return err
-	}
-	dir, err := a.toRun(c, conn)
+	_, conn, dir, err := a.toMigrate(cmd)
 	if err != nil {
 		return err
 	}
 	var b bytes.Buffer
 	if err := migrate.Print(ctx, &b, dialects[conn.Dialect], dir); err != nil {
-		return a.advise(err, dir)
+		return a.advise(err, dir, "")
 	}
 	a.printf("%s", b.String())
 	return nil

@@ -26,7 +26,7 @@ func (a *app) dbRollback(ctx context.Context, cmd *cli.Command) error {
 	files := []string{only}
 	if only == "" {
 		if files, err = d.Last(ctx, steps); err != nil {
-			return a.advise(err, d.dir)
+			return a.advise(err, d.dir, d.Table())
 		}
 	}
 	if err := a.mayRemove(ctx, cmd, d, files); err != nil {
@@ -41,7 +41,7 @@ func (a *app) dbRollback(ctx context.Context, cmd *cli.Command) error {
 	}
 	p.end()
 	if err != nil && len(results) == 0 {
-		return a.advise(err, d.dir)
+		return a.advise(err, d.dir, d.Table())
 	}
 	return errors.Join(a.ranReport(cmd, "rolled back", "nothing to roll back", results), err)
 }
@@ -49,6 +49,9 @@ func (a *app) dbRollback(ctx context.Context, cmd *cli.Command) error {
 // mayRemove returns an error if rolling back files would remove sessions and the user does
 // not confirm it.
 func (a *app) mayRemove(ctx context.Context, cmd *cli.Command, d *database, files []string) error {
+	if err := a.othersTable(ctx, d, files); err != nil {
+		return err
+	}
 	if cmd.Bool("yes") {
 		return nil
 	}

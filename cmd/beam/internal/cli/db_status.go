@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/expanse-go/session/cmd/beam/internal/migrate"
 )
 
 // migrationStatus is the JSON form of one migration.
@@ -13,15 +15,27 @@ type migrationStatus struct {
 	AppliedAt *time.Time `json:"applied_at"` // null while pending
 }
 
-func (a *app) dbStatus(ctx context.Context, cmd *cli.Command) error {
-	d, done, err := a.runner(ctx, cmd)
+// migrationStates does not create a SQLite database that does not exist yet.
+func (a *app) migrationStates(ctx context.Context, cmd *cli.Command) ([]migrate.Status, error) {
+	c, conn, dir, err := a.toMigrate(cmd)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if conn.File != "" && !exists(conn.File) {
+		return migrate.Pending(dialects[conn.Dialect], dir)
+	}
+	d, done, err := a.open(ctx, c, conn, dir)
+	if err != nil {
+		return nil, err
 	}
 	defer done()
 	p := a.begin("reading the status")
-	all, err := d.Status(ctx)
-	p.end()
+	defer p.end()
+	return d.Status(ctx)
+}
+
+func (a *app) dbStatus(ctx context.Context, cmd *cli.Command) error {
+	all, err := a.migrationStates(ctx, cmd)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/expanse-go/session/cmd/beam/internal/migrate"
 	"github.com/expanse-go/session/sessionconfig"
@@ -54,14 +55,12 @@ func (a *app) checkTable(ctx context.Context, d *database) error {
 	if d.config.StoreName() != "database" {
 		return nil
 	}
-	store, err := sqlstore.New(d.db, d.conn.Dialect, d.config.Table())
-	if err != nil {
+	wrong, err := d.wrongTable(ctx)
+	if err != nil || wrong == nil {
 		return err
 	}
-	err = store.Check(ctx)
-	var wrong *sqlstore.SchemaError
-	if !errors.As(err, &wrong) {
-		return err
+	if wrong.Foreign() {
+		return a.othersTable(ctx, d, nil)
 	}
 	files, err := a.steps(d)
 	if err != nil {
@@ -81,6 +80,35 @@ func (a *app) checkTable(ctx context.Context, d *database) error {
 		return err
 	}
 	return fmt.Errorf("table %s %s, although %s has run; recreate it with: %s", wrong.Table, state, files[len(files)-1], remedy)
+}
+
+// wrongTable returns how the configured table differs from the one that the store needs, nil
+// if it does not.
+func (d *database) wrongTable(ctx context.Context) (*sqlstore.SchemaError, error) {
+	store, err := sqlstore.New(d.db, d.conn.Dialect, d.config.Table())
+	if err != nil {
+		return nil, err
+	}
+	var wrong *sqlstore.SchemaError
+	if err = store.Check(ctx); errors.As(err, &wrong) {
+		return wrong, nil
+	}
+	return nil, err
+}
+
+// othersTable returns an error if another program made the configured table: nothing may
+// drop that. With files, it returns one only if they are about this table.
+func (a *app) othersTable(ctx context.Context, d *database, files []string) error {
+	wrong, err := d.wrongTable(ctx)
+	if err != nil || wrong == nil || !wrong.Foreign() {
+		return nil // what is wrong with the connection, the caller has noticed or will notice
+	}
+	steps, err := a.steps(d)
+	if err != nil || files != nil && !slices.ContainsFunc(files, func(f string) bool { return slices.Contains(steps, f) }) {
+		return err
+	}
+	return fmt.Errorf("another program made the table %s, so leave it alone: set stores.database.table (SESSION_STORES__DATABASE__TABLE) to another name, "+
+		"delete %s, then run: beam make session-table && beam db migrate", wrong.Table, strings.Join(steps, ", "))
 }
 
 // again returns the command that rolls back files and runs them again. The command must not

@@ -12,6 +12,8 @@ import (
 
 	"github.com/pressly/goose/v3/lock"
 	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"github.com/expanse-go/session/cmd/beam/internal/owner"
 )
 
 // lockTimeout limits how long a process waits for another one. It is longer than any
@@ -102,6 +104,7 @@ func (l *fileLocker) SessionLock(ctx context.Context, _ *sql.Conn) error {
 		err    error
 	}
 	got := make(chan result, 1)
+	existing := owner.Existing(l.path)
 	l.waiting.Go(func() {
 		unlock, err := lockedfile.MutexAt(l.path).Lock()
 		got <- result{unlock, err}
@@ -120,6 +123,10 @@ func (l *fileLocker) SessionLock(ctx context.Context, _ *sql.Conn) error {
 	case r := <-got:
 		if r.err != nil {
 			return fmt.Errorf("cannot lock the database for migrations: %w", r.err)
+		}
+		if err := owner.Give(l.path, existing); err != nil {
+			r.unlock()
+			return fmt.Errorf("cannot lock the database for migrations: %w", err)
 		}
 		l.unlock = r.unlock
 		return nil

@@ -41,7 +41,7 @@ type Result struct {
 // A Runner runs the migrations of one folder on one database.
 type Runner struct {
 	provider *goose.Provider
-	dialect  Dialect
+	history  *history
 	db       *sql.DB
 }
 
@@ -51,7 +51,10 @@ type Runner struct {
 // lockFile is the path of a file that serialises processes that migrate the same SQLite
 // database, whose own locks end with the transaction. The file is created if needed and never
 // removed. The other dialects lock on the server.
-func New(d Dialect, db *sql.DB, dir, lockFile string) (*Runner, error) {
+//
+// table records the migrations that have run. It is created when it is needed, in a schema
+// that must exist.
+func New(d Dialect, db *sql.DB, dir, lockFile string, table Table) (*Runner, error) {
 	fsys, err := folder(dir)
 	if err != nil {
 		return nil, err
@@ -63,6 +66,11 @@ func New(d Dialect, db *sql.DB, dir, lockFile string) (*Runner, error) {
 		goose.WithAllowOutofOrder(true),
 		goose.WithSlog(slog.New(slog.DiscardHandler)),
 	}
+	h, err := newHistory(d, table)
+	if err != nil {
+		return nil, err
+	}
+	options = append(options, goose.WithStore(h))
 	locker, err := newLocker(d, lockFile)
 	if err != nil {
 		return nil, err
@@ -70,19 +78,28 @@ func New(d Dialect, db *sql.DB, dir, lockFile string) (*Runner, error) {
 	if locker != nil {
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	provider, err := goose.NewProvider(d, db, fsys, options...)
+	provider, err := goose.NewProvider(goose.DialectCustom, db, fsys, options...)
 	if err != nil {
 		return nil, none(err, dir)
 	}
-	return &Runner{provider, d, db}, nil
+	if err := h.read(fsys, provider.ListSources()); err != nil {
+		return nil, err
+	}
+	return &Runner{provider, h, db}, nil
 }
+
+// Table returns the name of the table that records the migrations, for messages.
+func (r *Runner) Table() string { return r.history.names.String() }
+
+// Mixed returns the versions of the folder that are still in goose's own table, because Up
+// has found other migrations there and left it alone.
+func (r *Runner) Mixed() []int64 { return r.history.mixed }
 
 // Up runs the pending migrations, and returns those that succeeded, even if a later one
 // failed.
 func (r *Runner) Up(ctx context.Context) ([]Result, error) {
-	// goose looks for pending migrations before it locks, and creates its own table
-	// then, so several processes would create it at once. GetDBVersion creates the
-	// table under the lock.
+	// goose looks for pending migrations before it locks, and creates the table then, so
+	// several processes would create it at once. GetDBVersion creates it under the lock.
 	if _, err := r.provider.GetDBVersion(ctx); err != nil {
 		return nil, err
 	}
@@ -138,30 +155,21 @@ func (r *Runner) DownOnly(ctx context.Context, file string) ([]Result, error) {
 
 // Last returns the files that Down would roll back, the latest first.
 func (r *Runner) Last(ctx context.Context, steps int) ([]string, error) {
-	if _, err := r.provider.GetDBVersion(ctx); err != nil { // creates goose's table
+	if _, err := r.provider.GetDBVersion(ctx); err != nil { // creates the table
 		return nil, err
 	}
-	files := map[int64]string{} // :: version → file
-	for _, s := range r.provider.ListSources() {
-		files[s.Version] = path.Base(s.Path)
-	}
-	rows, err := r.db.QueryContext(ctx, "SELECT version_id FROM "+goose.DefaultTablename+" WHERE version_id > 0 ORDER BY id DESC")
+	rows, err := r.history.rows(ctx, r.db)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
 	var out []string
-	for rows.Next() && len(out) < steps {
-		var version int64
-		if err := rows.Scan(&version); err != nil {
-			return nil, err
+	for _, row := range rows[:min(steps, len(rows))] {
+		if !r.history.here(row) {
+			return nil, fmt.Errorf("%w: %s", ErrNoFile, row.file)
 		}
-		if files[version] == "" {
-			return nil, fmt.Errorf("%w: version %d", ErrNoFile, version)
-		}
-		out = append(out, files[version])
+		out = append(out, r.history.files[row.version].file)
 	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // missing adds ErrNoFile to the error of goose for a missing file.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -16,17 +17,12 @@ import (
 // lets goose run the files on a driver that only records statements, so that the output is
 // exactly what would run.
 func Print(ctx context.Context, w io.Writer, d Dialect, dir string) error {
-	fsys, err := folder(dir)
-	if err != nil {
-		return err
-	}
 	rec := &recorder{}
 	db := sql.OpenDB(rec)
 	defer db.Close()
-	provider, err := goose.NewProvider(d, db, fsys, goose.WithDisableVersioning(true),
-		goose.WithDisableGlobalRegistry(true))
+	provider, err := without(db, d, dir)
 	if err != nil {
-		return none(err, dir)
+		return err
 	}
 	for i, source := range provider.ListSources() {
 		rec.statements = nil
@@ -42,6 +38,35 @@ func Print(ctx context.Context, w io.Writer, d Dialect, dir string) error {
 		}
 	}
 	return nil
+}
+
+// Pending returns the status of all migrations of the folder for a database that does not
+// exist yet.
+func Pending(d Dialect, dir string) ([]Status, error) {
+	db := sql.OpenDB(&recorder{})
+	defer db.Close()
+	provider, err := without(db, d, dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []Status
+	for _, source := range provider.ListSources() {
+		all = append(all, Status{File: path.Base(source.Path)})
+	}
+	return all, nil
+}
+
+// without returns a provider for the migrations of the folder that keeps no record of them.
+func without(db *sql.DB, d Dialect, dir string) (*goose.Provider, error) {
+	fsys, err := folder(dir)
+	if err != nil {
+		return nil, err
+	}
+	provider, err := goose.NewProvider(d, db, fsys, goose.WithDisableVersioning(true), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, none(err, dir)
+	}
+	return provider, nil
 }
 
 // A recorder is a driver that records statements.
