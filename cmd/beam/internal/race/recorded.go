@@ -144,12 +144,12 @@ func fromCurl(text string) (Request, error) {
 	return r, nil
 }
 
-// shellFields splits a command into words as a shell does, without running anything. Rare
-// syntax makes the shell package panic.
+// shellFields splits a command into words as a shell does, without running anything. Syntax
+// such as <(file) makes the shell package panic.
 func shellFields(text string) (words []string, err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("a part of it is not supported: %v", p)
+		if recover() != nil {
+			err = errors.New("it contains shell syntax that is not supported")
 		}
 	}()
 	return shell.Fields(text, func(string) string { return "" })

@@ -134,6 +134,7 @@ func TestRecordedMistakes(t *testing.T) {
 		"curl /a -d @body.txt":                                     "in the file body.txt",
 		"curl /a -d $(rm x)":                                       "recorded curl command",
 		"curl '/a":                                                 "recorded curl command",
+		"curl /a -d <(x)":                                          "shell syntax that is not supported",
 	} {
 		if _, err := Recorded(base(t), text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: err = %v, want %q in it", text, err, want)
