@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/expanse-go/session/internal/sqltable"
@@ -30,10 +29,16 @@ func (e *SchemaError) Error() string {
 		e.Table, strings.Join(e.Problems, "; "), command)
 }
 
-// Foreign reports whether another program seems to have made the table: it has neither of
-// two columns that the table of sessions has in every version. Do not drop such a table.
+// Foreign reports whether another program seems to have made the table: it lacks several of
+// the columns. Do not drop such a table.
 func (e *SchemaError) Foreign() bool {
-	return slices.Contains(e.Problems, "no column version") && slices.Contains(e.Problems, "no column expires_at")
+	missing := 0
+	for _, p := range e.Problems {
+		if strings.HasPrefix(p, "no column ") {
+			missing++
+		}
+	}
+	return missing > 2 // no version of the table of sessions lacks more
 }
 
 // Check verifies with a few cheap statements that the store can work:
