@@ -90,8 +90,9 @@ func TestMariaDBIsAskedForItsStatement(t *testing.T) {
 				if !c.together && (count["insert"] > 0 || count["update"] != writers*rounds) {
 					t.Errorf("%d writes by %v, want an UPDATE for each", writers*rounds, count)
 				}
-				if asked != c.asked {
-					t.Errorf("the server was asked %d times, want %d", asked, c.asked)
+				// Batches that begin before the first answer has come ask as well.
+				if asked < c.asked || asked > c.asked+writers {
+					t.Errorf("the server was asked %d times, want %d, and at most once more for each writer", asked, c.asked)
 				}
 			})
 		})
