@@ -252,7 +252,7 @@ func TestPoolOfOne(t *testing.T) {
 		p.conns = 1
 		db := p.connect(t)
 		s := open(t, db, d.dialect, p.table(t, db, d.dialect))
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		var wg sync.WaitGroup
 		for w := range 16 {

@@ -139,7 +139,7 @@ func (f *frozen) through(t *testing.T, p *place) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg.Addr, cfg.ReadTimeout, cfg.WriteTimeout = f.Addr().String(), 50*time.Millisecond, 50*time.Millisecond
+		cfg.Addr = f.Addr().String()
 		p.dsn = cfg.FormatDSN()
 		return
 	}
@@ -166,11 +166,13 @@ func serverAddress(t *testing.T, p place) string {
 	return u.Host
 }
 
-// When a server hangs, a call ends at its deadline or when the driver gives up,
-// although nothing watches the context. The connection is not used again, and no call
-// keeps running.
+// When a server hangs, a call ends at its deadline. The connection is not used again, and no
+// call keeps running.
 func TestHungServer(t *testing.T) {
-	const limit = 200 * time.Millisecond
+	const (
+		limit = 200 * time.Millisecond
+		slack = time.Minute // for a busy machine; without its deadline, a call would never end
+	)
 	id := session.ID{1}
 	calls := map[string]func(context.Context, sessionStore) error{
 		"load": func(ctx context.Context, s sessionStore) error {
@@ -218,7 +220,7 @@ func TestHungServer(t *testing.T) {
 				defer cancel()
 				began := time.Now()
 				err := call(ctx, s)
-				if took := time.Since(began); err == nil || took > limit+time.Second {
+				if took := time.Since(began); err == nil || took > limit+slack {
 					t.Errorf("got %v after %v, want an error within %v", err, took, limit)
 				}
 				if isPostgres(d) && !errors.Is(err, context.DeadlineExceeded) {
@@ -256,7 +258,7 @@ func TestDeadlineEndsWithItsCall(t *testing.T) {
 	s := open(t, p.connect(t), sqlstore.PostgreSQL, cfg)
 	r := session.Record{ID: session.ID{1}, Data: []byte("x")}
 	mustCreate(t, s, r)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // enough for two calls on a busy machine
 	defer cancel()
 	if _, err := s.Load(ctx, r.ID); err != nil {
 		t.Fatal(err)

@@ -116,7 +116,7 @@ func TestMySQLDeadlockIsTriedAgain(t *testing.T) {
 // of locks, which are not refreshed while they are read continuously.)
 func waitForLock(t *testing.T, db *sql.DB) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	for {
 		var n int

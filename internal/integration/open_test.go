@@ -252,7 +252,7 @@ func (d database) store(tb testing.TB) sessionStore {
 
 func mustExec(tb testing.TB, db *sql.DB, statement string, args ...any) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	if _, err := db.ExecContext(ctx, statement, args...); err != nil {
 		tb.Fatalf("%s: %v", statement, err)

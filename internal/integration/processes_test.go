@@ -50,7 +50,7 @@ func writeShared(args []byte) error {
 		return err
 	}
 	defer s.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	if err := s.Check(ctx); err != nil {
 		return err

@@ -103,7 +103,7 @@ func TestPruneSkipsLockedRecords(t *testing.T) {
 		if _, err := tx.Exec("UPDATE "+quoted(d.dialect, cfg)+" SET version = 7 WHERE id = "+parameter, id[:]); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		if n, err := s.Prune(ctx, now, 100); err != nil || n != 9 {
 			t.Errorf("got %d, %v, want 9: one is locked", n, err)

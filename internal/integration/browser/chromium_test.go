@@ -27,7 +27,7 @@ type person struct {
 }
 
 // patience limits all that one person does in one test.
-const patience = 2 * time.Minute
+const patience = 10 * time.Minute
 
 // visitor starts a browser, which is closed at the end of the test.
 func visitor(t *testing.T, s *server, options ...chromedp.ExecAllocatorOption) *person {

@@ -26,7 +26,7 @@ func (s *site) visitor(t *testing.T) *client {
 	}
 	tr := &http.Transport{MaxIdleConnsPerHost: racers}
 	t.Cleanup(tr.CloseIdleConnections)
-	return &client{t, &http.Client{Jar: jar, Transport: tr, Timeout: 30 * time.Second}, s.URL}
+	return &client{t, &http.Client{Jar: jar, Transport: tr, Timeout: 5 * time.Minute}, s.URL}
 }
 
 // An answer is a complete response.

@@ -119,7 +119,7 @@ func planFor(t *testing.T, s *httptest.Server) Plan {
 	login, logout := request("/login user=ada"), request("/logout")
 	return Plan{
 		Write: request("GET /set?key={n}"), Read: request("GET /all"), Login: &login, Logout: &logout,
-		Writes: writes, Concurrent: writes, Rounds: 2, Timeout: 10 * time.Second,
+		Writes: writes, Concurrent: writes, Rounds: 2, Timeout: time.Minute,
 	}
 }
 
