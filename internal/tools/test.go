@@ -10,10 +10,6 @@ import (
 	"gotest.tools/gotestsum/testjson"
 )
 
-// testTimeout limits the tests of one package. It leaves room for a machine with an eighth
-// of the speed of two current cores; the default of ten minutes does not.
-const testTimeout = "-timeout=45m"
-
 // A step is a part of a run that is timed and reported by its name.
 type step struct {
 	name string
@@ -29,7 +25,7 @@ func runTest(ctx context.Context, r *repo, _ []string) error {
 		{"servers", func() error { return reportMissing(absent(services())) }},
 		{"test", func() error {
 			return withServers(ctx, services(), true, func(env []string) error {
-				return r.goTest(ctx, os.Stdout, testjson.SummarizeAll, env, "-race", "-shuffle=on", testTimeout, "work")
+				return r.goTest(ctx, os.Stdout, testjson.SummarizeAll, env, "-race", "-shuffle=on", "work")
 			})
 		}},
 	})
@@ -40,7 +36,7 @@ func runTest(ctx context.Context, r *repo, _ []string) error {
 // the tools, without the race detector and without the tests that "go test -short"
 // leaves out. Tests that need a server are skipped, even in CI.
 func runCheck(ctx context.Context, r *repo, _ []string) error {
-	args := []string{"-short", testTimeout}
+	args := []string{"-short"}
 	for _, m := range r.modules {
 		if m.released || m.dir == "internal/tools" {
 			args = append(args, "./"+m.dir+"/...") // a module path would also match the modules below it

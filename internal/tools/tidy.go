@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/mod/modfile"
 )
@@ -170,10 +171,18 @@ func replaceFile(name string, data []byte) error {
 }
 
 // goCmd prepares a go command in the folder dir below the root. Its standard output
-// and error are ours; env comes on top of our environment.
+// and error are ours; env comes on top of our environment. Tests get testTimeout, unless args
+// say otherwise.
 func (r *repo) goCmd(ctx context.Context, dir string, env []string, args ...string) *exec.Cmd {
+	if args[0] == "test" {
+		args = slices.Insert(args, 1, testTimeout)
+	}
 	return r.cmd(ctx, dir, env, "go", args...)
 }
+
+// testTimeout limits the tests of one package. It leaves room for a machine with an eighth
+// of the speed of two current cores; the default of ten minutes does not.
+const testTimeout = "-timeout=45m"
 
 func (r *repo) cmd(ctx context.Context, dir string, env []string, name string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, name, args...)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -92,5 +93,20 @@ func TestBump(t *testing.T) {
 	}
 	if err := runTidy(t.Context(), r, nil); err != nil {
 		t.Errorf("tidy after bump: %v", err)
+	}
+}
+
+// TestField32TestsHaveTime checks that every way to run tests, also with coverage, leaves room
+// for a slow machine, and that a caller can still choose another limit.
+func TestField32TestsHaveTime(t *testing.T) {
+	r := &repo{root: t.TempDir()}
+	for _, c := range []struct{ args, want []string }{
+		{[]string{"test", "work"}, []string{"go", "test", "-timeout=45m", "work"}},
+		{[]string{"test", "-timeout=2s", "work"}, []string{"go", "test", "-timeout=45m", "-timeout=2s", "work"}}, // the last one counts
+		{[]string{"vet", "work"}, []string{"go", "vet", "work"}},
+	} {
+		if got := r.goCmd(t.Context(), ".", nil, c.args...).Args; !slices.Equal(got, c.want) {
+			t.Errorf("%q runs %q, want %q", c.args, got, c.want)
+		}
 	}
 }
