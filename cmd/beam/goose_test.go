@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -20,8 +21,7 @@ func application() {
 	}
 	db, err := sql.Open(driver, dsn)
 	if err == nil {
-		defer db.Close()
-		err = up(dialect, db, os.Args[1])
+		err = errors.Join(up(dialect, db, os.Args[1]), db.Close())
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "application:", err)

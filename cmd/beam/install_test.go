@@ -133,7 +133,7 @@ func TestField31Checkout(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(checkout, ".cache"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	inside, err := os.MkdirTemp(filepath.Join(checkout, ".cache"), "app")
+	inside, err := os.MkdirTemp(filepath.Join(checkout, ".cache"), "app") //nolint:usetesting // it must be in the checkout
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,9 +99,9 @@ func (d *database) wrongTable(ctx context.Context) (*sqlstore.SchemaError, error
 // othersTable returns an error if another program made the configured table: nothing may
 // drop that. With files, it returns one only if they are about this table.
 func (a *app) othersTable(ctx context.Context, d *database, files []string) error {
-	wrong, err := d.wrongTable(ctx)
-	if err != nil || wrong == nil || !wrong.Foreign() {
-		return nil // what is wrong with the connection, the caller has noticed or will notice
+	wrong, _ := d.wrongTable(ctx) // a broken connection also makes the command itself fail
+	if wrong == nil || !wrong.Foreign() {
+		return nil
 	}
 	steps, err := a.steps(d)
 	if err != nil || files != nil && !slices.ContainsFunc(files, func(f string) bool { return slices.Contains(steps, f) }) {
