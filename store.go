@@ -63,7 +63,7 @@ const MaxOwner = 255
 // Errors may be wrapped; callers use [errors.Is].
 //
 // sessiontest.TestStore checks every sentence of this contract. The optional interfaces
-// are [Viewer], [Toucher], [Pruner], [Lister] and [OwnerLister].
+// are [Viewer], [Toucher], [Pruner], [Lister], [OwnerLister] and [OwnerDeleter].
 type Store interface {
 	// Load returns the record, expired or not. It returns [ErrNotFound] if there
 	// is none. The caller owns the result, Data included, and may change it.
@@ -227,6 +227,16 @@ func ListOwner(ctx context.Context, s Store, owner string) iter.Seq2[Record, err
 			}
 		}
 	}
+}
+
+// An OwnerDeleter deletes many records of one owner in few steps. The manager uses it to
+// end the sessions of an owner; without it, each takes a load, an update and a delete.
+type OwnerDeleter interface {
+	// DeleteOwned deletes the records with the given IDs whose Owner equals owner, byte for
+	// byte, at the moment of the deletion, and returns how many it deleted. It ignores IDs
+	// without a record and records of other owners. Each deletion is atomic, not all of
+	// them together: after an error, some of the records may be gone. The owner is not "".
+	DeleteOwned(ctx context.Context, owner string, ids []ID) (int, error)
 }
 
 // Discard is a store that keeps nothing, like io.Discard; the configuration files call

@@ -1,11 +1,14 @@
 package filestore
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/expanse-go/session"
@@ -93,6 +96,56 @@ func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[session.R
 			}
 		}
 	}
+}
+
+// DeleteOwned implements [session.OwnerDeleter]. It locks and fsyncs each folder of records
+// once.
+func (s *Store) DeleteOwned(ctx context.Context, owner string, ids []session.ID) (int, error) {
+	ids = slices.SortedFunc(slices.Values(ids), func(a, b session.ID) int { return cmp.Compare(a[0], b[0]) })
+	total := 0
+	for len(ids) > 0 {
+		n := 1
+		for n < len(ids) && ids[n][0] == ids[0][0] {
+			n++
+		}
+		err := s.locked(ctx, ids[0], func() error {
+			removed, err := s.removeOwned(owner, ids[:n])
+			total += removed
+			return err
+		})
+		if err != nil {
+			return total, err
+		}
+		ids = ids[n:]
+	}
+	return total, nil
+}
+
+// removeOwned deletes the files of those records of a folder that have the owner, and then
+// their marks. The caller must hold the lock.
+func (s *Store) removeOwned(owner string, ids []session.ID) (int, error) {
+	var removed []session.ID
+	var failed error
+	for _, id := range ids {
+		h, err := s.head(id)
+		if err == nil && h.owner == owner {
+			if err = atomicfile.Remove(s.records.Load(), path(id)); err == nil {
+				removed = append(removed, id)
+			}
+		}
+		if err != nil && !absent(err) && !errors.Is(err, fs.ErrNotExist) {
+			failed = err
+		}
+	}
+	if len(removed) > 0 && s.full == atomicfile.Durable {
+		if err := atomicfile.SyncFolder(s.records.Load(), folderName(removed[0][0])); err != nil {
+			return 0, err
+		}
+	}
+	for _, id := range removed {
+		s.unmark(owner, id)
+	}
+	return len(removed), failed
 }
 
 // removeStaleMark removes a mark that has no record, unless a writer has created the

@@ -73,7 +73,7 @@ type Config struct {
 }
 
 // A Store is a [session.Store] in a folder. It also implements [session.Toucher],
-// [session.Pruner], [session.Lister] and [session.OwnerLister]. Its methods are safe for
+// [session.Pruner], [session.Lister], [session.OwnerLister] and [session.OwnerDeleter]. Its methods are safe for
 // concurrent use, and several processes may open the same folder.
 type Store struct {
 	dir      string // absolute
@@ -93,11 +93,12 @@ type Store struct {
 }
 
 var (
-	_ session.Store       = (*Store)(nil)
-	_ session.Toucher     = (*Store)(nil)
-	_ session.Pruner      = (*Store)(nil)
-	_ session.Lister      = (*Store)(nil)
-	_ session.OwnerLister = (*Store)(nil)
+	_ session.Store        = (*Store)(nil)
+	_ session.Toucher      = (*Store)(nil)
+	_ session.Pruner       = (*Store)(nil)
+	_ session.Lister       = (*Store)(nil)
+	_ session.OwnerLister  = (*Store)(nil)
+	_ session.OwnerDeleter = (*Store)(nil)
 )
 
 // Load returns a record. It does not wait for writers.

@@ -99,6 +99,33 @@ func (s *Store) listAnonymous(ctx context.Context, yield func(session.Record, er
 	}
 }
 
+// DeleteOwned implements [session.OwnerDeleter].
+func (s *Store) DeleteOwned(ctx context.Context, owner string, ids []session.ID) (n int, err error) {
+	for _, id := range ids {
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
+		if sh, h := s.shard(id); sh.removeOwned(h, id, owner) {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (s *shard) removeOwned(h uint64, id session.ID, owner string) bool {
+	s.mu.Lock()
+	defer s.unlock()
+	at, ref, ok := s.find(h, id)
+	if !ok {
+		return false
+	}
+	if p := unpack(s.body(s.slot(ref))); string(p.owner()) != owner {
+		return false
+	}
+	s.remove(at, ref)
+	return true
+}
+
 // owned appends the IDs of the records of owners with the given hash. Owners with equal
 // hashes share a chain, so the caller must compare the owners of the loaded records.
 func (s *shard) owned(to []session.ID, h uint64) []session.ID {

@@ -66,7 +66,7 @@ const (
 )
 
 // A Store is a [session.Store] in memory. It also implements [session.Viewer],
-// [session.Toucher], [session.Pruner], [session.Lister] and [session.OwnerLister]. Its
+// [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister] and [session.OwnerDeleter]. Its
 // methods are safe for concurrent use. They wait for nothing but the lock of a shard, so
 // only methods that process many records check their context.
 type Store struct {
@@ -86,12 +86,13 @@ type Store struct {
 }
 
 var (
-	_ session.Store       = (*Store)(nil)
-	_ session.Viewer      = (*Store)(nil)
-	_ session.Toucher     = (*Store)(nil)
-	_ session.Pruner      = (*Store)(nil)
-	_ session.Lister      = (*Store)(nil)
-	_ session.OwnerLister = (*Store)(nil)
+	_ session.Store        = (*Store)(nil)
+	_ session.Viewer       = (*Store)(nil)
+	_ session.Toucher      = (*Store)(nil)
+	_ session.Pruner       = (*Store)(nil)
+	_ session.Lister       = (*Store)(nil)
+	_ session.OwnerLister  = (*Store)(nil)
+	_ session.OwnerDeleter = (*Store)(nil)
 )
 
 // New returns an empty store.

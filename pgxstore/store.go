@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -31,9 +32,9 @@ type Config struct {
 }
 
 // A Store keeps sessions in one table of PostgreSQL. It implements [session.Store],
-// [session.Toucher], [session.Pruner], [session.Lister] and [session.OwnerLister]. It
-// is safe for concurrent use, and several processes may use the same table, also
-// through sqlstore.
+// [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister] and
+// [session.OwnerDeleter]. It is safe for concurrent use, and several processes may use
+// the same table, also through sqlstore.
 type Store struct {
 	pool   *pgxpool.Pool
 	names  sqltable.Names
@@ -50,11 +51,12 @@ type Store struct {
 }
 
 var (
-	_ session.Store       = (*Store)(nil)
-	_ session.Toucher     = (*Store)(nil)
-	_ session.Pruner      = (*Store)(nil)
-	_ session.Lister      = (*Store)(nil)
-	_ session.OwnerLister = (*Store)(nil)
+	_ session.Store        = (*Store)(nil)
+	_ session.Toucher      = (*Store)(nil)
+	_ session.Pruner       = (*Store)(nil)
+	_ session.Lister       = (*Store)(nil)
+	_ session.OwnerLister  = (*Store)(nil)
+	_ session.OwnerDeleter = (*Store)(nil)
 )
 
 // New returns a store that uses pool, which stays the caller's: close it after the
@@ -157,6 +159,19 @@ func (s *Store) List(ctx context.Context) iter.Seq2[session.Record, error] {
 // the owner "" it reads the whole table.
 func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[session.Record, error] {
 	return s.pages(ctx, func(from session.ID) sqltable.Statement { return s.text.ListOwner(from, owner) })
+}
+
+// DeleteOwned implements [session.OwnerDeleter] with one DELETE for each 64 records.
+func (s *Store) DeleteOwned(ctx context.Context, owner string, ids []session.ID) (int, error) {
+	total := 0
+	for some := range slices.Chunk(ids, sqltable.MaxWrites) {
+		n, err := s.exec(ctx, s.text.DeleteOwned(owner, some), false)
+		if err != nil {
+			return total, s.answer(ctx, "delete of an owner", session.ID{}, err)
+		}
+		total += n
+	}
+	return total, nil
 }
 
 func (s *Store) pages(ctx context.Context, list func(from session.ID) sqltable.Statement) iter.Seq2[session.Record, error] {

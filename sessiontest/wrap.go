@@ -10,11 +10,12 @@ import (
 
 // A Call is one call of a store's method, as [Wrap] passes it to the function.
 type Call struct {
-	// Op is "load", "create", "update", "delete", "touch", "prune", "list" or
-	// "list-owner".
+	// Op is "load", "create", "update", "delete", "touch", "prune", "list", "list-owner" or
+	// "delete-owned".
 	Op string
 
-	// ID is the ID of the record. It is zero for "prune", "list" and "list-owner".
+	// ID is the ID of the record. It is zero for "prune", "list", "list-owner" and
+	// "delete-owned".
 	ID session.ID
 
 	// Record is the record that "create" and "update" are about to write. For "load" it
@@ -46,6 +47,9 @@ type Call struct {
 // the same way. It implements Unwrap.
 func Wrap(s session.Store, around func(ctx context.Context, c Call, next func() error) error) session.Store {
 	w := wrapped{s, around}
+	if d, ok := session.Capability[session.OwnerDeleter](s); ok {
+		s = ownerDeleter{s, w, d}
+	}
 	if l, ok := session.Capability[session.OwnerLister](s); ok {
 		s = ownerLister{s, w, l}
 	}
@@ -119,13 +123,27 @@ type (
 		w wrapped
 		l session.OwnerLister
 	}
+	ownerDeleter struct {
+		session.Store
+		w wrapped
+		d session.OwnerDeleter
+	}
 )
 
-func (o outermost) Unwrap() session.Store   { return o.next }
-func (t toucher) Unwrap() session.Store     { return t.Store }
-func (p pruner) Unwrap() session.Store      { return p.Store }
-func (l lister) Unwrap() session.Store      { return l.Store }
-func (l ownerLister) Unwrap() session.Store { return l.Store }
+func (o outermost) Unwrap() session.Store    { return o.next }
+func (t toucher) Unwrap() session.Store      { return t.Store }
+func (p pruner) Unwrap() session.Store       { return p.Store }
+func (l lister) Unwrap() session.Store       { return l.Store }
+func (l ownerLister) Unwrap() session.Store  { return l.Store }
+func (d ownerDeleter) Unwrap() session.Store { return d.Store }
+
+func (d ownerDeleter) DeleteOwned(ctx context.Context, owner string, ids []session.ID) (n int, err error) {
+	err = d.w.around(ctx, Call{Op: "delete-owned"}, func() (err error) {
+		n, err = d.d.DeleteOwned(ctx, owner, ids)
+		return err
+	})
+	return n, err
+}
 
 func (t toucher) Touch(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
 	return t.w.around(ctx, Call{Op: "touch", ID: id}, func() error { return t.t.Touch(ctx, id, lastActivity, expires) })

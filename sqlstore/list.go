@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/internal/sqltable"
@@ -20,6 +21,19 @@ func (s *Store) List(ctx context.Context) iter.Seq2[session.Record, error] {
 func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[session.Record, error] {
 	all := s.pages(ctx, func(from session.ID) sqltable.Statement { return s.text.ListOwner(from, owner) })
 	return sqltable.OfOwner(owner, all)
+}
+
+// DeleteOwned implements [session.OwnerDeleter] with one DELETE for each 64 records.
+func (s *Store) DeleteOwned(ctx context.Context, owner string, ids []session.ID) (int, error) {
+	total := 0
+	for some := range slices.Chunk(ids, sqltable.MaxWrites) {
+		w := &write{op: opRevoke, rec: session.Record{Owner: owner}, ids: some}
+		if err := s.write(ctx, w); err != nil {
+			return total, err
+		}
+		total += w.deleted
+	}
+	return total, nil
 }
 
 func (s *Store) pages(ctx context.Context, list func(from session.ID) sqltable.Statement) iter.Seq2[session.Record, error] {

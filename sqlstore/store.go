@@ -45,8 +45,9 @@ const DefaultTable = sqltable.DefaultTable
 var ErrClosed = errors.New("session: the store is closed")
 
 // A Store keeps sessions in one table of a database. It implements [session.Store],
-// [session.Toucher], [session.Pruner], [session.Lister] and [session.OwnerLister]. It
-// is safe for concurrent use, and several processes may use the same table.
+// [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister] and
+// [session.OwnerDeleter]. It is safe for concurrent use, and several processes may use
+// the same table.
 type Store struct {
 	db     *sql.DB
 	names  sqltable.Names
@@ -68,11 +69,12 @@ type Store struct {
 }
 
 var (
-	_ session.Store       = (*Store)(nil)
-	_ session.Toucher     = (*Store)(nil)
-	_ session.Pruner      = (*Store)(nil)
-	_ session.Lister      = (*Store)(nil)
-	_ session.OwnerLister = (*Store)(nil)
+	_ session.Store        = (*Store)(nil)
+	_ session.Toucher      = (*Store)(nil)
+	_ session.Pruner       = (*Store)(nil)
+	_ session.Lister       = (*Store)(nil)
+	_ session.OwnerLister  = (*Store)(nil)
+	_ session.OwnerDeleter = (*Store)(nil)
 )
 
 // New returns a store that uses db, which stays the caller's: close it after the store.

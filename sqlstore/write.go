@@ -20,6 +20,7 @@ const (
 	opTouch  op = "touch"
 	opPrune  op = "prune"
 	opList   op = "list"
+	opRevoke op = "delete of an owner"
 )
 
 // A write is one call of a method that writes.
@@ -28,6 +29,9 @@ type write struct {
 	rec session.Record // the fields that op needs
 
 	limit, pruned, postponed int // of opPrune
+
+	ids     []session.ID // of opRevoke
+	deleted int
 }
 
 func (s *Store) write(ctx context.Context, w *write) error {
@@ -92,6 +96,8 @@ func (s *Store) statements(w *write) []sqltable.Statement {
 		return []sqltable.Statement{s.text.Update(r)}
 	case opDelete:
 		return []sqltable.Statement{s.text.Delete(r.ID)}
+	case opRevoke:
+		return []sqltable.Statement{s.text.DeleteOwned(r.Owner, w.ids)}
 	case opTouch:
 		return []sqltable.Statement{s.text.Touch(r.ID, r.LastActivity, r.ExpiresAt)}
 	default:
@@ -115,7 +121,7 @@ func (s *Store) exec(ctx context.Context, on runner, w *write) error {
 			}
 			return err
 		}
-		if n > 0 && w.op != opPrune {
+		if w.deleted = n; n > 0 && w.op != opPrune {
 			return nil
 		}
 	}

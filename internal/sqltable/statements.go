@@ -33,7 +33,7 @@ type Statements struct {
 	createNone                     string // takes an ID that does not exist
 
 	// by number of records, for powers of two
-	updates, loads map[int]string
+	updates, loads, deletes map[int]string
 }
 
 // MaxWrites and MaxReads limit how many records one statement updates and reads, so
@@ -58,6 +58,10 @@ func NewStatements(n Names) *Statements {
 	for rows := 1; rows <= MaxReads; rows *= 2 {
 		loads[rows] = n.text("SELECT id, " + RecordColumns + " FROM {table} WHERE id IN (?" + strings.Repeat(", ?", rows-1) + ")")
 	}
+	deletes := make(map[int]string)
+	for rows := 1; rows <= MaxWrites; rows *= 2 {
+		deletes[rows] = n.deleteOwned(rows)
+	}
 	owned, anonymous := " AND owner = ? AND owner <> ''", " AND owner = ''" // which the partial index needs
 	if d.padded {
 		owned, anonymous = " AND owner = ? AND octet_length(owner) = ?", " AND owner = '' AND octet_length(owner) = 0"
@@ -75,7 +79,7 @@ func NewStatements(n Names) *Statements {
 		Expired: n.text(d.expired),
 		n:       n,
 		inPlace: inPlace,
-		updates: updates, loads: loads,
+		updates: updates, loads: loads, deletes: deletes,
 		create: n.text("INSERT INTO {table} (owner, address, user_agent, created_at, last_activity, expires_at, data, id, version" + createHour + ") " +
 			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1" + createValue + ")" + d.ifAbsent),
 		update: n.text("UPDATE {table} SET version = version + 1, owner = ?, address = ?, user_agent = ?, " +

@@ -12,19 +12,20 @@ type Capabilities uint8
 
 // These are the capabilities.
 const (
-	Views      Capabilities = 1 << iota // [session.Viewer]
-	Touches                             // [session.Toucher]
-	Prunes                              // [session.Pruner]
-	Lists                               // [session.Lister]
-	ListsOwner                          // [session.OwnerLister]
-	Reopens                             // [Env.Reopen]
-	Shares                              // [Env.Share]
+	Views        Capabilities = 1 << iota // [session.Viewer]
+	Touches                               // [session.Toucher]
+	Prunes                                // [session.Pruner]
+	Lists                                 // [session.Lister]
+	ListsOwner                            // [session.OwnerLister]
+	DeletesOwner                          // [session.OwnerDeleter]
+	Reopens                               // [Env.Reopen]
+	Shares                                // [Env.Share]
 )
 
 // String returns the names of the capabilities, as in "Toucher and Pruner".
 func (c Capabilities) String() string {
 	var names []string
-	for i, name := range []string{"Viewer", "Toucher", "Pruner", "Lister", "OwnerLister", "a way to reopen", "a second handle"} {
+	for i, name := range []string{"Viewer", "Toucher", "Pruner", "Lister", "OwnerLister", "OwnerDeleter", "a way to reopen", "a second handle"} {
 		if c&(1<<i) != 0 {
 			names = append(names, name)
 		}
@@ -48,6 +49,9 @@ func (e Env) Capabilities() (c Capabilities) {
 	}
 	if _, ok := session.Capability[session.OwnerLister](e.Store); ok {
 		c |= ListsOwner
+	}
+	if _, ok := session.Capability[session.OwnerDeleter](e.Store); ok {
+		c |= DeletesOwner
 	}
 	if e.Reopen != nil {
 		c |= Reopens

@@ -105,6 +105,22 @@ func (m *mem) ListOwner(ctx context.Context, owner string) iter.Seq2[session.Rec
 	return m.list(ctx, func(r session.Record) bool { return r.Owner == owner })
 }
 
+func (m *mem) DeleteOwned(_ context.Context, owner string, ids []session.ID) (int, error) {
+	return m.deleteIf(ids, func(r session.Record) bool { return r.Owner == owner }), nil
+}
+
+func (m *mem) deleteIf(ids []session.ID, is func(session.Record) bool) (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		if r, ok := m.m[id]; ok && is(r) {
+			delete(m.m, id)
+			n++
+		}
+	}
+	return n
+}
+
 func (m *mem) list(ctx context.Context, member func(session.Record) bool) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
 		for _, id := range m.ids() {

@@ -23,6 +23,7 @@ type faulty struct {
 	prune     func(context.Context, time.Time, int) (int, error)
 	lists     func(context.Context) iter.Seq2[session.Record, error]
 	listOwner func(context.Context, string) iter.Seq2[session.Record, error]
+	owned     func(owner string, ids []session.ID) int
 
 	reopen func() session.Store // nil: the store itself
 	share  func() session.Store // nil: the store itself
@@ -129,6 +130,13 @@ func (f *faulty) ListOwner(ctx context.Context, owner string) iter.Seq2[session.
 		return f.listOwner(ctx, owner)
 	}
 	return f.mem.ListOwner(ctx, owner)
+}
+
+func (f *faulty) DeleteOwned(ctx context.Context, owner string, ids []session.ID) (int, error) {
+	if f.owned != nil {
+		return f.owned(owner, ids), nil
+	}
+	return f.mem.DeleteOwned(ctx, owner, ids)
 }
 
 func (f *faulty) remember(in map[session.ID]session.Record, r session.Record) {

@@ -71,7 +71,7 @@ func Clauses() []Clause {
 		loadClauses, createClauses, recordClauses, updateClauses, deleteClauses,
 		parallelClauses, contextClauses, viewClauses, touchClauses, pruneClauses,
 		listClauses("List", Lists, listAll), listClauses("ListOwner", ListsOwner, listOwner),
-		ownerClauses, reopenClauses, shareClauses,
+		ownerClauses, deleteOwnedClauses, reopenClauses, shareClauses,
 	)
 }
 
