@@ -5,6 +5,8 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,7 +35,7 @@ func (m *Manager) info(r *Record) (i Info, live bool, err error) {
 	d := stored{rec: *r}
 	err = d.decode()
 	if err == nil {
-		m.cfg.shorten(r, &d.draft)
+		m.cfg.shorten(r, &d.draft, m.cfg.Now())
 	}
 	i = Info{
 		ID: r.ID, Version: r.Version, Owner: r.Owner, Client: r.Client,
@@ -110,7 +112,11 @@ func (m *Manager) Info(ctx context.Context, id ID) (Info, error) {
 }
 
 // Revoke ends a session. Its client is anonymous from the next request on, and a request
-// that is under way can store nothing. It is not an error if there is no such session.
+// that is under way can store nothing in it. It is not an error if there is no such session.
+//
+// If ctx is that of a request which has this session itself, then for this request Revoke
+// is like [Session.Invalidate]: what it writes afterwards, a flash message for instance,
+// belongs to a new session. The same holds for [Manager.RevokeOwner].
 func (m *Manager) Revoke(ctx context.Context, id ID) error {
 	if m.closed.Load() {
 		return ErrClosed
@@ -119,13 +125,33 @@ func (m *Manager) Revoke(ctx context.Context, id ID) error {
 		return storeError("delete", id, err)
 	}
 	m.queuesOf(id).forget(id)
-	m.event(ctx, Event{Kind: EventRevoked, ID: id})
+	m.revoked(ctx, id, "")
 	return nil
 }
 
+// revoked tells whoever has to know that a session has been ended.
+func (m *Manager) revoked(ctx context.Context, id ID, owner string) {
+	m.event(ctx, Event{Kind: EventRevoked, ID: id, Owner: owner})
+	var s *Session
+	switch v := ctx.Value(ownKey{m}).(type) {
+	case *exchange:
+		s, _ = v.loaded()
+	case *Session:
+		s = v
+	}
+	if s != nil && s.goesOnWith(id) {
+		s.Invalidate()
+	}
+}
+
 // RevokeOwner ends all sessions of an owner except those to keep, and returns how many
-// it ended. Call it after a password has changed, and keep the ID of the current session
-// (OWASP ASVS 7.4.3).
+// it ended. It ends a session only if it still belongs to the owner at that moment. If the
+// error is nil, all that were stored before the call have ended.
+//
+// To log out everywhere, leave out keep; see [Manager.Revoke] for what the request itself
+// can still store. After a password has changed, keep the ID of the current session (OWASP
+// ASVS 7.4.3). A sign-in that has checked the old password may be stored after RevokeOwner
+// has looked; see [OnlyIf].
 func (m *Manager) RevokeOwner(ctx context.Context, owner string, keep ...ID) (int, error) {
 	if m.closed.Load() {
 		return 0, ErrClosed
@@ -134,19 +160,117 @@ func (m *Manager) RevokeOwner(ctx context.Context, owner string, keep ...ID) (in
 		return 0, errNoOwner
 	}
 	n := 0
-	for r, err := range ListOwner(ctx, m.store, owner) {
+	for some, err := range m.owned(ctx, owner, keep) {
 		if err != nil {
 			return n, storeError("list", ID{}, err)
 		}
-		if slices.Contains(keep, r.ID) {
-			continue
+		ended, err := m.endAll(ctx, owner, some)
+		for i, u := range some {
+			if !ended[i] {
+				continue
+			}
+			m.revoked(ctx, u.id, owner)
+			if u.live {
+				n++
+			}
 		}
-		if err := m.Revoke(ctx, r.ID); err != nil {
+		if err != nil {
 			return n, err
-		}
-		if _, live, _ := m.info(&r); live {
-			n++
 		}
 	}
 	return n, nil
 }
+
+// An ownedSession is one that RevokeOwner has found.
+type ownedSession struct {
+	id   ID
+	live bool
+}
+
+// manyAtOnce is how many sessions RevokeOwner lists before it ends them.
+const manyAtOnce = 1000
+
+// owned yields the sessions of an owner except those to keep, many at a time. An error comes
+// after what precedes it.
+func (m *Manager) owned(ctx context.Context, owner string, keep []ID) iter.Seq2[[]ownedSession, error] {
+	return func(yield func([]ownedSession, error) bool) {
+		var some []ownedSession
+		for r, err := range ListOwner(ctx, m.store, owner) {
+			if err == nil && !slices.Contains(keep, r.ID) {
+				_, live := m.living(&r)
+				some = append(some, ownedSession{r.ID, live})
+			}
+			if len(some) == manyAtOnce || err != nil && len(some) > 0 {
+				if !yield(some, nil) {
+					return
+				}
+				some = nil
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+		if len(some) > 0 {
+			yield(some, nil)
+		}
+	}
+}
+
+// endAll ends those of the sessions that still belong to the owner.
+func (m *Manager) endAll(ctx context.Context, owner string, some []ownedSession) (ended []bool, err error) {
+	d, ok := Capability[OwnerDeleter](m.store)
+	if !ok {
+		return m.endEach(ctx, owner, some)
+	}
+	ids := make([]ID, len(some))
+	for i, u := range some {
+		ids[i] = u.id
+	}
+	ended = make([]bool, len(some))
+	n, err := d.DeleteOwned(ctx, owner, ids)
+	answers := true // the store does
+	for i, id := range ids {
+		m.queuesOf(id).forget(id)
+		if ended[i] = n == len(ids); ended[i] || !answers {
+			continue
+		}
+		// Some have ended before, belong to somebody else, or could not be deleted.
+		_, lerr := m.store.Load(ctx, id)
+		ended[i] = errors.Is(lerr, ErrNotFound)
+		answers = lerr == nil || ended[i]
+	}
+	if err != nil {
+		err = storeError("delete", ID{}, err)
+	}
+	return ended, err
+}
+
+// endEach is endAll for a store that cannot delete under a condition.
+func (m *Manager) endEach(ctx context.Context, owner string, some []ownedSession) (ended []bool, err error) {
+	ended = make([]bool, len(some))
+	errs := make([]error, len(some))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(atOnce, len(some)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(some)); i = next.Add(1) - 1 {
+				var limited deadlineContext
+				limited.init(ctx, m.cfg.StoreTimeout)
+				ended[i], errs[i] = m.end(&limited, some[i].id, func(at *stored, _ bool) bool { return at.rec.Owner == owner })
+				limited.release()
+			}
+		})
+	}
+	workers.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return ended, storeError("update", some[i].id, err)
+		}
+	}
+	return ended, nil
+}
+
+// atOnce is how many sessions endEach ends at the same time: enough for a store that writes
+// several of them together, and too few to take its connections from the requests.
+const atOnce = 8

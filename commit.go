@@ -34,20 +34,84 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 	ctx.init(parent, m.cfg.StoreTimeout)
 	ctx.detached = true
 	defer ctx.release()
-	login := m.cfg.MaxPerOwner > 0 && s.logsIn()
+	login := s.login()
 	switch {
-	case s.cred.standing == superseded:
-		m.event(&ctx, Event{Kind: EventDropped, Err: ErrEnded})
-		return nil, ErrEnded
+	case s.cred.standing == superseded && login == nil:
+		return nil, m.drop(&ctx, s)
 	case s.fresh():
 		cookie, err = m.commitFresh(&ctx, s)
 	default:
 		cookie, err = m.commitStored(&ctx, s, u, now)
 	}
-	if login && err == nil && s.at != nothing {
-		m.limitOwner(&ctx, s)
+	if s.beginsAnew(err) {
+		s.at, s.cred, s.shown, s.mixed = nothing, credential{}, nil, true
+		s.pending.end, s.pending.tried = false, nil
+		cookie, err = m.commitFresh(&ctx, s)
+	}
+	if login != nil && err == nil && s.at != nothing {
+		return m.loggedIn(&ctx, s, login, cookie)
 	}
 	return cookie, err
+}
+
+// drop refuses what was written with a token that a login has replaced. Its client has a
+// newer one, or the answer with it was lost. A GET or HEAD changes nothing that matters:
+// before it, the handler has seen an empty session, so what it has written is a message, or
+// the page to go to after a login. It is answered as usual, and without a cookie, so that
+// the client keeps the better one.
+func (m *Manager) drop(ctx context.Context, s *Session) error {
+	m.event(ctx, Event{Kind: EventDropped, Err: ErrEnded})
+	if s.request == nil || s.request.Method != http.MethodGet && s.request.Method != http.MethodHead {
+		return ErrEnded
+	}
+	s.pending, s.mixed = nil, true // the request goes on seeing it
+	return nil
+}
+
+// loggedIn finishes a login that is stored: it looks at the condition and the limit.
+func (m *Manager) loggedIn(ctx context.Context, s *Session, login *opArgs, cookie *http.Cookie) (*http.Cookie, error) {
+	if err := m.checkLogin(ctx, s, login); err != nil {
+		return nil, err
+	}
+	if m.cfg.MaxPerOwner > 0 {
+		m.limitOwner(ctx, s)
+	}
+	return cookie, nil
+}
+
+// checkLogin ends the session again if the condition of its login does not hold. The client
+// has not got the new token yet. A change of the condition, followed by RevokeOwner, either
+// comes before this look at the condition, or RevokeOwner finds the session.
+func (m *Manager) checkLogin(ctx context.Context, s *Session, login *opArgs) error {
+	if login.holds == nil {
+		return nil
+	}
+	rec, ok, err := s.at.rec, false, errFunction
+	defer func() {
+		if err == nil {
+			return
+		}
+		s.at, s.cred, s.shown = nothing, credential{}, nil
+		s.pending, s.view = nil, view{now: &nothing.draft}
+		ended, failed := m.end(ctx, rec.ID, func(at *stored, _ bool) bool { return at.rec.Owner == rec.Owner })
+		if failed != nil {
+			_ = m.storeFailed(ctx, "update", rec.ID, failed)
+		} else if ended {
+			m.event(ctx, Event{Kind: EventRevoked, ID: rec.ID, Owner: rec.Owner, Err: err})
+		}
+	}()
+	func() {
+		s.mu.Unlock() // it may read the session
+		defer s.mu.Lock()
+		ok, err = login.holds(ctx)
+	}()
+	switch {
+	case err != nil:
+		err = storeError("check the login", rec.ID, err)
+	case !ok:
+		err = errLogin
+	}
+	return err
 }
 
 // Commit stores the changes of a session from [Manager.Load]. It returns the cookie to

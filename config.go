@@ -50,6 +50,14 @@ type Config struct {
 	// Negative: not at all. Defaults to 30 seconds.
 	Grace time.Duration
 
+	// RevokeOnReuse ends a session when a token turns up that it had until longer than
+	// Grace ago, which is always sent as an [EventTokenReuse]: somebody may have stolen the
+	// token. The user has to sign in again. But so can anybody who has any old token of a
+	// session end it, and a browser that never got an answer with a new token, or was
+	// restored from a backup, does so too. The last 16 tokens are known, without those from
+	// before the session got its owner.
+	RevokeOnReuse bool
+
 	// StoreTimeout limits the time for the load of a session, and again for its commit
 	// with everything that belongs to it. A commit that another request of the session
 	// stores together with its own ends with that request's StoreTimeout.
@@ -67,7 +75,8 @@ type Config struct {
 	// sessions are listed, and the least recently active ones above the limit end, as by
 	// [Manager.Revoke]. The session that has just logged in never ends this way, nor does
 	// one with a later recorded activity. So after logins at the same time, or with clocks
-	// that differ, there may be more sessions than the limit until the next login.
+	// that differ, there may be more sessions than the limit until the next login. One
+	// login ends at most 100 sessions; after the limit was lowered, the next ones end more.
 	// The recorded activity may lag behind by TouchEvery. All sessions in the store count,
 	// as for [Manager.List].
 	//

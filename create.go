@@ -144,9 +144,9 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 // another request has deleted the record before.
 func (m *Manager) logout(ctx context.Context, s *Session) error {
 	id := s.at.rec.ID
-	p := &patch{id: s.commitID(), requested: true, ends: true, presented: s.cred.digest, at: s.at, began: m.cfg.Now()}
+	p := &patch{ops: s.pending.spent, id: s.commitID(), requested: true, ends: true, presented: s.cred.digest, at: s.at, began: m.cfg.Now()}
 	m.combineUnlocked(ctx, s, p)
-	if p.outcome != isStored && !errors.Is(p.err, errGone) {
+	if p.outcome != isStored && (!errors.Is(p.err, errGone) || len(p.ops) > 0) {
 		return m.updateFailed(ctx, s, p)
 	}
 	for try := 0; ; try++ {

@@ -70,6 +70,10 @@ request can rely on this:
     life. After [Session.Login] or [Session.Regenerate], requests that came with the old
     token store nothing, and cannot log out either. Their commit fails with [ErrEnded],
     which is answered with a 409. Without changes they are answered as usual.
+  - Two kinds of requests are not answered with a 409 then. A Login begins a new session,
+    so that valid credentials always sign in. And if the token was replaced before a GET or
+    HEAD loaded the session, the request has seen an empty session; what it writes there is
+    dropped with an [EventDropped].
 
 The file docs/interleavings.md of the repository lists the outcome of every pair of
 overlapping requests, in every order. The tests of all stores run that table, and
@@ -80,8 +84,9 @@ sessiontest.Race does the same for your own handlers.
 The cookie holds a [Token]: a public record ID and a secret. The store holds the ID and a
 digest of the secret, so nobody can log in with a copy of the store. A token that the server
 never issued is not adopted. Regenerate and Login replace the token (its secret) and
-keep the ID, which is safe to log, to list and to revoke. [Config].MaxPerOwner limits the
-sessions of an owner; by default there is no limit.
+keep the ID, which is safe to log, to list and to revoke. A Login over the session of another
+owner ends that one and begins a new one, with another ID and without its data.
+[Config].MaxPerOwner limits the sessions of an owner; by default there is no limit.
 
 The cookie is named __Host-session and is Secure, HttpOnly and SameSite=Lax. Settings that
 switch a protection off have names that begin with Dangerously. Timeouts, limits and
@@ -124,7 +129,8 @@ from configuration files and environment variables.
 A program that only uses sessions can skip this part, and the names in it. [Store] has
 four methods: Load, Create, Update and Delete of a [Record]. A store that can do more
 implements optional interfaces: [Viewer] (lend records), [Toucher] (prolong a session),
-[Pruner] (delete expired records), [Lister] and [OwnerLister] (enumerate them). The
+[Pruner] (delete expired records), [Lister] and [OwnerLister] (enumerate them), and
+[OwnerDeleter] (delete many of one owner). The
 functions [Touch], [Prune], [List] and [ListOwner] use them if they exist and fall back
 otherwise. [Capability] finds them through wrappers. [MaxOwner] and [PruneSlack] are
 limits that every store keeps. sessiontest.TestStore checks the contract.

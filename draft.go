@@ -2,6 +2,8 @@ package session
 
 import (
 	"bytes"
+	"context"
+	"crypto/subtle"
 	"errors"
 	"slices"
 	"time"
@@ -47,6 +49,7 @@ type op struct {
 type opArgs struct {
 	owner          string
 	authAt         int64
+	holds          func(context.Context) (bool, error) // what the login depends on; nil: nothing
 	idle, absolute time.Duration
 	persist        persistence
 }
@@ -254,22 +257,49 @@ func (at *stored) decode() error {
 const maxPrevious = 8
 
 // rotate makes next the digest of the draft's token. It keeps the tokens replaced within
-// the grace. A change of privilege replaces them all: none of them may write anymore.
+// the grace. A change of privilege replaces them all: none of them may write anymore. Of
+// those replaced longer ago it keeps enough to notice that one is used again; after a
+// handover that would be no sign of theft.
 func (d *draft) rotate(kind rotation, next digest, now time.Time, grace time.Duration) {
+	all := append(slices.Clip(d.prev), previous{digest: d.digest, kind: kind, deadline: now.Add(grace).UnixNano()})
 	var kept []previous
-	if grace > 0 {
-		for _, p := range d.prev {
-			if now.UnixNano() < p.deadline {
-				if kind == privilege {
-					p.kind = privilege
-				}
-				kept = append(kept, p)
-			}
+	retired := slices.Clip(d.retired)
+	for i, p := range all {
+		p.kind = max(p.kind, kind)
+		switch {
+		case now.UnixNano() < p.deadline && len(all)-i <= maxPrevious:
+			kept = append(kept, p)
+		case p.kind != handover && grace > 0:
+			retired = append(retired, p.digest[:retiredSize]...)
 		}
-		kept = append(kept, previous{digest: d.digest, kind: kind, deadline: now.Add(grace).UnixNano()})
-		kept = kept[max(0, len(kept)-maxPrevious):]
+	}
+	if kind == handover {
+		retired = nil
 	}
 	d.prev, d.digest, d.rotatedAt = kept, next, now.UnixNano()
+	d.retired = retired[max(0, len(retired)-retiredSize*retiredCount):]
+}
+
+// between returns the kind of a rotation together with other changes.
+func (r rotation) between(before, after *draft) rotation {
+	if before.owner != after.owner {
+		return handover
+	}
+	return r
+}
+
+// reused reports whether a token that gives no access any more once did, for the owner
+// whose the session still is.
+func (d *draft) reused(presented *digest) bool {
+	if p := d.previous(presented); p != nil {
+		return p.kind != handover
+	}
+	for r := d.retired; len(r) >= retiredSize; r = r[retiredSize:] {
+		if subtle.ConstantTimeCompare(r[:retiredSize], presented[:retiredSize]) == 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // previous returns the replaced token with the given digest, or nil.

@@ -26,6 +26,7 @@ import (
 //	 7  flash marks: generation 8 bytes, length, path; repeated
 //	 8  ids of the last commits, 8 bytes each, newest last
 //	 9  until when the browser keeps the cookie, 8 bytes
+//	10  tokens replaced longer ago: the first 8 bytes of each digest, newest last
 //	 …  older code keeps fields that it does not know, byte for byte, after the others
 //
 // Instants are nanoseconds since 1970 in UTC. The document is compact JSON text
@@ -43,6 +44,7 @@ type envelope struct {
 	flash      []flashMark
 	ring       []byte
 	keptUntil  int64  // by the browser: the cookie; 0: until it is closed, or unknown
+	retired    []byte // recognised, but only to tell that they were used again
 	extensions []byte // unknown fields, as they were
 }
 
@@ -58,6 +60,7 @@ type rotation byte
 const (
 	periodic  rotation = 1 // the old token goes on working until the deadline
 	privilege rotation = 2 // the old token reaches nothing, but is known to be replaced
+	handover  rotation = 3 // as privilege; before it the session had no owner, or another one
 )
 
 type persistence byte
@@ -80,6 +83,9 @@ const (
 	envelopeVersion = 1
 	envelopeHead    = 6
 	ringSize        = 16
+
+	retiredSize  = 8  // 64 bits: nobody looks for a token that only resembles an old one
+	retiredCount = 16 // with rotation every quarter of an hour, four hours
 )
 
 const (
@@ -93,6 +99,7 @@ const (
 	tagFlash
 	tagRing
 	tagKeptUntil
+	tagRetired
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -136,9 +143,18 @@ func (e *envelope) encode(doc []byte, id uint64) []byte {
 	if e.keptUntil != 0 {
 		b = binary.BigEndian.AppendUint64(append(b, tagKeptUntil, 8), uint64(e.keptUntil))
 	}
+	b = appendField(b, tagRetired, e.retired)
 	b = append(append(append(b, e.extensions...), tagEnd), doc...)
 	binary.BigEndian.PutUint32(b[2:], crc32.Checksum(b[envelopeHead:], castagnoli))
 	return b
+}
+
+// appendField writes a field that is left out if it is empty.
+func appendField(b []byte, tag byte, field []byte) []byte {
+	if len(field) == 0 {
+		return b
+	}
+	return append(binary.AppendUvarint(append(b, tag), uint64(len(field))), field...)
 }
 
 func (e *envelope) appendRing(b []byte, id uint64) []byte {
@@ -159,6 +175,9 @@ func (e *envelope) appendRing(b []byte, id uint64) []byte {
 func (e *envelope) size() int {
 	n := envelopeHead + 2 + len(e.digest) + 10 + 10 + 18 + 3 + 3 + len(e.ring) + 8 + 10 + len(e.extensions) + 1
 	n += len(e.prev) * (2 + len(e.digest) + 9)
+	if len(e.retired) > 0 {
+		n += 1 + binary.MaxVarintLen32 + len(e.retired)
+	}
 	for _, m := range e.flash {
 		n += 8 + binary.MaxVarintLen32 + len(m.path)
 	}
@@ -262,6 +281,9 @@ func (e *envelope) field(tag byte, f, whole []byte) bool {
 	case tagRing:
 		e.ring = f
 		return len(f)%8 == 0 && len(f) <= 8*ringSize
+	case tagRetired:
+		e.retired = f
+		return len(f)%retiredSize == 0
 	default:
 		e.extensions = append(e.extensions, whole...)
 	}

@@ -14,6 +14,7 @@ func fullEnvelope() envelope {
 		prev:      []previous{{kind: periodic, deadline: 41}, {kind: privilege, deadline: 42}},
 		rotatedAt: 1, authAt: 2, idle: time.Hour, absolute: -1, persist: persistent, keptUntil: 3,
 		flash:      []flashMark{{"status", 7}, {"a.b", 8}},
+		retired:    []byte("token 1.token 2."),
 		extensions: []byte{200, 3, 'x', 'y', 'z', 201, 0},
 	}
 	for i := range e.digest {

@@ -172,6 +172,7 @@ var (
 	errPanicked  = errorf(ErrCommitted, "nothing is stored: the handler panicked")
 	errFunction  = errors.New("session: an Update function panicked")
 	errGone      = errorf(ErrEnded, "ended by another request; the changes of this one were not stored")
+	errLogin     = errorf(ErrEnded, "the condition of the login (OnlyIf) does not hold any more; the user has to sign in again")
 	errNotStored = errors.New("session: commit interrupted; the outcome is unknown")
 )
 

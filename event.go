@@ -19,14 +19,15 @@ const (
 	EventCreated      EventKind = "created"       // the first commit of a session
 	EventRotated      EventKind = "rotated"       // the token was replaced
 	EventLoggedOut    EventKind = "logged-out"    // by Invalidate
-	EventRevoked      EventKind = "revoked"       // by Revoke, RevokeOwner or Config.MaxPerOwner
+	EventRevoked      EventKind = "revoked"       // by Revoke, RevokeOwner, MaxPerOwner, RevokeOnReuse or OnlyIf
 	EventExpired      EventKind = "expired"       // a request came too late
 	EventUnknownToken EventKind = "unknown-token" // well-formed, but no such session, or a wrong secret
 	EventBadCookie    EventKind = "bad-cookie"    // malformed, or several with different values; see Err
 	EventReplaced     EventKind = "replaced"      // a token that a login or Regenerate has just replaced
+	EventTokenReuse   EventKind = "token-reuse"   // a token that was replaced longer than Config.Grace ago: it may be stolen
 	EventCorrupt      EventKind = "corrupt"       // the stored record, or a value that Update needs, does not decode
 	EventReplayed     EventKind = "replayed"      // a commit was applied again on a newer version
-	EventDropped      EventKind = "dropped"       // writes were not stored: the session had ended, the handler panicked, or a timeout had passed; see Err
+	EventDropped      EventKind = "dropped"       // writes were not stored: the session had ended or has another token, the handler panicked, or a timeout had passed; see Err
 	EventLate         EventKind = "late"          // changed after the response began; see ErrCommitted
 	EventCrossOrigin  EventKind = "cross-origin"  // a request was refused; Err names its origin and what to do
 	EventNotCreated   EventKind = "not-created"   // what was written is not stored: the browser may have another session; see Err

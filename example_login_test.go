@@ -75,6 +75,38 @@ func ExampleManager_RevokeOwner() {
 	// true
 }
 
+// The password changes while somebody signs in with the old one. RevokeOwner comes too early
+// to see that session, but the condition of its login does not hold any more.
+func ExampleOnlyIf() {
+	m := newManager()
+	password := "old" // in the application's database
+	checked := password
+
+	s, _ := m.Load(ctx, "")
+	s.Login("ada", session.OnlyIf(func(context.Context) (bool, error) { return password == checked, nil }))
+
+	password = "new"
+	m.RevokeOwner(ctx, "ada")
+
+	_, err := m.Commit(ctx, s)
+	fmt.Println(err)
+	// Output: session: the condition of the login (OnlyIf) does not hold any more; the user has to sign in again
+}
+
+// Another user signs in on the same browser, and gets nothing of the first one's.
+func ExampleKeepingData() {
+	visit(newManager(),
+		func(s *session.Session) { s.Login("ada"); s.Set("cart", "lamp") },
+		func(s *session.Session) { s.Login("ada.lovelace", session.KeepingData()) }, // has a new name
+		func(s *session.Session) { fmt.Println(s.Owner(), s.All()) },
+		func(s *session.Session) { s.Login("bob") },
+		func(s *session.Session) { fmt.Println(s.Owner(), s.All()) },
+	)
+	// Output:
+	// ada.lovelace map[cart:lamp]
+	// bob map[]
+}
+
 // With a limit of two, a login on a third device ends the session that was used least
 // recently.
 func ExampleConfig_maxPerOwner() {

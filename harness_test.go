@@ -269,9 +269,10 @@ type handler = func(w http.ResponseWriter, r *http.Request, s *session.Session)
 type browser struct {
 	cookies map[string]string
 	header  http.Header // sent with every request
+	method  string
 }
 
-func newBrowser() *browser { return &browser{map[string]string{}, http.Header{}} }
+func newBrowser() *browser { return &browser{map[string]string{}, http.Header{}, "GET"} }
 
 // with returns a browser that has only one token.
 func (g *rig) with(token string) *browser {
@@ -289,10 +290,17 @@ func (b *browser) request(method string) *http.Request {
 	return r
 }
 
-// send sends a GET to a handler, and keeps the cookies of the response.
+// submitting is with a browser that sends a form.
+func (g *rig) submitting(token string) *browser {
+	b := g.with(token)
+	b.method = "POST"
+	return b
+}
+
+// send sends a request to a handler, and keeps the cookies of the response.
 func (b *browser) send(h http.Handler) reply {
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, b.request("GET"))
+	h.ServeHTTP(w, b.request(b.method))
 	rep := reply{w, w.Result()}
 	for _, c := range rep.result.Cookies() {
 		if b.cookies[c.Name] = c.Value; c.MaxAge < 0 {

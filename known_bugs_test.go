@@ -63,9 +63,10 @@ func TestPeers(t *testing.T) {
 		{"scs: the old token after a rotation gets a cookie that replaces the good one", func(t *testing.T) {
 			g := newRig(t)
 			b := g.signedUp(t, "x")
-			old := g.with(g.token(b))
+			old := g.token(b)
 			g.visit(b, login)
-			g.visit(old, write).expect(t, http.StatusConflict, 0)
+			g.visit(g.with(old), write).expect(t, http.StatusOK, 0)
+			g.visit(g.submitting(old), write).expect(t, http.StatusConflict, 0)
 		}},
 		{"scs: Put, Flush, Write sends no cookie", func(t *testing.T) {
 			rep := newRig(t).visit(newBrowser(), func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
@@ -325,7 +326,7 @@ func TestAdvisories(t *testing.T) {
 			g.visit(g.with(token), func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 				g.visit(b, logout)
 				add(w, r, s)
-				s.Login("ada")
+				s.Regenerate()
 			}).expect(t, http.StatusConflict, 0)
 			equal(t, "records", len(g.spy.all()), 0)
 		}},

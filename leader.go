@@ -260,7 +260,7 @@ func (l *leader) fold(ctx context.Context, now time.Time, to *stored) (some bool
 		p.outcome = applied
 		p.rotated = p.rotation == privilege || p.rotation == periodic && next.digest.equal(&p.presented)
 		if p.rotated {
-			next.rotate(p.rotation, p.digest, now, l.m.cfg.Grace)
+			next.rotate(p.rotation.between(d, &next), p.digest, now, l.m.cfg.Grace)
 		}
 		if p.answers && (p.rotated || next.digest.equal(&p.presented)) && l.m.cfg.outdated(&next, rec.CreatedAt, now) {
 			next.keptUntil = l.m.cfg.keptUntil(&next, rec.CreatedAt, now)
@@ -347,7 +347,7 @@ func (l *leader) reload(ctx context.Context, cause error, try int) (done bool, e
 	if err == nil {
 		at := &stored{rec: rec}
 		if err = at.decode(); err == nil {
-			m.cfg.shorten(&at.rec, &at.draft)
+			m.cfg.shorten(&at.rec, &at.draft, m.cfg.Now())
 			l.own.rebase(at)
 			l.loaded = true
 			return at.remembers(l.commitID), nil

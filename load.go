@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Load returns the session of a token, for transports other than the middleware. For an
@@ -64,13 +65,13 @@ func (m *Manager) load(parent context.Context, t Token, sc *scope) (*Session, er
 		return nil, m.storeFailed(ctx, "load", id, err)
 	}
 
-	m.cfg.shorten(&at.rec, &at.draft)
 	now := m.cfg.Now()
+	m.cfg.shorten(&at.rec, &at.draft, now)
 	digest := sc.digestOf(id, &sec)
 	standing := at.standingOf(&digest, now)
 	switch {
 	case standing == noToken:
-		m.event(ctx, Event{Kind: EventUnknownToken, ID: id})
+		m.noToken(ctx, at, &digest, now)
 		return newSession(m, sc), nil
 	case !now.Before(at.rec.ExpiresAt):
 		m.event(ctx, Event{Kind: EventExpired, ID: id, Owner: at.rec.Owner})
@@ -86,6 +87,26 @@ func (m *Manager) load(parent context.Context, t Token, sc *scope) (*Session, er
 	s.cred, s.loadedAt = credential{t, digest, standing}, now
 	s.due = s.touchDue(now) || s.rotationDue(now)
 	return s, nil
+}
+
+// noToken reports a token that gives no access. If it once did, and the session is still
+// alive, the token may be stolen; then noToken ends the session if that is wanted.
+func (m *Manager) noToken(ctx context.Context, at *stored, presented *digest, now time.Time) {
+	id, owner := at.rec.ID, at.rec.Owner
+	if !at.reused(presented) || !now.Before(at.rec.ExpiresAt) {
+		m.event(ctx, Event{Kind: EventUnknownToken, ID: id})
+		return
+	}
+	m.event(ctx, Event{Kind: EventTokenReuse, ID: id, Owner: owner})
+	if !m.cfg.RevokeOnReuse {
+		return
+	}
+	ended, err := m.end(ctx, id, func(at *stored, live bool) bool { return live && at.reused(presented) })
+	if err != nil {
+		_ = m.storeFailed(ctx, "update", id, err)
+	} else if ended {
+		m.event(ctx, Event{Kind: EventRevoked, ID: id, Owner: owner})
+	}
 }
 
 // A loaded is a session and what is stored of it, in one allocation.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -10,21 +11,84 @@ import (
 // Login gives the session to an owner: any text that identifies an account, at most
 // [MaxOwner] bytes. It does everything that a change of privilege requires (OWASP ASVS
 // 7.2.4): the client gets a new token, the old one stops working at the commit, and the
-// absolute timeout starts again. The data stays; to drop it, call [Session.Clear] first.
+// absolute timeout starts again.
+//
+// An anonymous session, and one that the owner has already, keeps its data and its ID. The
+// session of another owner ends, as by [Session.Invalidate], and a new one begins: without
+// data, flash messages, timeouts and persistence, and with another ID. What the request has
+// written before Login is dropped then, except that a value which it got by [PopOnce] counts
+// as used; what it writes afterwards belongs to the new owner. To keep everything, pass
+// [KeepingData].
+//
+// A login does not fail because the session ends, or another request replaces its token,
+// before the commit: then a new session begins, with another ID, and holds only what this
+// request has written.
 //
 // An empty owner is an error. To log out, call [Session.Invalidate].
-func (s *Session) Login(owner string) {
+func (s *Session) Login(owner string, options ...LoginOption) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case owner == "":
 		s.fail(fmt.Errorf("session: Login needs an owner; to log out, call Invalidate"))
+		return
 	case len(owner) > MaxOwner || !utf8.ValidString(owner) || strings.IndexByte(owner, 0) >= 0:
 		s.fail(fmt.Errorf("session: the owner passed to Login has %d bytes; it must be UTF-8 without NUL and have at most %d bytes", len(owner), MaxOwner))
-	default:
-		s.rotateToken()
-		s.do(op{kind: opLogin, args: &opArgs{owner: owner, authAt: s.m.cfg.Now().UnixNano()}})
+		return
 	}
+	var o LoginOption
+	for _, more := range options {
+		o.keep = o.keep || more.keep
+		if more.holds != nil {
+			o.holds = more.holds
+		}
+	}
+	s.rotateToken()
+	if s.now.owner != "" && s.now.owner != owner && !o.keep && s.failure() == nil {
+		s.leave()
+	}
+	s.do(op{kind: opLogin, args: &opArgs{owner: owner, authAt: s.m.cfg.Now().UnixNano(), holds: o.holds}})
+}
+
+// leave begins a new session in place of another owner's. The caller holds the lock.
+func (s *Session) leave() {
+	p := s.change()
+	next := &pending{end: s.at != nothing, spent: p.spent}
+	for _, o := range p.ops {
+		if !p.end && o.kind == opPopOnce {
+			next.spent = append(next.spent, o)
+		}
+	}
+	s.pending, s.view = next, view{now: &nothing.draft}
+}
+
+// A LoginOption changes what [Session.Login] does.
+type LoginOption struct {
+	keep  bool
+	holds func(context.Context) (bool, error)
+}
+
+// KeepingData lets another owner take over the session as it is, with data, flash messages,
+// timeouts and ID. It is for an account that changes its name, or an administrator who acts
+// as a user. Whatever the session holds is the new owner's then.
+func KeepingData() LoginOption { return LoginOption{keep: true} }
+
+// OnlyIf makes the login depend on a condition: that the password which was checked is still
+// the owner's, for instance. The commit calls holds when the login is stored, before the
+// client gets its new token, and within [Config].StoreTimeout. If holds returns false, the
+// session ends and the commit fails with [ErrEnded]; after an error it fails with a
+// [*StoreError]. So no sign-in with an old password survives a password change that comes
+// first and a [Manager.RevokeOwner] that follows it, whatever runs at the same time:
+//
+//	s.Login(user.ID, session.OnlyIf(func(ctx context.Context) (bool, error) {
+//		now, err := users.PasswordHash(ctx, user.ID)
+//		return now == user.PasswordHash, err
+//	}))
+//
+// The condition must be read from where the change is visible once it is made, not from a
+// cache or a replica. It may read the session, and must not change it.
+func OnlyIf(holds func(ctx context.Context) (bool, error)) LoginOption {
+	return LoginOption{holds: holds}
 }
 
 // Regenerate gives the client a new token for the same session and data. The old token

@@ -4,12 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
-	"math/rand/v2"
 	"slices"
 	"time"
-
-	"github.com/expanse-go/session/internal/backoff"
 )
 
 // A login that leaves its owner with more than Config.MaxPerOwner sessions ends the
@@ -27,6 +23,10 @@ type lastUse struct {
 func (u lastUse) compare(v lastUse) int {
 	return cmp.Or(u.at.Compare(v.at), bytes.Compare(u.id[:], v.id[:]))
 }
+
+// maxEnded is how many sessions one login ends at most. If the limit has been lowered and
+// an owner has thousands above it, each of the next logins ends some more.
+const maxEnded = 100
 
 // limitOwner holds the owner of a session that has just logged in to the limit. The
 // login is stored, so nothing that fails here fails the response: the next login
@@ -48,65 +48,25 @@ func (m *Manager) limitOwner(ctx context.Context, s *Session) {
 		}
 	}
 	slices.SortFunc(older, lastUse.compare)
-	for _, u := range older {
+	for _, u := range older[:min(len(older), maxEnded)] {
 		if over <= 0 || ctx.Err() != nil {
 			return
 		}
-		gone, err := m.endOlder(ctx, u.id, owner, own)
+		gone := true
+		ended, err := m.end(ctx, u.id, func(at *stored, live bool) bool {
+			mine := live && at.rec.Owner == owner
+			gone = !mine || (lastUse{at.rec.LastActivity, u.id}).compare(own) <= 0
+			return mine && gone
+		})
 		if err != nil {
 			_ = m.storeFailed(ctx, "update", u.id, err)
+			continue
+		}
+		if ended {
+			m.event(ctx, Event{Kind: EventRevoked, ID: u.id, Owner: owner})
 		}
 		if gone {
 			over--
 		}
 	}
-}
-
-// endOlder ends a session of the owner unless it has come after own meanwhile, and
-// reports whether it is one less to count. A bare Delete, as Revoke does, could end
-// a session that is logging in at this moment and ends own in turn; so it ends by an
-// update under its version first, as in a logout.
-func (m *Manager) endOlder(ctx context.Context, id ID, owner string, own lastUse) (gone bool, err error) {
-	commitID := rand.Uint64() | 1 // finds our own update if its answer is lost
-	for try := 0; ; try++ {
-		r, err := m.store.Load(ctx, id)
-		if err == nil {
-			d, live := m.living(&r)
-			switch {
-			case d.remembers(commitID): // done
-			case !live, r.Owner != owner:
-				return true, nil
-			case (lastUse{r.LastActivity, id}).compare(own) > 0:
-				return false, nil
-			default:
-				d = d.ended()
-				r.Owner, r.ExpiresAt, r.Data = "", m.cfg.Now().UTC(), d.encode(d.doc.Text(), commitID)
-				err = m.store.Update(ctx, r)
-			}
-		}
-		switch {
-		case err == nil:
-			if err := m.store.Delete(ctx, id); err != nil {
-				_ = m.storeFailed(ctx, "delete", id, err) // it has ended all the same, and a sweep will take it
-			}
-			m.queuesOf(id).forget(id)
-			m.event(ctx, Event{Kind: EventRevoked, ID: id, Owner: owner})
-			return true, nil
-		case errors.Is(err, ErrNotFound), errors.Is(err, ErrCorrupt):
-			return true, nil
-		case try >= maxTries, !backoff.Pause(ctx, try):
-			return false, err
-		}
-	}
-}
-
-// living reports whether a record still lets somebody in. One that does not decode
-// does not.
-func (m *Manager) living(r *Record) (d draft, live bool) {
-	at := stored{rec: *r}
-	if at.decode() != nil {
-		return draft{}, false
-	}
-	m.cfg.shorten(&at.rec, &at.draft)
-	return at.draft, m.cfg.Now().Before(at.rec.ExpiresAt)
 }

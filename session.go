@@ -78,6 +78,7 @@ type pending struct {
 	active bool     // ops count as visitor activity whatever the request is: a login, or timeouts
 	rotate bool     // the client gets a new token
 	end    bool     // Invalidate: the stored session ends; ops belong to a new one
+	spent  []op     // PopOnce calls on the session that ends; if one of them fails, so does the login
 	newID  ID       // of the record to be created; zero: not chosen yet
 	err    error    // of the first write that failed
 	tried  *attempt // a commit of a part of it whose outcome is unknown; nil: none
@@ -316,7 +317,7 @@ func (s *Session) WillRotate() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.m.discard || s.phase != open || s.failure() != nil || s.cred.standing == superseded:
+	case s.m.discard || s.phase != open || s.failure() != nil || s.cred.standing == superseded && s.login() == nil:
 		return false
 	case s.fresh():
 		return s.stores() && s.barred() == nil
@@ -339,7 +340,7 @@ func (s *Session) stores() bool {
 // A login may do so. The caller holds the lock.
 func (s *Session) barred() error {
 	switch {
-	case s.at != nothing || s.logsIn():
+	case s.at != nothing || s.login() != nil:
 		return nil
 	case s.unclear:
 		return errUnclear
@@ -387,9 +388,31 @@ func (s *Session) client() Client {
 	return c.clean()
 }
 
-// logsIn reports whether the pending changes contain a login.
-func (s *Session) logsIn() bool {
-	return s.pending != nil && slices.ContainsFunc(s.pending.ops, isLogin)
+// login returns the arguments of the last login among the pending changes, or nil.
+func (s *Session) login() (last *opArgs) {
+	if s.pending == nil {
+		return nil
+	}
+	for i := range s.pending.ops {
+		if isLogin(s.pending.ops[i]) {
+			last = s.pending.ops[i].args
+		}
+	}
+	return last
+}
+
+// beginsAnew reports whether a commit that has failed takes place in a new session: a login
+// whose session has ended, or has got another token, before it could be stored. Whoever has
+// valid credentials signs in.
+func (s *Session) beginsAnew(err error) bool {
+	return errors.Is(err, ErrEnded) && s.login() != nil && s.phase == open && len(s.pending.spent) == 0
+}
+
+// goesOnWith reports whether the request goes on with the stored session of the ID.
+func (s *Session) goesOnWith(id ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.fresh() && s.at.rec.ID == id
 }
 
 func isLogin(o op) bool { return o.kind == opLogin }

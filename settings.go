@@ -85,6 +85,9 @@ func (c *checker) times(s *settings) {
 	if s.Grace < 0 && s.RotateEvery > 0 {
 		c.refuse("Grace", s.Grace, "RotateEvery needs one, or requests under way during a rotation would lose their session")
 	}
+	if s.Grace < 0 && s.RevokeOnReuse {
+		c.refuse("Grace", s.Grace, "RevokeOnReuse needs one, or requests under way during a rotation would end their session")
+	}
 	s.Grace = max(0, cmp.Or(s.Grace, 30*time.Second))
 	s.RotateEvery = max(0, s.RotateEvery)
 	if s.IdleTimeout > maxAge {
@@ -165,23 +168,24 @@ func (c *checker) scopes(s *settings) {
 	}
 	switch {
 	case !k.DangerouslyAllowHTTP:
-		s.scope = c.scope(k, prefix)
+		s.scope = c.scope(s, prefix)
 		if k.IsHTTPS != nil {
 			c.refuse("Cookie.IsHTTPS", "set", "has no effect, because the cookie is always Secure; leave it out, or set DangerouslyAllowHTTP to give requests over plain HTTP a cookie as well")
 		}
 	case k.IsHTTPS == nil:
-		s.scope = c.scope(k, "")
+		s.scope = c.scope(s, "")
 	default:
 		before := len(c.errs)
-		s.scope = c.scope(k, prefix)
+		s.scope = c.scope(s, prefix)
 		if len(c.errs) == before {
-			s.plain = c.scope(k, "")
+			s.plain = c.scope(s, "")
 		}
 	}
 }
 
 // scope makes the scope of a cookie with a prefix, or of one over plain HTTP with none.
-func (c *checker) scope(k *CookieConfig, prefix string) *scope {
+func (c *checker) scope(s *settings, prefix string) *scope {
+	k := &s.Cookie
 	sc := &scope{
 		name:   c.cookieName(k.Name, prefix, k.DangerouslyAllowScript),
 		domain: strings.TrimPrefix(strings.ToLower(k.Domain), "."), secure: prefix != "",
@@ -327,7 +331,7 @@ func (s *settings) outdated(d *draft, created, now time.Time) bool {
 // expires returns when a session ends that is used now.
 func (s *settings) expires(d *draft, created, now time.Time) time.Time {
 	idle := cmp.Or(d.idle, s.IdleTimeout)
-	if idle < 0 {
+	if idle < 0 || idle > maxAge {
 		idle = maxAge
 	}
 	end := now.Add(idle)
@@ -339,8 +343,14 @@ func (s *settings) expires(d *draft, created, now time.Time) time.Time {
 	return end
 }
 
-// shorten lets limits that were lowered since a record was written hold at once.
-func (s *settings) shorten(r *Record, d *draft) {
+// shorten lets limits that were lowered since a record was written hold at once. A record
+// with times further ahead than clocks differ would outlive every limit, so it has expired.
+func (s *settings) shorten(r *Record, d *draft, now time.Time) {
+	latest := now.Add(PruneSlack)
+	if r.CreatedAt.After(latest) || r.LastActivity.After(latest) || max(d.authAt, d.rotatedAt) > latest.UnixNano() {
+		r.ExpiresAt = time.Time{}
+		return
+	}
 	if end := s.expires(d, r.CreatedAt, r.LastActivity); end.Before(r.ExpiresAt) {
 		r.ExpiresAt = end.UTC()
 	}
@@ -351,7 +361,7 @@ func (s *settings) shorten(r *Record, d *draft) {
 func (s *settings) absolute(d *draft) time.Duration {
 	switch {
 	case d.absolute != 0:
-		return d.absolute
+		return min(d.absolute, maxAge)
 	case s.AbsoluteTimeout > 0:
 		return max(s.AbsoluteTimeout, d.idle)
 	}

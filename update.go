@@ -144,7 +144,7 @@ func (m *Manager) updateFailed(ctx context.Context, s *Session, p *patch) error 
 	if errors.Is(err, ErrEnded) {
 		kind = EventDropped
 	}
-	if p.requested || kind == EventFailed {
+	if (p.requested || kind == EventFailed) && !s.beginsAnew(err) {
 		m.event(ctx, Event{Kind: kind, ID: s.at.rec.ID, Owner: s.at.owner, Err: err})
 	}
 	if !p.requested {
@@ -177,7 +177,7 @@ func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
 			_ = m.storeFailed(ctx, "load", id, err)
 			return
 		}
-		m.cfg.shorten(&at.rec, &at.draft)
+		m.cfg.shorten(&at.rec, &at.draft, now)
 		if !now.Before(at.rec.ExpiresAt) {
 			return
 		}

@@ -31,7 +31,7 @@ func TestCommitAgain(t *testing.T) {
 		"of a login":              {first: func(s *session.Session) { s.Login("ada") }, then: func(*session.Session) {}, owner: "ada"},
 		"of a login, and more":    {first: func(s *session.Session) { s.Login("ada") }, then: set, owner: "ada", x: 1},
 		"and a login":             {then: func(s *session.Session) { s.Login("ada") }, owner: "ada"},
-		"of a login, and another": {first: func(s *session.Session) { s.Login("bob") }, then: func(s *session.Session) { s.Login("ada") }, owner: "ada"},
+		"of a login, and another": {first: func(s *session.Session) { s.Login("bob") }, then: func(s *session.Session) { s.Login("ada", session.KeepingData()) }, owner: "ada"},
 	} {
 		for _, moved := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {

@@ -47,6 +47,7 @@ var sessionSpecs = []spec{
 	{key: "touch_every", kind: kindDuration, def: `"6m"`, word: "always", effect: "every request extends its session"},
 	{key: "rotate_every", kind: kindDuration, def: `"off"`, word: "off", effect: "only a login replaces the token"},
 	{key: "grace", kind: kindDuration, def: `"30s"`, word: "off", effect: "a replaced token stops working at once"},
+	{key: "revoke_on_reuse", kind: kindBool, def: "false"},
 	{key: "store_timeout", kind: kindDuration, def: `"5s"`, word: "off", effect: "requests wait for the store without limit"},
 	{key: "max_bytes", kind: kindBytes, def: `"1MiB"`, word: "off", effect: "no limit"},
 	{key: "max_per_owner", kind: kindCount, def: `"off"`, word: "off", effect: "no limit"},

@@ -2,9 +2,12 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/expanse-go/session"
@@ -76,6 +79,108 @@ func TestMaxPerOwner(t *testing.T) {
 		for _, c := range []*http.Cookie{last, stranger} {
 			if got, _ := site.must("/show", c); got == `"" map[]` {
 				t.Error("the session of the last login, or that of another owner, is gone")
+			}
+		}
+	})
+}
+
+// TestField16RevokeOwner: a long list of sessions ends, whatever keeps them, and none but
+// those of the owner.
+func TestField16RevokeOwner(t *testing.T) {
+	const many = 300
+	everyStore(t, func(t *testing.T, store session.Store) {
+		m, err := session.New(store, session.Config{PruneEvery: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		login := func(owner string) session.ID {
+			s, err := m.Load(t.Context(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Login(owner)
+			if _, err := m.Commit(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			return s.ID()
+		}
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				for range many / 10 {
+					login("ada")
+				}
+			})
+		}
+		wg.Wait()
+		kept, others := login("ada"), []session.ID{login("ada "), login("Ada"), login("bob")}
+		if n, err := m.RevokeOwner(t.Context(), "ada", kept); n != many || err != nil {
+			t.Errorf("RevokeOwner = %d, %v; want %d", n, err, many)
+		}
+		var left []session.ID
+		for info, err := range m.ListAll(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			left = append(left, info.ID)
+		}
+		if len(left) != 4 {
+			t.Errorf("%d sessions are left, want 4", len(left))
+		}
+		for _, id := range append(others, kept) {
+			if !slices.Contains(left, id) {
+				t.Errorf("session %v is gone", id)
+			}
+		}
+	})
+}
+
+// TestAttackS7EveryStore: no sign-in with an old password outlives a password change and
+// RevokeOwner, whatever keeps the sessions, and whichever process serves the thief.
+func TestAttackS7EveryStore(t *testing.T) {
+	everyStore(t, func(t *testing.T, store session.Store) {
+		var managers []*session.Manager
+		for range 2 {
+			m, err := session.New(store, session.Config{PruneEvery: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			managers = append(managers, m)
+		}
+		for run := range 5 {
+			var changed atomic.Bool // the password
+			var thieves sync.WaitGroup
+			tries := make(chan struct{}, 1000)
+			for i := range 4 {
+				m := managers[i%2]
+				thieves.Go(func() {
+					for !changed.Load() {
+						s, err := m.Load(t.Context(), "")
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						s.Login("ada", session.OnlyIf(func(context.Context) (bool, error) { return !changed.Load(), nil }))
+						if _, err := m.Commit(t.Context(), s); err != nil && !errors.Is(err, session.ErrEnded) {
+							t.Error(err)
+						}
+						select {
+						case tries <- struct{}{}:
+						default:
+						}
+					}
+				})
+			}
+			for range 5 + run {
+				<-tries
+			}
+			changed.Store(true)
+			if _, err := managers[0].RevokeOwner(t.Context(), "ada"); err != nil {
+				t.Error(err)
+			}
+			thieves.Wait()
+			for info, err := range managers[0].List(t.Context(), "ada") {
+				t.Fatalf("run %d: a session of the thief is left: %v, %v", run, info.ID, err)
 			}
 		}
 	})

@@ -20,6 +20,7 @@ var kinds = []string{
 // different requests apart.
 type kind struct {
 	says     string // what it does, for the documentation
+	page     bool   // it is a GET; all others are POSTs
 	stranger bool   // the request comes from another browser, without the visitor's cookie
 	ends     bool   // it ends the session
 	rotates  bool   // it replaces the token
@@ -42,6 +43,7 @@ func path(name string) func(*call, *session.Session) bool {
 var byName = map[string]kind{
 	"read": {
 		says: "reads a value, and changes nothing",
+		page: true,
 		do:   func(c *call) { session.Get(c.s, "k", "") },
 	},
 	"write": {
@@ -90,6 +92,13 @@ var byName = map[string]kind{
 		effect: func(c *call, s *session.Session) bool { return session.Get(s, "counts."+c.name, 0) > 0 },
 		adds:   func(c *call, doc map[string]any) { doc["counts"] = map[string]any{c.name: int64(1), "all": int64(1)} },
 	},
+	"guard": {
+		says:   "a page that needs a user: a GET that remembers where the visitor wanted to go, and redirects to the login: `s.Set(\"other\", …)`",
+		page:   true,
+		do:     func(c *call) { c.s.Set("other", c.name) },
+		effect: path("other"),
+		adds:   func(c *call, doc map[string]any) { doc["other"] = c.name },
+	},
 	"pop once": {
 		says:   "reads and deletes a value that only one request may use, such as a ticket: `session.PopOnce(s, \"ticket\", \"\")`",
 		do:     func(c *call) { c.had = session.PopOnce(c.s, "ticket", "") != "" },
@@ -111,7 +120,7 @@ var byName = map[string]kind{
 		adds: func(c *call, doc map[string]any) { doc["messages"] = []any{c.name} },
 	},
 	"login": {
-		says:    "signs the visitor in, and replaces the token: `s.Login(…)`",
+		says:    "signs the visitor in, and replaces the token: `s.Login(…)`; each request signs in another user",
 		rotates: true,
 		do:      func(c *call) { c.s.Login(c.name) },
 		effect:  func(c *call, s *session.Session) bool { return s.Owner() == c.name },
@@ -135,6 +144,7 @@ var byName = map[string]kind{
 	},
 	"touch": {
 		says: "only reads, but six minutes later, so that the server records the activity; its effect is that the session expires later",
+		page: true,
 		do: func(c *call) {
 			session.Get(c.s, "k", "")
 			c.end = c.clock.Advance(idle / 20).Add(idle)

@@ -19,7 +19,8 @@ token, and the token leads to the session. A request goes through these steps:
 2. **loads**: the server reads the session from its store. The handler works on this snapshot.
 3. **commits**: the server stores the changes that the handler made, and sends the response. If the stored
    session has changed in the meantime, the server applies the same changes to the newer state. If the session has
-   ended, or a login has replaced the token, it answers 409 Conflict and stores nothing.
+   ended, or a login has replaced the token, it answers 409 Conflict and stores nothing. A login is not refused: it
+   begins a new session then, which contains only what its own request wrote.
 
 The tests of every store run all of these cases, with one server process and with several. They use the
 real middleware, and hold each request until its turn comes. ` + "`sessiontest.Race`" + ` does the same for your own handlers.
@@ -79,7 +80,7 @@ func Markdown() string {
 		},
 		{
 			"Late: B is sent, A commits, B loads",
-			"B was sent before A's response arrived, so it carries the cookie from before A. Only the rows in which A replaces the token are here; all other rows are the same as in the sequential table. A request with the old token sees an empty session, and cannot end the real one.",
+			"B was sent before A's response arrived, so it carries the cookie from before A. Only the rows in which A replaces the token are here; all other rows are the same as in the sequential table. A request with the old token sees an empty session, and cannot end the real one. Its changes are refused, except that a login begins a new session. Then the session of the first login stays in the store, but the browser has no cookie for it any more.",
 			late,
 		},
 	} {
@@ -95,8 +96,8 @@ func Markdown() string {
 			}
 		}
 	}
-	b.WriteString("\n## More cases\n\nThese are single orders, of two or three requests, that show something the tables do not. They use five more kinds of requests:\n\n")
-	for _, k := range []string{"write elsewhere", "poll", "pop once", "message", "timeout"} {
+	b.WriteString("\n## More cases\n\nThese are single orders, of two or three requests, that show something the tables do not. They use more kinds of requests:\n\n")
+	for _, k := range []string{"write elsewhere", "guard", "poll", "pop once", "message", "timeout"} {
 		fmt.Fprintf(&b, "- %s: %s\n", k, byName[k].says)
 	}
 	b.WriteString("\n| A, B, C | order | outcome | why |\n| --- | --- | --- | --- |\n")

@@ -19,19 +19,19 @@ import (
 
 // overlap: A loads, B loads, A commits, B commits.
 const overlap = `
-           | read | write       | append      | update      | flash       | login       | regenerate  | invalidate | revoke | touch | prune | expire
-read       | ·    | B           | B           | B           | B           | B           | B           | gone       | gone   | B     | ·     | gone
-write      | A    | B           | A+B         | A+B         | A+B         | A+B         | A+B         | gone       | gone   | A+B   | A     | gone
-append     | A    | A+B         | A+B         | A+B         | A+B         | A+B         | A+B         | gone       | gone   | A+B   | A     | gone
-update     | A    | A+B         | A+B         | A+B         | A+B         | A+B         | A+B         | gone       | gone   | A+B   | A     | gone
-flash      | A    | A+B         | A+B         | A+B         | B           | A+B         | A+B         | gone       | gone   | A+B   | A     | gone
-login      | A    | A, not B    | A, not B    | A, not B    | A, not B    | A, not B    | A, not B    | A, not B   | gone   | A+B   | A     | gone
-regenerate | A    | A, not B    | A, not B    | A, not B    | A, not B    | A, not B    | A, not B    | A, not B   | gone   | A+B   | A     | gone
-invalidate | gone | gone, not B | gone, not B | gone, not B | gone, not B | gone, not B | gone, not B | gone       | gone   | gone  | gone  | gone
-revoke     | gone | gone, not B | gone, not B | gone, not B | gone, not B | gone, not B | gone, not B | gone       | gone   | gone  | gone  | gone
-touch      | A    | A+B         | A+B         | A+B         | A+B         | A+B         | A+B         | gone       | gone   | A+B   | A     | gone
-prune      | ·    | B           | B           | B           | B           | B           | B           | gone       | gone   | B     | ·     | gone
-expire     | gone | gone, not B | gone, not B | gone, not B | gone, not B | gone, not B | gone, not B | gone       | gone   | gone  | gone  | gone
+           | read | write       | append      | update      | flash       | login              | regenerate  | invalidate | revoke | touch | prune | expire
+read       | ·    | B           | B           | B           | B           | B                  | B           | gone       | gone   | B     | ·     | gone
+write      | A    | B           | A+B         | A+B         | A+B         | A+B                | A+B         | gone       | gone   | A+B   | A     | gone
+append     | A    | A+B         | A+B         | A+B         | A+B         | A+B                | A+B         | gone       | gone   | A+B   | A     | gone
+update     | A    | A+B         | A+B         | A+B         | A+B         | A+B                | A+B         | gone       | gone   | A+B   | A     | gone
+flash      | A    | A+B         | A+B         | A+B         | B           | A+B                | A+B         | gone       | gone   | A+B   | A     | gone
+login      | A    | A, not B    | A, not B    | A, not B    | A, not B    | new: B, 1 orphaned | A, not B    | A, not B   | gone   | A+B   | A     | gone
+regenerate | A    | A, not B    | A, not B    | A, not B    | A, not B    | new: B, 1 orphaned | A, not B    | A, not B   | gone   | A+B   | A     | gone
+invalidate | gone | gone, not B | gone, not B | gone, not B | gone, not B | new: B             | gone, not B | gone       | gone   | gone  | gone  | gone
+revoke     | gone | gone, not B | gone, not B | gone, not B | gone, not B | new: B             | gone, not B | gone       | gone   | gone  | gone  | gone
+touch      | A    | A+B         | A+B         | A+B         | A+B         | A+B                | A+B         | gone       | gone   | A+B   | A     | gone
+prune      | ·    | B           | B           | B           | B           | B                  | B           | gone       | gone   | B     | ·     | gone
+expire     | gone | gone, not B | gone, not B | gone, not B | gone, not B | new: B             | gone, not B | gone       | gone   | gone  | gone  | gone
 `
 
 // sequential: A loads, A commits, and then the browser sends B, which loads and
@@ -43,7 +43,7 @@ write      | A    | B      | A+B    | A+B    | A+B    | A+B    | A+B        | go
 append     | A    | A+B    | A+B    | A+B    | A+B    | A+B    | A+B        | gone       | gone   | A+B   | A     | gone
 update     | A    | A+B    | A+B    | A+B    | A+B    | A+B    | A+B        | gone       | gone   | A+B   | A     | gone
 flash      | ·    | B      | B      | B      | B      | B      | B          | gone       | gone   | B     | A     | gone
-login      | A    | A+B    | A+B    | A+B    | A+B    | B      | A+B        | gone       | gone   | A+B   | A     | gone
+login      | A    | A+B    | A+B    | A+B    | A+B    | new: B | A+B        | gone       | gone   | A+B   | A     | gone
 regenerate | A    | A+B    | A+B    | A+B    | A+B    | B      | B          | gone       | gone   | A+B   | A     | gone
 invalidate | gone | new: B | new: B | new: B | new: B | new: B | gone       | gone       | gone   | gone  | gone  | gone
 revoke     | gone | new: B | new: B | new: B | new: B | new: B | gone       | gone       | gone   | gone  | gone  | gone
@@ -55,9 +55,9 @@ expire     | gone | new: B | new: B | new: B | new: B | new: B | gone       | go
 // late: A loads, the browser sends B, A commits, B loads, B commits. B has the
 // cookie that A has replaced. All other rows are the same as in sequential.
 const late = `
-           | read | write    | append   | update   | flash    | login    | regenerate | invalidate | revoke | touch | prune | expire
-login      | A    | A, not B | A, not B | A, not B | A, not B | A, not B | A, not B   | A          | gone   | A     | A     | gone
-regenerate | A    | A, not B | A, not B | A, not B | A, not B | A, not B | A, not B   | A          | gone   | A     | A     | gone
+           | read | write    | append   | update   | flash    | login              | regenerate | invalidate | revoke | touch | prune | expire
+login      | A    | A, not B | A, not B | A, not B | A, not B | new: B, 1 orphaned | A, not B   | A          | gone   | A     | A     | gone
+regenerate | A    | A, not B | A, not B | A, not B | A, not B | new: B, 1 orphaned | A, not B   | A          | gone   | A     | A     | gone
 `
 
 // others lists single orders that show something the tables do not.
@@ -78,10 +78,16 @@ var others = []Case{
 		"the login keeps what was stored before it, and refuses later changes by requests with the old token"},
 	{ops("write", "login", "write"), "A loads, B loads, C loads, B commits, A commits, C commits", "B, not A, not C",
 		"all requests that loaded before the login, and commit after it, are refused"},
-	{ops("login", "login", "login"), "A loads, B loads, C loads, B commits, C commits, A commits", "B, not A, not C",
-		"the first login to commit wins"},
-	{ops("login", "login", "write"), "C loads, A loads, A commits, B loads, B commits, C commits", "B, not C",
+	{ops("login", "login", "login"), "A loads, B loads, C loads, B commits, C commits, A commits", "new: A, 2 orphaned",
+		"whoever has valid credentials signs in; those whose token was replaced meanwhile get sessions of their own, and the browser keeps the cookie of the last response"},
+	{ops("regenerate", "login", "write"), "C loads, A loads, A commits, B loads, B commits, C commits", "B, not C",
 		"a token that was replaced twice is as invalid as one that was replaced once"},
+	{ops("login", "login", "write"), "C loads, A loads, A commits, B loads, B commits, C commits", "new: B, not C",
+		"another user who signs in gets a new session, and the session of the first user ends"},
+	{ops("login", "guard"), "A loads, B sends, A commits, B loads, B commits", "A",
+		"a GET with a token that a login has just replaced has nothing to store for its visitor: it is answered as usual, what it wrote is dropped, and the browser keeps its new cookie"},
+	{ops("login", "guard"), "A loads, B loads, A commits, B commits", "A, not B",
+		"if the GET has loaded the session before the login, its write may depend on what it saw, so it is refused"},
 	{ops("regenerate", "write", "append"), "A loads, B sends, A commits, B loads, B commits, C loads, C commits", "A+C, not B",
 		"B arrives late with the old token and is refused; the browser keeps its new cookie"},
 	{ops("login", "touch", "write"), "A loads, B loads, A commits, B commits, C loads, C commits", "A+B+C",

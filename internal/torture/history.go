@@ -110,7 +110,8 @@ func (r *round) runTask(ctx context.Context, rnd *rand.Rand, client int) error {
 	return nil
 }
 
-// steps chooses the steps of a request: sometimes none, and none after a logout.
+// steps chooses the steps of a request: sometimes none, and none after one that ends the
+// session.
 func (r *round) steps(rnd *rand.Rand, create bool) []step {
 	var steps []step
 	n := rnd.IntN(4)
@@ -132,13 +133,13 @@ func (r *round) steps(rnd *rand.Rand, create bool) []step {
 		if !create {
 			choices = append(choices, step{"login", "", "user" + value}, step{"regenerate", "", ""}, step{"clear", "", ""})
 			if rnd.IntN(3) == 0 {
-				choices = append(choices, step{"invalidate", "", ""})
+				choices = append(choices, step{"invalidate", "", ""}, step{"switch", "", "other" + value})
 			}
 		}
 		s := choices[rnd.IntN(len(choices))]
 		ticket = ticket || s.Path == "ticket"
 		steps = append(steps, s)
-		if s.Do == "invalidate" {
+		if ends([]step{s}) {
 			break
 		}
 	}
@@ -206,7 +207,7 @@ func (r *round) record(client, slot int, t *task, res *result) {
 		return
 	}
 	c := &event{Kind: "commit", Token: token, View: view{Flash: res.View.Flash}, Steps: res.Performed, Outcome: res.Outcome, Loss: loss}
-	if c.rotates() && !c.invalidates() {
+	if c.rotates() && !ends(c.Steps) {
 		c.Next = r.tokenNumber(res.Token)
 	}
 	r.add(client, t.ID, c, res.Committed)

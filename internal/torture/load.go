@@ -220,8 +220,13 @@ func (l *load) nextRequest(ctx context.Context, rnd *rand.Rand) {
 		defer l.mu.Unlock()
 		v.marks[mark] = status
 		v.loginUnknown = v.loginUnknown || path == "/login" && status >= http.StatusInternalServerError
-		if fresh != "" {
+		switch {
+		case fresh == "":
+		case sameSession(fresh, v.token):
 			v.old, v.token = append(slices.Clip(v.old), v.token), fresh
+		default: // the session had ended, or had another token, so the login has begun this one
+			v.marks[mark] = http.StatusConflict
+			l.add(&sessionLog{token: fresh, marks: map[string]int{mark: status}, retiredAt: time.Now()})
 		}
 		if status == http.StatusUnauthorized && token == v.token {
 			l.retire(slot, v) // the response of a login was lost, so nobody has the token
@@ -238,14 +243,22 @@ func (l *load) newSession(ctx context.Context, slot int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	v := &sessionLog{token: token, marks: map[string]int{"first": status}}
-	l.all = append(l.all, v)
-	l.sessions++
+	l.add(v)
 	if l.active[slot] == nil {
 		l.active[slot] = v
 	} else {
 		v.retiredAt = time.Now()
 	}
 }
+
+// add adds a session to those to verify. The caller holds l.mu.
+func (l *load) add(v *sessionLog) {
+	l.all = append(l.all, v)
+	l.sessions++
+}
+
+// sameSession reports whether two tokens have the same ID, which is the first 16 bytes.
+func sameSession(a, b string) bool { return a[:21] == b[:21] }
 
 // retire makes the clients use another session. The caller holds l.mu.
 func (l *load) retire(slot int, v *sessionLog) {

@@ -21,6 +21,10 @@ import (
 //	        Regenerate also replace the token. Otherwise the outcome is "ended", and
 //	        nothing changes
 //
+// A login in a session that has ended, or has another token, begins another session; for
+// this one its outcome is "ended". A switch is a login as another owner: it ends the session
+// as a logout does, and begins another one in any case.
+//
 // So the later of two commits to the same path wins, commits to different paths both take
 // effect, and add and append are exact. A take of a value that is no longer there has the
 // outcome "taken" and changes nothing. In a session that has ended, such a commit may be
@@ -82,8 +86,11 @@ func (e *event) next(s state) []state {
 		}
 		return []state{s}
 	}
-	if e.invalidates() {
+	switch {
+	case e.invalidates():
 		return e.logout(s, dead)
+	case ends(e.Steps):
+		return e.change(s, dead)
 	}
 	return e.commit(s)
 }
@@ -103,6 +110,24 @@ func (e *event) logout(s, dead state) []state {
 		return []state{s}
 	}
 	return e.open(s, dead)
+}
+
+// change returns the states after a switch. It takes place unless a value was taken that
+// the session has no more.
+func (e *event) change(s, dead state) []state {
+	admitted := s.Alive && s.Token == e.Token
+	v := s.View
+	applies := admitted && e.apply(&v)
+	takes := slices.ContainsFunc(e.Steps, func(s step) bool { return s.Do == "take" })
+	switch {
+	case e.Outcome == conflict, e.Outcome == taken && !applies:
+		return []state{s}
+	case e.Outcome == taken, e.Outcome == ended && admitted && !e.Loss, e.Outcome == stored && takes && !applies:
+		return nil
+	case admitted:
+		return e.open(s, dead)
+	}
+	return []state{s}
 }
 
 // open returns both states if the outcome is unknown.

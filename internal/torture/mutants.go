@@ -131,7 +131,7 @@ var mutants = []mutant{
 	},
 	{
 		"two logins at once end each other", "max_per_owner.go",
-		".compare(own) > 0:", ".compare(own) > 0 && false:", testOf(".", "TestLimitAndAnotherLoginOfTheOld"),
+		"gone = !mine || (lastUse", "gone = true || (lastUse", testOf(".", "TestLimitAndAnotherLoginOfTheOld"),
 	},
 	{
 		"a touch after a long request revives what has expired", "update.go",
@@ -139,7 +139,7 @@ var mutants = []mutant{
 	},
 	{
 		"only the last replaced token is recognised", "draft.go",
-		"kept = kept[max(0, len(kept)-maxPrevious):]", "kept = kept[max(0, len(kept)-1):]", testOf(".", "TestLawL2TwoRotationsWithinTheGrace"),
+		"len(all)-i <= maxPrevious:", "len(all)-i <= 1:", testOf(".", "TestLawL2TwoRotationsWithinTheGrace"),
 	},
 	{
 		"a failure is concluded from an old record", "leader.go",
@@ -168,6 +168,30 @@ var mutants = []mutant{
 	{
 		"a message on a socket rotates the token", "load.go",
 		"err == nil && x.begunFor(t)", "err != nil && x.begunFor(t)", testOf(".", "TestField30Socket"),
+	},
+	{
+		"RevokeOwner ends a session that is another owner's now", "admin.go",
+		"return at.rec.Owner == owner })", "return true || at.rec.Owner == owner })", testOf(".", "TestLawL7RevokeOwnerEndsWhatItSaw"),
+	},
+	{
+		"a login is refused because its session has ended", "session.go",
+		"return errors.Is(err, ErrEnded) && s.login() != nil", "return false && errors.Is(err, ErrEnded) && s.login() != nil", testOf(".", "TestField06LoginAlwaysSignsIn"),
+	},
+	{
+		"a login with a replaced token is refused", "commit.go",
+		"case s.cred.standing == superseded && login == nil:", "case s.cred.standing == superseded:", testOf(".", "TestField06LoginAlwaysSignsIn"),
+	},
+	{
+		"another owner gets what the session holds", "login.go",
+		"if s.now.owner != \"\" && s.now.owner != owner && !o.keep", "if false && !o.keep", testOf(".", "TestField10AnotherOwnerStartsClean"),
+	},
+	{
+		"a value is used twice by logins as another owner", "create.go",
+		"(!errors.Is(p.err, errGone) || len(p.ops) > 0)", "!errors.Is(p.err, errGone)", testOf(".", "TestField10PopOnceCounts"),
+	},
+	{
+		"a login with old credentials stands", "commit.go",
+		"\t\terr = errLogin\n", "\t\terr = nil\n", testOf(".", "TestAttackS7PasswordChange"),
 	},
 	{
 		"a failed write prevents a logout", "commit.go",
@@ -215,7 +239,7 @@ var mutants = []mutant{
 	},
 	{
 		"a cookie counts: one over plain HTTP, over HTTPS", "settings.go",
-		"s.plain = c.scope(k, \"\")", "s.plain = c.scope(k, \"\")\n\t\t\ts.plain.namespace = s.scope.namespace", testOf(".", "TestField28BothSchemes"),
+		"s.plain = c.scope(s, \"\")", "s.plain = c.scope(s, \"\")\n\t\t\ts.plain.namespace = s.scope.namespace", testOf(".", "TestField28BothSchemes"),
 	},
 	{
 		"a request from another site replaces the session", "session.go",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ type task struct {
 // A step is a call of a session's method. The Value of a take that was performed is the value
 // that it got.
 type step struct {
-	Do    string // set, add, append, issue, take, remove, flash, clear, login, regenerate, invalidate
+	Do    string // set, add, append, issue, take, remove, flash, clear, login, switch, regenerate, invalidate
 	Path  string
 	Value string
 }
@@ -144,9 +145,15 @@ func (w localWorker) request(ctx context.Context, t *task, res *result) {
 	if cookie != nil {
 		res.Token = cookie.Value
 	}
+	moved := t.Token != "" && s.ID().String() != t.ID
+	if moved {
+		res.Token = "" // it is not the session's
+	}
 	switch {
 	case err == nil && len(res.Performed) == 0:
 		res.Outcome = noSteps
+	case err == nil && moved && !ends(res.Performed):
+		res.Outcome = ended // the login has begun another session instead
 	case err == nil:
 	case errors.Is(err, session.ErrEnded):
 		res.Outcome = ended
@@ -158,6 +165,11 @@ func (w localWorker) request(ctx context.Context, t *task, res *result) {
 	default:
 		res.Outcome = unknown
 	}
+}
+
+// ends reports whether the session ends by one of the steps.
+func ends(steps []step) bool {
+	return slices.ContainsFunc(steps, func(s step) bool { return s.Do == "invalidate" || s.Do == "switch" })
 }
 
 // perform makes the call. It reports false if the call can't have an effect.
@@ -186,6 +198,11 @@ func (st *step) perform(s *session.Session) bool {
 		}
 		s.Clear()
 	case "login":
+		s.Login(st.Value, session.KeepingData())
+	case "switch":
+		if s.Owner() == "" {
+			st.Do = "login" // the same session goes on
+		}
 		s.Login(st.Value)
 	case "regenerate":
 		s.Regenerate()

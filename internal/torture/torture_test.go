@@ -94,6 +94,8 @@ func TestModelRejects(t *testing.T) {
 		"a value taken twice":                          {created, does(1, stored, step{"take", "ticket", "t"}), does(1, stored, step{"take", "ticket", "t"})},
 		"a session that disappeared":                   {created, {Kind: "load", Token: 1}},
 		"a flash message removed without being shown":  {created, does(1, noSteps), sees(1, view{A: "x", Ticket: "t"})},
+		"a session that goes on for another owner":     {created, does(1, stored, step{"switch", "", "bob"}), sees(1, all)},
+		"a value taken again by a switch":              {created, does(1, stored, step{"take", "ticket", "t"}), does(1, stored, step{"take", "ticket", "t"}, step{"switch", "", "bob"})},
 		"an end without a reason":                      {created, does(1, ended, add)},
 		"two creations":                                {created, created},
 	} {
