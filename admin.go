@@ -41,7 +41,7 @@ func (m *Manager) info(r *Record) (i Info, live bool, err error) {
 		ID: r.ID, Version: r.Version, Owner: r.Owner, Client: r.Client,
 		CreatedAt: r.CreatedAt, LastActivity: r.LastActivity, ExpiresAt: r.ExpiresAt,
 	}
-	live = m.cfg.Now().Before(r.ExpiresAt)
+	live = m.cfg.Now().Before(r.ExpiresAt) && (err != nil || m.cfg.ours(&d.draft))
 	if err != nil {
 		return i, live, errorf(ErrCorrupt, "stored record %s does not decode: %s", r.ID, detail(err))
 	}
@@ -59,7 +59,7 @@ func (m *Manager) info(r *Record) (i Info, live bool, err error) {
 // sequence. LastActivity may lag behind by [Config].TouchEvery.
 //
 // List, Info, Revoke and RevokeOwner work on all sessions in the store, even if managers
-// with other cookie names share it.
+// with other cookie names share it; [Config].Application separates programs.
 func (m *Manager) List(ctx context.Context, owner string) iter.Seq2[Info, error] {
 	if owner == "" {
 		return func(yield func(Info, error) bool) { yield(Info{}, errNoOwner) }
@@ -197,8 +197,9 @@ func (m *Manager) owned(ctx context.Context, owner string, keep []ID) iter.Seq2[
 		var some []ownedSession
 		for r, err := range ListOwner(ctx, m.store, owner) {
 			if err == nil && !slices.Contains(keep, r.ID) {
-				_, live := m.living(&r)
-				some = append(some, ownedSession{r.ID, live})
+				if at, live := m.living(&r); m.cfg.ours(&at.draft) {
+					some = append(some, ownedSession{r.ID, live})
+				}
 			}
 			if len(some) == manyAtOnce || err != nil && len(some) > 0 {
 				if !yield(some, nil) {

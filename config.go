@@ -20,6 +20,14 @@ type Config struct {
 	// Cookie configures the session cookie.
 	Cookie CookieConfig
 
+	// Application tells this program's sessions from those of other programs that share the
+	// store. To a manager, sessions of another application do not exist: their tokens are
+	// unknown, and List, ListAll, Info, RevokeOwner and MaxPerOwner pass them over, even if
+	// the owners have the same text. All programs without a name count as one. All replicas
+	// of a program need the same name, and a change of it signs everybody out.
+	// At most 64 bytes. Defaults to "".
+	Application string
+
 	// IdleTimeout ends a session that has not been used for this long (OWASP ASVS
 	// 7.3.1). A session can have its own: see [Session.SetTimeouts].
 	// Negative: no idle timeout. Defaults to 2 hours.

@@ -129,7 +129,10 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 	}
 	sec, now := randomSecret(), m.cfg.Now().UTC()
 	d.digest, d.rotatedAt = s.scope.digestOf(id, &sec), now.UnixNano()
-	d.ring, d.keptUntil = nil, m.cfg.keptUntil(d, now, now)
+	d.ring, d.app, d.keptUntil = nil, nil, m.cfg.keptUntil(d, now, now)
+	if m.cfg.Application != "" {
+		d.app = []byte(m.cfg.Application)
+	}
 	return Record{
 		ID: id, Version: 1, Owner: d.owner, Client: s.client(),
 		CreatedAt: now, LastActivity: now, ExpiresAt: m.cfg.expires(d, now, now).UTC(),

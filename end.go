@@ -43,7 +43,7 @@ func (m *Manager) end(ctx context.Context, id ID, holds func(at *stored, live bo
 }
 
 // living returns what a record holds, and reports whether it still lets somebody in. One
-// that does not decode does not.
+// that does not decode does not, nor does one of another application.
 func (m *Manager) living(r *Record) (at *stored, live bool) {
 	at = &stored{rec: *r}
 	if at.decode() != nil {
@@ -51,5 +51,5 @@ func (m *Manager) living(r *Record) (at *stored, live bool) {
 	}
 	now := m.cfg.Now()
 	m.cfg.shorten(&at.rec, &at.draft, now)
-	return at, now.Before(at.rec.ExpiresAt)
+	return at, now.Before(at.rec.ExpiresAt) && m.cfg.ours(&at.draft)
 }

@@ -27,6 +27,7 @@ import (
 //	 8  ids of the last commits, 8 bytes each, newest last
 //	 9  until when the browser keeps the cookie, 8 bytes
 //	10  tokens replaced longer ago: the first 8 bytes of each digest, newest last
+//	11  Config.Application, if it is set
 //	 …  older code keeps fields that it does not know, byte for byte, after the others
 //
 // Instants are nanoseconds since 1970 in UTC. The document is compact JSON text
@@ -45,6 +46,7 @@ type envelope struct {
 	ring       []byte
 	keptUntil  int64  // by the browser: the cookie; 0: until it is closed, or unknown
 	retired    []byte // recognised, but only to tell that they were used again
+	app        []byte
 	extensions []byte // unknown fields, as they were
 }
 
@@ -100,6 +102,7 @@ const (
 	tagRing
 	tagKeptUntil
 	tagRetired
+	tagApp
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -144,6 +147,7 @@ func (e *envelope) encode(doc []byte, id uint64) []byte {
 		b = binary.BigEndian.AppendUint64(append(b, tagKeptUntil, 8), uint64(e.keptUntil))
 	}
 	b = appendField(b, tagRetired, e.retired)
+	b = appendField(b, tagApp, e.app)
 	b = append(append(append(b, e.extensions...), tagEnd), doc...)
 	binary.BigEndian.PutUint32(b[2:], crc32.Checksum(b[envelopeHead:], castagnoli))
 	return b
@@ -175,8 +179,8 @@ func (e *envelope) appendRing(b []byte, id uint64) []byte {
 func (e *envelope) size() int {
 	n := envelopeHead + 2 + len(e.digest) + 10 + 10 + 18 + 3 + 3 + len(e.ring) + 8 + 10 + len(e.extensions) + 1
 	n += len(e.prev) * (2 + len(e.digest) + 9)
-	if len(e.retired) > 0 {
-		n += 1 + binary.MaxVarintLen32 + len(e.retired)
+	if len(e.retired)+len(e.app) > 0 {
+		n += 2*(1+binary.MaxVarintLen32) + len(e.retired) + len(e.app)
 	}
 	for _, m := range e.flash {
 		n += 8 + binary.MaxVarintLen32 + len(m.path)
@@ -284,6 +288,8 @@ func (e *envelope) field(tag byte, f, whole []byte) bool {
 	case tagRetired:
 		e.retired = f
 		return len(f)%retiredSize == 0
+	case tagApp:
+		e.app = f
 	default:
 		e.extensions = append(e.extensions, whole...)
 	}

@@ -15,6 +15,7 @@ func fullEnvelope() envelope {
 		rotatedAt: 1, authAt: 2, idle: time.Hour, absolute: -1, persist: persistent, keptUntil: 3,
 		flash:      []flashMark{{"status", 7}, {"a.b", 8}},
 		retired:    []byte("token 1.token 2."),
+		app:        []byte("shop"),
 		extensions: []byte{200, 3, 'x', 'y', 'z', 201, 0},
 	}
 	for i := range e.digest {

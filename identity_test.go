@@ -729,6 +729,64 @@ func TestField16Failure(t *testing.T) {
 	}
 }
 
+// TestField24Applications: two programs with one table, one cookie name and one set of user
+// numbers have nothing to do with each other's sessions.
+func TestField24Applications(t *testing.T) {
+	store := memstore.New(memstore.Config{})
+	shop, _ := lawManager(t, store, session.Config{Application: "shop", MaxPerOwner: 1})
+	staff, advance := lawManager(t, store, session.Config{Application: "staff", MaxPerOwner: 1})
+	nameless, _ := lawManager(t, store, session.Config{})
+	seven := func(s *session.Session) { s.Login("7") }
+	customer := stored(t, shop, seven)
+	advance(time.Second)
+	employee := stored(t, staff, seven) // ends no session of the customer
+	anybody := stored(t, nameless, seven)
+	managers := []*session.Manager{shop, staff, nameless}
+	for i, token := range []session.Token{customer, employee, anybody} {
+		for j, m := range managers {
+			if found := !load(t, m, token).IsNew(); found != (i == j) {
+				t.Errorf("token %d at manager %d: found %t", i, j, found)
+			}
+		}
+	}
+	id := load(t, shop, customer).ID()
+	if _, err := staff.Info(t.Context(), id); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("Info of the other's session: %v", err)
+	}
+	if info, err := shop.Info(t.Context(), id); err != nil || info.Owner != "7" {
+		t.Errorf("Info = %v, %v", info, err)
+	}
+	for _, m := range managers {
+		if n := sessionsOf(t, m, "7"); n != 1 {
+			t.Errorf("List yields %d sessions, want 1", n)
+		}
+		n := 0
+		for range m.ListAll(t.Context()) {
+			n++
+		}
+		if n != 1 {
+			t.Errorf("ListAll yields %d sessions, want 1", n)
+		}
+	}
+	if n, err := staff.RevokeOwner(t.Context(), "7"); n != 1 || err != nil {
+		t.Errorf("RevokeOwner = %d, %v", n, err)
+	}
+	if load(t, shop, customer).Owner() != "7" || load(t, nameless, anybody).Owner() != "7" {
+		t.Error("RevokeOwner has ended a session of another application")
+	}
+	s := load(t, shop, customer)
+	s.Set("cart", 1)
+	commitOf(t, shop, s)
+	if sessionsOf(t, shop, "7") != 1 {
+		t.Error("an update loses the application")
+	}
+	for _, name := range []string{strings.Repeat("x", 65), "\xff"} {
+		if _, err := session.New(store, session.Config{Application: name}); !errors.As(err, new(*session.ConfigError)) {
+			t.Errorf("New with application %q: %v", name, err)
+		}
+	}
+}
+
 // TestField29LogOutEverywhere: the obvious handler of the button works. The flash message and
 // the redirect belong to a new session.
 func TestField29LogOutEverywhere(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/expanse-go/session/internal/dotpath"
 )
@@ -127,6 +128,9 @@ func (c *checker) cookie(s *settings) {
 	k.Name = cmp.Or(k.Name, "session")
 	k.Path = cmp.Or(k.Path, "/")
 	k.SameSite = cmp.Or(k.SameSite, http.SameSiteLaxMode)
+	if len(s.Application) > 64 || !utf8.ValidString(s.Application) {
+		c.refuse("Application", s.Application, "use at most 64 bytes of UTF-8")
+	}
 	c.scopes(s)
 	free := k.DangerouslyDropHostPrefix || k.DangerouslyAllowHTTP && k.IsHTTPS == nil
 	if k.Path != "/" && !free {
@@ -193,6 +197,9 @@ func (c *checker) scope(s *settings, prefix string) *scope {
 	unique := sc.name
 	if sc.domain != "" || k.Path != "/" || k.Partitioned {
 		unique = fmt.Sprintf("%s\x00%s\x00%s\x00%v", sc.name, sc.domain, k.Path, k.Partitioned)
+	}
+	if s.Application != "" {
+		unique += "\x00application\x00" + s.Application
 	}
 	sc.namespace = namespaceOf(unique)
 	return sc
@@ -342,6 +349,9 @@ func (s *settings) expires(d *draft, created, now time.Time) time.Time {
 	}
 	return end
 }
+
+// ours reports whether a session belongs to this application.
+func (s *settings) ours(d *draft) bool { return string(d.app) == s.Application }
 
 // shorten lets limits that were lowered since a record was written hold at once. A record
 // with times further ahead than clocks differ would outlive every limit, so it has expired.

@@ -80,9 +80,10 @@ type (
 	digest [sha256.Size]byte
 )
 
-// A namespace stands for a cookie's name and scope in a digest. It is short so that a
-// digest's input fits into one block of SHA-256 (55 bytes). That is enough: the application
-// chooses both, so no attacker can search for a second pair with the same 56 bits.
+// A namespace stands for the application and the name and scope of the cookie in a digest.
+// It is short so that a digest's input fits into one block of SHA-256 (55 bytes). That is
+// enough: the application chooses them, so no attacker can search for others with the same
+// 56 bits.
 type namespace [7]byte
 
 func namespaceOf(scope string) (n namespace) {

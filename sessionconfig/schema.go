@@ -50,6 +50,7 @@ var sessionSpecs = []spec{
 	{key: "revoke_on_reuse", kind: kindBool, def: "false"},
 	{key: "store_timeout", kind: kindDuration, def: `"5s"`, word: "off", effect: "requests wait for the store without limit"},
 	{key: "max_bytes", kind: kindBytes, def: `"1MiB"`, word: "off", effect: "no limit"},
+	{key: "application", kind: kindText, def: `""`},
 	{key: "max_per_owner", kind: kindCount, def: `"off"`, word: "off", effect: "no limit"},
 	{key: "prune_every", kind: kindDuration, def: `"5m"`, word: "off", effect: "expired sessions are not removed automatically"},
 	{key: "trusted_origins", kind: kindList, def: "[]"},

@@ -190,6 +190,10 @@ var mutants = []mutant{
 		"(!errors.Is(p.err, errGone) || len(p.ops) > 0)", "!errors.Is(p.err, errGone)", testOf(".", "TestField10PopOnceCounts"),
 	},
 	{
+		"one program lists and revokes what is another's", "settings.go",
+		"return string(d.app) == s.Application", "return true", testOf(".", "TestField24Applications"),
+	},
+	{
 		"a login with old credentials stands", "commit.go",
 		"\t\terr = errLogin\n", "\t\terr = nil\n", testOf(".", "TestAttackS7PasswordChange"),
 	},
