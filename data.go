@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -193,10 +194,18 @@ func (s *Session) encode(path string, v any) (raw []byte, err error) {
 		return nil, err
 	}
 	if raw, err = jsonvalue.Encode(v); err != nil {
-		return nil, &ValueError{Path: path, Type: fmt.Sprintf("%T", v), Err: err}
+		return nil, valueError(path, v, err)
 	}
 	if s.m.cfg.MaxBytes > 0 && len(raw) > s.m.cfg.MaxBytes {
 		return nil, errorf(ErrTooLarge, "the %T at %q has %d bytes, more than Config.MaxBytes (%d)", v, path, len(raw), s.m.cfg.MaxBytes)
 	}
 	return raw, nil
+}
+
+// valueError is the error of a value that is not encoded.
+func valueError(path string, v any, err error) error {
+	if errors.Is(err, jsonvalue.ErrTooDeep) {
+		err = errorf(ErrTooLarge, "%s", err)
+	}
+	return &ValueError{Path: path, Type: fmt.Sprintf("%T", v), Err: err}
 }

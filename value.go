@@ -132,7 +132,7 @@ func Update[T any](s *Session, path string, f func(T) T) T {
 		}
 		v = f(v)
 		if out, err = jsonvalue.Encode(v); err != nil {
-			err = &ValueError{Path: path, Type: fmt.Sprintf("%T", v), Err: err}
+			err = valueError(path, v, err)
 		}
 		return v, out, err
 	}

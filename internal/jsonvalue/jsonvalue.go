@@ -3,7 +3,6 @@ package jsonvalue
 
 import (
 	"bytes"
-	"encoding"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -13,8 +12,9 @@ import (
 	"github.com/expanse-go/session/internal/dotpath"
 )
 
-// Encode returns v as compact JSON text. Invalid UTF-8 is an error, because
-// encoding/json would replace it with U+FFFD without telling.
+// Encode returns v as compact JSON text that [Decode] reads back as it was. A value of which
+// encoding/json would lose something without telling is an error. So is text that can be read in two
+// ways, because an object has a name twice, and text deeper than [MaxDepth].
 func Encode(v any) ([]byte, error) {
 	switch x := v.(type) {
 	case string:
@@ -30,6 +30,49 @@ func Encode(v any) ([]byte, error) {
 		return strconv.AppendInt(nil, x, 10), nil
 	case nil:
 		return []byte("null"), nil
+	case []any: // what Append adds
+		if x != nil {
+			return encodeList(x)
+		}
+	}
+	return encodeReflect(v)
+}
+
+// encodeList encodes each value for itself, as if it were not in a list.
+func encodeList(values []any) ([]byte, error) {
+	list := []byte{'['}
+	for i, v := range values {
+		encode := Encode
+		if _, nested := v.([]any); nested { // which may be the same list
+			encode = encodeReflect
+		}
+		raw, err := encode(v)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = append(list, raw...)
+	}
+	return append(list, ']'), nil
+}
+
+func encodeReflect(v any) ([]byte, error) {
+	t := reflect.TypeOf(v)
+	p := planOf(place{t, true})
+	if p.err != nil {
+		return nil, p.err
+	}
+	if p.walk {
+		if err := walk(reflect.ValueOf(v), 0); err != nil {
+			return nil, err
+		}
+	}
+	if p.copy && t.Kind() != reflect.Pointer {
+		c := reflect.New(t)
+		c.Elem().Set(reflect.ValueOf(v))
+		v = c.Interface()
 	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -43,10 +86,19 @@ func Encode(v any) ([]byte, error) {
 	if !utf8.Valid(raw) || bytes.Contains(raw, []byte(`\ufffd`)) && invalidString(reflect.ValueOf(v), map[visit]bool{}) {
 		return nil, errInvalidUTF8
 	}
+	if p.scan {
+		switch depth, twice := dotpath.Inspect(raw); {
+		case depth > MaxDepth:
+			return nil, ErrTooDeep
+		case twice:
+			return nil, errTwice
+		}
+	}
 	return raw, nil
 }
 
-// Decode reads a T from compact JSON text. Common types need no reflection. In an any,
+// Decode reads a T from compact JSON text. Where an object has a name twice, the first one counts, as
+// it does for paths. Common types need no reflection. In an any,
 // integers are int64 (json.Number if they don't fit) and other numbers float64.
 func Decode[T any](raw []byte) (v T, err error) {
 	switch p := any(&v).(type) {
@@ -94,7 +146,7 @@ func Decode[T any](raw []byte) (v T, err error) {
 
 // decodeReflect has its own variable, so that the one in Decode does not escape.
 func decodeReflect[T any](raw []byte) (v T, err error) {
-	err = json.Unmarshal(raw, &v)
+	err = json.Unmarshal(dotpath.Unique(raw), &v)
 	return v, err
 }
 
@@ -109,7 +161,7 @@ func Unmarshal(raw []byte, dst any) error {
 	case *[]any:
 		return decodeInto(raw, p)
 	}
-	return json.Unmarshal(raw, dst)
+	return json.Unmarshal(dotpath.Unique(raw), dst)
 }
 
 func decodeInto[T any](raw []byte, dst *T) error {
@@ -124,7 +176,7 @@ func decodeInto[T any](raw []byte, dst *T) error {
 }
 
 func decodeAny(raw []byte) (v any, err error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
+	d := json.NewDecoder(bytes.NewReader(dotpath.Unique(raw)))
 	d.UseNumber()
 	if err := d.Decode(&v); err != nil {
 		return nil, err
@@ -157,7 +209,10 @@ func number(v any) any {
 	return v
 }
 
-var errInvalidUTF8 = errors.New("invalid UTF-8; store bytes as []byte")
+var (
+	errInvalidUTF8 = errors.New("invalid UTF-8; store bytes as []byte")
+	errTwice       = errors.New("an object in it has a name twice, so readers would see different values")
+)
 
 // invalidString reports whether a string or a map key that encoding/json encodes is
 // not UTF-8. It skips unexported fields and values that encode themselves.
@@ -212,8 +267,3 @@ type visit struct {
 	at uintptr
 	t  reflect.Type
 }
-
-var (
-	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
-	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
-)
