@@ -13,7 +13,7 @@ import (
 
 // advise logs a message the first time.
 func (m *Manager) advise(ctx context.Context, message string, attrs ...slog.Attr) {
-	if _, said := m.advised.LoadOrStore(message, nil); !said {
+	if m.advised.first(message) {
 		m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, message, attrs...)
 	}
 }

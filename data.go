@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -94,7 +95,8 @@ func (s *Session) noteRead(path string) {
 }
 
 // All returns a copy of the user's data, without the library's own. Integers are int64,
-// or [json.Number] if they don't fit.
+// or [json.Number] if they don't fit. If the stored data is not JSON, which only a program other
+// than this library can have written, All is empty, and an [EventCorrupt] says so.
 func (s *Session) All() map[string]any {
 	s.mu.Lock()
 	doc := s.text()
@@ -102,11 +104,22 @@ func (s *Session) All() map[string]any {
 		s.noteRead("")
 	}
 	s.mu.Unlock()
-	v, _ := jsonvalue.Decode[map[string]any](doc)
-	if v == nil {
-		v = map[string]any{}
+	v, err := jsonvalue.Decode[map[string]any](doc)
+	if err != nil || v == nil {
+		s.damaged()
+		return map[string]any{}
 	}
 	return v
+}
+
+// damaged reports a stored document that is not JSON.
+func (s *Session) damaged() {
+	s.mu.Lock()
+	at := s.at
+	s.mu.Unlock()
+	err := errorf(ErrCorrupt, "the stored data is not JSON, or nests deeper than 10,000 levels")
+	s.m.cfg.Logger.Error("session: the data of a session cannot be read as a whole", "id", at.rec.ID.String(), "error", err)
+	s.m.event(context.Background(), Event{Kind: EventCorrupt, ID: at.rec.ID, Owner: at.rec.Owner, Err: err})
 }
 
 // Keys yields the paths of the top-level values in sorted order. They are escaped as by
@@ -120,21 +133,38 @@ func (s *Session) Keys() iter.Seq[string] {
 		keys = append(keys, Join(k))
 	}
 	slices.Sort(keys)
-	return slices.Values(keys)
+	return slices.Values(slices.Compact(keys)) // another program may have stored one twice
 }
 
 // Set stores a value at the path. It encodes the value immediately, so later changes to
-// the value have no effect. Set creates missing objects along the path, and replaces a
-// scalar along the path by an object. A list along the path is [ErrPathConflict]. If the
-// path holds a flash message, Set makes it permanent; below one, it changes the message.
+// the value have no effect. Set creates missing objects along the path. A list along the path is
+// [ErrPathConflict]. If the path holds a flash message, Set makes it permanent; below one, it
+// changes the message.
 //
-// The value can be anything that encoding/json encodes. A channel, a cycle, NaN or invalid
-// UTF-8 is a [*ValueError]. The first error sticks: see [Session.Err].
+// Set replaces a scalar along the path by an object: after Set("user", "ada"), Set("user.name", …)
+// loses "ada". It is no error, because a session from before the program changed would then fail
+// forever. The manager logs it, once for each path, and an [EventCorrupt] with a [*TypeError] says so.
+//
+// The value comes back from [Get] as it was. Set refuses, with a [*ValueError] that says what to
+// store instead:
+//   - what encoding/json cannot encode: a channel, a function, a cycle, NaN;
+//   - what it would lose or change without a word: an error, fields that are not exported, fields
+//     beside an embedded type that marshals itself, fields of one name, invalid UTF-8;
+//   - what it could not decode: interfaces other than any, and a type that has MarshalJSON or
+//     MarshalText without the reverse;
+//   - text from [json.RawMessage] or MarshalJSON with a name twice in an object;
+//   - values nested deeper than 1,000 levels, also [ErrTooLarge].
+//
+// Fields with the tag `json:"-"` are left out. An any may hold whatever could be stored alone; it
+// reads back as the types that [Get] describes. Set calls MarshalJSON and MarshalText also if they
+// have a pointer receiver, but values of maps and in an any must then be pointers.
+//
+// The first error sticks: see [Session.Err].
 func (s *Session) Set(path string, v any) { s.write(opSet, path, v, false) }
 
 // Append adds values to the list at the path, or to a new list if there is none. Appends
 // of concurrent requests add up. A value that is not a list is [ErrPathConflict]; null
-// counts as an empty list. The values are encoded as by Set. What is appended to a flash
+// counts as an empty list. What may be in the list is described at [Session.Set]. What is appended to a flash
 // message belongs to it: the next page shows it, as with [Session.AddFlash].
 func (s *Session) Append(path string, v ...any) { s.append(path, v, false) }
 

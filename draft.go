@@ -70,10 +70,6 @@ const (
 	opPersist
 )
 
-// maxFlash limits the flash messages of a session, because each costs a search of the
-// document when it is used up.
-const maxFlash = 256
-
 // apply performs one op. The id is that of the commit; it becomes the generation of
 // flash messages. The document may grow up to a limit. After an error the draft is unchanged.
 func (d *draft) apply(o *op, id uint64, limit int) (err error) {

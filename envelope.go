@@ -5,6 +5,8 @@ import (
 	"errors"
 	"hash/crc32"
 	"time"
+
+	"github.com/expanse-go/session/internal/dotpath"
 )
 
 // An envelope is the content of [Record.Data], except for the user's document.
@@ -79,6 +81,10 @@ type flashMark struct {
 	path string // canonical
 	gen  uint64
 }
+
+// maxFlash limits the flash messages of a session, because each costs a search of the
+// document when it is used up.
+const maxFlash = 256
 
 const (
 	envelopeMagic   = 0xE5
@@ -224,7 +230,7 @@ func (e *envelope) decode(b []byte) (doc []byte, err error) {
 		tag := body[0]
 		if tag == tagEnd {
 			doc = body[1:]
-			if !seen || len(doc) < 2 || doc[0] != '{' {
+			if !seen || !looksLikeObject(doc) {
 				return nil, errNotEnvelope
 			}
 			return doc, nil
@@ -244,7 +250,14 @@ func (e *envelope) decode(b []byte) (doc []byte, err error) {
 	return nil, errNotEnvelope
 }
 
-// field reads one field; false if its length is wrong.
+// looksLikeObject looks at the ends of a document. It does not validate the text, which would take
+// as long as the rest of a load, and whatever is between them, no access panics.
+func looksLikeObject(doc []byte) bool {
+	n := len(doc)
+	return n >= 2 && doc[0] == '{' && doc[n-1] == '}' && (n == 2 || doc[1] == '"')
+}
+
+// field reads one field; false if it is not as encode writes it.
 func (e *envelope) field(tag byte, f, whole []byte) bool {
 	switch tag {
 	case tagDigest:
@@ -307,7 +320,11 @@ func (e *envelope) marks(f []byte) bool {
 			return false
 		}
 		f = f[8+w:]
-		e.flash = append(e.flash, flashMark{path: string(f[:n]), gen: gen})
+		m := flashMark{path: string(f[:n]), gen: gen}
+		if len(e.flash) == maxFlash || gen == 0 || dotpath.Check(m.path) != nil {
+			return false
+		}
+		e.flash = append(e.flash, m)
 		f = f[n:]
 	}
 	return true

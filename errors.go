@@ -25,8 +25,8 @@ var (
 	// that nothing comes back to life.
 	ErrEnded = errors.New("session: the session ended before the request did; the changes of the request were not stored")
 
-	// ErrTooLarge is returned by a write or a commit that exceeds [Config].MaxBytes or
-	// 256 flash messages.
+	// ErrTooLarge is returned by a write or a commit that exceeds [Config].MaxBytes, 256
+	// flash messages, or 1,000 levels of nesting in a value.
 	ErrTooLarge = errors.New("session: too large")
 
 	// ErrCorrupt is returned by a store for stored data that it cannot decode. The manager
@@ -90,7 +90,7 @@ func detail(err error) string {
 func (e *StoreError) Unwrap() error { return e.Err }
 
 // A TypeError is the error of a value that does not have the type that the caller asked
-// for.
+// for, or that a write needs along its path.
 type TypeError struct {
 	Path string // as the caller gave it
 	Want string // the Go type that the caller asked for
@@ -124,11 +124,12 @@ func (e *TypeError) Error() string {
 // Unwrap returns Err.
 func (e *TypeError) Unwrap() error { return e.Err }
 
-// A ValueError is the error of a value that cannot be stored.
+// A ValueError is the error of a value that cannot be stored, because it would not come back as it
+// is; see [Session.Set].
 type ValueError struct {
 	Path string // as the caller gave it
 	Type string // the Go type of the value
-	Err  error
+	Err  error  // what would be lost, and what to store instead
 }
 
 // Error names the type, the path and the reason.

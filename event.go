@@ -25,7 +25,7 @@ const (
 	EventBadCookie    EventKind = "bad-cookie"    // malformed, or several with different values; see Err
 	EventReplaced     EventKind = "replaced"      // a token that a login or Regenerate has just replaced
 	EventTokenReuse   EventKind = "token-reuse"   // a token that was replaced longer than Config.Grace ago: it may be stolen
-	EventCorrupt      EventKind = "corrupt"       // the stored record, or a value that Update needs, does not decode
+	EventCorrupt      EventKind = "corrupt"       // the stored record or a value does not decode, or a write replaced a scalar on its path
 	EventReplayed     EventKind = "replayed"      // a commit was applied again on a newer version
 	EventDropped      EventKind = "dropped"       // writes were not stored: the session had ended or has another token, the handler panicked, or a timeout had passed; see Err
 	EventLate         EventKind = "late"          // changed after the response began; see ErrCommitted

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -23,8 +24,10 @@ type Manager struct {
 	sweeper sweeper
 	closed  atomic.Bool
 	release sync.Once             // closes the store
-	advised sync.Map              // the messages that advise has logged
 	below   atomic.Pointer[known] // see offers
+
+	advised logged // the messages of advise
+	unlike  logged // the types and paths of values that do not decode
 }
 
 // New returns a manager of the sessions in a store. The error joins all mistakes
@@ -62,6 +65,32 @@ func (m *Manager) CookieNameOf(r *http.Request) string { return m.cfg.scopeOf(r)
 // invalid, as [http.CrossOriginProtection.AddInsecureBypassPattern] does.
 func (m *Manager) DangerouslyAllowCrossOrigin(pattern string) {
 	m.cfg.origins.AddInsecureBypassPattern(pattern)
+}
+
+// A logged remembers what has been logged, for what is to be logged once and not for each request.
+type logged struct {
+	mu   sync.Mutex
+	what map[string]struct{}
+}
+
+// maxLogged limits what a manager remembers to have logged. What comes later is not logged.
+const maxLogged = 1000
+
+// first reports whether something is to be logged: it is the first time.
+func (l *logged) first(what string) bool {
+	if len(what) > 200 { // a path can be long
+		what = what[:200]
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, again := l.what[what]; again || len(l.what) >= maxLogged {
+		return false
+	}
+	if l.what == nil {
+		l.what = map[string]struct{}{}
+	}
+	l.what[strings.Clone(what)] = struct{}{}
+	return true
 }
 
 func (m *Manager) corrupt(ctx context.Context, id ID, err error) {

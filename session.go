@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -45,6 +46,8 @@ type Session struct {
 	kept        bool // no periodic rotation: the response is an upgrade, and its cookie might not reach the client
 	due         bool // when the session was loaded, a touch or a periodic rotation was due
 	touchFailed bool // one attempt per request is enough
+
+	reported []string // the types and paths of values that did not decode, and of which an event was sent
 }
 
 // A phase is how far the response has got. It only grows.
@@ -197,6 +200,10 @@ func (s *Session) do(o op) {
 	if o.mark == 0 {
 		o.mark = now.messageAt(&o)
 	}
+	scalar := ""
+	if o.kind == opSet || o.kind == opAppend || o.kind == opUpdate {
+		scalar = now.doc.Scalar(o.path)
+	}
 	err := now.apply(&o, s.commitID(), s.m.cfg.maxSize(old))
 	if errors.Is(err, dotpath.ErrTooLarge) {
 		err = errorf(ErrTooLarge, "the write to %q makes the data larger than Config.MaxBytes (%d); the biggest values before: %s", o.path, s.m.cfg.MaxBytes, biggest(now))
@@ -210,7 +217,33 @@ func (s *Session) do(o op) {
 	}
 	p.ops = append(p.ops, o)
 	p.active = p.active || isActivity(o)
+	if scalar != "" {
+		s.replaced(scalar, o.path)
+	}
 }
+
+// replaced reports a scalar that had to make room for an object. It is no error, because a session
+// from before the type was changed would fail forever. The caller holds the lock.
+func (s *Session) replaced(scalar, path string) {
+	err := &TypeError{Path: scalar, Want: "map[string]any", Err: fmt.Errorf("the write to %q has replaced it by an object", path)}
+	if s.m.unlike.first("object " + scalar) {
+		s.m.cfg.Logger.Warn("session: a write replaced a value along its path by an object; this is logged once for each path", "error", err)
+	}
+	s.report(err)
+}
+
+// report sends the event about a value that does not have its type, once for each path and type. The
+// caller holds the lock.
+func (s *Session) report(err *TypeError) {
+	what := err.Want + " " + err.Path
+	if len(s.reported) < maxReported && !slices.Contains(s.reported, what) {
+		s.reported = append(s.reported, what)
+		s.m.event(context.Background(), Event{Kind: EventCorrupt, ID: s.at.rec.ID, Owner: s.at.rec.Owner, Err: err})
+	}
+}
+
+// maxReported limits the events of one request about values that do not have their type.
+const maxReported = 100
 
 // edit returns what the request sees, for changes in place. The caller holds the lock.
 func (s *Session) edit() *draft {

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -14,6 +13,10 @@ import (
 // Get returns the value at a path, or def if there is no value or the value does not decode
 // into a T. A stored null is a value: Get returns the zero T. The result is a copy.
 //
+// A value that is not a T, such as one from before the type was changed, causes an [EventCorrupt]
+// with a [*TypeError], once for each request, path and type. The manager logs it once for each path
+// and type. To read a value of one of several types, use [Session.Decode], or Get with an any.
+//
 // T can be any type that encoding/json decodes. In an any, integers are int64
 // ([json.Number] if they don't fit), and other numbers are float64.
 func Get[T any](s *Session, path string, def T) T {
@@ -24,7 +27,8 @@ func Get[T any](s *Session, path string, def T) T {
 }
 
 // Lookup is like [Get], for callers that must distinguish an absent value from a zero one.
-// It reports false if there is no value at the path or the value does not decode into a T.
+// It reports false if there is no value at the path or the value does not decode into a T, which it
+// logs as Get does.
 func Lookup[T any](s *Session, path string) (T, bool) {
 	raw, ok := s.lookup(path)
 	if !ok {
@@ -32,7 +36,12 @@ func Lookup[T any](s *Session, path string) (T, bool) {
 		return zero, false
 	}
 	v, err := jsonvalue.Decode[T](raw)
-	return v, err == nil
+	if err != nil {
+		var zero T
+		s.noT(typeError(path, reflect.TypeFor[T]().String(), raw))
+		return zero, false
+	}
+	return v, true
 }
 
 // Decode stores the value at a path in the variable that dst points to. The error is
@@ -58,7 +67,8 @@ func (s *Session) Decode(path string, dst any) error {
 }
 
 // Pop returns the value at a path and removes it. It returns def, and removes nothing,
-// if there is no value or the value does not decode into a T. Two overlapping requests may
+// if there is no value or the value does not decode into a T, which it logs as Get does. Two
+// overlapping requests may
 // both get the value; if that matters, use [PopOnce]. Of a value of [Session.FlashNow], only that is removed.
 func Pop[T any](s *Session, path string, def T) T { return pop(s, opRemove, path, def) }
 
@@ -82,6 +92,7 @@ func pop[T any](s *Session, kind opKind, path string, def T) T {
 		}
 		v, err := jsonvalue.Decode[T](raw)
 		if err != nil {
+			s.noT(typeError(path, reflect.TypeFor[T]().String(), raw))
 			return def
 		}
 		s.mu.Lock()
@@ -196,11 +207,20 @@ func (s *Session) changeable(path string) ([]byte, bool) {
 
 // mismatch reports a value that Update is about to replace.
 func (s *Session) mismatch(err *TypeError) {
-	s.mu.Lock()
-	at := s.at
-	s.mu.Unlock()
 	s.m.cfg.Logger.Warn("session: Update replaced a value that does not have its type", "error", err)
-	s.m.event(context.Background(), Event{Kind: EventCorrupt, ID: at.rec.ID, Owner: at.rec.Owner, Err: err})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.report(err)
+}
+
+// noT reports a value that counts as absent, because it is not a T.
+func (s *Session) noT(err *TypeError) {
+	if s.m.unlike.first(err.Want + " " + err.Path) {
+		s.m.cfg.Logger.Warn("session: a value does not have the type that the program asks for, and counts as absent; this is logged once for each path and type", "error", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.report(err)
 }
 
 // maxUpdates limits how often Update tries again because another goroutine of the same

@@ -3,6 +3,7 @@ package dotpath
 import (
 	"errors"
 	"math"
+	"strings"
 )
 
 // NoLimit is the limit of a change that may make a document as large as it likes.
@@ -91,6 +92,26 @@ func (d *Doc) InList(path string) bool {
 	}
 	_, err := locate(doc, rest, false)
 	return err != nil
+}
+
+// Scalar returns the part of a path where a scalar is in the way, which [Doc.Set] would replace by an
+// object, or "". A null counts as nothing.
+func (d *Doc) Scalar(path string) string {
+	if strings.IndexByte(path, '.') < 0 {
+		return ""
+	}
+	doc, rest := d.text, path
+	if d.tree != nil {
+		var list bool
+		if doc, rest, list = d.tree.toward(path); list {
+			return ""
+		}
+	}
+	p, err := locate(doc, rest, false)
+	if err != nil || p.missing == "" || p.from == p.to || string(doc[p.from:p.to]) == "null" {
+		return ""
+	}
+	return path[:len(path)-len(p.missing)-1]
 }
 
 // Set replaces the value at a path as the function [Set] does. The document may grow up to a

@@ -74,22 +74,24 @@ func CutList(list, begin []byte) (rest []byte, ok bool) {
 
 // Remove returns doc without the value at a valid path, and whether there was a value. If
 // the value is inside a list, it returns [ErrConflict].
-func Remove(doc []byte, path string) ([]byte, bool, error) {
-	if _, ok := Lookup(doc, path); !ok {
-		return doc, false, nil
+func Remove(doc []byte, path string) (_ []byte, removed bool, err error) {
+	for { // an object may have the name twice, if it was written elsewhere
+		if _, ok := Lookup(doc, path); !ok {
+			return doc, removed, nil
+		}
+		p, err := locate(doc, path, false)
+		if err != nil {
+			return nil, false, err
+		}
+		from, to := p.key, p.to
+		switch {
+		case doc[to] == ',':
+			to++
+		case doc[from-1] == ',':
+			from--
+		}
+		doc, removed = splice(doc, from, to, nil), true
 	}
-	p, err := locate(doc, path, false)
-	if err != nil {
-		return nil, false, err
-	}
-	from, to := p.key, p.to
-	switch {
-	case doc[to] == ',':
-		to++
-	case doc[from-1] == ',':
-		from--
-	}
-	return splice(doc, from, to, nil), true, nil
 }
 
 // A position is where the value of a path is or belongs. If the value exists, it is

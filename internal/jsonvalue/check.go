@@ -298,13 +298,51 @@ const MaxDepth = 1000
 // ErrTooDeep is the error of a value that nests deeper than [MaxDepth].
 var ErrTooDeep = errors.New("it nests deeper than 1000 levels, or holds itself")
 
-// walk checks what the interfaces in a value hold. The level counts pointers and interfaces, too:
-// one level of the text takes at most three.
+// walkAny checks a value that an interface holds. The level counts pointers and interfaces, too: one
+// level of the text takes at most three.
+func walkAny(v any, level int) error {
+	if level > 3*MaxDepth {
+		return ErrTooDeep
+	}
+	switch x := v.(type) {
+	case nil, string, bool, int, int64, float64:
+		return nil
+	case []any:
+		for _, e := range x {
+			if err := walkAny(e, level+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	case map[string]any:
+		for _, e := range x {
+			if err := walkAny(e, level+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return walkHeld(reflect.ValueOf(v), level)
+}
+
+// walkHeld is walkAny for values of other types.
+func walkHeld(v reflect.Value, level int) error {
+	if isPlain(v.Type()) {
+		return nil
+	}
+	p := planOf(place{v.Type(), false})
+	if p.err != nil || !p.walk {
+		return p.err
+	}
+	return walk(v, level)
+}
+
+// walk checks what the interfaces in a value hold.
 func walk(v reflect.Value, level int) error {
 	if level > 3*MaxDepth {
 		return ErrTooDeep
 	}
-	if k := v.Kind(); k == reflect.Invalid || k != reflect.Interface && isSelfMade(reflect.PointerTo(v.Type())) {
+	if v.Kind() == reflect.Invalid || v.Type().PkgPath() != "" && v.Kind() != reflect.Interface && isSelfMade(reflect.PointerTo(v.Type())) {
 		return nil
 	}
 	switch v.Kind() {
@@ -312,7 +350,7 @@ func walk(v reflect.Value, level int) error {
 		if v.IsNil() {
 			return nil
 		}
-		return walkAny(v.Elem(), level+1)
+		return walkHeld(v.Elem(), level+1)
 	case reflect.Pointer:
 		return walk(v.Elem(), level+1)
 	case reflect.Slice, reflect.Array:
@@ -344,18 +382,6 @@ func walk(v reflect.Value, level int) error {
 		}
 	}
 	return nil
-}
-
-// walkAny checks a value that an interface holds.
-func walkAny(v reflect.Value, level int) error {
-	if isPlain(v.Type()) {
-		return nil
-	}
-	p := planOf(place{v.Type(), false})
-	if p.err != nil || !p.walk {
-		return p.err
-	}
-	return walk(v, level)
 }
 
 // isPlain reports whether values of a type hold no others.

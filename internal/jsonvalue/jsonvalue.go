@@ -65,7 +65,7 @@ func encodeReflect(v any) ([]byte, error) {
 		return nil, p.err
 	}
 	if p.walk {
-		if err := walk(reflect.ValueOf(v), 0); err != nil {
+		if err := walkAny(v, 0); err != nil {
 			return nil, err
 		}
 	}
