@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/expanse-go/session/internal/dotpath"
 )
 
 // An Info describes a stored session to administrators and to its owner.
@@ -28,7 +30,7 @@ type Info struct {
 }
 
 // Document returns a copy of the session's data as JSON text.
-func (i Info) Document() []byte { return slices.Clone(i.doc) }
+func (i Info) Document() []byte { return slices.Clone(dotpath.Unique(i.doc)) }
 
 // info describes a record, and reports whether the session is still alive.
 func (m *Manager) info(r *Record) (i Info, live bool, err error) {

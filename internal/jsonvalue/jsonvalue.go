@@ -176,10 +176,14 @@ func decodeInto[T any](raw []byte, dst *T) error {
 }
 
 func decodeAny(raw []byte) (v any, err error) {
-	d := json.NewDecoder(bytes.NewReader(dotpath.Unique(raw)))
+	raw = dotpath.Unique(raw)
+	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	if err := d.Decode(&v); err != nil {
 		return nil, err
+	}
+	if len(bytes.TrimSpace(raw[d.InputOffset():])) > 0 {
+		return nil, errors.New("text after the value")
 	}
 	return number(v), nil
 }
