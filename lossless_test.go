@@ -208,6 +208,13 @@ func TestField03OrdinaryTypesComeBack(t *testing.T) {
 	survives(t, s, hasAny{[]any{map[string]any{"a": nil}}})
 	survives(t, s, map[string]any{"a": []any{"b", true, nil, int64(1)}})
 	survives[any](t, s, nil)
+	const large = int64(1<<53 + 1) // a float64 cannot hold it
+	survives(t, s, hasAny{large})
+	survives(t, s, []hasAny{{0.5}, {[]any{large}}})
+	survives(t, s, []map[string]any{{"a": large, "b": json.Number("123456789012345678901234567890")}})
+	survives(t, s, map[string][]any{"a": {large}})
+	survives(t, s, map[string]hasAny{"a": {map[string]any{"b": large}}})
+	survives(t, s, &hasAny{large})
 	s.Set("cached", &withCache{cache: map[string]int{"a": 1}, N: 5})
 	if got := session.Get(s, "cached.N", 0); got != 5 {
 		t.Errorf("cached.N = %d, want 5", got)

@@ -342,8 +342,8 @@ func walk(v reflect.Value, level int) error {
 	if level > 3*MaxDepth {
 		return ErrTooDeep
 	}
-	if v.Kind() == reflect.Invalid || v.Type().PkgPath() != "" && v.Kind() != reflect.Interface && isSelfMade(reflect.PointerTo(v.Type())) {
-		return nil
+	if k := v.Kind(); k == reflect.Invalid || k != reflect.Interface && marshalsItself(v.Type()) {
+		return nil // Invalid is what a nil pointer points to
 	}
 	switch v.Kind() {
 	case reflect.Interface:
@@ -382,6 +382,12 @@ func walk(v reflect.Value, level int) error {
 		}
 	}
 	return nil
+}
+
+// marshalsItself reports whether encoding/json calls methods of a type. A type without a name has none,
+// except for those of what it embeds.
+func marshalsItself(t reflect.Type) bool {
+	return (t.PkgPath() != "" || t.Kind() == reflect.Struct) && isSelfMade(reflect.PointerTo(t))
 }
 
 // isPlain reports whether values of a type hold no others.

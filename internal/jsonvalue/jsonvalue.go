@@ -146,7 +146,7 @@ func Decode[T any](raw []byte) (v T, err error) {
 
 // decodeReflect has its own variable, so that the one in Decode does not escape.
 func decodeReflect[T any](raw []byte) (v T, err error) {
-	err = json.Unmarshal(dotpath.Unique(raw), &v)
+	err = unmarshal(raw, &v)
 	return v, err
 }
 
@@ -161,7 +161,33 @@ func Unmarshal(raw []byte, dst any) error {
 	case *[]any:
 		return decodeInto(raw, p)
 	}
-	return json.Unmarshal(dotpath.Unique(raw), dst)
+	return unmarshal(raw, dst)
+}
+
+// unmarshal is json.Unmarshal with the numbers of Decode.
+func unmarshal(raw []byte, dst any) error {
+	raw = dotpath.Unique(raw)
+	if t := reflect.TypeOf(dst); t == nil || !planOf(place{t, true}).walk {
+		return json.Unmarshal(raw, dst)
+	}
+	if err := decodeNumbers(raw, dst); err != nil {
+		return err
+	}
+	fixNumbers(reflect.ValueOf(dst))
+	return nil
+}
+
+// decodeNumbers is json.Unmarshal with json.Number instead of float64.
+func decodeNumbers(raw []byte, dst any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(dst); err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(raw[d.InputOffset():])) > 0 {
+		return errors.New("text after the value")
+	}
+	return nil
 }
 
 func decodeInto[T any](raw []byte, dst *T) error {
@@ -176,14 +202,8 @@ func decodeInto[T any](raw []byte, dst *T) error {
 }
 
 func decodeAny(raw []byte) (v any, err error) {
-	raw = dotpath.Unique(raw)
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if err := d.Decode(&v); err != nil {
+	if err := decodeNumbers(dotpath.Unique(raw), &v); err != nil {
 		return nil, err
-	}
-	if len(bytes.TrimSpace(raw[d.InputOffset():])) > 0 {
-		return nil, errors.New("text after the value")
 	}
 	return number(v), nil
 }
@@ -211,6 +231,45 @@ func number(v any) any {
 		}
 	}
 	return v
+}
+
+// fixNumbers does what number does, in all interfaces of a decoded value.
+func fixNumbers(v reflect.Value) {
+	if v.Kind() != reflect.Interface && marshalsItself(v.Type()) {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Interface:
+		if !v.IsNil() && v.NumMethod() == 0 && v.CanSet() {
+			v.Set(reflect.ValueOf(number(v.Interface())))
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			fixNumbers(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() || f.Anonymous {
+				fixNumbers(v.Field(i))
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		if !isPlain(v.Type().Elem()) {
+			for i := range v.Len() {
+				fixNumbers(v.Index(i))
+			}
+		}
+	case reflect.Map:
+		if isPlain(v.Type().Elem()) {
+			return
+		}
+		for it := v.MapRange(); it.Next(); {
+			x := reflect.New(v.Type().Elem()).Elem()
+			x.Set(it.Value())
+			fixNumbers(x)
+			v.SetMapIndex(it.Key(), x)
+		}
+	}
 }
 
 var (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +27,7 @@ func Walk(store session.Store, seed uint64, requests int) error {
 		Now:        func() time.Time { return w.now },
 		TouchEvery: -1,
 		PruneEvery: -1,
+		Logger:     slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return err

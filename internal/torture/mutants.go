@@ -42,6 +42,26 @@ var powerLoss = testOf("./filestore", "TestPowerLoss")
 
 var mutants = []mutant{
 	{
+		"fields that are not exported are lost", "internal/jsonvalue/check.go",
+		"if f.Type.Size() > 0 {", "if false {", testOf(".", "TestField03"),
+	},
+	{
+		"a name twice in an object is stored", "internal/jsonvalue/jsonvalue.go",
+		"case twice:", "case false && twice:", testOf(".", "TestAttackS8"),
+	},
+	{
+		"values nest as deep as they like", "internal/jsonvalue/jsonvalue.go",
+		"case depth > MaxDepth:", "case depth < 0:", testOf(".", "TestAttackS2"),
+	},
+	{
+		"of a name twice in the store, readers see different values", "internal/dotpath/unique.go",
+		"!twice || ", "true || ", testOf(".", "TestAttackS8"),
+	},
+	{
+		"flash messages of a forged record have any path", "envelope.go",
+		"|| dotpath.Check(m.path) != nil", "|| false && dotpath.Check(m.path) != nil", testOf(".", "TestAttackS9"),
+	},
+	{
 		"the memory store ignores versions", "memstore/shard.go",
 		"if version, _ := binary.Uvarint(s.body(rec)); version != r.Version {", "if version, _ := binary.Uvarint(s.body(rec)); version == 0 {", modelOn("memory"),
 	},
