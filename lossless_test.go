@@ -95,14 +95,17 @@ type (
 	codeError    struct{ Code int }
 )
 
-func (color) MarshalText() ([]byte, error)        { return []byte("red"), nil }
-func (secretText) MarshalJSON() ([]byte, error)   { return []byte(`"***"`), nil }
-func (r roundTrip) MarshalJSON() ([]byte, error)  { return json.Marshal(r.Note) }
-func (r *roundTrip) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &r.Note) }
-func (r *reads) MarshalJSON() ([]byte, error)     { return json.Marshal(r.N) }
-func (r *reads) UnmarshalJSON(b []byte) error     { return json.Unmarshal(b, &r.N) }
-func (nothingError) Error() string                { return "nothing" }
-func (codeError) Error() string                   { return "code" }
+func (color) MarshalText() ([]byte, error)       { return []byte("red"), nil }
+func (secretText) MarshalJSON() ([]byte, error)  { return []byte(`"***"`), nil }
+func (r roundTrip) MarshalJSON() ([]byte, error) { return json.Marshal(r.Note) }
+func (r *roundTrip) UnmarshalJSON(b []byte) error {
+	r.stamped = time.Time{}
+	return json.Unmarshal(b, &r.Note)
+}
+func (r *reads) MarshalJSON() ([]byte, error) { return json.Marshal(r.N) }
+func (r *reads) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &r.N) }
+func (nothingError) Error() string            { return "nothing" }
+func (codeError) Error() string               { return "code" }
 
 // TestField03RefusesWhatWouldBeLost: each value is refused by every method that stores one, with an
 // error that says what is wrong and what to store instead.
@@ -215,7 +218,10 @@ func TestField03OrdinaryTypesComeBack(t *testing.T) {
 	survives(t, s, map[string][]any{"a": {large}})
 	survives(t, s, map[string]hasAny{"a": {map[string]any{"b": large}}})
 	survives(t, s, &hasAny{large})
-	s.Set("cached", &withCache{cache: map[string]int{"a": 1}, N: 5})
+	c := &withCache{cache: map[string]int{"a": 1}, N: 5}
+	c.mu.Lock()
+	s.Set("cached", c)
+	c.mu.Unlock()
 	if got := session.Get(s, "cached.N", 0); got != 5 {
 		t.Errorf("cached.N = %d, want 5", got)
 	}

@@ -55,7 +55,7 @@ var mutants = []mutant{
 	},
 	{
 		"of a name twice in the store, readers see different values", "internal/dotpath/unique.go",
-		"!twice || ", "true || ", testOf(".", "TestAttackS8"),
+		"!twice || ", "twice || ", testOf(".", "TestAttackS8"),
 	},
 	{
 		"flash messages of a forged record have any path", "envelope.go",
