@@ -37,7 +37,7 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 	login := s.login()
 	switch {
 	case s.cred.standing == superseded && login == nil:
-		return nil, m.drop(&ctx, s)
+		return nil, m.refuseSuperseded(&ctx, s)
 	case s.fresh():
 		cookie, err = m.commitFresh(&ctx, s)
 	default:
@@ -54,12 +54,12 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 	return cookie, err
 }
 
-// drop refuses what was written with a token that a login has replaced. Its client has a
+// refuseSuperseded refuses what was written with a token that a login has replaced. Its client has a
 // newer one, or the answer with it was lost. A GET or HEAD changes nothing that matters:
 // before it, the handler has seen an empty session, so what it has written is a message, or
 // the page to go to after a login. It is answered as usual, and without a cookie, so that
 // the client keeps the better one.
-func (m *Manager) drop(ctx context.Context, s *Session) error {
+func (m *Manager) refuseSuperseded(ctx context.Context, s *Session) error {
 	m.event(ctx, Event{Kind: EventDropped, Err: ErrEnded})
 	if s.request == nil || s.request.Method != http.MethodGet && s.request.Method != http.MethodHead {
 		return ErrEnded

@@ -38,7 +38,7 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Coo
 	var next draft
 	var failed error
 	if s.pending == todo && todo.err == nil { // after the logout, because an Update function may panic
-		if next, failed = s.replay(todo.ops[:ops:ops]); failed == nil {
+		if next, failed = s.applyToEmpty(todo.ops[:ops:ops]); failed == nil {
 			failed = m.cfg.checkSize(&next, 0)
 		}
 	}
@@ -56,9 +56,9 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Coo
 	return m.create(ctx, s, next, ops)
 }
 
-// replay applies ops to an empty document. It unlocks the session meanwhile, because an
+// applyToEmpty applies ops to an empty document. It unlocks the session meanwhile, because an
 // Update function may read it.
-func (s *Session) replay(ops []op) (draft, error) {
+func (s *Session) applyToEmpty(ops []op) (draft, error) {
 	if !s.mixed && len(ops) == len(s.pending.ops) {
 		d := *s.now
 		d.doc.Freeze()
@@ -138,31 +138,4 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 		CreatedAt: now, LastActivity: now, ExpiresAt: m.cfg.expires(d, now, now).UTC(),
 		Data: d.encode(d.doc.Text(), s.commitID()),
 	}, sec
-}
-
-// logout ends a stored session. By a bare Delete, a request that came with an old token
-// could end the session of the login that has replaced that token. So logout first
-// updates the record to an ended one, under its version and only with a token that may
-// write. What is left to delete then cannot come back in any way. It is no error if
-// another request has deleted the record before.
-func (m *Manager) logout(ctx context.Context, s *Session) error {
-	id := s.at.rec.ID
-	p := &patch{ops: s.pending.spent, id: s.commitID(), requested: true, ends: true, presented: s.cred.digest, at: s.at, began: m.cfg.Now()}
-	m.combineUnlocked(ctx, s, p)
-	if p.outcome != isStored && (!errors.Is(p.err, errGone) || len(p.ops) > 0) {
-		return m.updateFailed(ctx, s, p)
-	}
-	for try := 0; ; try++ {
-		err := m.store.Delete(ctx, id)
-		if err == nil {
-			break
-		}
-		if try >= maxTries || !backoff.Pause(ctx, try) {
-			_ = m.storeFailed(ctx, "delete", id, err) // the session has ended anyway, and a sweep will delete the record
-			break
-		}
-	}
-	m.queuesOf(id).forget(id)
-	m.event(ctx, Event{Kind: EventLoggedOut, ID: id, Owner: s.at.owner})
-	return nil
 }

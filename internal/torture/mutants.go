@@ -206,7 +206,7 @@ var mutants = []mutant{
 		"if s.now.owner != \"\" && s.now.owner != owner && !o.keep", "if false && !o.keep", testOf(".", "TestField10AnotherOwnerStartsClean"),
 	},
 	{
-		"a value is used twice by logins as another owner", "create.go",
+		"a value is used twice by logins as another owner", "logout.go",
 		"(!errors.Is(p.err, errGone) || len(p.ops) > 0)", "!errors.Is(p.err, errGone)", testOf(".", "TestField10PopOnceCounts"),
 	},
 	{

@@ -1,0 +1,35 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"github.com/expanse-go/session/internal/backoff"
+)
+
+// logout ends a stored session. By a bare Delete, a request that came with an old token
+// could end the session of the login that has replaced that token. So logout first
+// updates the record to an ended one, under its version and only with a token that may
+// write. What is left to delete then cannot come back in any way. It is no error if
+// another request has deleted the record before.
+func (m *Manager) logout(ctx context.Context, s *Session) error {
+	id := s.at.rec.ID
+	p := &patch{ops: s.pending.spent, id: s.commitID(), requested: true, ends: true, presented: s.cred.digest, at: s.at, began: m.cfg.Now()}
+	m.combineUnlocked(ctx, s, p)
+	if p.outcome != isStored && (!errors.Is(p.err, errGone) || len(p.ops) > 0) {
+		return m.updateFailed(ctx, s, p)
+	}
+	for try := 0; ; try++ {
+		err := m.store.Delete(ctx, id)
+		if err == nil {
+			break
+		}
+		if try >= maxTries || !backoff.Pause(ctx, try) {
+			_ = m.storeFailed(ctx, "delete", id, err) // the session has ended anyway, and a sweep will delete the record
+			break
+		}
+	}
+	m.queuesOf(id).forget(id)
+	m.event(ctx, Event{Kind: EventLoggedOut, ID: id, Owner: s.at.owner})
+	return nil
+}
