@@ -6,6 +6,7 @@ require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/coder/websocket v1.8.15
+	github.com/expanse-go/session/internal/tools v0.1.0
 	github.com/expanse-go/session/pgxstore v0.1.0
 	github.com/expanse-go/session/sessionconfig v0.1.0
 	github.com/gin-gonic/gin v1.10.1
