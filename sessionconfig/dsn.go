@@ -65,6 +65,8 @@ func (c *connection) checkOptions(l *loader) {
 		_, isList := e.value.([]any)
 		form := sqliteForms[name]
 		switch {
+		case e.flaw != "":
+			l.add(e.mistake(key, true, "%s", e.flaw))
 		case !optionName.MatchString(name) || isList:
 			l.add(e.mistake(key, true, "needs a name of letters, digits, underscores and dots, and a value that is a string, a number, true or false"))
 		case c.dialect() == sqlstore.PostgreSQL && strings.HasPrefix(name, "pool_"):

@@ -6,11 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/joho/godotenv"
 )
 
 // Prefixes of our variables. In the rest of a name, a double underscore stands for a dot.
@@ -31,63 +28,73 @@ func variable(prefix, key string) string {
 // variables that could be ours. An empty variable counts as unset, because that is what
 // `SESSION_DOMAIN=${DOMAIN:-}` in a compose file means.
 func (r *report) readEnv(path string, environ []string) map[string]entry {
-	vars := map[string]entry{}
-	put := func(name, value string, o Origin) {
-		if value != "" {
-			vars[name] = entry{value: value, text: literal(value), origin: o}
-		}
-	}
-	data, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		r.add(&Error{File: path, Reason: "cannot be read: " + plain(err), Err: err})
-	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	if values, err := godotenv.UnmarshalBytes(data); err != nil {
-		// The parser's message quotes the rest of the file, including secrets.
-		r.add(&Error{File: path, Line: brokenLine(data), Reason: "is not of the form NAME=value",
-			Hint: `close every quote, and start comments with "#"`})
-	} else {
-		for name, value := range values {
-			if !isOurs(name) {
-				continue
-			}
-			put(name, value, Origin{File: path, Line: lineOf(data, name), Variable: name})
-		}
-	}
+	vars, env := map[string]entry{}, map[string]string{}
 	for _, kv := range environ {
-		if name, value, ok := strings.Cut(kv, "="); ok && isOurs(name) {
-			put(name, value, Origin{Variable: name})
+		name, value, _ := strings.Cut(kv, "=")
+		env[name] = value
+	}
+	for name, d := range r.readDotenv(path, env) {
+		e := entry{value: d.value, text: literal(d.value), origin: Origin{File: path, Line: d.line, Variable: name}}
+		if d.raw != "" {
+			e.text, e.flaw = literal(d.raw), undefinedReference
+		}
+		if isOurs(name) && (d.value != "" || d.raw != "") {
+			vars[name] = e
+		}
+	}
+	for name, value := range env {
+		e := entry{value: value, text: literal(value), origin: Origin{Variable: name}}
+		if len(value) > 1 && strings.Contains(`"'`, value[:1]) && strings.HasSuffix(value, value[:1]) {
+			e.flaw = keptQuotes
+		}
+		if isOurs(name) && value != "" {
+			vars[name] = e
 		}
 	}
 	return vars
+}
+
+// The flaws of variables that would otherwise become part of a value.
+const (
+	undefinedReference = "refers to a variable that is not set, neither in the environment nor above this line; set it, or write the value in single quotes to keep the $"
+	keptQuotes         = "begins and ends with a quote, which would be part of the value; remove the quotes (unlike a shell, docker --env-file keeps them)"
+)
+
+// readDotenv reads the .env file, which need not exist.
+func (r *report) readDotenv(path string, env map[string]string) map[string]definition {
+	data, err := r.readFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		r.add(&Error{File: path, Reason: "cannot be read: " + plain(err), Err: err})
+		return nil
+	}
+	all, malformed := parseDotenv(string(data), env)
+	if malformed > 0 {
+		r.add(&Error{File: path, Line: malformed, Reason: "is not of the form NAME=value",
+			Hint: `close every quote, and start comments with "#"`})
+	}
+	return all
+}
+
+// readFile reads a text file. Editors and shells of Windows put a byte order mark before
+// UTF-8, or write UTF-16.
+func (r *report) readFile(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) >= 2 && (data[0] >= 0xfe && data[1] >= 0xfe || (data[0] == 0) != (data[1] == 0)) {
+		return nil, errors.New("it is UTF-16 or UTF-32; save it as UTF-8")
+	}
+	return bytes.TrimPrefix(data, []byte("\ufeff")), nil
 }
 
 // isOurs reports whether a variable could be ours, possibly misspelt.
 func isOurs(name string) bool {
 	return utf8.ValidString(name) &&
 		(strings.HasPrefix(name, sessionPrefix) || name == defaultVariable || strings.HasPrefix(name, connectionPrefix))
-}
-
-// brokenLine returns the line after the longest prefix of the file that parses.
-func brokenLine(data []byte) int {
-	lines := bytes.SplitAfter(data, []byte("\n"))
-	good := 0
-	for n := range lines {
-		if _, err := godotenv.UnmarshalBytes(bytes.Join(lines[:n+1], nil)); err == nil {
-			good = n + 1
-		}
-	}
-	return good + 1
-}
-
-// lineOf returns the line of the last assignment to name, which is the one that takes
-// effect. The library reports no positions.
-func lineOf(data []byte, name string) int {
-	all := regexp.MustCompile(`(?m)^[ \t]*(?:export[ \t]+)?`+regexp.QuoteMeta(name)+`[ \t]*[=:]`).FindAllIndex(data, -1)
-	if len(all) == 0 {
-		return 0
-	}
-	return 1 + bytes.Count(data[:all[len(all)-1][0]], []byte("\n"))
 }
 
 // takeSecretFile resolves NAME_FILE to the content of the file that it names, which is
@@ -104,11 +111,15 @@ func (r *report) takeSecretFile(vars map[string]entry, name, key, root string) (
 		r.add(m)
 		return entry{}, false
 	}
+	if file.flaw != "" {
+		r.add(file.mistake(key, false, "%s", file.flaw))
+		return entry{}, false
+	}
 	path := file.value.(string)
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(root, path)
 	}
-	data, err := os.ReadFile(path)
+	data, err := r.readFile(path)
 	if err != nil {
 		m := file.mistake(key, false, "the file cannot be read: %s", plain(err))
 		m.Err = err

@@ -53,4 +53,5 @@ type entry struct {
 	value  any    // from TOML: string, bool, int64, float64, []any, …; else a string
 	text   string // as written, for error texts
 	origin Origin
+	flaw   string // what is wrong with a variable, whatever it sets; "" if nothing is
 }

@@ -32,6 +32,9 @@ const (
 // parse parses and validates a value for s. The error says what is wrong and how to fix
 // it, without the value, which may be secret.
 func (s spec) parse(e entry) (any, error) {
+	if e.flaw != "" {
+		return nil, errors.New(e.flaw)
+	}
 	text, isText := e.value.(string)
 	fromVariable := e.origin.Variable != ""
 	if s.word != "" && isText && strings.EqualFold(text, s.word) {

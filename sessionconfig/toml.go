@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -27,7 +26,7 @@ type document struct {
 // replace it.
 func (r *report) readTOML(path string) document {
 	d := document{name: path, entries: map[string]entry{}, tables: map[string]int{}}
-	data, err := os.ReadFile(path)
+	data, err := r.readFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		d.missing = true
