@@ -25,8 +25,11 @@ type Connection struct {
 	// otherwise "".
 	File string
 
-	details *connection
+	details *hiddenConnection
 }
+
+// hiddenConnection is like [hidden].
+type hiddenConnection struct{ *connection }
 
 // String returns "main (postgres app@127.0.0.1:5432/shop)".
 func (c Connection) String() string {
@@ -70,7 +73,7 @@ func (c *Config) Connections() []string {
 // public returns the description of the connection, without its secrets.
 func (c *connection) public(root string) Connection {
 	s := &c.settings
-	p := Connection{Name: c.name, Dialect: c.dialect(), Address: "dsn", details: c}
+	p := Connection{Name: c.name, Dialect: c.dialect(), Address: "dsn", details: &hiddenConnection{c}}
 	p.File, _ = c.sqliteFile(root)
 	switch {
 	case s.given("dsn"):
@@ -81,6 +84,7 @@ func (c *connection) public(root string) Connection {
 		if user := s.text("user"); user != "" {
 			p.Address = user + "@" + p.Address
 		}
+		p.Address = maskText(p.Address) // a name with parameters, as in a URL
 	}
 	return p
 }

@@ -220,7 +220,7 @@ func (c Connection) hint() string {
 // at returns a mistake about one setting of the connection.
 func (c *connection) at(key, reason, hint string, err error) *Error {
 	m := c.settings.mistake(c.prefix(), key, reason, hint)
-	m.Err = err
+	m.Err = conceal(err, m.Reason)
 	return m
 }
 
@@ -283,6 +283,6 @@ func (c *Config) tableMistakes(con Connection, err error) error {
 	}
 	m := s.mistake("", "stores.database.table", scrub(err, con.details.secrets(), con.details.settings.text("dsn")), "")
 	m.Reason += " (connection " + con.String() + ")"
-	m.Err = err
+	m.Err = conceal(err, m.Reason)
 	return m
 }

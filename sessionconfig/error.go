@@ -31,9 +31,10 @@ type Error struct {
 	Reason string // what is wrong
 	Hint   string // how to fix it; "" if Reason says so
 
-	// Err is the underlying error, if any, for [errors.Is] and [errors.As]. Its text may
-	// contain secrets; show Reason instead.
-	Err error `json:"-"` // fields of driver errors contain the whole address
+	// Err is the underlying error, if any, for [errors.Is] and [errors.As]. Its text is
+	// Reason if the error comes from a driver or a store; what errors.As finds may contain
+	// secrets.
+	Err error `json:"-"`
 }
 
 // Error returns one line, or more if the hint shows code. It begins with the location:
@@ -61,6 +62,26 @@ func (e *Error) Error() string {
 
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
+
+// A concealed error is one whose text and fields may contain secrets. It is a pointer, which
+// no verb of fmt follows.
+type concealed struct {
+	err  error
+	text string
+}
+
+// conceal returns an error that matches whatever err matches, with another text. Loggers that
+// walk along Unwrap then find no secret.
+func conceal(err error, text string) error {
+	if err == nil {
+		return nil
+	}
+	return &concealed{err, "session: " + text}
+}
+
+func (c *concealed) Error() string        { return c.text }
+func (c *concealed) Is(target error) bool { return errors.Is(c.err, target) }
+func (c *concealed) As(target any) bool   { return errors.As(c.err, target) }
 
 func (e *Error) place() string {
 	return Origin{File: e.File, Line: e.Line, Variable: e.Variable}.place()

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -34,9 +35,10 @@ var storeName = regexp.MustCompile(`^[a-z][a-z0-9]*([_-][a-z0-9]+)*$`)
 // ("5s"), a slice of strings, or a struct of these, which becomes a table. Other fields
 // cannot be configured. A field that is not set keeps its zero value.
 //
-// A field is secret if the last word of its key is password, passwd, secret, token, url,
-// uri or dsn, or if it has the tag `secret:"true"`. Secret fields are never printed, and
-// can be read from a file that a variable with the suffix _FILE names.
+// A field is secret if its key contains pass, pwd, secret, token, key, auth, cred, private,
+// bearer or dsn, or ends in url or uri. The tag `secret:"true"` or `secret:"false"` decides
+// otherwise. Secret fields are never printed, unless they are a bool or a duration, and can
+// be read from a file that a variable with the suffix _FILE names.
 //
 // If open returns one or more [*session.ConfigError] values whose Field names a field
 // of C, they are reported with file and line. The manager's Close also closes the store
@@ -57,7 +59,7 @@ func With[C any, S session.Store](name string, open func(context.Context, C) (S,
 			return
 		}
 		f := foreign{fields: map[string]string{}}
-		f.describe(reflect.TypeFor[C](), "stores."+name+".", "")
+		f.describe(reflect.TypeFor[C](), "stores."+name+".", "", "")
 		f.open = func(ctx context.Context, s *settings) (session.Store, error) {
 			var cfg C
 			for key, path := range f.fields {
@@ -75,8 +77,9 @@ func With[C any, S session.Store](name string, open func(context.Context, C) (S,
 	}
 }
 
-// describe turns the fields of a struct into specs.
-func (f *foreign) describe(t reflect.Type, prefix, path string) {
+// describe turns the fields of a struct into specs. table is the key of the struct below that
+// of the store.
+func (f *foreign) describe(t reflect.Type, store, table, path string) {
 	for i := range t.NumField() {
 		field := t.Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
@@ -86,14 +89,18 @@ func (f *foreign) describe(t reflect.Type, prefix, path string) {
 		if name == "" {
 			name = snake(field.Name)
 		}
-		key, fieldPath := prefix+name, path+field.Name
+		name, fieldPath := table+name, path+field.Name
 		k, ok := kindOf(field.Type)
 		switch {
 		case ok:
-			f.fields[key] = fieldPath
-			f.specs = append(f.specs, spec{key: key, kind: k, secret: field.Tag.Get("secret") == "true" || soundsSecret(name)})
+			secret, err := strconv.ParseBool(field.Tag.Get("secret"))
+			if err != nil {
+				secret = soundsSecret(name)
+			}
+			f.fields[store+name] = fieldPath
+			f.specs = append(f.specs, spec{key: store + name, kind: k, secret: secret})
 		case field.Type.Kind() == reflect.Struct:
-			f.describe(field.Type, key+".", fieldPath+".")
+			f.describe(field.Type, store, name+".", fieldPath+".")
 		}
 	}
 }
@@ -126,11 +133,6 @@ func assign(v reflect.Value, path string, value any) {
 		return
 	}
 	v.Set(reflect.ValueOf(value).Convert(v.Type()))
-}
-
-func soundsSecret(name string) bool {
-	last := name[strings.LastIndex(name, "_")+1:]
-	return slices.Contains([]string{"password", "passwd", "secret", "token", "url", "uri", "dsn"}, last)
 }
 
 // snake turns MaxConns into max_conns, TLSServer into tls_server and URL into url.

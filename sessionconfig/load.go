@@ -13,8 +13,17 @@ import (
 )
 
 // A Config is a configuration that [Load] has read and validated. Load opens, creates
-// and starts nothing. A Config is immutable.
+// and starts nothing. A Config is immutable. Printing or logging it shows no settings; print
+// [Config.Values] instead.
 type Config struct {
+	*hidden
+}
+
+// hidden keeps secrets out of what fmt prints. Some verbs follow one pointer, even in a copy
+// or in an unexported field, where Format methods have no effect; none follows two.
+type hidden struct{ *contents }
+
+type contents struct {
 	dir  string // as given
 	root string // the project folder, which contains .env and resolves relative paths
 	base string // root as an absolute path
@@ -51,10 +60,10 @@ func Load(dir string, opts ...Option) (*Config, error) {
 	if l.logger == nil {
 		l.logger = slog.Default()
 	}
-	c := &Config{
+	c := &Config{&hidden{&contents{
 		dir: dir, root: filepath.Join(dir, ".."), base: absolute(filepath.Join(dir, "..")),
 		logger: l.logger, foreign: l.foreign, postgres: l.postgres, readOnly: l.readOnly,
-	}
+	}}}
 	sessionDoc := l.readTOML(filepath.Join(dir, sessionFile))
 	databaseDoc := l.readTOML(filepath.Join(dir, databaseFile))
 	vars := l.readEnv(filepath.Join(c.root, ".env"), l.environ)

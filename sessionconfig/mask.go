@@ -5,21 +5,21 @@ import "regexp"
 // Users sometimes enter an address, which may contain a password, where a name belongs.
 // Therefore every value that is shown passes through mask, whatever its key.
 var (
-	urlUser      = regexp.MustCompile(`(?s)(://).*@`)
-	plainUser    = regexp.MustCompile(`(?s)([^\s"'(:/@]*):.*@`)
-	passwordRest = regexp.MustCompile(`(?is)(password\s*=\s*).*?("?)$`)
-	afterColon   = regexp.MustCompile(`(?s):.+?("?)$`)
+	urlUser    = regexp.MustCompile(`(?s)(://).*@`)
+	plainUser  = regexp.MustCompile(`(?s)([^\s"'(:/@]*):.*@`)
+	secretRest = regexp.MustCompile(`(?is)((?:` + secretWords + `)[a-z0-9_.-]*\s*=\s*).*?("?)$`)
+	afterColon = regexp.MustCompile(`(?s):.+?("?)$`)
 
 	// The same within a sentence, where a space ends an address.
-	passwordWord = regexp.MustCompile(`(?i)(password=)('(?:[^'\\]|\\.)*'|[^\s&;"]+)`)
+	secretInText = regexp.MustCompile(`(?i)((?:` + secretWords + `)[a-z0-9_.-]*=)('(?:[^'\\]|\\.)*'|[^\s&;"]+)`)
 	userWord     = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://|[^\s"'(:/@]+:)[^\s"]*[^\s"(]@`)
 )
 
 // mask hides whatever may be a password in a value: everything before the last "@" of a
 // URL, everything between a colon and the last "@" of other values, and everything after
-// "password=". It prefers to hide too much rather than reveal part of a password.
+// a parameter whose name sounds secret. It prefers to hide too much rather than reveal part of a password.
 func mask(value string) string {
-	value = passwordRest.ReplaceAllString(value, "${1}"+redacted+"${2}")
+	value = secretRest.ReplaceAllString(value, "${1}"+redacted+"${2}")
 	if urlUser.MatchString(value) {
 		return urlUser.ReplaceAllString(value, "${1}"+redacted+"@")
 	}
@@ -36,7 +36,7 @@ func (s spec) mask(value string) string {
 
 // maskText is like mask, for a sentence that may quote a value.
 func maskText(text string) string {
-	text = passwordWord.ReplaceAllString(text, "${1}"+redacted)
+	text = secretInText.ReplaceAllString(text, "${1}"+redacted)
 	return userWord.ReplaceAllString(text, "${1}"+redacted+"@")
 }
 

@@ -47,9 +47,9 @@ func (c *Config) Check(ctx context.Context) error {
 // store loses more in a crash than it promises, or is slower. They do not prevent Open,
 // which logs them.
 func (c *Config) CheckWarnings(ctx context.Context) ([]*Error, error) {
-	look := *c
+	look := *c.contents
 	look.readOnly, look.checking = true, true
-	store, err := look.examine(ctx)
+	store, err := (&Config{&hidden{&look}}).examine(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (s *settings) overlay(l *loader, vars map[string]entry, prefix, keys, root 
 		}
 		for _, name := range names {
 			e, ok := vars[name]
-			if sp.secret {
+			if _, other := find(s.specs, sp.key+strings.ToLower(fileSuffix)); sp.secret && !other {
 				e, ok = l.takeSecretFile(vars, name, keys+sp.key, root)
 			}
 			if ok && e.origin.layer() > s.entries[sp.key].origin.layer() {

@@ -89,30 +89,20 @@ func (c *Config) openForeign(ctx context.Context, name string) (session.Store, e
 	if err == nil {
 		return store, nil
 	}
+	secrets, whole := f.secrets(&c.settings)
 	var all []*Error
 	for _, ce := range configErrors(err) {
 		for _, sp := range f.specs {
 			if f.fields[sp.key] == ce.Field {
-				m := c.settings.mistake("", sp.key, ce.Reason, "")
-				m.Err = ce
+				m := c.settings.mistake("", sp.key, scrubText(ce.Reason, secrets, whole...), "")
+				m.Err = conceal(ce, m.Reason)
 				all = append(all, m)
 			}
 		}
 	}
 	if len(all) == 0 {
-		var secrets, values []string
-		for _, sp := range f.specs {
-			texts := append(c.settings.list(sp.key), c.settings.text(sp.key))
-			for _, text := range texts { // any value may be an address with a password
-				secrets = append(secrets, passwordsIn(text)...)
-			}
-			if sp.secret {
-				secrets = append(secrets, c.settings.text(sp.key))
-				values = append(values, c.settings.text(sp.key))
-			}
-		}
-		m := c.settings.mistake("", "store", scrub(err, secrets, values...), "")
-		m.Err = err
+		m := c.settings.mistake("", "store", scrub(err, secrets, whole...), "")
+		m.Err = conceal(err, m.Reason)
 		all = append(all, m)
 	}
 	return nil, join(all)

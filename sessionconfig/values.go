@@ -66,7 +66,7 @@ func (c *connection) values() []Value {
 	for _, name := range sortedKeys(c.options) {
 		e := c.options[name]
 		v := Value{File: databaseFile, Key: c.prefix() + options + "." + name, Value: e.text,
-			Variable: prefix + variable("OPTIONS__", name), Origin: e.origin, Secret: secretOption(name)}
+			Variable: prefix + variable("OPTIONS__", name), Origin: e.origin, Secret: soundsSecret(name) && !harmless(e.value)}
 		if v.Secret {
 			v.Value = redacted
 		}
@@ -98,9 +98,11 @@ func (c *connection) applies(key string) bool {
 // value describes one setting. A refused value is shown as written.
 func (s *settings) value(sp spec, prefix, varPrefix string) Value {
 	e, given := s.entries[sp.key]
-	v := Value{Key: prefix + sp.key, Variable: variable(varPrefix, sp.key), Origin: e.origin, Default: !given, Secret: sp.secret}
-	switch parsed, ok := s.values[sp.key]; {
-	case given && sp.secret:
+	parsed, ok := s.values[sp.key]
+	hidden := sp.secret && (s.bad[sp.key] || sp.kind != kindBool && sp.kind != kindSpan)
+	v := Value{Key: prefix + sp.key, Variable: variable(varPrefix, sp.key), Origin: e.origin, Default: !given, Secret: hidden}
+	switch {
+	case given && hidden:
 		v.Value = redacted
 	case given && s.bad[sp.key]:
 		v.Value = e.text
