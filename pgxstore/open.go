@@ -2,8 +2,11 @@ package pgxstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -18,6 +21,9 @@ import (
 // To take the settings from files and variables, pass Open to sessionconfig.WithPostgres.
 func Open(ctx context.Context, dsn, schema, table string) (*Store, error) {
 	pool, err := pgxpool.New(ctx, dsn)
+	if parse := (*pgconn.ParseConfigError)(nil); errors.As(err, &parse) {
+		return nil, fmt.Errorf("session: the DSN is not valid: %s", reason(parse))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
@@ -32,4 +38,16 @@ func Open(ctx context.Context, dsn, schema, table string) (*Store, error) {
 	}
 	s.ownsPool = true
 	return s, nil
+}
+
+// reason returns the text of err without the DSN, in which pgx hides only the passwords that
+// it recognises, and without the part that does not parse, which may belong to one.
+func reason(err *pgconn.ParseConfigError) string {
+	text := err.Error()
+	text = text[strings.LastIndex(text, "`: ")+1:]
+	text = strings.TrimPrefix(text, ": ")
+	if short, cause, _ := strings.Cut(text, " ("); strings.ContainsAny(cause, "\"'") {
+		return short
+	}
+	return text
 }
