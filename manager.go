@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -29,6 +30,10 @@ type Manager struct {
 	advised logged // the messages of advise
 	unlike  logged // the types and paths of values that do not decode
 }
+
+// Format writes the type of the store, whatever the verb is: the store of a manager that is
+// logged by accident may contain sessions or a password.
+func (m *Manager) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "session manager on %T", m.store) }
 
 // New returns a manager of the sessions in a store. The error joins all mistakes
 // of the configuration, each a [*ConfigError].

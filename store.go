@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"log/slog"
 	"time"
 )
 
@@ -38,6 +40,16 @@ type Record struct {
 	// Data is the envelope, opaque to stores. It is binary.
 	Data []byte
 }
+
+// Format writes the record without its data, whatever the verb is, because what is logged by
+// accident must not show what sessions contain.
+func (r Record) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "record %v {version %d, owner %q, client %+v, created %v, active %v, expires %v, %d bytes}",
+		r.ID, r.Version, r.Owner, r.Client, r.CreatedAt, r.LastActivity, r.ExpiresAt, len(r.Data))
+}
+
+// LogValue returns what Format writes. Only encoding/json sees the data.
+func (r Record) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 
 // PruneSlack is how long every store keeps a record after its ExpiresAt. It is longer
 // than the clocks of one cluster differ, so that no process deletes a record that

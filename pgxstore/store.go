@@ -3,6 +3,8 @@ package pgxstore
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"iter"
 	"slices"
 	"sync/atomic"
@@ -58,6 +60,10 @@ var (
 	_ session.OwnerLister  = (*Store)(nil)
 	_ session.OwnerDeleter = (*Store)(nil)
 )
+
+// Format writes the name of the type, whatever the verb is, so that a store that is logged by
+// accident does not show the password of its database.
+func (*Store) Format(f fmt.State, _ rune) { io.WriteString(f, "pgxstore.Store") }
 
 // New returns a store that uses pool, which stays the caller's: close it after the
 // store. New does not access the database; call [Store.Check] before serving.

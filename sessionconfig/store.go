@@ -3,6 +3,7 @@ package sessionconfig
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -16,6 +17,9 @@ type ownedStore struct {
 	session.Store
 	closers []func() error
 }
+
+// Format hides the secrets of what the store was opened with.
+func (s *ownedStore) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%T", s.Store) }
 
 func (s *ownedStore) Unwrap() session.Store { return s.Store }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,6 +78,10 @@ var (
 	_ session.OwnerLister  = (*Store)(nil)
 	_ session.OwnerDeleter = (*Store)(nil)
 )
+
+// Format writes the name of the type, whatever the verb is, so that a store that is logged by
+// accident does not show the password of its database.
+func (*Store) Format(f fmt.State, _ rune) { io.WriteString(f, "sqlstore.Store") }
 
 // New returns a store that uses db, which stays the caller's: close it after the store.
 // Let its pool have as many connections as requests may use the store at once. New does

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -94,7 +95,7 @@ func TestPinnedValues(t *testing.T) {
 			mustCreate(t, s, r)
 			for range 3 {
 				got, err := s.Load(t.Context(), r.ID)
-				if err != nil || fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", r) {
+				if err != nil || !reflect.DeepEqual(got, r) {
 					t.Errorf("got %+v, %v\nwant %+v", got, err, r)
 				}
 			}
