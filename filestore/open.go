@@ -18,8 +18,10 @@ import (
 const folders = 256
 
 // Open opens the store in a folder, and creates the folder if it does not exist. If other
-// users can write to the folder, Open returns an error. It does not change the mode,
-// because that mode may be intended. Any number of processes may open the same folder.
+// users can write to the folder or to one in it, or made one of them, Open returns an error:
+// they could sign in as anybody with a record of their own. It changes neither mode nor
+// owner, because they may be intended. Only the folder itself may belong to root instead of
+// the user of this process. Any number of processes may open the same folder.
 func Open(dir string, cfg Config) (*Store, error) {
 	s, err := newStore(dir)
 	if err != nil {
@@ -67,10 +69,10 @@ func (s *Store) create() error {
 		return fmt.Errorf("session: cannot open the session folder: %w", err)
 	}
 	defer root.Close()
-	if err := s.build(root); err != nil {
-		return s.cannotWrite(err)
+	if err := s.trust(root, s.dir); err != nil {
+		return err
 	}
-	return nil
+	return s.build(root)
 }
 
 func (s *Store) cannotWrite(err error) error {
@@ -117,13 +119,8 @@ func cannotCreate(err error) error {
 
 // suitable checks that a folder can be used for sessions.
 func suitable(dir string, info fs.FileInfo) error {
-	switch {
-	case !info.IsDir():
+	if !info.IsDir() {
 		return fmt.Errorf("session: %s is not a folder; move it away, or choose another folder for the sessions", dir)
-	case info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0:
-		// Other users could replace our folders by theirs. If they can only list the
-		// folder, that is harmless, because they cannot read what is in it.
-		return fmt.Errorf("session: other users can write to the session folder %s (mode %04o); run: chmod 700 %s", dir, info.Mode().Perm(), dir)
 	}
 	return nil
 }
@@ -194,19 +191,32 @@ const writable = "writable"
 // written there.
 func (s *Store) build(root *os.Root) error {
 	for name, part := range s.parts() {
-		if err := atomicfile.MakeFolder(root, name); err != nil {
-			return err
-		}
-		folder, err := root.OpenRoot(name)
+		folder, err := openPart(root, name)
 		if err != nil {
+			return s.cannotWrite(err)
+		}
+		if err := s.trust(folder, filepath.Join(s.dir, name)); err != nil {
+			folder.Close()
 			return err
 		}
 		part.Store(folder)
 	}
-	if err := atomicfile.SyncFolder(root, "."); err != nil {
-		return err
+	err := atomicfile.SyncFolder(root, ".")
+	if err == nil {
+		err = atomicfile.Write(s.locks.Load(), writable, nil, atomicfile.Volatile)
 	}
-	return atomicfile.Write(s.locks.Load(), writable, nil, atomicfile.Volatile)
+	if err != nil {
+		return s.cannotWrite(err)
+	}
+	return nil
+}
+
+// openPart opens a folder in the session folder, and creates it if it does not exist.
+func openPart(root *os.Root, name string) (*os.Root, error) {
+	if err := atomicfile.MakeFolder(root, name); err != nil {
+		return nil, err
+	}
+	return root.OpenRoot(name)
 }
 
 // inFolder calls write, which creates a file in a folder of records or owners. If the

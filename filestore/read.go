@@ -152,6 +152,12 @@ func (s *Store) recordFolder(folder byte) (*os.Root, error) {
 		return nil, fs.ErrNotExist
 	}
 	root, err := records.OpenRoot(folderName(folder))
+	if err == nil {
+		if err = s.trust(root, filepath.Join(s.dir, "records", folderName(folder))); err != nil {
+			root.Close()
+			return nil, err
+		}
+	}
 	if err == nil && !s.open[folder].CompareAndSwap(nil, root) {
 		root.Close()
 		return s.recordFolder(folder)

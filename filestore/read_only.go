@@ -44,12 +44,21 @@ func (s *Store) look() error {
 		return fmt.Errorf("session: cannot open the session folder: %w", err)
 	}
 	defer root.Close()
+	if err := s.trust(root, s.dir); err != nil {
+		return err
+	}
 	for name, part := range s.parts() {
 		folder, err := root.OpenRoot(name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("session: cannot open the session folder: %w", err)
 		}
 		part.Store(folder)
+		if folder == nil {
+			continue
+		}
+		if err := s.trust(folder, filepath.Join(s.dir, name)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
