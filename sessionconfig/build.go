@@ -146,31 +146,9 @@ func (c *Config) buildSession(l *loader) {
 	}
 	_, err := session.New(session.Discard, c.session)
 	c.mapMistakes(l.add, err)
-	c.warnOfCookie(l)
-}
-
-// warnOfCookie reports settings of the cookie that are valid but hardly intended.
-func (c *Config) warnOfCookie(l *loader) {
-	s := &c.settings
-	if domain := c.session.Cookie.Domain; domain != "" && !s.bad["domain"] && !strings.Contains(strings.Trim(domain, "."), ".") {
-		l.warn(s.mistake("", "domain", "has no dot, so browsers accept the cookie on the host of that name only", "remove it"))
-	}
-	if !c.session.Cookie.DangerouslyAllowHTTP || c.session.Cookie.IsHTTPS != nil || s.bad["dangerously_allow_http"] {
-		return
-	}
-	sign := ""
-	for _, origin := range c.session.TrustedOrigins {
-		if strings.HasPrefix(strings.ToLower(origin), "https:") {
-			sign = "trusted_origins has " + origin
-		}
-	}
-	if c.session.Cookie.Domain != "" {
-		sign = "domain is set"
-	}
-	if sign != "" {
-		l.warn(s.mistake("", "dangerously_allow_http", "is for development, but "+sign+", as on a public site: anyone on the network can read and set the cookie",
-			"remove it where the site is served over HTTPS; for a site that also serves plain HTTP, set Cookie.IsHTTPS with sessionconfig.Configure"))
-	}
+	c.warnOfDomain(l)
+	c.warnOfHTTP(l)
+	c.warnOfSwitches(l)
 }
 
 // mapMistakes translates the manager's errors about fields into errors about keys. A

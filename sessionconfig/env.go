@@ -70,6 +70,7 @@ func (r *report) readDotenv(path string, env map[string]string) map[string]defin
 		r.add(&Error{File: path, Reason: "cannot be read: " + plain(err), Err: err})
 		return nil
 	}
+	r.warnOfFile(path)
 	all, malformed := parseDotenv(string(data), env)
 	if malformed > 0 {
 		r.add(&Error{File: path, Line: malformed, Reason: "is not of the form NAME=value",

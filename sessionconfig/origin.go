@@ -35,6 +35,8 @@ func (o Origin) place() string {
 	return o.Variable + " (" + at + ")"
 }
 
+const layerDotenv = 2
+
 // layer returns the precedence of the origin. A higher one overrides a lower one.
 func (o Origin) layer() int {
 	switch {
@@ -43,7 +45,7 @@ func (o Origin) layer() int {
 	case o.Variable == "":
 		return 1 // TOML
 	case o.File != "":
-		return 2 // .env
+		return layerDotenv
 	}
 	return 3 // environment
 }

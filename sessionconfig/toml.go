@@ -36,6 +36,7 @@ func (r *report) readTOML(path string) document {
 		d.broken = true
 		return d
 	}
+	r.warnOfFile(path)
 	tree := map[string]any{}
 	if err := toml.Unmarshal(data, &tree); err != nil {
 		r.add(syntaxError(path, err))

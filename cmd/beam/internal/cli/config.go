@@ -23,12 +23,15 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// load reads the configuration and prints the warnings. It returns the Config even with an
+// load reads the configuration and prints the warnings. Those about switches that weaken the
+// application do not concern the other commands, and every new project begins with one. It returns the Config even with an
 // error, which then reports all mistakes.
 func (a *app) load(cmd *cli.Command, opts ...sessionconfig.Option) (*sessionconfig.Config, error) {
 	c, err := a.read(a.path(cmd.String("config")), cmd.String("store"), a.environ, slog.New(slog.DiscardHandler), opts...)
 	for _, w := range c.Warnings() {
-		a.warn("%s", strings.Join(a.lines(w), " "))
+		if strings.HasSuffix(cmd.FullName(), " config check") || !strings.Contains(w.Key, "dangerously_") {
+			a.warn("%s", strings.Join(a.lines(w), " "))
+		}
 	}
 	return c, err
 }
