@@ -142,6 +142,19 @@ func TestAttackS6PlantedAsAnotherUser(t *testing.T) {
 	}
 }
 
+// TestAttackS6OpenParent lets the application create its folder where everybody may write, as
+// in /tmp or in a volume.
+func TestAttackS6OpenParent(t *testing.T) {
+	parent := t.TempDir()
+	for _, mode := range []os.FileMode{0o777, 0o777 | os.ModeSticky} {
+		if err := os.Chmod(parent, mode); err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(parent, fmt.Sprint(mode.Perm(), mode&os.ModeSticky != 0))
+		accepted(t, dir, planted(t, dir))
+	}
+}
+
 // TestAttackS6FolderOfRoot opens a session folder that root made, with the folders in it that
 // the application needs.
 func TestAttackS6FolderOfRoot(t *testing.T) {

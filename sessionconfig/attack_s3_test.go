@@ -115,10 +115,10 @@ func TestAttackS3ErrorsPrintNoSecret(t *testing.T) {
 	var walk func(err error)
 	walk = func(err error) {
 		leaks(t, fmt.Sprintf("%T", err), everyForm(t, err))
-		if m, ok := err.(*Error); ok { //nolint:errorlint // the walk visits every error
+		if m, ok := err.(*Error); ok {
 			leaks(t, "a copy of an Error", everyForm(t, *m))
 		}
-		switch e := err.(type) { //nolint:errorlint // the walk visits every error
+		switch e := err.(type) {
 		case interface{ Unwrap() []error }:
 			for _, sub := range e.Unwrap() {
 				walk(sub)

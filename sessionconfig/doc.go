@@ -28,7 +28,9 @@
 // store, and only if no variable defines its connection.
 //
 // The .env file is read for these settings only. It does not change the environment of the
-// process.
+// process. In its values, except in single quotes, ${NAME} means a variable of the
+// environment, otherwise one that the file defines above; if there is none, that is a
+// mistake. All files are UTF-8, with or without a byte order mark.
 //
 // # Stores
 //
@@ -56,6 +58,8 @@
 // domain, path) require the matching switch of [session.CookieConfig], such as
 // dangerously_allow_http = true.
 //
-// Secrets are never printed, neither in the text of an Error nor by [Config.Values], even
-// if a driver quotes them in its own messages.
+// Settings that are valid but hardly intended are [Config.Warnings].
+//
+// Secrets are never printed, neither in the text of an Error nor by [Config.Values] nor by
+// fmt or log/slog, even if a driver quotes them in its own messages.
 package sessionconfig

@@ -44,7 +44,7 @@ func (r *report) readEnv(path string, environ []string) map[string]entry {
 	}
 	for name, value := range env {
 		e := entry{value: value, text: literal(value), origin: Origin{Variable: name}}
-		if len(value) > 1 && strings.Contains(`"'`, value[:1]) && strings.HasSuffix(value, value[:1]) {
+		if isQuoted(value) {
 			e.flaw = keptQuotes
 		}
 		if isOurs(name) && value != "" {
@@ -52,6 +52,10 @@ func (r *report) readEnv(path string, environ []string) map[string]entry {
 		}
 	}
 	return vars
+}
+
+func isQuoted(value string) bool {
+	return len(value) > 1 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0]
 }
 
 // The flaws of variables that would otherwise become part of a value.

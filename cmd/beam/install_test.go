@@ -261,6 +261,10 @@ func (s *installation) serve(t *testing.T, name string) (url string, stop func()
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(stderr)
+	warning, err := lines.ReadString('\n')
+	if err != nil || !strings.Contains(warning, "SESSION_DANGEROUSLY_ALLOW_HTTP (.env:") {
+		t.Errorf("the application said %q, %v; want a warning of the switch in .env", warning, err)
+	}
 	line, err := lines.ReadString('\n')
 	_, url, ok := strings.Cut(strings.TrimSpace(line), "listening on ")
 	if err != nil || !ok {

@@ -78,7 +78,7 @@ func encodeReflect(v any) ([]byte, error) {
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return nil, err
+		return nil, withoutValue(err)
 	}
 	raw := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 	// The encoder escapes the replacement character only where it replaced invalid
