@@ -102,8 +102,8 @@ func (s *Store) checkPooler(ctx context.Context) {
 		return
 	}
 	defer two.Release()
-	lost, err := sqltable.LosesStatements(ctx, poolerConn{one}, poolerConn{two})
-	if lost || err != nil && s.names.Dialect.Misnamed(err) {
+	err = sqltable.KeepsStatements(ctx, poolerConn{one}, poolerConn{two})
+	if err != nil && s.names.Dialect.Misnamed(err) {
 		s.unprepared.Store(true)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/sqltable"
 	"github.com/expanse-go/session/sqlstore"
 )
 
@@ -147,7 +148,7 @@ func (c *Config) OpenDB(ctx context.Context, name string) (*sql.DB, error) {
 			return nil, m
 		}
 	}
-	db, m := con.details.open(ctx, c.base)
+	db, m := con.details.open(ctx, c.base, con.details.settings.yes("prepare"))
 	if m != nil {
 		return nil, m
 	}
@@ -170,12 +171,16 @@ func createFile(path string) error {
 // answerTime limits how long Open waits for a database to answer.
 const answerTime = 5 * time.Second
 
-func (c *connection) open(ctx context.Context, root string) (*sql.DB, *Error) {
+func (c *connection) open(ctx context.Context, root string, prepare bool) (*sql.DB, *Error) {
 	driver, m := c.driver()
 	if m != nil {
 		return nil, m
 	}
-	db, err := sql.Open(driver, c.dsn(root))
+	dsn := c.dsn(root)
+	if driver == "pgx" && !prepare {
+		dsn = unprepared(dsn)
+	}
+	db, err := sql.Open(driver, dsn)
 	if err != nil { // the driver has only parsed the dsn
 		return nil, c.at(c.addressKey(), "the driver does not understand the address or the options", "", err)
 	}
@@ -246,12 +251,27 @@ func (c *Config) openDatabase(ctx context.Context) (session.Store, error) {
 			return nil, m
 		}
 	}
-	db, m := con.details.open(ctx, c.base)
+	prepare := con.details.settings.yes("prepare")
+	store, err := c.openTable(ctx, con, prepare)
+	if prepare && errors.Is(err, sqltable.ErrPooled) {
+		if store, err = c.openTable(ctx, con, false); err == nil {
+			store.warning = sqltable.Pooled
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+// openTable opens the connection and checks the table in its database.
+func (c *Config) openTable(ctx context.Context, con Connection, prepare bool) (*ownedStore, error) {
+	db, m := con.details.open(ctx, c.base, prepare)
 	if m != nil {
 		return nil, m
 	}
 	cfg := c.Table()
-	cfg.Unprepared = !con.details.settings.yes("prepare")
+	cfg.Unprepared = !prepare
 	store, err := sqlstore.New(db, con.Dialect, cfg)
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, answerTime)

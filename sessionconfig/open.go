@@ -99,6 +99,9 @@ func storeWarnings(ctx context.Context, store session.Store) []*Error {
 	if err != nil {
 		return nil
 	}
+	if owned, ok := store.(*ownedStore); ok && owned.warning != "" {
+		texts = append(texts, owned.warning)
+	}
 	var all []*Error
 	for _, text := range texts {
 		all = append(all, &Error{Key: "store", Reason: text})

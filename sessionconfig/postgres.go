@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,24 +65,39 @@ func (c *connection) poolDSN(root string) string {
 	if idle <= 0 {
 		idle = never
 	}
-	dsn := c.dsn(root)
-	pool := [][2]string{
-		{"pool_max_conns", fmt.Sprint(s.number("max_open"))},
-		{"pool_max_conn_lifetime", lifetime.String()},
-		{"pool_max_conn_idle_time", idle.String()},
-	}
+	dsn := withOptions(c.dsn(root),
+		"pool_max_conns", fmt.Sprint(s.number("max_open")),
+		"pool_max_conn_lifetime", lifetime.String(),
+		"pool_max_conn_idle_time", idle.String(),
+	)
 	if !s.yes("prepare") {
-		pool = append(pool, [2]string{"default_query_exec_mode", "exec"})
+		dsn = unprepared(dsn)
 	}
+	return dsn
+}
+
+// unprepared returns the data source name with the option that makes pgx prepare nothing,
+// unless the name already says how statements are sent.
+func unprepared(dsn string) string {
+	const mode = "default_query_exec_mode"
+	if strings.Contains(dsn, mode) {
+		return dsn
+	}
+	return withOptions(dsn, mode, "exec")
+}
+
+// withOptions returns the data source name with more options: each a name and a value.
+func withOptions(dsn string, options ...string) string {
 	isURL := strings.Contains(dsn, "://")
-	for i, p := range pool {
+	for option := range slices.Chunk(options, 2) {
+		name, value := option[0], option[1]
 		switch {
 		case !isURL:
-			dsn += " " + p[0] + "='" + p[1] + "'"
-		case i == 0 && !strings.Contains(dsn, "?"):
-			dsn += "?" + p[0] + "=" + url.QueryEscape(p[1])
+			dsn += " " + name + "='" + value + "'"
+		case !strings.Contains(dsn, "?"):
+			dsn += "?" + name + "=" + url.QueryEscape(value)
 		default:
-			dsn += "&" + p[0] + "=" + url.QueryEscape(p[1])
+			dsn += "&" + name + "=" + url.QueryEscape(value)
 		}
 	}
 	return dsn

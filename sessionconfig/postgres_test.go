@@ -50,6 +50,14 @@ func TestWithPostgres(t *testing.T) {
 			"dsn with parameters", "", "dsn = \"postgres://u:p@db/app?sslmode=disable\"", nil,
 			"postgres://u:p@db/app?sslmode=disable&pool_max_conns=16&pool_max_conn_lifetime=87600h0m0s&pool_max_conn_idle_time=3m0s .sessions",
 		},
+		{
+			"unprepared", "", "database = \"app\"\nprepare = false", nil,
+			"connect_timeout='5' dbname='app' host='127.0.0.1' port='5432' pool_max_conns='16' pool_max_conn_lifetime='87600h0m0s' pool_max_conn_idle_time='3m0s' default_query_exec_mode='exec' .sessions",
+		},
+		{
+			"unprepared in another way", "", "dsn = \"postgres://db/app?default_query_exec_mode=simple_protocol\"\nprepare = false", nil,
+			"postgres://db/app?default_query_exec_mode=simple_protocol&pool_max_conns=16&pool_max_conn_lifetime=87600h0m0s&pool_max_conn_idle_time=3m0s .sessions",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			project(t, map[string]string{

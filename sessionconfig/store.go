@@ -16,6 +16,7 @@ import (
 type ownedStore struct {
 	session.Store
 	closers []func() error
+	warning string // of how it was opened; "" if there is none
 }
 
 // Format hides the secrets of what the store was opened with.

@@ -54,13 +54,14 @@ func (e *SchemaError) Foreign() bool {
 //
 // Call it before serving: without it, a missing table fails the first request. If it
 // finds a connection pooler that loses prepared statements, the store prepares none from
-// then on.
+// then on; with pgx, whose mode the store cannot change, Check fails and says what to add
+// to the data source name.
 //
 // On SQLite, Check also switches the file to write-ahead logging, and fails if the file
 // does not support that.
 func (s *Store) Check(ctx context.Context) error {
 	if err := s.checkPooler(ctx); err != nil {
-		return fmt.Errorf("session: looking for a connection pooler: %w", err)
+		return fmt.Errorf("session: %w", err)
 	}
 	r, err := s.names.Examine(ctx, s.text, s.ask)
 	switch {
@@ -83,7 +84,7 @@ func (s *Store) Check(ctx context.Context) error {
 // what to do. They are no reason not to start.
 func (s *Store) Warnings(ctx context.Context) ([]string, error) {
 	_, weak, err := s.names.Settings(ctx, s.ask)
-	if s.pooled.Load() {
+	if s.sends() == pooled {
 		weak = append(weak, sqltable.Pooled)
 	}
 	return weak, err
@@ -123,9 +124,9 @@ func (s *Store) ask(ctx context.Context, st sqltable.Statement, row func(scan fu
 	}
 	switch {
 	case s.names.Dialect.InProcess:
-		return send(direct{s.db, st.Text, nil})
+		return send(direct{s.db, st.Text})
 	case s.sends() == prepared:
-		return send(s.unpreparedOn(s.db, st.Text))
+		return send(inline{s.names.Dialect, s.db, st.Text})
 	}
 	return s.withStmt(ctx, st.Text, send)
 }

@@ -33,12 +33,16 @@
 //
 // A load is one SELECT by primary key. A create, an update, a touch and a delete are
 // one statement each, which needs no transaction. Statements are prepared once per
-// connection, so each call costs one round trip; with pgx, the driver prepares them, or
-// not, as its default_query_exec_mode says. If a connection pooler between the program
-// and PostgreSQL loses prepared statements, as PgBouncer does in transaction mode before
-// version 1.21, statements are sent unprepared: [Store.Check] finds that out, and
+// connection, so each call costs one round trip. If a connection pooler between the
+// program and PostgreSQL loses prepared statements, as PgBouncer does in transaction mode
+// before version 1.21, statements are sent unprepared: [Store.Check] finds that out, and
 // [Config].Unprepared says it. The same happens while MySQL refuses to prepare more
 // statements (max_prepared_stmt_count).
+//
+// pgx prepares statements by itself, or not, as its default_query_exec_mode says, and the
+// store cannot change that. Behind such a pooler, add default_query_exec_mode=exec to the
+// data source name; Check fails without it, and so does a statement that is lost. Package
+// pgxstore does so by itself, and so do programs that are configured from files.
 //
 // An update names the version that it replaces. If it finds no row, a second statement
 // tells [session.ErrConflict] from [session.ErrNotFound]. On SQLite, where round trips

@@ -8,36 +8,62 @@ import (
 )
 
 // checkPooler finds out whether there is a pooler between the program and PostgreSQL
-// that loses prepared statements, and then prepares none. It needs two connections; with
-// a pool of one, or if none is free for long, nothing is known.
+// that loses prepared statements, and then prepares none. It fails if the driver does so
+// by itself.
 func (s *Store) checkPooler(ctx context.Context) error {
-	if s.names.Dialect.Misnamed == nil || s.unprepared || s.db.Stats().MaxOpenConnections == 1 {
+	if s.names.Dialect.Misnamed == nil {
 		return nil
 	}
-	wait, cancel := context.WithTimeout(ctx, sqltable.PoolerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, sqltable.PoolerTimeout)
 	defer cancel()
-	one, err := s.db.Conn(wait)
-	if err != nil {
-		return nil // what follows finds out why
+	lost, known := s.unprepared, false
+	if !lost {
+		lost, known = s.losesStatements(ctx)
 	}
-	defer one.Close()
-	two, err := s.db.Conn(wait)
-	if err != nil {
-		return nil // the pool is in use
-	}
-	lost, err := sqltable.LosesStatements(wait, poolerConn{one}, poolerConn{two})
-	two.Close()
-	one.Close()
+	how := s.sends()
 	switch {
-	case err != nil && !s.names.Dialect.Misnamed(err):
-		return nil // what follows finds out why
-	case err != nil || lost:
-		s.pooled.Store(true)
-		return s.stopPreparing(ctx)
-	case s.sends() == unprepared && s.way.mode.Load() == nil && isDriver(s.db, "github.com/lib/pq"):
-		s.way.how.Store(int32(prepared))
+	case lost && s.driverPrepares(ctx):
+		return sqltable.ErrPooled
+	case how == byDriver || how == unprepared:
+	case lost:
+		s.sending.Store(int32(pooled))
+	case known:
+		s.sending.CompareAndSwap(int32(unsure), int32(prepared))
 	}
 	return nil
+}
+
+// losesStatements looks for such a pooler. It needs two connections; with a pool of one,
+// or if none is free for long, nothing is known.
+func (s *Store) losesStatements(ctx context.Context) (lost, known bool) {
+	if s.db.Stats().MaxOpenConnections == 1 {
+		return false, false
+	}
+	one, err := s.db.Conn(ctx)
+	if err != nil {
+		return false, false // what follows finds out why
+	}
+	defer one.Close()
+	two, err := s.db.Conn(ctx)
+	if err != nil {
+		return false, false // the pool is in use
+	}
+	defer two.Close()
+	err = sqltable.KeepsStatements(ctx, poolerConn{one}, poolerConn{two})
+	lost = err != nil && s.names.Dialect.Misnamed(err)
+	return lost, lost || err == nil
+}
+
+// driverPrepares reports whether the driver prepares a statement that it is only told to
+// run, and keeps it. The transaction stays with one process of the server.
+func (s *Store) driverPrepares(ctx context.Context) (prepares bool) {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return false // what follows finds out why
+	}
+	defer tx.Rollback()
+	err = tx.QueryRowContext(ctx, sqltable.FindPrepared()).Scan(&prepares)
+	return err == nil && prepares
 }
 
 // A poolerConn is a [sqltable.PoolerConn].

@@ -42,13 +42,13 @@ func (s *Store) pruneLocked(ctx context.Context, w *write) error {
 		return err
 	}
 	defer tx.Rollback() // does nothing after Commit
-	ids, err := scanIDs(s.unpreparedOn(tx, s.text.Expired).QueryContext(ctx, s.text.Prune(w.rec.ExpiresAt, w.limit).Args...))
+	ids, err := scanIDs(inline{s.names.Dialect, tx, s.text.Expired}.QueryContext(ctx, s.text.Prune(w.rec.ExpiresAt, w.limit).Args...))
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
 		st := s.text.Delete(id)
-		if _, err := s.unpreparedOn(tx, st.Text).ExecContext(ctx, st.Args...); err != nil {
+		if _, err := (inline{s.names.Dialect, tx, st.Text}).ExecContext(ctx, st.Args...); err != nil {
 			return err
 		}
 	}

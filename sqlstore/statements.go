@@ -3,6 +3,9 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"fmt"
+
+	"github.com/expanse-go/session/internal/sqltable"
 )
 
 // A sender sends one statement, with its arguments.
@@ -15,41 +18,38 @@ type sender interface {
 // withStmt calls f with the statement. If the server refuses to run it as it was
 // prepared, withStmt prepares it again and calls f once more. If that does not help,
 // because something between the program and the server loses prepared statements, no
-// statement is prepared from then on.
+// statement is prepared from then on. If it is the driver that prepares, the error says
+// how to change that.
 func (s *Store) withStmt(ctx context.Context, text string, f func(sender) error) error {
-	err := s.withPrepared(ctx, text, f)
+	how := s.sends()
+	err := s.withPrepared(ctx, how, text, f)
 	d := s.names.Dialect
 	switch {
 	case err == nil:
 		return nil
 	case d.Exhausted != nil && d.Exhausted(err): // others may close theirs
 		return f(inline{d, s.db, text})
-	case d.Misnamed != nil && d.Misnamed(err):
-		if err := s.stopPreparing(ctx); err != nil {
-			return err
-		}
-		return f(s.unpreparedOn(s.db, text))
+	case d.Misnamed == nil || !d.Misnamed(err):
+		return err
+	case how != prepared:
+		return fmt.Errorf("%w (%w)", sqltable.ErrPooled, err)
 	}
-	return err
+	s.sending.Store(int32(pooled))
+	return f(inline{d, s.db, text})
 }
 
-func (s *Store) withPrepared(ctx context.Context, text string, f func(sender) error) error {
+func (s *Store) withPrepared(ctx context.Context, how sending, text string, f func(sender) error) error {
 	s.mu.RLock()
 	closed := s.closed
 	s.mu.RUnlock()
 	if closed {
 		return ErrClosed
 	}
-	switch s.sends() {
-	case undecided:
-		if err := s.stopPreparing(ctx); err != nil {
-			return err
-		}
-		fallthrough
-	case unprepared:
-		return f(s.unpreparedOn(s.db, text))
+	switch how {
+	case unprepared, unsure, pooled:
+		return f(inline{s.names.Dialect, s.db, text})
 	case byDriver:
-		err := f(direct{s.db, text, nil})
+		err := f(direct{s.db, text})
 		if err == nil || !s.names.Dialect.Stale(err) {
 			return err
 		}
@@ -76,8 +76,8 @@ func (s *Store) onOneConnection(ctx context.Context, text string, f func(sender)
 		return err
 	}
 	defer conn.Close()
-	if err = f(direct{conn, text, nil}); err != nil && s.names.Dialect.Stale(err) {
-		err = f(direct{conn, text, nil})
+	if err = f(direct{conn, text}); err != nil && s.names.Dialect.Stale(err) {
+		err = f(direct{conn, text})
 	}
 	return err
 }

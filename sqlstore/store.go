@@ -35,8 +35,11 @@ type Config struct {
 	// That is slower, and right for a connection pooler that does not keep prepared
 	// statements, such as PgBouncer in transaction mode before version 1.21. The store
 	// does the same by itself when Check finds such a pooler, and after a prepared
-	// statement was lost. With pgx, the driver's default_query_exec_mode has the same
-	// effect. SQLite ignores it.
+	// statement was lost.
+	//
+	// pgx decides by itself how it sends statements: add default_query_exec_mode=exec to
+	// the data source name. With Unprepared, Check fails if pgx prepares even so. SQLite
+	// ignores Unprepared.
 	Unprepared bool
 }
 
@@ -59,11 +62,10 @@ type Store struct {
 	pins   *pins                                    // nil: everything goes through database/sql
 	shared sharedUpdate
 	idle   *idle.Checker // nil: there is no server
-	way    way
-	pooled atomic.Bool // by something that loses prepared statements
-	tested atomic.Bool // the settings of the server are known to be fit
+	tested atomic.Bool   // the settings of the server are known to be fit
 
-	unprepared bool // of Config
+	sending    atomic.Int32 // a sending
+	unprepared bool         // of Config
 
 	mu     sync.RWMutex
 	stmts  map[string]*sql.Stmt // by text, prepared at first use
@@ -101,7 +103,7 @@ func New(db *sql.DB, d Dialect, cfg Config) (*Store, error) {
 		db: db, names: n, text: sqltable.NewStatements(n),
 		unprepared: cfg.Unprepared, stmts: make(map[string]*sql.Stmt),
 	}
-	s.way.how.Store(int32(sendingOf(db, n.Dialect, cfg)))
+	s.sending.Store(int32(sendingOf(db, n.Dialect, cfg)))
 	s.writes, s.reads = newWrites(s), newReads(s)
 	if n.Dialect.InProcess {
 		s.pins = newPins(db)

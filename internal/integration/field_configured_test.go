@@ -97,18 +97,27 @@ func TestField13ConfiguredIdleTime(t *testing.T) {
 	})
 }
 
-// A configured store works behind a pooler that loses prepared statements.
+// A configured store works behind a pooler that loses prepared statements, if the options
+// of the connection do not insist on them.
 func TestField14ConfiguredPooler(t *testing.T) {
 	p := postgresSchema("pgx")(t)
 	cfg := p.table(t, p.connect(t), sqlstore.PostgreSQL)
 	project := p.pooled(t).project(t)
+	const mode = "DB_CONNECTIONS__MAIN__OPTIONS__DEFAULT_QUERY_EXEC_MODE="
 	environ := []string{"SESSION_STORES__DATABASE__TABLE=" + cfg.Table, "SESSION_STORES__DATABASE__SCHEMA=" + p.schema}
-	for _, prepare := range []string{"true", "false"} {
-		e := append(slices.Clone(environ), "DB_CONNECTIONS__MAIN__PREPARE="+prepare)
+	for setting, warned := range map[string]bool{
+		"DB_CONNECTIONS__MAIN__PREPARE=true":  true,
+		"DB_CONNECTIONS__MAIN__PREPARE=false": false,
+		mode + "exec":                         false,
+	} {
+		e := append(slices.Clone(environ), setting)
 		project.Works(t, e...)
 		warnings, err := project.Load(t, e...).CheckWarnings(t.Context())
-		if err != nil || strings.Contains(fmt.Sprint(warnings), "pooler") != (prepare == "true") {
-			t.Errorf("prepare = %s: got warnings %v, %v", prepare, warnings, err)
+		if err != nil || strings.Contains(fmt.Sprint(warnings), "pooler") != warned {
+			t.Errorf("%s: got warnings %v, %v", setting, warnings, err)
 		}
+	}
+	if got := project.Report(t, append(environ, mode+"cache_statement")...); !strings.Contains(got, "add default_query_exec_mode=exec") {
+		t.Errorf("got %s", got)
 	}
 }

@@ -49,11 +49,11 @@ func (p place) pooled(t *testing.T) place {
 }
 
 // Behind a pooler that lends each connection to the server for one transaction, every
-// request is served, by each driver and in each of pgx's modes: whether Check has found
-// the pooler, or the store was told to prepare nothing, or it finds out by itself. No
-// load returns another session.
+// request is served, by each driver and in each mode of pgx that does not prepare:
+// whether Check has found the pooler, or the store was told to prepare nothing, or it
+// finds out by itself. No load returns another session.
 func TestField14PgBouncer(t *testing.T) {
-	each(t, isPostgres, func(t *testing.T, d database) {
+	each(t, func(d database) bool { return isPostgres(d) && d.name != "postgres-pgx" }, func(t *testing.T, d database) {
 		p := d.place(t)
 		cfg := p.table(t, p.connect(t), d.dialect)
 		p = p.pooled(t)
@@ -68,13 +68,13 @@ func TestField14PgBouncer(t *testing.T) {
 						t.Fatal(err)
 					}
 					defer s.Close()
-					if how == "checked" {
+					if how != "unchecked" {
 						if err := s.Check(t.Context()); err != nil {
 							t.Fatal(err)
 						}
+						found := d.name == "postgres-pgxpool" || d.name == "postgres-pq" && how == "checked"
 						warnings, err := s.Warnings(t.Context())
-						prepares := !strings.HasSuffix(d.name, "-exec") && !strings.HasSuffix(d.name, "-simple")
-						if err != nil || strings.Contains(fmt.Sprint(warnings), "pooler") != prepares {
+						if err != nil || strings.Contains(fmt.Sprint(warnings), "pooler") != found {
 							t.Errorf("got warnings %q, %v", warnings, err)
 						}
 					}
@@ -84,6 +84,66 @@ func TestField14PgBouncer(t *testing.T) {
 			})
 		}
 	})
+}
+
+// Where pgx prepares statements, and a pooler loses them, Check fails. So does a statement
+// that is lost. Both say what to do.
+func TestField14PgxPreparesBehindPgBouncer(t *testing.T) {
+	const remedy = "default_query_exec_mode=exec"
+	direct := postgresSchema("pgx")(t)
+	cfg := direct.table(t, direct.connect(t), sqlstore.PostgreSQL)
+	p := direct.pooled(t)
+	s, err := newStore(p.connect(t), sqlstore.PostgreSQL, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), remedy) {
+		t.Errorf("got %v, want the remedy", err)
+	}
+
+	// One process prepares a statement under the name that another one gives it, too.
+	p.conns = 1
+	var lost error
+	for range 10 {
+		other, err := newStore(p.connect(t), sqlstore.PostgreSQL, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		if _, err := other.Load(t.Context(), session.ID{1}); !errors.Is(err, session.ErrNotFound) {
+			lost = err
+		}
+	}
+	if lost == nil || !strings.Contains(lost.Error(), remedy) || strings.Count(lost.Error(), "session: ") != 1 {
+		t.Errorf("got %v, want the remedy", lost)
+	}
+}
+
+// A store that is told to prepare nothing is refused if pgx prepares all the same, even if
+// there is only one connection. In each other mode, it works behind a pooler.
+func TestField14PgxModes(t *testing.T) {
+	for mode, prepares := range map[string]bool{"cache_statement": true, "cache_describe": false, "exec": false, "simple_protocol": false} {
+		t.Run(mode, func(t *testing.T) {
+			p := postgresMode("pgx", mode)(t)
+			p.unprepared, p.conns = true, 1
+			db := p.connect(t)
+			cfg := p.table(t, db, sqlstore.PostgreSQL)
+			s, err := newStore(db, sqlstore.PostgreSQL, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if err := s.Check(t.Context()); (err != nil) != prepares || prepares && !strings.Contains(err.Error(), "default_query_exec_mode=exec") {
+				t.Errorf("got %v, want an error: %t", err, prepares)
+			}
+			if !prepares {
+				p.conns = 0
+				behind := open(t, p.pooled(t).connect(t), sqlstore.PostgreSQL, cfg)
+				busy(t, []sessionStore{behind}, "ada")
+			}
+		})
+	}
 }
 
 // busy lets many sessions be created, changed and read at once, by turns in each store.
@@ -129,19 +189,46 @@ func busy(t *testing.T, stores []sessionStore, owner string) {
 	}
 }
 
-// A connection that leads straight to the server is not taken for a pooler.
+// A connection that leads straight to the server is not taken for a pooler, and statements
+// are prepared on it.
 func TestField14NoPooler(t *testing.T) {
 	each(t, isPostgres, func(t *testing.T, d database) {
-		warnings, err := d.store(t).Warnings(t.Context())
+		p := d.place(t)
+		p.conns = 2
+		db := p.connect(t)
+		cfg := p.table(t, db, d.dialect)
+		s := open(t, db, d.dialect, cfg)
+		warnings, err := s.Warnings(t.Context())
 		if err != nil || strings.Contains(fmt.Sprint(warnings), "pooler") {
 			t.Errorf("got warnings %q, %v", warnings, err)
+		}
+		if _, err := s.Load(t.Context(), session.ID{1}); !errors.Is(err, session.ErrNotFound) {
+			t.Fatal(err)
+		}
+		found := 0
+		for range p.conns {
+			conn, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			n := 0
+			text := "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE $1"
+			if err := conn.QueryRowContext(t.Context(), text, "SELECT version%"+cfg.Table+"%").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			found += n
+		}
+		prepares := !strings.HasSuffix(d.name, "-exec") && !strings.HasSuffix(d.name, "-simple")
+		if (found > 0) != prepares {
+			t.Errorf("found %d prepared statements, want some: %t", found, prepares)
 		}
 	})
 }
 
 // A store that is told to prepare nothing keeps the contract.
 func TestField14UnpreparedContract(t *testing.T) {
-	each(t, func(d database) bool { return isServer(d) && d.driver != pgxPool }, func(t *testing.T, d database) {
+	each(t, func(d database) bool { return d.name == "postgres-pq" || d.dialect == sqlstore.MySQL }, func(t *testing.T, d database) {
 		p := d.place(t)
 		p.unprepared = true
 		contract(t, d, p)

@@ -50,9 +50,10 @@ var databases = []database{
 	{"sqlite-mattn", sqlstore.SQLite, "sqlite3", sqliteFile("sqlite3", "?_busy_timeout=100")},
 	{"sqlite-mattn-memory", sqlstore.SQLite, "sqlite3", sqliteMemory("sqlite3")},
 	{"postgres-pgx", sqlstore.PostgreSQL, "pgx", postgresSchema("pgx")},
+	{"postgres-pgx-exec", sqlstore.PostgreSQL, "pgx", postgresMode("pgx", "exec")},
 	{"postgres-pgxpool", sqlstore.PostgreSQL, pgxPool, postgresSchema(pgxPool)},
-	{"postgres-pgxpool-exec", sqlstore.PostgreSQL, pgxPool, postgresMode("exec")},
-	{"postgres-pgxpool-simple", sqlstore.PostgreSQL, pgxPool, postgresMode("simple_protocol")},
+	{"postgres-pgxpool-exec", sqlstore.PostgreSQL, pgxPool, postgresMode(pgxPool, "exec")},
+	{"postgres-pgxpool-simple", sqlstore.PostgreSQL, pgxPool, postgresMode(pgxPool, "simple_protocol")},
 	{"postgres-pq", sqlstore.PostgreSQL, "postgres", postgresSchema("postgres")},
 	{"mysql", sqlstore.MySQL, "mysql", mysqlDatabase(false)},
 	{"mysql-found-rows", sqlstore.MySQL, "mysql", mysqlDatabase(true)},
@@ -105,12 +106,12 @@ func postgresSchema(driver string) func(testing.TB) place {
 	}
 }
 
-// postgresMode returns a place for pgxstore without prepared statements, as with some
-// connection poolers.
-func postgresMode(mode string) func(testing.TB) place {
+// postgresMode returns a place where pgx sends statements in one of its modes, such as
+// without preparing them.
+func postgresMode(driver, mode string) func(testing.TB) place {
 	return func(tb testing.TB) place {
 		tb.Helper()
-		p := postgresSchema(pgxPool)(tb)
+		p := postgresSchema(driver)(tb)
 		u, err := url.Parse(p.dsn)
 		if err != nil {
 			tb.Fatal(err)

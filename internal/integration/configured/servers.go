@@ -72,6 +72,8 @@ func PostgreSQL(t *testing.T, opts ...sessionconfig.Option) {
 	p.Migrate(t, nil, environ...)
 	p.Works(t, environ...)
 	p.Works(t, environ[0], "DB_CONNECTIONS__MAIN__DSN="+address)
+	p.Works(t, append(environ, "DB_CONNECTIONS__MAIN__PREPARE=false")...)
+	p.Works(t, environ[0], "DB_CONNECTIONS__MAIN__DSN="+address, "DB_CONNECTIONS__MAIN__PREPARE=false")
 
 	refused(t, p, environ, "postgres")
 }
