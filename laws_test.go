@@ -142,6 +142,34 @@ func TestLawL3NoFailureFromAnOldRecord(t *testing.T) {
 	}
 }
 
+// TestLawL3EndedIsNoOtherError: what fails on an old record of a session that has expired
+// meanwhile is answered like any write to a session that has ended, and a login begins a new
+// session.
+func TestLawL3EndedIsNoOtherError(t *testing.T) {
+	for _, login := range []bool{false, true} {
+		store := memstore.New(memstore.Config{})
+		m, advance := lawManager(t, store, session.Config{})
+		elsewhere, advanceElsewhere := lawManager(t, store, session.Config{})
+		token := stored(t, m, func(s *session.Session) { s.Set("k", 1) })
+		late, other, limits := load(t, m, token), load(t, m, token), load(t, elsewhere, token)
+		other.Set("list", "none")
+		commitOf(t, m, other)
+		late.Set("k", 2)
+		commitOf(t, m, late)
+		limits.SetTimeouts(10*time.Minute, 0)
+		commitOf(t, elsewhere, limits)
+		advance(time.Hour)
+		advanceElsewhere(time.Hour)
+		late.Append("list", 1) // late has not seen what other has stored there
+		if login {
+			late.Login("ada")
+		}
+		if _, err := m.Commit(t.Context(), late); login != (err == nil) || !login && !errors.Is(err, session.ErrEnded) {
+			t.Errorf("login %v: Commit = %v", login, err)
+		}
+	}
+}
+
 // TestLawL6RotationAfterTheGrace: a request whose token was replaced by a periodic
 // rotation may store data for as long as it lasts, but it gets a new token only within
 // the grace period.
@@ -167,6 +195,37 @@ func TestLawL6RotationAfterTheGrace(t *testing.T) {
 		if alive := load(t, m, token).Owner() == "ada"; alive != (after > time.Minute) {
 			t.Errorf("%v: the current token works: %v", after, alive)
 		}
+	}
+}
+
+// TestLawL6RotationAfterTheGraceIsNoOtherError: whatever else stands in the way of such a
+// request, it is answered like one whose session has ended.
+func TestLawL6RotationAfterTheGraceIsNoOtherError(t *testing.T) {
+	m, advance := lawManager(t, memstore.New(memstore.Config{}), session.Config{RotateEvery: 10 * time.Minute, Grace: time.Minute})
+	old := stored(t, m, func(s *session.Session) { s.Set("a", 1) })
+	advance(11 * time.Minute)
+	other, late := load(t, m, old), load(t, m, old)
+	other.Set("list", "none")
+	commitOf(t, m, other)
+	advance(2 * time.Minute)
+	late.Append("list", 1)
+	late.Regenerate()
+	if _, err := m.Commit(t.Context(), late); !errors.Is(err, session.ErrEnded) {
+		t.Errorf("Commit = %v, want ErrEnded", err)
+	}
+}
+
+// TestLawL5NothingAfterAnError: after an error, later writes do nothing, not even to the
+// values of FlashNow.
+func TestLawL5NothingAfterAnError(t *testing.T) {
+	m, _ := lawManager(t, memstore.New(memstore.Config{}), session.Config{})
+	s := load(t, m, "")
+	s.FlashNow("a", "now")
+	s.Set("b..c", 1)
+	session.PopOnce(s, "a", "")
+	session.Pop(s, "a", "")
+	if !s.Has("a") {
+		t.Error("a value of FlashNow was taken after an error")
 	}
 }
 

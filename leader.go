@@ -156,6 +156,7 @@ func (l *leader) commit(ctx context.Context, qs *queues, q *queue) {
 				l.failAll(err)
 				return
 			}
+			l.decideAnew()
 			continue
 		}
 		if !some {
@@ -240,12 +241,10 @@ func (l *leader) fold(ctx context.Context, now time.Time, to *stored) (some bool
 		}
 		next := *d
 		p.outcome = undecided
-		p.err = l.apply(ctx, p, &next)
-		if p.err == nil {
-			p.err = l.m.cfg.checkSize(&next, d.doc.Len())
-		}
-		if p.err == nil && p.rotation == privilege && d.standingOf(&p.presented, now) == noToken {
+		if p.rotation == privilege && d.standingOf(&p.presented, now) == noToken {
 			p.err = ErrEnded // replaced by a periodic rotation, longer ago than the grace
+		} else if p.err = l.apply(ctx, p, &next); p.err == nil {
+			p.err = l.m.cfg.checkSize(&next, d.doc.Len())
 		}
 		if p.err != nil {
 			switch {
@@ -379,10 +378,20 @@ func (l *leader) succeed(at *stored) {
 	p.at = at
 }
 
-// anyFailed reports whether a patch could not be applied, and could be on another record.
+// hasFailed reports whether a patch could not be applied, and could be to another record.
+func (p *patch) hasFailed() bool { return p.outcome == failed || p.outcome == failedEarly }
+
 func (l *leader) anyFailed() bool {
-	again := func(p *patch) bool { return p.outcome == failed || p.outcome == failedEarly }
-	return again(l.own) || slices.ContainsFunc(l.batch, again)
+	return l.own.hasFailed() || slices.ContainsFunc(l.batch, (*patch).hasFailed)
+}
+
+// decideAnew forgets what failed on another record.
+func (l *leader) decideAnew() {
+	for _, p := range append([]*patch{l.own}, l.batch...) {
+		if p.hasFailed() {
+			p.outcome, p.err = undecided, nil
+		}
+	}
 }
 
 // failAll gives one error to every patch that has no outcome of its own. An error on

@@ -110,6 +110,9 @@ func pop[T any](s *Session, kind opKind, path string, def T) T {
 
 // take removes a value that was read. The caller holds the lock.
 func (s *Session) take(kind opKind, path string) {
+	if s.failure() != nil {
+		return
+	}
 	if s.flashNow.covers(path) {
 		if err := s.flashNow.take(path); err != nil {
 			s.fail(err)
