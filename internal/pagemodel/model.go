@@ -1,9 +1,10 @@
-// Package pagemodel is a second, deliberately simple implementation of a session for
-// sequential requests of one visitor. It compares that model with the real implementation
-// in a random walk.
+// Package pagemodel is a second, deliberately simple implementation of sessions. It compares
+// that model with the real implementation in random walks: Walk in sequential requests of one
+// visitor, Overlap in overlapping requests.
 //
-// The model keeps decoded values in memory, and ages flash messages at the end of each
-// request. It has no documents, patches, versions or stores.
+// The model of Walk keeps decoded values in memory, and ages flash messages at the end of each
+// request. It has no documents, patches, versions or stores. That of Overlap adds what requests
+// can do to each other (world.go, request.go).
 package pagemodel
 
 import (
