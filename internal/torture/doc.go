@@ -2,6 +2,8 @@
 // status if it succeeds:
 //
 //	go run ./internal/torture model          # checks histories of several processes with porcupine
+//	go run ./internal/torture overlaps       # checks histories of streams, slow requests, replaced tokens and
+//	                                         # expired limits, in an order that the seed chooses
 //	go run ./internal/torture mutants        # breaks the code on purpose; a check must fail for each mutant
 //	go run ./internal/torture interleavings  # runs every order of two and of three requests on every store
 //	go run ./internal/torture crash          # kills (SIGKILL) a process that writes at full speed

@@ -39,6 +39,8 @@ func each(t *testing.T, experiment func(*trial, context.Context) error) {
 
 func TestModel(t *testing.T) { each(t, (*trial).model) }
 
+func TestOverlaps(t *testing.T) { each(t, (*trial).overlaps) }
+
 func TestCrash(t *testing.T) { each(t, (*trial).crash) }
 
 func TestFaults(t *testing.T) { each(t, (*trial).faults) }
