@@ -264,9 +264,9 @@ func (o *overlaps) commit() error {
 	first := o.respond(r)
 	if o.maxPerOwner == 0 && o.rnd.IntN(4) == 0 {
 		for _, q := range o.open {
-			if q.manager != r.manager {
+			if q.manager != r.manager && q.phase != refused {
 				second := o.respond(q)
-				if o.rnd.IntN(5) == 0 {
+				if q.login || o.rnd.IntN(5) == 0 {
 					first = o.revokeOwner(r.manager)
 				}
 				return o.judge(first, second)

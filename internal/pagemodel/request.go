@@ -403,6 +403,7 @@ var actions = []action{
 	{"login ann", true, login("ann")},
 	{"login bob", true, login("bob")},
 	{"login bob and keep", true, login("bob", session.KeepingData())},
+	{"login ann and keep", true, login("ann", session.KeepingData())},
 	{"regenerate", true, func(r *request, _ string, _ time.Time) {
 		r.s.Regenerate()
 		if !r.failed && r.id != (session.ID{}) || r.standing == superseded {
