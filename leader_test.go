@@ -594,7 +594,7 @@ func runOnFaultyStore(t *testing.T, seed uint64) {
 	for i := range requests {
 		wg.Go(func() {
 			s.pause()
-			g, own := rigs[i%2], rigs[i%2].with(rigs[0].token(b))
+			g, own := rigs[i%2], rigs[i%2].submitting(rigs[0].token(b))
 			codes[i] = g.visit(own, func(_ http.ResponseWriter, _ *http.Request, sess *session.Session) {
 				s.pause()
 				sess.Set(fmt.Sprintf("keys.k%d", i), true)
