@@ -123,8 +123,8 @@ func (s *Store) ask(ctx context.Context, st sqltable.Statement, row func(scan fu
 		return rows.Err()
 	}
 	switch {
-	case s.names.Dialect.InProcess:
-		return send(direct{s.db, st.Text})
+	case s.names.Dialect.InProcess: // another process may have locked the file for a moment
+		return s.names.Dialect.Retry(ctx, func() error { return send(direct{s.db, st.Text}) })
 	case s.sends() == prepared:
 		return send(inline{s.names.Dialect, s.db, st.Text})
 	}
