@@ -48,7 +48,7 @@ func (m *Manager) inspect(ctx context.Context, r *http.Request, sc *scope) {
 	case sc.secure && !cameOverHTTPS(r):
 		err := errorf(errRejected, "browsers reject the cookie, because it is Secure and the request to host %q shows no sign of HTTPS", host)
 		m.event(ctx, Event{Kind: EventRejected, Err: err})
-		m.advise(ctx, "session: a Secure cookie goes out, but the request shows no sign of HTTPS; over plain HTTP, browsers reject the cookie, and nobody stays signed in; serve HTTPS, let the proxy set X-Forwarded-Proto, or see Config.Cookie.DangerouslyAllowHTTP and IsHTTPS",
+		m.advise(ctx, "session: the response sets a Secure cookie, but the request shows no sign of HTTPS; over plain HTTP, browsers reject the cookie, so visitors do not stay signed in; serve HTTPS, let the proxy set X-Forwarded-Proto, or see Config.Cookie.DangerouslyAllowHTTP and IsHTTPS",
 			slog.String("host", host))
 	case !sc.secure && (r.TLS != nil || forwardedHTTPS(r.Header)):
 		m.advise(ctx, "session: the cookie is not Secure although the request came over HTTPS; remove Config.Cookie.DangerouslyAllowHTTP, or set IsHTTPS if the site is also served over plain HTTP",

@@ -109,7 +109,7 @@ func (x *exchange) session(ctx context.Context) (*Session, error) {
 func (x *exchange) choose(sc *scope) (*Session, error) {
 	m := x.m
 	m.event(x.Context, Event{Kind: EventBadCookie, Err: errSeveral})
-	m.advise(x.Context, "session: a browser has sent several cookies of the session's name; they are left from other settings, belong to a parent domain, or were planted by another host; give each application a cookie name of its own", slog.String("name", sc.name))
+	m.advise(x.Context, "session: a browser has sent several cookies of the session's name; they come from earlier settings, from another application on the domain, or from another host that planted them; give each application a cookie name of its own", slog.String("name", sc.name))
 	tokens := readTokens(x.r.Header, sc.name)
 	none, unclear := newSession(m, sc), newSession(m, sc)
 	unclear.unclear = true

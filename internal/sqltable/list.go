@@ -98,7 +98,7 @@ func Failed(ctx context.Context, op string, id session.ID, err error) error {
 // AllInUse is the error of a call that ended while all connections of the pool were in
 // use.
 func AllInUse(conns int, err error) error {
-	return fmt.Errorf("all %d connections of the pool are in use, by transactions of the application perhaps; give sessions a pool of their own, or this one more connections: %w", conns, err)
+	return fmt.Errorf("all %d connections of the pool are in use, perhaps by transactions of the application; give sessions a pool of their own, or this one more connections: %w", conns, err)
 }
 
 // Answered reports whether err is an outcome of a write that the contract names.
