@@ -21,7 +21,7 @@ type Info struct {
 	Client  Client `json:"client"`          // where it was last written from
 
 	CreatedAt       time.Time `json:"created_at"`                // of the record; a login does not change it
-	LastActivity    time.Time `json:"last_activity"`             // at most Config.TouchEvery ago when it was last used
+	LastActivity    time.Time `json:"last_activity"`             // lags behind the last use by at most Config.TouchEvery
 	ExpiresAt       time.Time `json:"expires_at"`                // unless it is used again
 	AuthenticatedAt time.Time `json:"authenticated_at,omitzero"` // of the last Login; zero if there was none
 
@@ -62,10 +62,10 @@ func (m *Manager) info(r *Record) (i Info, live bool, err error) {
 }
 
 // List yields the sessions of an owner that have not expired, in no particular order.
-// An empty owner is an error: a page "your sessions" must not show everybody's to a
-// visitor who is not signed in. If the data of a session does not decode, List yields it
-// with an error that matches [ErrCorrupt], and continues. Any other error ends the
-// sequence. LastActivity may lag behind by [Config].TouchEvery.
+// An empty owner is an error, because a page of "your sessions" must not list other
+// people's sessions to a visitor who is not signed in. If the data of a session does not
+// decode, List yields the session with an error that matches [ErrCorrupt], and continues.
+// Any other error ends the sequence. LastActivity may lag behind by [Config].TouchEvery.
 //
 // List, Info, Revoke and RevokeOwner work on all sessions in the store, even if managers
 // with other cookie names share it; [Config].Application separates programs.
@@ -102,8 +102,8 @@ func (m *Manager) infos(ctx context.Context, records iter.Seq2[Record, error]) i
 }
 
 // Info returns one session that has not expired, or an error that matches
-// [ErrNotFound]. It does not check who asks: before you show a session to its owner,
-// compare [Info].Owner.
+// [ErrNotFound]. It does not check who asks: before you show a session to a user, compare
+// [Info].Owner.
 func (m *Manager) Info(ctx context.Context, id ID) (Info, error) {
 	if m.closed.Load() {
 		return Info{}, ErrClosed
@@ -120,12 +120,13 @@ func (m *Manager) Info(ctx context.Context, id ID) (Info, error) {
 	return Info{}, errorf(ErrNotFound, "no session %s", id)
 }
 
-// Revoke ends a session. Its client is anonymous from the next request on, and a request
-// that is under way can store nothing in it. It is not an error if there is no such session.
+// Revoke ends a session. Its client is anonymous from the next request on, and requests that
+// are under way can no longer store anything in it. If there is no such session, Revoke
+// returns nil.
 //
-// If ctx is that of a request which has this session itself, then for this request Revoke
-// is like [Session.Invalidate]: what it writes afterwards, a flash message for instance,
-// belongs to a new session. The same holds for [Manager.RevokeOwner].
+// If ctx belongs to a request that uses this session, Revoke acts on that request like
+// [Session.Invalidate]: what the request writes afterwards, such as a flash message, belongs
+// to a new session. This also holds for [Manager.RevokeOwner].
 func (m *Manager) Revoke(ctx context.Context, id ID) error {
 	if m.closed.Load() {
 		return ErrClosed
@@ -153,14 +154,14 @@ func (m *Manager) revoked(ctx context.Context, id ID, owner string) {
 	}
 }
 
-// RevokeOwner ends all sessions of an owner except those to keep, and returns how many
-// it ended. It ends a session only if it still belongs to the owner at that moment. If the
-// error is nil, all that were stored before the call have ended.
+// RevokeOwner ends all sessions of an owner, except those with the IDs in keep, and returns
+// how many it ended. It ends a session only if it still belongs to the owner at that moment.
+// If the error is nil, all sessions that were stored before the call have ended.
 //
-// To log out everywhere, leave out keep; see [Manager.Revoke] for what the request itself
-// can still store. After a password has changed, keep the ID of the current session (OWASP
-// ASVS 7.4.3). A sign-in that has checked the old password may be stored after RevokeOwner
-// has looked; see [OnlyIf].
+// To log out everywhere, leave out keep; [Manager.Revoke] says what the request itself can
+// still store. After a password change, keep the ID of the current session (OWASP ASVS
+// 7.4.3). A sign-in that has checked the old password may be stored after RevokeOwner has
+// listed the sessions; see [OnlyIf].
 func (m *Manager) RevokeOwner(ctx context.Context, owner string, keep ...ID) (int, error) {
 	if m.closed.Load() {
 		return 0, ErrClosed

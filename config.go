@@ -8,8 +8,8 @@ import (
 )
 
 // A Config configures a [Manager]. The zero value is safe and complete: an idle timeout
-// of two hours, an absolute timeout of a day, and a cookie that only the browser that
-// got it sends back, over HTTPS, to the same host.
+// of two hours, an absolute timeout of a day, and a cookie that the browser sends over HTTPS
+// to the same host only.
 //
 // In every duration and limit, zero means the default, and a negative number switches the
 // limit or the feature off. [New] refuses contradictory settings. It returns all of them at once,
@@ -20,16 +20,16 @@ type Config struct {
 	// Cookie configures the session cookie.
 	Cookie CookieConfig
 
-	// Application tells this program's sessions from those of other programs that share the
-	// store. To a manager, sessions of another application do not exist: their tokens are
-	// unknown, and List, ListAll, Info, RevokeOwner and MaxPerOwner pass them over, even if
-	// the owners have the same text. All programs without a name count as one. All replicas
-	// of a program need the same name, and a change of it signs everybody out.
+	// Application separates this program's sessions from those of other programs that share
+	// the store. A manager does not see sessions of another application: their tokens are
+	// unknown, and List, ListAll, Info, RevokeOwner and MaxPerOwner skip them, even if the
+	// owners are equal. All programs without a name count as one application. All replicas
+	// of a program need the same name. A change of the name signs everybody out.
 	// At most 64 bytes. Defaults to "".
 	Application string
 
 	// IdleTimeout ends a session that has not been used for this long (OWASP ASVS
-	// 7.3.1). A session can have its own: see [Session.SetTimeouts].
+	// 7.3.1). A session can have a timeout of its own: see [Session.SetTimeouts].
 	// Negative: no idle timeout. Defaults to 2 hours.
 	IdleTimeout time.Duration
 
@@ -41,68 +41,67 @@ type Config struct {
 	AbsoluteTimeout time.Duration
 
 	// TouchEvery is how far the recorded last activity may lag behind. A request that
-	// only reads prolongs its session at most once in this time, so that reading does not
-	// write. Negative: every request prolongs its session.
+	// only reads extends its session at most once in this time, so that reading rarely
+	// writes. Negative: every request extends its session.
 	// Defaults to a twentieth of IdleTimeout.
 	TouchEvery time.Duration
 
 	// RotateEvery replaces the token of a session in use after this time. The previous
-	// token works for Grace, and no longer: a client that never gets the answer with the
-	// new token is signed out. Negative or zero: only [Session.Login] and
+	// token works for Grace and no longer, so a client that never gets the response with
+	// the new token is signed out. Negative or zero: only [Session.Login] and
 	// [Session.Regenerate] rotate.
 	RotateEvery time.Duration
 
-	// Grace is how long a replaced token is recognised, so that requests that were under
-	// way with it do not start a session of their own. After Login and Regenerate, the old
-	// token gives no access even so.
+	// Grace is how long a replaced token is recognized, so that requests that are under way
+	// with it do not begin a session of their own. After Login and Regenerate, the old token
+	// is recognized too, but gives no access.
 	// Negative: not at all. Defaults to 30 seconds.
 	Grace time.Duration
 
-	// RevokeOnReuse ends a session when a token turns up that it had until longer than
-	// Grace ago, which is always sent as an [EventTokenReuse]: somebody may have stolen the
-	// token. The user has to sign in again. But so can anybody who has any old token of a
-	// session end it, and a browser that never got an answer with a new token, or was
-	// restored from a backup, does so too. The last 16 tokens are known, without those from
-	// before the session got its owner.
+	// RevokeOnReuse ends a session when a request brings a token of it that was replaced
+	// more than Grace ago. Such a token may be stolen; it sends an [EventTokenReuse] even
+	// without this setting. The user then has to sign in again. Note that anybody who has
+	// an old token of a session can end it this way, and so does a browser that never got a
+	// response with a new token, or that was restored from a backup. The manager recognizes
+	// the last 16 tokens, except those from before the session got its owner.
 	RevokeOnReuse bool
 
-	// StoreTimeout limits the time for the load of a session, and again for its commit
-	// with everything that belongs to it. A commit that another request of the session
-	// stores together with its own ends with that request's StoreTimeout.
+	// StoreTimeout limits the time that a load may take, and separately the time that a
+	// commit may take, with everything that belongs to it. If another request of the
+	// session stores a commit together with its own, that request's StoreTimeout applies.
 	// Negative: no limit. Defaults to 5 seconds.
 	StoreTimeout time.Duration
 
 	// MaxBytes limits the data of one session, in bytes of its JSON document. The write
-	// that would exceed it fails with [ErrTooLarge], and changes nothing. Data that is
-	// above the limit because the limit was higher once may shrink, but not grow.
+	// that would exceed it fails with [ErrTooLarge] and changes nothing. Data that exceeds
+	// the limit because the limit was higher before may shrink, but not grow.
 	// Negative: no limit. Defaults to 1 MiB.
 	MaxBytes int
 
-	// MaxPerOwner limits how many sessions one owner has at the same time. OWASP ASVS
-	// 7.1.2 asks for a decision about it. Once a [Session.Login] is stored, the owner's
-	// sessions are listed, and the least recently active ones above the limit end, as by
-	// [Manager.Revoke]. The session that has just logged in never ends this way, nor does
-	// one with a later recorded activity. So after logins at the same time, or with clocks
-	// that differ, there may be more sessions than the limit until the next login. One
-	// login ends at most 100 sessions; after the limit was lowered, the next ones end more.
-	// The recorded activity may lag behind by TouchEvery. All sessions in the store count,
-	// as for [Manager.List].
+	// MaxPerOwner limits how many sessions one owner has at the same time (OWASP ASVS 7.1.2
+	// asks for a decision about this). Once a [Session.Login] is stored, the manager lists
+	// the owner's sessions and ends the least recently active ones above the limit, as
+	// [Manager.Revoke] does. It never ends the session that has just logged in, nor one with
+	// a later recorded activity. So after simultaneous logins, or if clocks differ, an owner
+	// may have more sessions than the limit until the next login. One login ends at most 100
+	// sessions; if the limit was lowered, the next logins end more. The recorded activity
+	// may lag behind by TouchEvery. All sessions in the store count, as for [Manager.List].
 	//
 	// The response waits for this, within StoreTimeout. If the store fails meanwhile, the
-	// login has still succeeded; the failure is logged and sent as an [EventFailed]. The
-	// store must be able to list sessions. Without [OwnerLister], every login reads all of
-	// them. Negative or zero: no limit.
+	// login still succeeds, and the failure is logged and sent as an [EventFailed]. The
+	// store must be able to list sessions. If it is not an [OwnerLister], every login reads
+	// all sessions. Negative or zero: no limit.
 	MaxPerOwner int
 
 	// PruneEvery is the pause between two sweeps that delete expired records. The sweeps
-	// start after the first session was created, and end with [Manager.Close]. Each pause
-	// varies by a quarter, so that replicas do not sweep at the same time.
+	// start when the manager has created its first session, and end with [Manager.Close].
+	// Each pause varies by a quarter, so that replicas do not sweep at the same time.
 	// Negative: no sweeps; call [Manager.Prune]. Defaults to 5 minutes.
 	PruneEvery time.Duration
 
 	// TrustedOrigins are the origins, such as "https://app.example.com", from which
-	// browsers may send unsafe requests to this site in addition to its own. Each is one
-	// origin: there are no wildcards. See [http.CrossOriginProtection].
+	// browsers may send unsafe requests to this site, in addition to its own origin.
+	// Wildcards are refused: list each origin. See [http.CrossOriginProtection].
 	TrustedOrigins []string
 
 	// Client returns what to record about the client of a request. Set it to read a
@@ -119,8 +118,8 @@ type Config struct {
 	// runs on the goroutine of the request and must not block.
 	OnEvent func(context.Context, Event)
 
-	// OnError answers a request whose session could not be loaded or committed. No byte
-	// of another answer has been sent by then. Defaults to [DefaultError].
+	// OnError responds to a request whose session could not be loaded or committed. No
+	// byte of another response has been sent by then. Defaults to [DefaultError].
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Logger gets what would otherwise go unnoticed: failed commits, records that do not
@@ -132,10 +131,9 @@ type Config struct {
 //
 //	__Host-session=…; Path=/; Max-Age=…; HttpOnly; Secure; SameSite=Lax
 //
-// It never depends on the request, because behind a proxy every request looks local;
-// IsHTTPS is the exception.
-// The prefix makes browsers refuse a cookie that a subdomain or plain HTTP tries to plant
-// (RFC 6265bis, section 4.1.3).
+// The attributes do not depend on the request, because behind a proxy every request appears
+// to be local; IsHTTPS is the exception. The prefix makes browsers refuse a cookie that a
+// subdomain or plain HTTP tries to plant (RFC 6265bis, section 4.1.3).
 type CookieConfig struct {
 	_ [0]func()
 
@@ -144,8 +142,8 @@ type CookieConfig struct {
 	// under one name is unknown under another. Defaults to "session".
 	//
 	// A token is also bound to Path, Domain and Partitioned: if one of these settings
-	// changes, every visitor has to sign in again, once. Otherwise the browser's cookie from
-	// before could stand for another session than its new one.
+	// changes, every visitor has to sign in again, once. Otherwise, a browser's old cookie
+	// could lead to another session than its new one.
 	Name string
 
 	// Path and Domain need DangerouslyDropHostPrefix. Path defaults to "/". Domain
@@ -157,9 +155,10 @@ type CookieConfig struct {
 	// Defaults to [http.SameSiteLaxMode].
 	//
 	// Browsers withhold the cookie from requests that another site causes: with Strict from
-	// all of them, with Lax from all but navigations by GET. The visitor may well have a
-	// session then. So that its cookie is not replaced, such a request creates a session
-	// only by [Session.Login]; otherwise nothing is stored, and an [EventNotCreated] says so.
+	// all of them, with Lax from all except navigations by GET. The visitor may still have a
+	// session, and a new cookie would replace its cookie. So in such a request, only
+	// [Session.Login] creates a session; other changes are not stored, and the manager sends
+	// an [EventNotCreated].
 	SameSite http.SameSite
 
 	// Partitioned keeps one cookie per top-level site (CHIPS). It needs SameSite None.
@@ -172,18 +171,19 @@ type CookieConfig struct {
 
 	// IsHTTPS is for a site that is served both over HTTPS and over plain HTTP, such as a
 	// self-hosted program behind a proxy and in the local network. It needs
-	// DangerouslyAllowHTTP. If it returns true, the request has the Secure cookie with its
-	// prefix; otherwise it has another cookie, as described at DangerouslyAllowHTTP. The
-	// two have different names, and a token of one is unknown as the other. So whoever reads
-	// or plants cookies over plain HTTP reaches no session of HTTPS. It is called for each
-	// request that uses its session, but must not itself use the session:
+	// DangerouslyAllowHTTP. If it returns true, the request uses the Secure cookie with its
+	// prefix; otherwise it uses the cookie that DangerouslyAllowHTTP describes. The two have
+	// different names, and a token is valid only in the cookie that it was issued for. So an
+	// attacker who reads or plants cookies over plain HTTP cannot get into a session over
+	// HTTPS. IsHTTPS is called for each request that uses its session. It must not use the
+	// session itself:
 	//
 	//	IsHTTPS: func(r *http.Request) bool {
 	//		return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 	//	}
 	//
-	// The proxy has to set the header. A client that sends it over plain HTTP only denies
-	// itself a session, because browsers refuse a Secure cookie there.
+	// The proxy has to set the header. A client that sends it over plain HTTP only harms
+	// itself: its browser refuses the Secure cookie, so it gets no session.
 	IsHTTPS func(*http.Request) bool
 
 	// DangerouslyAllowHTTP drops Secure and the name's prefix, for development without

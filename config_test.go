@@ -334,7 +334,7 @@ func TestFallbacks(t *testing.T) {
 			g.visit(browsers[0], read).expect(t, http.StatusOK, 0)
 			equal(t, "store calls", spy.taken(), c.touch)
 			g.clock.Advance(2*time.Hour - 1)
-			equal(t, "values: prolonged", g.visit(browsers[0], func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			equal(t, "values: extended", g.visit(browsers[0], func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 				equal(t, "owner", s.Owner(), "ada")
 			}).Code, http.StatusOK)
 

@@ -94,9 +94,9 @@ func (s *Session) noteRead(path string) {
 	}
 }
 
-// All returns a copy of the user's data, without the library's own. Integers are int64,
-// or [json.Number] if they don't fit. If the stored data is not JSON, which only a program other
-// than this library can have written, All is empty, and an [EventCorrupt] says so.
+// All returns a copy of the user's data, without the library's own. Integers are int64, or
+// [json.Number] if they do not fit. If the stored data is not JSON, which can happen only if
+// another program has written it, All returns an empty map and sends an [EventCorrupt].
 func (s *Session) All() map[string]any {
 	s.mu.Lock()
 	doc := s.text()
@@ -136,36 +136,40 @@ func (s *Session) Keys() iter.Seq[string] {
 	return slices.Values(slices.Compact(keys)) // another program may have stored one twice
 }
 
-// Set stores a value at the path. It encodes the value immediately, so later changes to
-// the value have no effect. Set creates missing objects along the path. A list along the path is
-// [ErrPathConflict]. If the path holds a flash message, Set makes it permanent; below one, it
-// changes the message.
+// Set stores a value at the path. It encodes the value immediately, so later changes to the
+// value have no effect. Set creates missing objects along the path. If there is a list along
+// the path, it fails with [ErrPathConflict]. If the path holds a flash message, Set makes it
+// permanent; below a flash message, it changes the message.
 //
-// Set replaces a scalar along the path by an object: after Set("user", "ada"), Set("user.name", …)
-// loses "ada". It is no error, because a session from before the program changed would then fail
-// forever. The manager logs it, once for each path, and an [EventCorrupt] with a [*TypeError] says so.
+// If there is a scalar along the path, Set replaces it with an object: after
+// Set("user", "ada"), Set("user.name", …) loses "ada". This is not an error; otherwise, a
+// session from before a change of the program would fail forever. The manager logs it once
+// for each path and sends an [EventCorrupt] with a [*TypeError].
 //
-// The value comes back from [Get] as it was. Set refuses, with a [*ValueError] that says what to
-// store instead:
-//   - what encoding/json cannot encode: a channel, a function, a cycle, NaN;
-//   - what it would lose or change without a word: an error, fields that are not exported, fields
-//     beside an embedded type that marshals itself, fields of one name, invalid UTF-8;
-//   - what it could not decode: interfaces other than any, and a type that has MarshalJSON or
-//     MarshalText without the reverse;
-//   - text from [json.RawMessage] or MarshalJSON with a name twice in an object;
-//   - values nested deeper than 1,000 levels, also [ErrTooLarge].
+// [Get] returns the value as it was. Set refuses the following values, with a [*ValueError]
+// that says what to store instead:
+//   - values that encoding/json cannot encode: a channel, a function, a cycle, NaN;
+//   - values of which it would silently lose or change something: an error, fields that are
+//     not exported, fields beside an embedded type that marshals itself, several fields with
+//     the same name, invalid UTF-8;
+//   - values that it could not decode: interfaces other than any, and types that have
+//     MarshalJSON or MarshalText without the reverse;
+//   - text from [json.RawMessage] or MarshalJSON that has a name twice in an object;
+//   - values nested deeper than 1,000 levels; this error also matches [ErrTooLarge].
 //
-// Fields with the tag `json:"-"` are left out. An any may hold whatever could be stored alone; it
-// reads back as the types that [Get] describes. Set calls MarshalJSON and MarshalText also if they
-// have a pointer receiver, but values of maps and in an any must then be pointers.
+// Fields with the tag `json:"-"` are left out. An any may hold everything that can be stored
+// by itself, and reads back as one of the types that [Get] describes. Set also calls
+// MarshalJSON and MarshalText with a pointer receiver, but values in maps and in an any must
+// then be pointers.
 //
-// The first error sticks: see [Session.Err].
+// After an error, later writes do nothing: see [Session.Err].
 func (s *Session) Set(path string, v any) { s.write(opSet, path, v, false) }
 
 // Append adds values to the list at the path, or to a new list if there is none. Appends
-// of concurrent requests add up. A value that is not a list is [ErrPathConflict]; null
-// counts as an empty list. What may be in the list is described at [Session.Set]. What is appended to a flash
-// message belongs to it: the next page shows it, as with [Session.AddFlash].
+// of concurrent requests add up. If the value is not a list, Append fails with
+// [ErrPathConflict]; null counts as an empty list. [Session.Set] describes the values that
+// can be appended. Values appended to a flash message become part of it, as with
+// [Session.AddFlash].
 func (s *Session) Append(path string, v ...any) { s.append(path, v, false) }
 
 func (s *Session) append(path string, v []any, flash bool) {
@@ -175,10 +179,9 @@ func (s *Session) append(path string, v []any, flash bool) {
 	s.write(opAppend, path, v, flash)
 }
 
-// Remove deletes the values at the paths. A missing value is not an error. A value that
-// the request does not see, because another request has stored it meanwhile, stays: what
-// is removed is what was there. A path inside
-// of a list is [ErrPathConflict].
+// Remove deletes the values at the paths. A missing value is not an error. If the request
+// sees no value because another request has stored it meanwhile, that value stays. A path
+// inside a list fails with [ErrPathConflict].
 func (s *Session) Remove(paths ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,8 +195,8 @@ func (s *Session) Remove(paths ...string) {
 }
 
 // Clear deletes all of the user's data, including flash messages. If the request sees no
-// data, it does nothing, even if another request has stored some meanwhile. The session, its owner
-// and its token stay; compare [Session.Invalidate].
+// data, Clear does nothing, even if another request has stored some meanwhile. The session,
+// its owner and its token stay; compare [Session.Invalidate].
 func (s *Session) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

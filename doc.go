@@ -33,26 +33,27 @@ others are methods. A [Key] ties a path to its type, and offers these operations
 
 # When the store is called
 
-The store is called in two places: the first [From] of a request loads the session, and
-the commit stores the changes before the first byte of the response. A request that never asks for its
-session costs no store call and gets no cookie and no header. A visitor who has written
-nothing has no record and no cookie. If the commit fails, the client gets an error (see
-[Config].OnError), never a success.
+The first [From] of a request loads the session, and the commit stores the changes before
+the first byte of the response. A request that never asks for its session causes no store
+call and gets no cookie and no header. A visitor for whom nothing has been stored has no
+record and no cookie. If the commit fails, the client gets an error (see [Config].OnError),
+never a success.
 
 The commit happens at the first final WriteHeader, Write, ReadFrom, Flush or Hijack,
 or when the handler returns. It does not end with the request's context, so nothing is
 lost when a browser tab is closed. If the handler panics, or if a timeout responds for it,
 nothing is committed; [Manager.Handler] says what this requires of other middleware.
 Changes after the first byte are committed when the handler returns. By then it is too late
-for a new session or a new token: that is [ErrCommitted], which is logged.
+for a new session or a new token: such a change fails with [ErrCommitted], which is logged.
 
-A handler of WebSockets or of a long stream calls [Manager.Load] and [Manager.Commit] for each
-message: the session of its request is a snapshot, and is committed only when it returns.
+A handler that serves a WebSocket or a long stream calls [Manager.Load] and [Manager.Commit]
+for each message. The session of its request is a snapshot, which is committed only when
+the handler returns.
 
 # Isolation
 
-Whatever other requests of the same session do, in this process or another one, a
-request can rely on this:
+A request can rely on the following, whatever other requests of the same session do, in
+this process or in another one:
 
   - It sees one snapshot, taken by the first From, plus its own changes.
   - The changes made before the response begins are stored all together or not at all;
@@ -61,19 +62,18 @@ request can rely on this:
   - All changes are kept if neither path contains the other. At the same path, the later
     commit wins.
   - [Session.Append] and [Update] are exact: of 50 concurrent increments by Update, each
-    counts once. That holds even if an answer of the store is lost, unless sixteen other
+    counts once. This holds even if an answer of the store is lost, unless sixteen other
     commits follow before the request notices.
   - [PopOnce] is exact: of several requests that get the same value, only one commits.
   - The commit does not check what the request has read. To make a change depend on the
     stored value, use Update, not Get and Set.
-  - After a logout, a revocation or an expiry, nothing is stored and nothing comes back to
-    life. After [Session.Login] or [Session.Regenerate], requests that came with the old
-    token store nothing, and cannot log out either. Their commit fails with [ErrEnded],
-    which is answered with a 409. Without changes they are answered as usual.
-  - Two kinds of requests are not answered with a 409 then. A Login begins a new session,
-    so that valid credentials always sign in. And if the token was replaced before a GET or
-    HEAD loaded the session, the request has seen an empty session; what it writes there is
-    dropped with an [EventDropped].
+  - After a logout, a revocation or an expiry, nothing is stored, and the session does not
+    come back. After [Session.Login] or [Session.Regenerate], requests that came with the
+    old token store nothing, and cannot log out either. Their commit fails with [ErrEnded],
+    and the client gets a 409. Requests without changes get their usual response.
+  - There are two exceptions to the 409. A Login begins a new session, so that valid
+    credentials always sign in. A GET or HEAD that loads the session after its token was
+    replaced sees an empty session; what it writes there is dropped with an [EventDropped].
 
 The file docs/interleavings.md of the repository lists the outcome of every pair of
 overlapping requests, in every order. The tests of all stores run that table, and
@@ -83,9 +83,9 @@ sessiontest.Race does the same for your own handlers.
 
 The cookie holds a [Token]: a public record ID and a secret. The store holds the ID and a
 digest of the secret, so nobody can log in with a copy of the store. A token that the server
-never issued is not adopted. Regenerate and Login replace the token (its secret) and
-keep the ID, which is safe to log, to list and to revoke. A Login over the session of another
-owner ends that one and begins a new one, with another ID and without its data.
+never issued is not adopted. Regenerate and Login replace the secret of the token and keep the
+ID, which is safe to log and to list. If the session belongs to another owner, Login ends
+it and begins a new one, with another ID and without the data.
 [Config].MaxPerOwner limits the sessions of an owner; by default there is no limit.
 
 The cookie is named __Host-session and is Secure, HttpOnly and SameSite=Lax. Settings that
@@ -93,30 +93,30 @@ switch a protection off have names that begin with Dangerously. Timeouts, limits
 trusted origins are choices of the application; their defaults are safe. For development
 without TLS, set [CookieConfig].DangerouslyAllowHTTP.
 
-Browsers withhold the cookie from requests that other sites cause, as far as SameSite
-demands it. Such a request creates a session only by Login, because a new cookie would
-replace that of the session which the visitor may have. The file docs/deploying.md says
-how to sign in from another site, how to serve HTTPS and plain HTTP, and what a change of
-the cookie's settings does.
+Depending on SameSite, browsers withhold the cookie from requests that another site
+causes. In such a request, only Login creates a session: the visitor may already have one,
+whose cookie a new cookie would replace. The file docs/deploying.md explains how to sign in
+through another site, how to serve HTTPS and plain HTTP, and what happens when you change
+the cookie's settings.
 
 # Time
 
 A session ends when it has been idle for [Config].IdleTimeout, or is older than
 AbsoluteTimeout. The manager's clock decides, so it ends at the same instant in every
-store. A request that only reads prolongs it at most once per TouchEvery, and needs no
-new cookie for that. [Session.SetTimeouts] gives a session limits of its own.
+store. A request that only reads extends it at most once per TouchEvery, and needs no new
+cookie for that. [Session.SetTimeouts] gives a session timeouts of its own.
 
 A page that polls would keep its session alive for as long as its tab is open. Mark such
-requests by [Session.IgnoreActivity], or wrap their routes in [Manager.IgnoreActivity]:
-then they prolong nothing, even if they store something.
+requests with [Session.IgnoreActivity], or wrap their routes in [Manager.IgnoreActivity].
+They then do not extend the session, even if they store something.
 
 # Flash messages
 
 [Session.Flash] leaves a value for the next request: the page that is shown after a
 redirect. A script's request, a prefetch or another redirect in between does not use it
 up. [Session.AddFlash] adds to a list of messages. [Session.FlashNow] is for the page that
-answers this request. Flash, [Session.Reflash] and [Session.Keep] have the names that users of Laravel and
-Expanse know.
+answers this request. The names Flash, [Session.Reflash] and [Session.Keep] are those of
+Laravel and Expanse.
 
 # Stores
 
@@ -128,11 +128,11 @@ from configuration files and environment variables.
 
 A program that only uses sessions can skip this part, and the names in it. [Store] has
 four methods: Load, Create, Update and Delete of a [Record]. A store that can do more
-implements optional interfaces: [Viewer] (lend records), [Toucher] (prolong a session),
-[Pruner] (delete expired records), [Lister] and [OwnerLister] (enumerate them), and
-[OwnerDeleter] (delete many of one owner). The
-functions [Touch], [Prune], [List] and [ListOwner] use them if they exist and fall back
-otherwise. [Capability] finds them through wrappers. [MaxOwner] and [PruneSlack] are
-limits that every store keeps. sessiontest.TestStore checks the contract.
+implements optional interfaces: [Viewer] (lend records), [Toucher] (extend a session),
+[Pruner] (delete expired records), [Lister] and [OwnerLister] (enumerate records), and
+[OwnerDeleter] (delete many records of one owner). The functions [Touch], [Prune], [List]
+and [ListOwner] use these interfaces if the store implements them, and fall back otherwise.
+[Capability] finds them through wrappers. [MaxOwner] and [PruneSlack] are limits that every
+store keeps. sessiontest.TestStore checks the contract.
 */
 package session

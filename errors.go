@@ -9,7 +9,7 @@ import (
 )
 
 // Errors to compare with [errors.Is]. Every error text of this package begins with
-// "session: ", once, and says what to do if something can be done.
+// "session: " and, if possible, says what to do.
 var (
 	// ErrNotFound is returned by stores for an absent record, and by
 	// [Session.Decode] for an absent path.
@@ -22,7 +22,7 @@ var (
 
 	// ErrEnded is returned by a commit whose session was logged out, revoked, rotated by
 	// a login, or expired before the changes could be stored. The changes are dropped, so
-	// that nothing comes back to life.
+	// that the session does not come back.
 	ErrEnded = errors.New("session: the session ended before the request did; the changes of the request were not stored")
 
 	// ErrTooLarge is returned by a write or a commit that exceeds [Config].MaxBytes, 256
@@ -46,24 +46,23 @@ var (
 	// ErrClosed is returned by a manager after [Manager.Close].
 	ErrClosed = errors.New("session: manager is closed; close it only after the server has shut down")
 
-	// ErrNoSession is returned by [From] outside of the middleware.
+	// ErrNoSession is returned by [From] outside the middleware.
 	ErrNoSession = errors.New("session: no session in the context; wrap the handler in Manager.Handler")
 
 	// ErrCrossOrigin is passed to the error handler for an unsafe request that another
 	// site made the browser send; see [Config].TrustedOrigins.
 	ErrCrossOrigin = errors.New("session: cross-origin request refused; trust the origin in Config.TrustedOrigins if it is yours")
 
-	// ErrInvalidPath is the error of a path with an empty segment, more than
-	// [MaxDepth] segments, or invalid UTF-8.
+	// ErrInvalidPath is the error for a path with an empty segment, more than [MaxDepth]
+	// segments, or invalid UTF-8.
 	ErrInvalidPath = errors.New("session: invalid path")
 
-	// ErrPathConflict is the error of a write inside a list, or of an Append to a value
-	// that is not a list. To change an element of a list, use [Update] on the
-	// list.
+	// ErrPathConflict is the error for a write inside a list, or for an Append to a value
+	// that is not a list. To change an element of a list, use [Update] on the list.
 	ErrPathConflict = errors.New("session: path conflicts with an existing value")
 )
 
-// A StoreError is the failure of a store's operation on a record.
+// A StoreError reports that an operation of a store failed.
 type StoreError struct {
 	Op  string // "load", "create", "update", "delete", "touch", "prune", "list", …
 	ID  ID     // zero if the operation is not about one record
@@ -89,7 +88,7 @@ func detail(err error) string {
 // Unwrap returns Err.
 func (e *StoreError) Unwrap() error { return e.Err }
 
-// A TypeError is the error of a value that does not have the type that the caller asked
+// A TypeError reports a stored value that does not have the type that the caller asked
 // for, or that a write needs along its path.
 type TypeError struct {
 	Path string // as the caller gave it
@@ -124,8 +123,8 @@ func (e *TypeError) Error() string {
 // Unwrap returns Err.
 func (e *TypeError) Unwrap() error { return e.Err }
 
-// A ValueError is the error of a value that cannot be stored, because it would not come back as it
-// is; see [Session.Set].
+// A ValueError reports a value that cannot be stored, because reading it back would not
+// return the same value; see [Session.Set].
 type ValueError struct {
 	Path string // as the caller gave it
 	Type string // the Go type of the value
@@ -165,15 +164,15 @@ func (takenError) Is(target error) bool { return target == ErrConflict }
 
 var (
 	errSeveral   = errors.New("session: several cookies of the same name with different values")
-	errUnclear   = errors.New("session: several cookies of the same name are valid, so one was planted and none is trusted; what was written is not stored, because only Login creates a session then")
-	errWithheld  = errors.New("session: another site caused the request, so SameSite withholds the cookie; what was written is not stored, because only Login creates a session then; redirect to a page of this site before you write")
+	errUnclear   = errors.New("session: several cookies of the same name are valid, so at least one was planted, and none is trusted; the changes are not stored, because only Login creates a session in such a request")
+	errWithheld  = errors.New("session: another site caused the request, so browsers withhold the cookie (SameSite); the changes are not stored, because only Login creates a session in such a request; redirect to a page of this site before you write")
 	errRejected  = errors.New("session: browsers reject the cookie")
 	errOver      = errorf(ErrCommitted, "changed too late: the request has ended; for work that continues, use Load and Commit")
 	errTimedOut  = errorf(ErrCommitted, "nothing is stored: the context passed to From reached its deadline before the response began")
 	errPanicked  = errorf(ErrCommitted, "nothing is stored: the handler panicked")
 	errFunction  = errors.New("session: an Update function panicked")
 	errGone      = errorf(ErrEnded, "ended by another request; the changes of this one were not stored")
-	errLogin     = errorf(ErrEnded, "the condition of the login (OnlyIf) does not hold any more; the user has to sign in again")
+	errLogin     = errorf(ErrEnded, "the condition of the login (OnlyIf) is no longer true; the user has to sign in again")
 	errNotStored = errors.New("session: commit interrupted; the outcome is unknown")
 )
 
@@ -190,8 +189,8 @@ func errorf(kind error, format string, args ...any) error {
 	return &kindError{kind, "session: " + fmt.Sprintf(format, args...)}
 }
 
-// DefaultError is the default of [Config].OnError. It answers in plain text, with a
-// sentence that tells a visitor what to do, and the status
+// DefaultError is the default of [Config].OnError. It responds in plain text, with a
+// sentence that tells the visitor what to do, and with the status
 //
 //   - 403 for a cross-origin write,
 //   - 404 if [Manager.Info] found no session,

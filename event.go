@@ -23,14 +23,14 @@ const (
 	EventExpired      EventKind = "expired"       // a request came too late
 	EventUnknownToken EventKind = "unknown-token" // well-formed, but no such session, or a wrong secret
 	EventBadCookie    EventKind = "bad-cookie"    // malformed, or several with different values; see Err
-	EventReplaced     EventKind = "replaced"      // a token that a login or Regenerate has just replaced
-	EventTokenReuse   EventKind = "token-reuse"   // a token that was replaced longer than Config.Grace ago: it may be stolen
-	EventCorrupt      EventKind = "corrupt"       // the stored record or a value does not decode, or a write replaced a scalar on its path
-	EventReplayed     EventKind = "replayed"      // a commit was applied again on a newer version
-	EventDropped      EventKind = "dropped"       // writes were not stored: the session had ended or has another token, the handler panicked, or a timeout had passed; see Err
+	EventReplaced     EventKind = "replaced"      // a request brought a token that Login or Regenerate has just replaced
+	EventTokenReuse   EventKind = "token-reuse"   // a token that was replaced more than Config.Grace ago: it may be stolen
+	EventCorrupt      EventKind = "corrupt"       // the stored record or a value does not decode, or a write replaced a scalar along its path
+	EventReplayed     EventKind = "replayed"      // a commit was applied again, to a newer version
+	EventDropped      EventKind = "dropped"       // writes were not stored: the session had ended or got another token, the handler panicked, or a timeout responded for it; see Err
 	EventLate         EventKind = "late"          // changed after the response began; see ErrCommitted
 	EventCrossOrigin  EventKind = "cross-origin"  // a request was refused; Err names its origin and what to do
-	EventNotCreated   EventKind = "not-created"   // what was written is not stored: the browser may have another session; see Err
-	EventRejected     EventKind = "rejected"      // browsers reject the cookie that went out; see Err
+	EventNotCreated   EventKind = "not-created"   // what was written is not stored, because the browser may have another session; see Err
+	EventRejected     EventKind = "rejected"      // browsers reject the cookie that was sent; see Err
 	EventFailed       EventKind = "failed"        // a load, commit, touch or sweep failed; see Err
 )

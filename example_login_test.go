@@ -76,7 +76,7 @@ func ExampleManager_RevokeOwner() {
 }
 
 // The password changes while somebody signs in with the old one. RevokeOwner comes too early
-// to see that session, but the condition of its login does not hold any more.
+// to see that session, but the condition of its login is no longer true.
 func ExampleOnlyIf() {
 	m := newManager()
 	password := "old" // in the application's database
@@ -90,7 +90,7 @@ func ExampleOnlyIf() {
 
 	_, err := m.Commit(ctx, s)
 	fmt.Println(err)
-	// Output: session: the condition of the login (OnlyIf) does not hold any more; the user has to sign in again
+	// Output: session: the condition of the login (OnlyIf) is no longer true; the user has to sign in again
 }
 
 // Another user signs in on the same browser, and gets nothing of the first one's.

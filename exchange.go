@@ -271,7 +271,7 @@ func (x *exchange) beginWith(status int, hijacked bool) error {
 	case x.below&tells != 0 && passedBy(x.w):
 		s.reach(sealed)
 		x.uses = usesRead // the status is not known
-		x.m.advise(x, "session: the response was written past the middleware, so it has no session cookie; wrap the router instead of using the middleware inside of it: manager.Handler(router)")
+		x.m.advise(x, "session: the response was written past the middleware, so it has no session cookie; wrap the router instead of using the middleware inside it: manager.Handler(router)")
 		return nil
 	}
 	if s.hasShown() {

@@ -354,7 +354,7 @@ func TestField07Withheld(t *testing.T) {
 					}).expect(t, http.StatusOK, map[bool]int{true: 1, false: 0}[may])
 					equal(t, "events", g.kinds(), created)
 				}
-				equal(t, "lines in the log", strings.Count(g.log(), "SameSite withholds"), map[bool]int{true: 0, false: 1}[may])
+				equal(t, "lines in the log", strings.Count(g.log(), "withhold the cookie (SameSite)"), map[bool]int{true: 0, false: 1}[may])
 				send(read).expect(t, http.StatusOK, 0)
 				equal(t, "events of a read", g.kinds(), "")
 				send(login).expect(t, http.StatusOK, 1)

@@ -9,49 +9,50 @@ import (
 	"github.com/expanse-go/session/internal/dotpath"
 )
 
-// Flash stores a value that exists in this request and in the next one, and is gone then.
-// A form handler leaves it for the page that it redirects to. Flash messages share the
-// paths of the other data: read them with [Get]. For a message on the page that answers
-// this request, use [Session.FlashNow]: with Flash, the next page would show it again. A session
-// holds at most 256 messages; a list counts as one.
+// Flash stores a value that exists in this request and the next one, and is then removed.
+// A form handler leaves it for the page that it redirects to. Flash messages share their
+// paths with the other data: read them with [Get]. For a message on the page that answers
+// this request, use [Session.FlashNow]; after Flash, the next page would show it again. A
+// session holds at most 256 messages; a list counts as one.
 //
-// A later request uses up a message if it has loaded the session with the message, and
-// has read it or is a navigation. A redirect (3xx), a prefetch, and a script's request that
-// has not read the message use up nothing. So messages survive what happens between the
-// form and the page.
+// A later request uses up a message if it has loaded the session with the message, and has
+// read the message or is a navigation. A redirect (3xx), a prefetch, and a script's request
+// that has not read the message do not use it up. So messages survive the requests between
+// the form and the page.
 //
-// Browsers mark a navigation by their Sec-Fetch headers. Over plain HTTP they send none,
-// except to localhost; then a request that accepts text/html counts as a navigation, unless
-// a header of htmx, Turbo or a similar library marks it as a script's. A client that sends
-// neither Sec-Fetch nor Accept headers uses up all messages. curl accepts */*, so it uses up
-// those that the handler has read.
+// Browsers mark navigations with Sec-Fetch headers. Over plain HTTP they send these headers
+// to localhost only. Without them, a request that accepts text/html counts as a navigation,
+// unless a header of htmx, Turbo or a similar library marks it as a script's. A client that
+// sends neither Sec-Fetch nor Accept headers uses up all messages. curl accepts */*, so it
+// uses up the messages that the handler has read.
 //
-// A request uses up what it was loaded with, and nothing that it has not seen. [Session.Append],
-// [Update] and [Session.Set] below the path change a message, in any request. If that happens
-// after a page has loaded the message, the next page gets the change: of a list, what was added,
-// of anything else, the new value. Of two Flash calls at one path, the later commit wins; to keep
-// the messages of both, use [Session.AddFlash].
+// A request uses up only what it has loaded. [Session.Append], [Update], and [Session.Set]
+// below the path change a message, in any request. If that happens after a page has loaded
+// the message, the next page gets the change: the added elements of a list, or the new value
+// of anything else. If two requests call Flash at the same path, the later commit wins; to
+// keep both messages, use [Session.AddFlash].
 func (s *Session) Flash(path string, v any) { s.write(opSet, path, v, true) }
 
-// AddFlash adds flash messages to the list at the path, or to a new list. Messages that
-// overlapping requests add are all kept, and each is shown by the next page that is loaded after
-// it was added, even if a page with the earlier ones is under way. A value that is not a list is
-// [ErrPathConflict].
+// AddFlash adds flash messages to the list at the path, or to a new list if there is none.
+// All messages of overlapping requests are kept. Each is available to the next page that is
+// loaded after it was added, even if a page with the earlier messages is under way. If the
+// value at the path is not a list, AddFlash fails with [ErrPathConflict].
 func (s *Session) AddFlash(path string, v ...any) { s.append(path, v, true) }
 
-// FlashNow sets a value for this request only. It is never stored, and lies on top of what is: it
-// hides a stored value at the path, and does not change it. A path inside of a list is
-// [ErrPathConflict]. At most 256 values can be set, of [Config].MaxBytes together.
+// FlashNow sets a value for this request only. The value is not stored. It hides a stored
+// value at the path, without changing it. A path inside a list fails with
+// [ErrPathConflict]. A request can set at most 256 values, of [Config].MaxBytes in total.
 //
-// Other calls work on what they find on top, or on what is stored:
-//   - Append and Update at the path or below change the value on top, and store nothing. An
-//     Update above it works on what is stored.
-//   - [Pop] and [PopOnce] at the path or below remove the value on top. What it has hidden is
-//     seen again.
-//   - Set, Flash, AddFlash and Remove change what is stored like everywhere else, and what is seen.
-//     So Set or Remove at the path or above ends FlashNow there. Below the path, both values change.
+// Other calls treat the value as follows:
+//   - Append and Update at the path or below change the value and store nothing. An Update
+//     above the path changes what is stored.
+//   - [Pop] and [PopOnce] at the path or below remove the value. The stored value that it has
+//     hidden is visible again.
+//   - Set, Flash, AddFlash and Remove change what is stored, as always, and what is visible.
+//     So Set or Remove at the path or above removes the value. Below the path, they change
+//     both values.
 //   - [Session.Keep] and [Session.Reflash] turn the value into a flash message.
-//   - [Session.Clear], [Session.Rollback] and [Session.Invalidate] drop it.
+//   - [Session.Clear], [Session.Rollback] and [Session.Invalidate] drop the value.
 func (s *Session) FlashNow(path string, v any) {
 	raw, err := s.encode(path, v)
 	s.mu.Lock()

@@ -4,21 +4,21 @@ import "net/http"
 
 // IgnoreActivity marks a request that does not count as visitor activity: a poll, a
 // heartbeat, a countdown to the end of the session. Without it, a page that polls keeps
-// its session alive for as long as its tab is open, even if nobody is there.
+// its session alive for as long as its tab is open, even if nobody is using it.
 //
 // The mark holds for the whole request, whatever the handler did before. Such a request
 //
-//   - never prolongs its session, and never gets the periodic new token;
+//   - never extends its session, and never gets the periodic new token;
 //   - stores its changes like any other, but [Session.ExpiresAt] stays the same;
 //   - uses up a flash message only if it has read it.
 //
-// There are exceptions: a new session starts its life, and [Session.Login],
-// [Session.Regenerate] and [Session.SetTimeouts] count as activity.
+// There are exceptions: creating a session counts as activity, and so do [Session.Login],
+// [Session.Regenerate] and [Session.SetTimeouts].
 func (s *Session) IgnoreActivity() { s.markPassive() }
 
 // IgnoreActivity wraps the handler of routes that a page polls. It marks all requests
-// to it as [Session.IgnoreActivity] does, without loading their sessions. Outside of
-// [Manager.Handler] it adds the middleware itself.
+// to it as [Session.IgnoreActivity] does, without loading their sessions. Outside
+// [Manager.Handler], it adds the middleware itself.
 func (m *Manager) IgnoreActivity(next http.Handler) http.Handler {
 	marked := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch v := r.Context().Value(ownKey{m}).(type) {

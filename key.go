@@ -7,8 +7,8 @@ package session
 //	c := cart.Get(s, Cart{})
 //	cart.Update(s, func(c Cart) Cart { c.Items = append(c.Items, item); return c })
 //
-// What T may be is described at [Session.Set]. A T that is an interface can only be any: what another
-// one holds cannot be read back.
+// [Session.Set] describes which types T may be. The only interface type that T may be is any,
+// because values of other interface types cannot be read back.
 type Key[T any] struct {
 	path string
 }

@@ -76,7 +76,7 @@ func TestLawL1TouchKeepsNewLimits(t *testing.T) {
 	commitOf(t, m, stream)
 	advance(9 * time.Minute)
 	if load(t, m, token).IsNew() {
-		t.Error("the touch has not prolonged the session")
+		t.Error("the touch has not extended the session")
 	}
 	advance(2 * time.Minute)
 	if !load(t, m, token).IsNew() {

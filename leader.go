@@ -138,7 +138,7 @@ func (l *leader) commit(ctx context.Context, qs *queues, q *queue) {
 		}
 	}
 	if !now.Before(p.at.rec.ExpiresAt) {
-		// Another request may have prolonged the session since it was loaded.
+		// Another request may have extended the session since it was loaded.
 		if _, err := l.reload(ctx, ErrConflict, 0); err != nil {
 			l.failAll(err)
 			return

@@ -13,16 +13,16 @@ import (
 // 7.2.4): the client gets a new token, the old one stops working at the commit, and the
 // absolute timeout starts again.
 //
-// An anonymous session, and one that the owner has already, keeps its data and its ID. The
-// session of another owner ends, as by [Session.Invalidate], and a new one begins: without
-// data, flash messages, timeouts and persistence, and with another ID. What the request has
-// written before Login is dropped then, except that a value which it got by [PopOnce] counts
-// as used; what it writes afterwards belongs to the new owner. To keep everything, pass
-// [KeepingData].
+// An anonymous session keeps its data and its ID, and so does a session that already belongs
+// to the owner. If the session belongs to another owner, Login ends it, as
+// [Session.Invalidate] does, and begins a new one with another ID, without data, flash
+// messages, timeouts and persistence. It then drops what the request has written before; a
+// value that the request got from [PopOnce] still counts as used. What the request writes
+// afterwards belongs to the new owner. To keep everything, pass [KeepingData].
 //
-// A login does not fail because the session ends, or another request replaces its token,
-// before the commit: then a new session begins, with another ID, and holds only what this
-// request has written.
+// A login succeeds even if the session ends, or another request replaces its token, before
+// the commit. The commit then creates a new session, with another ID, that holds only what
+// this request has written.
 //
 // An empty owner is an error. To log out, call [Session.Invalidate].
 func (s *Session) Login(owner string, options ...LoginOption) {
@@ -68,33 +68,32 @@ type LoginOption struct {
 	holds func(context.Context) (bool, error)
 }
 
-// KeepingData lets another owner take over the session as it is, with data, flash messages,
-// timeouts and ID. It is for an account that changes its name, or an administrator who acts
-// as a user. Whatever the session holds is the new owner's then.
+// KeepingData lets another owner take over the session with its data, flash messages,
+// timeouts and ID. Use it for an account that changes its name, or for an administrator who
+// acts as a user. Everything in the session then belongs to the new owner.
 func KeepingData() LoginOption { return LoginOption{keep: true} }
 
-// OnlyIf makes the login depend on a condition: that the password which was checked is still
-// the owner's, for instance. The commit calls holds when the login is stored, before the
-// client gets its new token, and within [Config].StoreTimeout. If holds returns false, the
-// session ends and the commit fails with [ErrEnded]; after an error it fails with a
-// [*StoreError]. So no sign-in with an old password survives a password change that comes
-// first and a [Manager.RevokeOwner] that follows it, whatever runs at the same time:
+// OnlyIf makes the login depend on a condition, for instance that the password which was
+// checked is still the owner's. The commit calls holds once the login is stored, before the
+// client gets the new token, and within [Config].StoreTimeout. If holds returns false, the
+// session ends and the commit fails with [ErrEnded]. If it returns an error, the commit fails
+// with a [*StoreError]. So if you store a new password and then call [Manager.RevokeOwner],
+// no sign-in with the old password survives, even one that runs at the same time:
 //
 //	s.Login(user.ID, session.OnlyIf(func(ctx context.Context) (bool, error) {
 //		now, err := users.PasswordHash(ctx, user.ID)
 //		return now == user.PasswordHash, err
 //	}))
 //
-// The condition must be read from where the change is visible once it is made, not from a
-// cache or a replica. It may read the session, and must not change it.
+// The condition must read from a place where the change is visible as soon as it is made,
+// not from a cache or a replica. It may read the session, but must not change it.
 func OnlyIf(holds func(ctx context.Context) (bool, error)) LoginOption {
 	return LoginOption{holds: holds}
 }
 
 // Regenerate gives the client a new token for the same session and data. The old token
-// stops working at the commit. Call it at every change of privilege that is not a
-// Login, to prevent session fixation. It does not create a session for a visitor who has
-// none.
+// stops working at the commit. Call it at every change of privilege except Login, to prevent
+// session fixation. It does not create a session for a visitor who has none.
 func (s *Session) Regenerate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,8 +113,8 @@ func (s *Session) rotateToken() {
 // Invalidate ends the session; this is how to log out. The commit deletes the record,
 // and the client's token stops working. Invalidate drops all uncommitted changes and an
 // earlier error of a write, so a logout never fails because of them. What is written
-// afterwards belongs to a new session with another ID and token. If that cannot be
-// stored, the old session has ended all the same.
+// afterwards belongs to a new session with another ID and token. The old session ends even
+// if the new one cannot be stored.
 func (s *Session) Invalidate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,20 +144,20 @@ func (s *Session) AuthenticatedAt() time.Time {
 	return time.Unix(0, s.now.authAt).UTC()
 }
 
-// Timeouts returns the limits of its own that [Session.SetTimeouts] has given this session,
-// not those in effect: zero means the manager's default, negative means no limit. For the
-// time that is left, see [Session.ExpiresAt].
+// Timeouts returns the timeouts that [Session.SetTimeouts] has given this session, not
+// those in effect. Zero means the manager's default, and a negative value means no limit. For
+// the time that is left, see [Session.ExpiresAt].
 func (s *Session) Timeouts() (idle, absolute time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now.idle, s.now.absolute
 }
 
-// SetTimeouts gives this session limits of its own: longer ones for "remember me", or
-// shorter ones for an administrator. They are stored with the session, and stay through
-// rotation and login. Zero means the manager's default (for absolute, at least idle).
-// Negative means no limit except the 400 days that browsers keep a cookie. To change one
-// limit only, get the other one from [Session.Timeouts].
+// SetTimeouts gives this session timeouts of its own: longer ones for "remember me", or
+// shorter ones for an administrator. They are stored with the session and survive rotation
+// and login. Zero means the manager's default (for absolute, at least idle). A negative value
+// means no limit except the 400 days that browsers keep a cookie. To change only one timeout,
+// get the other one from [Session.Timeouts].
 func (s *Session) SetTimeouts(idle, absolute time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

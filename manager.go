@@ -56,11 +56,11 @@ func New(store Store, cfg Config) (*Manager, error) {
 // Store returns the store that New was given.
 func (m *Manager) Store() Store { return m.store }
 
-// CookieName returns the name of the session cookie, with its prefix; if
-// [CookieConfig].IsHTTPS is set, of the one over HTTPS.
+// CookieName returns the name of the session cookie, with its prefix. If
+// [CookieConfig].IsHTTPS is set, it returns the name of the cookie over HTTPS.
 func (m *Manager) CookieName() string { return m.cfg.scope.name }
 
-// CookieNameOf returns the name of the session cookie of a request, with its prefix.
+// CookieNameOf returns the name, with its prefix, of the session cookie that a request uses.
 func (m *Manager) CookieNameOf(r *http.Request) string { return m.cfg.scopeOf(r).name }
 
 // DangerouslyAllowCrossOrigin exempts requests from the refusal of cross-origin

@@ -8,27 +8,27 @@ import (
 
 // Handler is the middleware. It gives every request a session, which is loaded by the
 // first call of [From] and committed when the response begins. A request that never asks
-// for its session costs no store call and gets no header.
+// for its session causes no store call and gets no header.
 //
 // Handler refuses requests that other sites make a browser send: an unsafe method with a
 // foreign origin gets a 403 ([ErrCrossOrigin]) from the error handler, and causes an
 // [EventCrossOrigin]; see [http.CrossOriginProtection] and [Config].TrustedOrigins. GET,
-// HEAD and OPTIONS always pass, so they must change nothing.
+// HEAD and OPTIONS always pass, so they must not change state.
 //
 // If a panic leaves Handler or [Manager.HandlerFunc], nothing is committed, and the panic
-// continues. If middleware inside of Handler recovers from it, nothing is committed either,
-// provided that the deferred function that recovers also starts the response, with a 5xx. A
-// recoverer that responds later, into a buffer, or with another status belongs outside, or
-// it must call [Error]; otherwise its response commits what the handler had changed.
+// continues. If middleware inside Handler recovers from the panic, nothing is committed
+// either, provided that the deferred function that recovers also starts a 5xx response. A
+// recoverer that responds later, into a buffer, or with another status must be outside
+// Handler or call [Error]; otherwise its response commits what the handler had changed.
 //
-// Put an [http.TimeoutHandler] or similar middleware inside of Handler: when it responds for
-// a handler that is still running, nothing of the request is committed, and later changes
+// Put an [http.TimeoutHandler] or similar middleware inside Handler: when it responds for a
+// handler that is still running, nothing of the request is committed, and later changes
 // fail. Handler recognizes this by the context that was passed to [From]: it has reached a
 // deadline that the request does not have. If the middleware is outside, a request that has
 // timed out may still commit.
 //
-// Wrapping a handler twice in the same manager has only one further effect: a panic is
-// noticed when it leaves the inner wrapper.
+// If you wrap a handler twice in the same manager, the inner wrapper only notices panics that
+// leave it.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if x := m.exchange(r.Context()); x != nil {
@@ -79,9 +79,9 @@ func (x *exchange) guard(next http.Handler, w http.ResponseWriter, r *http.Reque
 	returned = true
 }
 
-// HandlerFunc returns a handler for h, which needs a session: the handler loads it
-// first, and answers with the error handler if that fails. Outside of
-// [Manager.Handler] it adds the middleware itself.
+// HandlerFunc returns a handler that loads the session and passes it to h. If the load
+// fails, [Config].OnError responds. Outside [Manager.Handler], the handler adds the
+// middleware itself.
 func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *Session)) http.HandlerFunc {
 	return m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := m.From(r.Context())
@@ -93,15 +93,15 @@ func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *
 	})).ServeHTTP
 }
 
-// From returns the session of a request. The first call loads it, and its result,
-// including an error, stays the same for the whole request. The error is [ErrNoSession]
-// outside of the middleware, [ErrClosed], or a [*StoreError]; pass it to [Error]. If the
-// handlers of several managers are nested, From returns the session of the innermost.
+// From returns the session of a request. The first call loads it; later calls return the
+// same session or the same error. The error is [ErrNoSession] outside the middleware,
+// [ErrClosed], or a [*StoreError]; pass it to [Error]. If the handlers of several managers
+// are nested, From returns the session of the innermost manager.
 //
-// Call it before the first write; otherwise the response lacks Vary: Cookie, and a cache may
-// serve it to other visitors. Pass the context of the request. If the context has an earlier
-// deadline than the request, as inside of an [http.TimeoutHandler], and the response begins
-// after that deadline, nothing is stored.
+// Call From before the first write; otherwise the response lacks Vary: Cookie, and a cache
+// may serve it to other visitors. Pass the context of the request. If the context has an
+// earlier deadline than the request, as inside an [http.TimeoutHandler], and the response
+// begins after that deadline, nothing is stored.
 func From(ctx context.Context) (*Session, error) { return from(ctx, ctx.Value(anyKey{})) }
 
 // From is [From] for an application with several managers.
@@ -126,9 +126,9 @@ func (m *Manager) exchange(ctx context.Context) *exchange {
 	return x
 }
 
-// Error answers a request that has failed with err. It calls the error handler of the
-// manager, or [DefaultError] outside of the middleware. It drops the changes of the
-// session that are not committed yet.
+// Error responds to a request that has failed with err. It calls [Config].OnError of the
+// manager, or [DefaultError] outside the middleware. It drops the changes of the session
+// that are not committed yet.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	switch v := r.Context().Value(anyKey{}).(type) {
 	case *exchange:

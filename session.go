@@ -173,7 +173,7 @@ func (s *Session) enter(p phase) { s.phase = max(s.phase, p) }
 func (s *Session) do(o op) {
 	p := s.change()
 	if p.err == nil && s.phase == over {
-		s.m.cfg.Logger.Warn("session: written to after the request has ended; the change is not stored", "path", o.path)
+		s.m.cfg.Logger.Warn("session: a session was changed after its request had ended; the change is not stored", "path", o.path)
 		s.fail(s.tooLate())
 	}
 	if p.err != nil {
@@ -206,7 +206,7 @@ func (s *Session) do(o op) {
 	}
 	err := now.apply(&o, s.commitID(), s.m.cfg.maxSize(old))
 	if errors.Is(err, dotpath.ErrTooLarge) {
-		err = errorf(ErrTooLarge, "the write to %q makes the data larger than Config.MaxBytes (%d); the biggest values before: %s", o.path, s.m.cfg.MaxBytes, biggest(now))
+		err = errorf(ErrTooLarge, "the write to %q makes the data larger than Config.MaxBytes (%d); the largest values before the write: %s", o.path, s.m.cfg.MaxBytes, biggest(now))
 	}
 	if err != nil {
 		s.fail(err)
@@ -225,15 +225,15 @@ func (s *Session) do(o op) {
 // replaced reports a scalar that had to make room for an object. It is no error, because a session
 // from before the type was changed would fail forever. The caller holds the lock.
 func (s *Session) replaced(scalar, path string) {
-	err := &TypeError{Path: scalar, Want: "map[string]any", Err: fmt.Errorf("the write to %q has replaced it by an object", path)}
+	err := &TypeError{Path: scalar, Want: "map[string]any", Err: fmt.Errorf("the write to %q has replaced it with an object", path)}
 	if s.m.unlike.first("object " + scalar) {
-		s.m.cfg.Logger.Warn("session: a write replaced a value along its path by an object; this is logged once for each path", "error", err)
+		s.m.cfg.Logger.Warn("session: a write replaced a value along its path with an object; this is logged once for each path", "error", err)
 	}
 	s.report(err)
 }
 
-// report sends the event about a value that does not have its type, once for each path and type. The
-// caller holds the lock.
+// report sends the event about a value that does not have its type, once for each path and
+// type. The caller holds the lock.
 func (s *Session) report(err *TypeError) {
 	what := err.Want + " " + err.Path
 	if len(s.reported) < maxReported && !slices.Contains(s.reported, what) {
@@ -304,15 +304,16 @@ func (s *Session) endStored() {
 // Err returns the error of the first write of this request that failed, or nil. As with
 // [bufio.Writer], later writes then do nothing, and the commit fails with the error:
 // nothing of the request is stored, except that the session ends if [Session.Invalidate]
-// was called. A handler that wants to answer itself calls [Session.Rollback] first, or
-// [Error], which does so.
+// was called. To respond to the error yourself, call [Session.Rollback] first, or call
+// [Error], which calls it for you.
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.failure()
 }
 
-// Rollback drops the changes that are not committed yet, and the error.
+// Rollback drops the changes that are not committed yet, and the error that [Session.Err]
+// returns.
 func (s *Session) Rollback() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -343,9 +344,9 @@ func (s *Session) IsNew() bool {
 
 // WillRotate reports whether the next commit gives the client a new token: the session is
 // new and has something to store, [Session.Login] or [Session.Regenerate] was called, or
-// a periodic rotation ([Config].RotateEvery) is due. The response then carries a cookie,
-// so it must not be hijacked without its headers. (A periodic rotation is put off if the
-// response is hijacked or a 101.)
+// a periodic rotation ([Config].RotateEvery) is due. The response then carries a cookie, so
+// a handler that hijacks it must send its headers. (A periodic rotation is postponed if the
+// response is hijacked or has the status 101.)
 func (s *Session) WillRotate() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

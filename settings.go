@@ -84,10 +84,10 @@ func (c *checker) times(s *settings) {
 	s.IdleTimeout = cmp.Or(s.IdleTimeout, 2*time.Hour)
 	s.AbsoluteTimeout = cmp.Or(s.AbsoluteTimeout, max(24*time.Hour, s.IdleTimeout))
 	if s.Grace < 0 && s.RotateEvery > 0 {
-		c.refuse("Grace", s.Grace, "RotateEvery needs one, or requests under way during a rotation would lose their session")
+		c.refuse("Grace", s.Grace, "RotateEvery needs a positive one; otherwise requests under way during a rotation would lose their session")
 	}
 	if s.Grace < 0 && s.RevokeOnReuse {
-		c.refuse("Grace", s.Grace, "RevokeOnReuse needs one, or requests under way during a rotation would end their session")
+		c.refuse("Grace", s.Grace, "RevokeOnReuse needs a positive one; otherwise requests under way during a rotation would end their session")
 	}
 	s.Grace = max(0, cmp.Or(s.Grace, 30*time.Second))
 	s.RotateEvery = max(0, s.RotateEvery)
@@ -137,7 +137,7 @@ func (c *checker) cookie(s *settings) {
 		c.refuse("Cookie.Path", k.Path, "a __Host- cookie has the path /; leave it out, or set DangerouslyDropHostPrefix")
 	}
 	if !strings.HasPrefix(k.Path, "/") || strings.ContainsAny(k.Path, ";,\x00\r\n") || !ascii(k.Path) {
-		c.refuse("Cookie.Path", k.Path, "must begin with / and hold no ; or control character")
+		c.refuse("Cookie.Path", k.Path, "must begin with /, and must not contain a semicolon, a comma, a control character or a character that is not ASCII")
 	}
 	if k.Domain != "" && !free {
 		c.refuse("Cookie.Domain", k.Domain, "a __Host- cookie has no domain; leave it out, or set DangerouslyDropHostPrefix to share it with all subdomains")
@@ -224,7 +224,7 @@ func (c *checker) cookieName(name, prefix string, script bool) string {
 				own = "__Host-"
 			}
 			if own != prefix {
-				c.refuse("Cookie.Name", name, "its prefix contradicts the dangerous switches; leave the prefix out, the right one is added")
+				c.refuse("Cookie.Name", name, "its prefix contradicts the dangerous switches; leave the prefix out, and the right one is added")
 			}
 			if script && strings.HasSuffix(p, "Http-") {
 				c.refuse("Cookie.Name", name, "browsers refuse the prefix without HttpOnly; leave it out, or remove DangerouslyAllowScript")
@@ -302,12 +302,12 @@ func (c *checker) maxPerOwner(s *settings, store Store) {
 	_, byOwner := Capability[OwnerLister](store)
 	_, all := Capability[Lister](store)
 	if s.MaxPerOwner > 0 && store != nil && !byOwner && !all {
-		c.refuse("MaxPerOwner", s.MaxPerOwner, "the store cannot list sessions; give it session.OwnerLister (or session.Lister, which is slower), or leave the limit out")
+		c.refuse("MaxPerOwner", s.MaxPerOwner, "the store cannot list sessions; implement session.OwnerLister (or session.Lister, which is slower) in the store, or leave the limit out")
 	}
 }
 
 // cookieEnd is the absolute limit: the server alone enforces the idle one, so that
-// prolonging a session needs no cookie.
+// extending a session needs no cookie.
 func (s *settings) cookieEnd(d *draft, created, now time.Time) time.Time {
 	absolute := s.absolute(d)
 	if absolute <= 0 {
@@ -400,7 +400,7 @@ func (s *settings) checkSize(d *draft, old int) error {
 	if d.doc.Len() <= s.maxSize(old) {
 		return nil
 	}
-	return errorf(ErrTooLarge, "the data has %d bytes, more than Config.MaxBytes (%d); the biggest values: %s", d.doc.Len(), s.MaxBytes, biggest(d))
+	return errorf(ErrTooLarge, "the data has %d bytes, more than Config.MaxBytes (%d); the largest values: %s", d.doc.Len(), s.MaxBytes, biggest(d))
 }
 
 // biggest lists the values that take most of the room.

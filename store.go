@@ -32,9 +32,9 @@ type Record struct {
 	CreatedAt    time.Time // of the record
 	LastActivity time.Time // of the last write or touch
 
-	// ExpiresAt is the first instant at which the session is over. Only the manager
-	// looks at it: a store returns an expired record like any other, and may delete it
-	// at any time from ExpiresAt plus [PruneSlack] on.
+	// ExpiresAt is the first instant at which the session has ended. Only the manager
+	// checks it: a store returns an expired record like any other, and may delete it at any
+	// time from ExpiresAt plus [PruneSlack] on.
 	ExpiresAt time.Time
 
 	// Data is the envelope, opaque to stores. It is binary.
@@ -63,8 +63,8 @@ const MaxOwner = 255
 // A Store keeps records. A [Manager] calls its methods; most programs only construct a
 // store and pass it to [New].
 //
-// There is no upsert, on purpose. A late Update of a record that was deleted must fail,
-// or a slow request would bring a logged-out session back to life (CVE-2025-46336).
+// There is intentionally no upsert. A late Update of a deleted record must fail; otherwise a
+// slow request would bring a logged-out session back (CVE-2025-46336).
 //
 // All methods are safe for concurrent use by many goroutines, and, if several processes
 // share the store, by many processes. Each method is atomic. It honours the cancellation
@@ -124,7 +124,7 @@ type Viewer interface {
 	View(ctx context.Context, id ID) (Record, error)
 }
 
-// A Toucher prolongs a session without rewriting it.
+// A Toucher extends a session without rewriting it.
 type Toucher interface {
 	// Touch moves LastActivity and ExpiresAt of the record forward. Each moves only if
 	// the new instant is later than the stored one: a touch never shortens a session.
@@ -133,9 +133,9 @@ type Toucher interface {
 	Touch(ctx context.Context, id ID, lastActivity, expires time.Time) error
 }
 
-// Touch prolongs a session by [Toucher] if s implements it. Otherwise it loads the
+// Touch extends a session by [Toucher] if s implements it. Otherwise it loads the
 // record and updates it, which increments the version. If another writer is faster, Touch
-// returns nil, because that writer has prolonged the session, too.
+// returns nil, because that writer has extended the session, too.
 func Touch(ctx context.Context, s Store, id ID, lastActivity, expires time.Time) error {
 	if t, ok := Capability[Toucher](s); ok {
 		return t.Touch(ctx, id, lastActivity, expires)
@@ -241,13 +241,15 @@ func ListOwner(ctx context.Context, s Store, owner string) iter.Seq2[Record, err
 	}
 }
 
-// An OwnerDeleter deletes many records of one owner in few steps. The manager uses it to
-// end the sessions of an owner; without it, each takes a load, an update and a delete.
+// An OwnerDeleter deletes many records of one owner in a few steps. The manager uses it to
+// end the sessions of an owner; without it, each session takes a load, an update and a
+// delete.
 type OwnerDeleter interface {
 	// DeleteOwned deletes the records with the given IDs whose Owner equals owner, byte for
 	// byte, at the moment of the deletion, and returns how many it deleted. It ignores IDs
-	// without a record and records of other owners. Each deletion is atomic, not all of
-	// them together: after an error, some of the records may be gone. The owner is not "".
+	// without a record and records of other owners. Each deletion is atomic, but not all of
+	// them together: after an error, some of the records may have been deleted. The owner is
+	// not "".
 	DeleteOwned(ctx context.Context, owner string, ids []ID) (int, error)
 }
 

@@ -157,7 +157,7 @@ func (m *Manager) updateFailed(ctx context.Context, s *Session, p *patch) error 
 // again before it touches it. No session has a timeout as short as that.
 const longRequest = time.Second
 
-// touch prolongs the session. It fails no response. During a long request, the session may
+// touch extends the session. It fails no response. During a long request, the session may
 // have expired by limits that another request has set meanwhile; a touch by the limits of
 // the request's own snapshot would bring it back to life.
 func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {

@@ -13,9 +13,10 @@ import (
 // Get returns the value at a path, or def if there is no value or the value does not decode
 // into a T. A stored null is a value: Get returns the zero T. The result is a copy.
 //
-// A value that is not a T, such as one from before the type was changed, causes an [EventCorrupt]
-// with a [*TypeError], once for each request, path and type. The manager logs it once for each path
-// and type. To read a value of one of several types, use [Session.Decode], or Get with an any.
+// A value that is not a T, such as one from before the type was changed, sends an
+// [EventCorrupt] with a [*TypeError], once for each request, path and type. The manager logs
+// it once for each path and type. To read a value that may have one of several types, use
+// [Session.Decode], or Get with an any.
 //
 // T can be any type that encoding/json decodes. In an any, integers are int64
 // ([json.Number] if they don't fit), and other numbers are float64.
@@ -27,8 +28,8 @@ func Get[T any](s *Session, path string, def T) T {
 }
 
 // Lookup is like [Get], for callers that must distinguish an absent value from a zero one.
-// It reports false if there is no value at the path or the value does not decode into a T, which it
-// logs as Get does.
+// It returns false if there is no value at the path or the value does not decode into a T,
+// which it reports as Get does.
 func Lookup[T any](s *Session, path string) (T, bool) {
 	raw, ok := s.lookup(path)
 	if !ok {
@@ -66,16 +67,16 @@ func (s *Session) Decode(path string, dst any) error {
 	return nil
 }
 
-// Pop returns the value at a path and removes it. It returns def, and removes nothing,
-// if there is no value or the value does not decode into a T, which it logs as Get does. Two
-// overlapping requests may
-// both get the value; if that matters, use [PopOnce]. Of a value of [Session.FlashNow], only that is removed.
+// Pop returns the value at a path and removes it. If there is no value, or the value does not
+// decode into a T, which it reports as Get does, Pop returns def and removes nothing. Two
+// overlapping requests may both get the value; if that matters, use [PopOnce]. If the value
+// was set by [Session.FlashNow], Pop does not remove a stored value that it hides.
 func Pop[T any](s *Session, path string, def T) T { return pop(s, opRemove, path, def) }
 
 // PopOnce is like [Pop], for a value that only one request may get, such as a one-time code.
 // If another request has changed or removed the value meanwhile, the commit fails with
-// [ErrConflict], and the client gets an error response. Do nothing with the value that
-// cannot be undone before the commit has succeeded.
+// [ErrConflict], and the client gets an error response. Until the commit has succeeded, do
+// not do anything with the value that cannot be undone.
 func PopOnce[T any](s *Session, path string, def T) T { return pop(s, opPopOnce, path, def) }
 
 func pop[T any](s *Session, kind opKind, path string, def T) T {
@@ -127,14 +128,15 @@ func (s *Session) take(kind opKind, path string) {
 // request sees it. If there is no value, f gets the zero T. Two overlapping requests may
 // both return the same value, so it must not serve as a sequence number.
 //
-// Concurrent updates add up: if another request has committed meanwhile, f runs again
-// on the value that it has stored, as often as necessary. So f must depend on nothing
-// but its argument, and change nothing else. It may run again at the commit, after the
-// handler has returned, but always on a goroutine of its own request.
+// Concurrent updates add up: if another request has committed meanwhile, f runs again, on
+// the newly stored value, as often as necessary. So f must depend only on its argument and
+// must not change anything else. It may run again at the commit, after the handler has
+// returned, but always on a goroutine of its own request.
 //
-// Update replaces a stored value that is not a T as if there were none, because the
-// request would fail forever otherwise. It logs that and sends an [EventCorrupt] with a
-// [*TypeError]. A flash message stays one, and the next page gets its new value. After an error (see [Session.Err]), Update returns the zero T.
+// If the stored value is not a T, Update replaces it as if it were missing, because the
+// request would otherwise fail forever. The manager logs this and sends an [EventCorrupt]
+// with a [*TypeError]. A flash message stays a flash message, and the next page gets its new
+// value. After an error (see [Session.Err]), Update returns the zero T.
 func Update[T any](s *Session, path string, f func(T) T) T {
 	var zero T
 	apply := func(raw []byte, ok bool) (v T, out []byte, err error) {

@@ -136,7 +136,7 @@ func (s bareStore) Close() error { return s.Store.(*cacheStore).Close() }
 // If a setting needs a capability that the store lacks, both Check and Open report that
 // setting.
 func TestStoreLacksCapability(t *testing.T) {
-	const reason = "the store cannot list sessions; give it session.OwnerLister (or session.Lister, which is slower), or leave the limit out"
+	const reason = "the store cannot list sessions; implement session.OwnerLister (or session.Lister, which is slower) in the store, or leave the limit out"
 	limit := Configure(func(c *session.Config) { c.MaxPerOwner = 3 })
 	tests := []struct {
 		name, toml string
