@@ -19,8 +19,8 @@ token, and the token leads to the session. A request goes through these steps:
 2. **loads**: the server reads the session from its store. The handler works on this snapshot.
 3. **commits**: the server stores the changes that the handler made, and sends the response. If the stored
    session has changed in the meantime, the server applies the same changes to the newer state. If the session has
-   ended, or a login has replaced the token, it answers 409 Conflict and stores nothing. A login is not refused: it
-   begins a new session then, which contains only what its own request wrote.
+   ended, or a login has replaced the token, it responds with 409 Conflict and stores nothing. A login is not refused;
+   it then begins a new session, which contains only what its own request wrote.
 
 The tests of every store run all of these cases, with one server process and with several. They use the
 real middleware, and hold each request until its turn comes. ` + "`sessiontest.Race`" + ` does the same for your own handlers.
@@ -37,11 +37,11 @@ In each table, the row is request A, which commits first, and the column is requ
 | B | only B has an effect: A has none of its own, or B's effect replaced it |
 | gone | the session has ended, and none of its data is left; the visitor has no session |
 | new: B | the first session has ended; the visitor has a new session, which contains only what B did |
-| …, not B | B is answered 409, and nothing of B is stored; all other requests are answered 200 |
+| …, not B | B gets a 409, and nothing of B is stored; all other requests get a 200 |
 | …, 1 orphaned | the store also has a session that the browser no longer has a cookie for |
 
-These are the requests. Revoke, prune and expire come from another browser, without the visitor's cookie. In the Go code,
-` + "`s`" + ` is the session and ` + "`manager`" + ` is the session manager.
+These are the requests. Revoke, prune and expire come from another browser, without the visitor's cookie. In the Go
+code, ` + "`s`" + ` is the session and ` + "`manager`" + ` is the session manager.
 
 `
 
@@ -49,8 +49,8 @@ const everywhere = `
 ## What holds in every order
 
 - A request sees everything that was stored in its session before it loaded, and nothing that was stored later.
-- A request that is answered 409 has stored nothing, and its response sets no cookie.
-- If a request that appends or counts is answered 200, its element or count is stored exactly once, and the list has the
+- A request that gets a 409 has stored nothing, and its response sets no cookie.
+- If a request that appends or counts gets a 200, its element or count is stored exactly once, and the list has the
   elements in the order of the commits, unless the session ends afterwards.
 - Once a session has ended, nothing brings it back, and the store has no record of it.
 - Only the token that the browser has leads to a session, except where a table says "orphaned".
@@ -80,7 +80,7 @@ func Markdown() string {
 		},
 		{
 			"Late: B is sent, A commits, B loads",
-			"B was sent before A's response arrived, so it carries the cookie from before A. Only the rows in which A replaces the token are here; all other rows are the same as in the sequential table. A request with the old token sees an empty session, and cannot end the real one. Its changes are refused, except that a login begins a new session. Then the session of the first login stays in the store, but the browser has no cookie for it any more.",
+			"B was sent before A's response arrived, so it carries the cookie from before A. The table has only the rows in which A replaces the token; all other rows equal those of the sequential table. A request with the old token sees an empty session, and cannot end the real one. Its changes are refused, except that a login begins a new session. The session of the first login then stays in the store, but the browser no longer has a cookie for it.",
 			late,
 		},
 	} {
