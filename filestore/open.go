@@ -77,7 +77,7 @@ func (s *Store) create() error {
 
 func (s *Store) cannotWrite(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w; make user %d, under whom this program runs, its owner", err, os.Geteuid())
+		err = fmt.Errorf("%w; change its owner to user %d, as which this program runs", err, os.Geteuid())
 	}
 	return fmt.Errorf("session: cannot write to the session folder %s: %w", s.dir, err)
 }

@@ -24,7 +24,7 @@ func TestOpenAsAnotherUser(t *testing.T) {
 		become(t, nobody)
 	}
 	for dir, want := range map[string]string{
-		locked: "make user",
+		locked: "change its owner to user",
 		below:  "create it yourself",
 	} {
 		_, err := Open(dir, Config{})

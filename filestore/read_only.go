@@ -10,10 +10,10 @@ import (
 
 var errReadOnly = fmt.Errorf("session: file store: the store was opened with OpenReadOnly: %w", errors.ErrUnsupported)
 
-// OpenReadOnly opens the store in a folder to look at it, for example as another user than
-// the program that writes it. It creates and changes nothing, and neither does any method;
-// those that would return an error that matches [errors.ErrUnsupported]. If the folder does
-// not exist, the store is empty.
+// OpenReadOnly opens the store in a folder for reading only, for example as another user than
+// that of the program that writes it. Neither OpenReadOnly nor any method creates or changes a
+// file. Methods that would write return an error that matches [errors.ErrUnsupported]. If the
+// folder does not exist, the store is empty.
 func OpenReadOnly(dir string) (*Store, error) {
 	s, err := newStore(dir)
 	if err != nil {
@@ -63,8 +63,8 @@ func (s *Store) look() error {
 	return nil
 }
 
-// Check reports what would make [Open] fail for the user of this process, as far as that can
-// be seen without creating or changing anything.
+// Check returns the error with which [Open] would fail for the user of this process, as far as
+// Check can determine it without creating or changing anything.
 func Check(dir string) error {
 	s, err := OpenReadOnly(dir)
 	if err != nil {

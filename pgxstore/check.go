@@ -12,15 +12,16 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// Check tests with a few cheap statements that the store can work: the database answers
-// and has the table that [sqlstore.Migrations] makes, the connection has no setting with
-// which sessions would be lost, and the role may read and write the table. It tries that
-// on a session that does not exist. Additional columns do not matter if they have
-// defaults. Check reports differences of the table as a [*sqlstore.SchemaError], and a
-// missing schema as a [*session.ConfigError]. Call it before serving: without it, a missing table fails the first request.
+// Check verifies with a few cheap statements that the store can work: the database answers
+// and has the table that [sqlstore.Migrations] creates, the connection has no setting that
+// would lose sessions, and the role may read and write the table. Check tries that on a
+// session that does not exist. The table may have additional columns with defaults. Check
+// reports differences of the table as a [*sqlstore.SchemaError], and a missing schema as a
+// [*session.ConfigError]. Call it before serving; otherwise, a missing table makes the first
+// request fail.
 //
-// If it finds a connection pooler that loses prepared statements, the store prepares none
-// from then on.
+// If Check detects a connection pooler that loses prepared statements, the store stops
+// preparing statements.
 func (s *Store) Check(ctx context.Context) error {
 	s.checkPooler(ctx)
 	r, err := s.names.Examine(ctx, s.text, s.ask)
@@ -41,7 +42,7 @@ func (s *Store) missing(ctx context.Context) error {
 	if schema := s.names.Schema; schema != "" {
 		there, err := s.exists(ctx, sqltable.Statement{Text: "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", Args: []any{schema}})
 		if err != nil {
-			return fmt.Errorf("session: looking at schema %s: %w", schema, err)
+			return fmt.Errorf("session: cannot examine the schema %s: %w", schema, err)
 		}
 		if !there {
 			return &session.ConfigError{Field: "Schema", Value: schema,
@@ -51,9 +52,9 @@ func (s *Store) missing(ctx context.Context) error {
 	return &sqlstore.SchemaError{Table: s.names.String()}
 }
 
-// Warnings returns settings of the server and of the connection with which the store
-// works, but keeps less than it promises, or takes longer: each with what it means and
-// what to do. They are no reason not to start.
+// Warnings returns settings of the server and of the connection that make the store's writes
+// less durable, or slower. Each text explains the effect and says what to do. The store works
+// with these settings, so a program can start in spite of them.
 func (s *Store) Warnings(ctx context.Context) ([]string, error) {
 	_, weak, err := s.names.Settings(ctx, s.ask)
 	if s.unprepared.Load() {

@@ -11,9 +11,9 @@
 //	}
 //	manager, err := session.New(store, session.Config{})
 //
-// [Open] makes the pool as well. A program that package sessionconfig configures from files
-// uses this store with one option; the database store is then this one wherever its
-// connection is a PostgreSQL database:
+// [Open] also creates the pool. A program that is configured with package sessionconfig uses
+// this store with one option. The database store is then a pgxstore if its connection is a
+// PostgreSQL database:
 //
 //	manager, err := sessionconfig.Open(ctx, "config", sessionconfig.WithPostgres(pgxstore.Open))
 //
@@ -36,8 +36,8 @@
 // The pool's DefaultQueryExecMode decides how statements are sent. The default prepares
 // and caches them. Behind a connection pooler that loses prepared statements, as
 // PgBouncer does in transaction mode before version 1.21, choose pgx.QueryExecModeExec.
-// The store does so by itself if Check finds such a pooler, or a statement is lost. If the
-// server refuses a statement because the table has changed since it was prepared, pgx
+// The store does so by itself if Check detects such a pooler, or if a statement is lost. If
+// the server refuses a statement because the table has changed since it was prepared, pgx
 // prepares it again and the store sends it once more.
 //
 // # Many requests at once
@@ -65,7 +65,7 @@
 //
 // What sqlstore documents for PostgreSQL applies here too: a write that has returned is
 // as durable as a commit of the server (synchronous_commit), and after a failover the
-// store continues as soon as new connections reach the new primary. A connection on which
-// the server says that it takes no writes, or that it is shutting down, is closed, and
-// the pool is reset. Check refuses the settings that sqlstore documents.
+// store continues as soon as new connections reach the new primary. If the server says that
+// it is read-only or shutting down, the store closes the connection and resets the pool.
+// Check refuses the settings that sqlstore documents.
 package pgxstore

@@ -10,15 +10,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Open connects to a database and returns a store on a pool of its own, which
-// [Store.Close] closes. When it returns, the database has answered; call [Store.Check]
-// before serving. ctx limits how long Open may take.
+// Open connects to a database, waits until it answers, and returns a store with a pool of its
+// own, which [Store.Close] closes. Call [Store.Check] before serving. ctx limits how long Open
+// may take.
 //
-// The DSN can set the pool, too, for instance pool_max_conns and pool_max_conn_lifetime; see
-// [pgxpool.ParseConfig]. Schema and table are those of [Config]; "" is the default.
+// The DSN can also configure the pool, for instance with pool_max_conns and
+// pool_max_conn_lifetime; see [pgxpool.ParseConfig]. The schema and table are those of
+// [Config]; "" means the default.
 //
-// With [New] instead, the program makes the pool, which it can use for other purposes too.
-// To take the settings from files and variables, pass Open to sessionconfig.WithPostgres.
+// To use the pool for other purposes too, create it yourself and call [New]. To read the
+// settings from files and variables, pass Open to sessionconfig.WithPostgres.
 func Open(ctx context.Context, dsn, schema, table string) (*Store, error) {
 	pool, err := pgxpool.New(ctx, dsn)
 	if parse := (*pgconn.ParseConfigError)(nil); errors.As(err, &parse) {

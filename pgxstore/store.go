@@ -65,8 +65,8 @@ var (
 // accident does not show the password of its database.
 func (*Store) Format(f fmt.State, _ rune) { io.WriteString(f, "pgxstore.Store") }
 
-// New returns a store that uses pool, which stays the caller's: close it after the
-// store. New does not access the database; call [Store.Check] before serving.
+// New returns a store that uses pool. The caller must close pool after the store. New does
+// not access the database; call [Store.Check] before serving.
 //
 // It fails for a nil pool and invalid names (each as a [*session.ConfigError], all of
 // them joined).

@@ -43,9 +43,8 @@ func (c *Config) Check(ctx context.Context) error {
 	return err
 }
 
-// CheckWarnings is like Check, and also returns settings of the server with which the
-// store loses more in a crash than it promises, or is slower. They do not prevent Open,
-// which logs them.
+// CheckWarnings is like Check, and also returns settings of the server that make the store
+// less durable or slower. They do not prevent Open, which logs them.
 func (c *Config) CheckWarnings(ctx context.Context) ([]*Error, error) {
 	look := *c.contents
 	look.readOnly, look.checking = true, true

@@ -41,8 +41,8 @@ func Configure(f func(*session.Config)) Option {
 	return func(l *loader) { l.configure = append(l.configure, f) }
 }
 
-// ReadOnly is for a program that looks at the sessions of another one, perhaps as another
-// user: [Open] and [Config.OpenStore] open the file store with filestore.OpenReadOnly.
+// ReadOnly is for a program that reads the sessions of another program, perhaps as another
+// user. [Open] and [Config.OpenStore] then open the file store with filestore.OpenReadOnly.
 // Other stores are opened as usual.
 func ReadOnly() Option {
 	return func(l *loader) { l.readOnly = true }

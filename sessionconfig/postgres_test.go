@@ -111,8 +111,8 @@ func TestWithPostgresMistakes(t *testing.T) {
 			`stores.database.table = "sessions": there is no table sessions in the database; create it with: beam make session-table && beam db migrate (connection main (postgres app@127.0.0.1:5432/app))`,
 		},
 		{
-			"denied", nil, errors.New("session: looking at table sessions: denied"),
-			`stores.database.table = "sessions": looking at table sessions: denied (connection main (postgres app@127.0.0.1:5432/app))`,
+			"denied", nil, errors.New("session: cannot examine the table sessions: denied"),
+			`stores.database.table = "sessions": cannot examine the table sessions: denied (connection main (postgres app@127.0.0.1:5432/app))`,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

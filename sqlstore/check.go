@@ -22,7 +22,7 @@ func (e *SchemaError) Error() string {
 		return fmt.Sprintf("session: there is no table %s in the database; create it with: %s", e.Table, command)
 	}
 	if e.Foreign() {
-		return fmt.Sprintf("session: another program made the table %s (%s); leave it alone, choose another name for the table of sessions, then run: %s",
+		return fmt.Sprintf("session: another program has created the table %s (%s); do not change that table; choose another name for the sessions table, then run: %s",
 			e.Table, strings.Join(e.Problems, "; "), command)
 	}
 	return fmt.Sprintf("session: table %s is not the one that this version needs (%s); choose another name, or, to learn how to recreate it, run: %s",
@@ -47,15 +47,15 @@ func (e *SchemaError) Foreign() bool {
 //     its type, the primary key, and a collation that compares owners byte by byte.
 //     The table may have additional columns with defaults. Check reports differences
 //     as a [*SchemaError].
-//   - Neither the server nor the connection has a setting with which sessions would be
-//     lost without an error (see the package documentation).
+//   - Neither the server nor the connection has a setting that would lose sessions
+//     without an error (see the package documentation).
 //   - The role may read and write the table. Check tries that on a session that does not
 //     exist.
 //
-// Call it before serving: without it, a missing table fails the first request. If it
-// finds a connection pooler that loses prepared statements, the store prepares none from
-// then on; with pgx, whose mode the store cannot change, Check fails and says what to add
-// to the data source name.
+// Call it before serving; otherwise, a missing table makes the first request fail. If Check
+// detects a connection pooler that loses prepared statements, the store stops preparing
+// statements. With pgx, whose mode the store cannot change, Check fails instead, and the error
+// says what to add to the data source name.
 //
 // On SQLite, Check also switches the file to write-ahead logging, and fails if the file
 // does not support that.
@@ -79,9 +79,9 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
-// Warnings returns settings of the server and of the connection with which the store
-// works, but keeps less than it promises, or takes longer: each with what it means and
-// what to do. They are no reason not to start.
+// Warnings returns settings of the server and of the connection that make the store's writes
+// less durable, or slower. Each text explains the effect and says what to do. The store works
+// with these settings, so a program can start in spite of them.
 func (s *Store) Warnings(ctx context.Context) ([]string, error) {
 	_, weak, err := s.names.Settings(ctx, s.ask)
 	if s.sends() == pooled {

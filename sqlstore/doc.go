@@ -33,11 +33,12 @@
 //
 // A load is one SELECT by primary key. A create, an update, a touch and a delete are
 // one statement each, which needs no transaction. Statements are prepared once per
-// connection, so each call costs one round trip. If a connection pooler between the
-// program and PostgreSQL loses prepared statements, as PgBouncer does in transaction mode
-// before version 1.21, statements are sent unprepared: [Store.Check] finds that out, and
-// [Config].Unprepared says it. The same happens while MySQL refuses to prepare more
-// statements (max_prepared_stmt_count).
+// connection, so each call costs one round trip.
+//
+// A connection pooler between the program and PostgreSQL may lose prepared statements, as
+// PgBouncer does in transaction mode before version 1.21. If [Store.Check] detects this, or
+// if you set [Config].Unprepared, the store sends statements unprepared. It also does so
+// while MySQL refuses to prepare more statements (max_prepared_stmt_count).
 //
 // pgx prepares statements by itself, or not, as its default_query_exec_mode says, and the
 // store cannot change that. Behind such a pooler, add default_query_exec_mode=exec to the
@@ -57,19 +58,19 @@
 // UNCOMMITTED of MySQL. Deadlocks and serialization failures are retried, up to eight
 // times within the context's deadline.
 //
-// A server or a connection can have settings with which sessions would be lost without
-// an error: on MySQL and MariaDB, autocommit off, a completion_type other than NO_CHAIN,
-// an sql_mode that is not strict or has EMPTY_STRING_IS_NULL, an sql_select_limit below
-// 64, READ UNCOMMITTED, and a character_set_client other than utf8mb4; on PostgreSQL, a
-// client_encoding other than UTF8; on both, read-only transactions. Check refuses them.
-// On MySQL and MariaDB, so does the first write.
+// Some settings of a server or a connection would lose sessions without an error: on MySQL
+// and MariaDB, autocommit off, a completion_type other than NO_CHAIN, an sql_mode that is
+// not strict or has EMPTY_STRING_IS_NULL, an sql_select_limit below 64, READ UNCOMMITTED,
+// and a character_set_client other than utf8mb4; on PostgreSQL, a client_encoding other
+// than UTF8; on both, read-only transactions. Check refuses them. On MySQL and MariaDB, so
+// does the first write.
 //
 // A write that has returned is as durable as a commit in the database: by default it is
 // on disk with PostgreSQL (synchronous_commit), MySQL and MariaDB
 // (innodb_flush_log_at_trx_commit) and SQLite (synchronous=FULL). SQLite with
 // synchronous=NORMAL may lose the last commits in a power failure, but not when the
-// program crashes. For sessions, that is a reasonable choice. [Store.Warnings] names
-// settings that promise less.
+// program crashes. For sessions, that is a reasonable choice. [Store.Warnings] returns
+// settings that make writes less durable.
 //
 // # A server that hangs
 //
@@ -82,17 +83,17 @@
 // # Failover
 //
 // After a failover of PostgreSQL, the store continues as soon as new connections reach
-// the new primary. Name all servers in the connection string, and ask for the one that
+// the new primary. List all servers in the connection string, and ask for the one that
 // accepts writes:
 //
 //	host=db1,db2 dbname=app target_session_attrs=read-write connect_timeout=5
 //
-// A connection on which the server says that it takes no writes, or that it is shutting
-// down, is closed, and so are the idle ones; a write that was refused so is sent again on
-// a new connection. If a connection was lost, a load is sent again, and idle connections
-// that do not answer within a second are closed. Until the store reaches a server that accepts writes, writes fail
-// with a [session.StoreError]. Make sure that the old primary is down for good (fenced)
-// before you promote a replica.
+// If the server says that it is read-only or shutting down, the store closes the connection
+// and all idle ones, and sends a refused write again on a new connection. If a connection is
+// lost, the store sends a load again, and closes idle connections that do not answer within
+// a second. Until the store reaches a server that accepts writes, writes fail with a
+// [session.StoreError]. Make sure that the old primary cannot come back (fence it) before
+// you promote a replica.
 //
 // It matters which replica you promote. An asynchronous replica lacks the last commits:
 // sessions may be missing or outdated, and a session that was logged out or revoked in

@@ -31,19 +31,18 @@ type Config struct {
 	// database distinguishes it. Defaults to [DefaultTable].
 	Table string
 
-	// Unprepared sends every statement with its arguments, without preparing it first.
-	// That is slower, and right for a connection pooler that does not keep prepared
-	// statements, such as PgBouncer in transaction mode before version 1.21. The store
-	// does the same by itself when Check finds such a pooler, and after a prepared
-	// statement was lost.
+	// Unprepared sends every statement with its arguments, without preparing it first. This
+	// is slower. Use it behind a connection pooler that loses prepared statements, such as
+	// PgBouncer in transaction mode before version 1.21. The store switches to it by itself
+	// if Check detects such a pooler, and after a prepared statement was lost.
 	//
-	// pgx decides by itself how it sends statements: add default_query_exec_mode=exec to
-	// the data source name. With Unprepared, Check fails if pgx prepares even so. SQLite
-	// ignores Unprepared.
+	// pgx itself decides how it sends statements: add default_query_exec_mode=exec to the
+	// data source name. If Unprepared is set and pgx still prepares statements, Check fails.
+	// SQLite ignores Unprepared.
 	Unprepared bool
 }
 
-// DefaultTable is the table of a [Config] that names none.
+// DefaultTable is the table of a [Config] without a Table.
 const DefaultTable = sqltable.DefaultTable
 
 // ErrClosed is returned by every method of a store after [Store.Close].
@@ -85,9 +84,9 @@ var (
 // accident does not show the password of its database.
 func (*Store) Format(f fmt.State, _ rune) { io.WriteString(f, "sqlstore.Store") }
 
-// New returns a store that uses db, which stays the caller's: close it after the store.
-// Let its pool have as many connections as requests may use the store at once. New does
-// not access the database; call [Store.Check] before serving.
+// New returns a store that uses db. The caller must close db after the store. Allow its pool
+// as many connections as there are requests that use the store at once. New does not access
+// the database; call [Store.Check] before serving.
 //
 // It fails for a nil db, an unknown dialect, and invalid settings (each as a
 // [*session.ConfigError], all of them joined).

@@ -29,7 +29,7 @@ func (n Names) Examine(ctx context.Context, text *Statements, ask Ask) (r Report
 	}
 	columns, err := n.columns(ctx, ask)
 	if err != nil {
-		return r, fmt.Errorf("session: looking at table %s: %w", n, err)
+		return r, fmt.Errorf("session: cannot examine the table %s: %w", n, err)
 	}
 	if r.Missing = len(columns) == 0; !r.Missing {
 		if r.Problems = n.Problems(columns); len(r.Problems) > 0 {
@@ -60,7 +60,7 @@ func (r Report) Err(n Names) error {
 
 // Unfit is the error for settings that are refused.
 func Unfit(n Names, refused []string) error {
-	return fmt.Errorf("session: the connection to table %s is not fit for sessions: %s", n, strings.Join(refused, "; "))
+	return fmt.Errorf("session: the connection to table %s has settings that are not suitable for sessions: %s", n, strings.Join(refused, "; "))
 }
 
 func (n Names) columns(ctx context.Context, ask Ask) (map[string]Column, error) {
@@ -85,7 +85,7 @@ func (n Names) Settings(ctx context.Context, ask Ask) (refused, weak []string, e
 		return err
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("session: looking at the settings of the connection to table %s: %w", n, err)
+		return nil, nil, fmt.Errorf("session: cannot read the settings of the connection to table %s: %w", n, err)
 	}
 	refused, weak = n.Dialect.judge(settings)
 	return refused, weak, nil
@@ -104,9 +104,9 @@ func (n Names) denied(ctx context.Context, text *Statements, ask Ask) (denied []
 		case n.Dialect.InProcess && n.Dialect.Transient(err):
 			return denied, nil // somebody else writes, and so the file can be written
 		case n.Dialect.FaultOf(err) == ReadOnly:
-			return nil, fmt.Errorf("session: the connection to table %s is read-only, or leads to a replica; connect to the server that takes writes: %w", n, err)
+			return nil, fmt.Errorf("session: the connection to table %s is read-only, or leads to a replica; connect to the server that accepts writes: %w", n, err)
 		default:
-			return nil, fmt.Errorf("session: trying to %s in table %s: %w", a.Privilege, n, err)
+			return nil, fmt.Errorf("session: cannot test whether the role may %s in table %s: %w", a.Privilege, n, err)
 		}
 	}
 	return denied, nil

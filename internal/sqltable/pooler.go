@@ -12,7 +12,7 @@ import (
 const PoolerTimeout = 2 * time.Second
 
 // Pooled is the warning of a store that has found such a pooler.
-const Pooled = "the connections lead through a pooler that loses prepared statements: each statement is sent unprepared, which is slower"
+const Pooled = "a connection pooler loses prepared statements, so each statement is sent unprepared, which is slower"
 
 // ErrPooled is the error of a store that cannot send statements unprepared, because its
 // driver prepares them.

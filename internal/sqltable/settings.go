@@ -61,7 +61,7 @@ var mysqlDemands = []demand{
 	{setting: "sql_mode", met: func(v string) bool { return !strings.Contains(v, "EMPTY_STRING_IS_NULL") },
 		orElse: "sessions without an owner would be refused; remove EMPTY_STRING_IS_NULL"},
 	{setting: "sql_select_limit", met: atLeast(PageSize),
-		orElse: "sessions would be missing from answers; add sql_select_limit=DEFAULT to the data source name, or raise it"},
+		orElse: "sessions would be missing from results; add sql_select_limit=DEFAULT to the data source name, or raise it"},
 	{setting: "tx_isolation", met: isNot("READ-UNCOMMITTED"), orElse: uncommitted},
 	{setting: "transaction_isolation", met: isNot("READ-UNCOMMITTED"), orElse: uncommitted},
 	{setting: "character_set_client", met: is("UTF8MB4"),

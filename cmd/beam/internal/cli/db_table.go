@@ -107,7 +107,7 @@ func (a *app) othersTable(ctx context.Context, d *database, files []string) erro
 	if err != nil || files != nil && !slices.ContainsFunc(files, func(f string) bool { return slices.Contains(steps, f) }) {
 		return err
 	}
-	return fmt.Errorf("another program made the table %s, so leave it alone: set stores.database.table (SESSION_STORES__DATABASE__TABLE) to another name, "+
+	return fmt.Errorf("another program has created the table %s, so do not change that table: set stores.database.table (SESSION_STORES__DATABASE__TABLE) to another name, "+
 		"delete %s, then run: beam make session-table && beam db migrate", wrong.Table, strings.Join(steps, ", "))
 }
 

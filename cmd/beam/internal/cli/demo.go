@@ -19,10 +19,10 @@ import (
 )
 
 const demoHelp = `Serves a small application over plain HTTP, on this computer only. It keeps its sessions in a SQLite
-database of its own, in your cache folder, so that they survive a restart. --store chooses another
-store there. The demo ignores config/session.toml and the environment, because it signs anyone in
-without a password. --` + useConfigured + ` lets it use the store of the current
-folder all the same, with a cookie of its own and with owners that begin with "demo:".`
+database of its own, in your cache folder, so that they survive a restart. To use another kind of
+store in that folder, use --store. The demo ignores config/session.toml and the environment, because
+it signs anyone in without a password. To make it use the store of the current folder anyway, with a
+cookie of its own and with owners that begin with "demo:", use --` + useConfigured + `.`
 
 // useConfigured is the flag that lets the demo use the store of an application.
 const useConfigured = "dangerously-use-configured-store"

@@ -55,7 +55,7 @@ func fromHTTP(text string) (Request, error) {
 			break
 		}
 		if !addHeader(r.Header, line) { // the error does not quote the line, which may contain a password
-			return r, fmt.Errorf("line %d of the recording is no header; separate the body from the headers with an empty line", n)
+			return r, fmt.Errorf("line %d of the recording is not a header; separate the body from the headers with an empty line", n)
 		}
 	}
 	body, err := recordedBody(r.Header, rest)
@@ -83,7 +83,7 @@ func recordedBody(h http.Header, body string) (string, error) {
 		decoded, err := io.ReadAll(httputil.NewChunkedReader(strings.NewReader(body)))
 		if err != nil {
 			return "", fmt.Errorf("the chunked body of the recording cannot be decoded (%w); "+
-				"if it is not chunked any more, remove the header Transfer-Encoding", err)
+				"if it is no longer chunked, remove the header Transfer-Encoding", err)
 		}
 		return string(decoded), nil
 	}

@@ -122,7 +122,7 @@ func TestRecordedMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                      "begins neither with",
 		"hello":                                 "begins neither with",
-		"POST /x HTTP/1.1\nuser=ada&password=x": "line 2 of the recording is no header; separate the body",
+		"POST /x HTTP/1.1\nuser=ada&password=x": "line 2 of the recording is not a header; separate the body",
 		"POST /x HTTP/1.1\nTransfer-Encoding: chunked\n\nuser=ada": "remove the header Transfer-Encoding",
 		"curl ^\"http://localhost/x^\"":                            "for a POSIX shell",
 		"curl":                                                     "begins neither with",
