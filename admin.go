@@ -139,7 +139,7 @@ func (m *Manager) Revoke(ctx context.Context, id ID) error {
 	return nil
 }
 
-// revoked tells whoever has to know that a session has been ended.
+// revoked sends the event of a session that was ended, and ends it for its own request.
 func (m *Manager) revoked(ctx context.Context, id ID, owner string) {
 	m.event(ctx, Event{Kind: EventRevoked, ID: id, Owner: owner})
 	var s *Session

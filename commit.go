@@ -68,7 +68,7 @@ func (m *Manager) refuseSuperseded(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// loggedIn finishes a login that is stored: it looks at the condition and the limit.
+// loggedIn finishes a login that is stored: it checks the condition and the limit.
 func (m *Manager) loggedIn(ctx context.Context, s *Session, login *opArgs, cookie *http.Cookie) (*http.Cookie, error) {
 	if err := m.checkLogin(ctx, s, login); err != nil {
 		return nil, err
@@ -79,9 +79,9 @@ func (m *Manager) loggedIn(ctx context.Context, s *Session, login *opArgs, cooki
 	return cookie, nil
 }
 
-// checkLogin ends the session again if the condition of its login does not hold. The client
-// has not got the new token yet. A change of the condition, followed by RevokeOwner, either
-// comes before this look at the condition, or RevokeOwner finds the session.
+// checkLogin ends the session again if the condition of its login is not true. The client
+// does not have the new token yet. If the condition changes and RevokeOwner follows, then either
+// the change comes before this check, or RevokeOwner finds the session.
 func (m *Manager) checkLogin(ctx context.Context, s *Session, login *opArgs) error {
 	if login.holds == nil {
 		return nil

@@ -112,8 +112,8 @@ func (d *draft) apply(o *op, id uint64, limit int) (err error) {
 // manyOps is from how many ops on an index of the document pays.
 const manyOps = 16
 
-// applyAll performs the ops of a commit. There is no limit to what they add up to meanwhile: the
-// request has kept to it, and the result is checked as a whole.
+// applyAll performs the ops of a commit. It does not limit the size of intermediate results: the
+// request has kept to the limit, and the final result is checked.
 func (d *draft) applyAll(ops []op, id uint64) error {
 	if len(ops) >= manyOps {
 		d.doc.Index()
@@ -150,11 +150,11 @@ func (d *draft) remark(o *op, id uint64) {
 }
 
 // useUp removes a flash message that a request has seen. What was added to it or changed
-// since then is a message of this commit, because nobody has seen it.
+// since then becomes a message of this commit, because no page has shown it.
 func (d *draft) useUp(o *op, id uint64) {
 	now, _ := d.doc.Lookup(o.path)
 	if bytes.Equal(now, o.raw) {
-		_ = d.doc.Remove(o.path) // fails if the value is inside of a list now: then only the mark goes
+		_ = d.doc.Remove(o.path) // fails if the value is now inside a list: then only the mark is removed
 		d.unmark(o.path)
 		return
 	}
@@ -322,7 +322,7 @@ func (d *draft) admits(presented *digest) bool {
 //	load: the token is the record's, or was replaced within Config.Grace
 //	  ├──▶ current
 //	  ├──▶ recent     by a periodic rotation: it may write, but gets no token of its own
-//	  └──▶ superseded by Login or Regenerate: it reaches nothing
+//	  └──▶ superseded by Login or Regenerate: it gives no access
 type standing byte
 
 const (

@@ -30,7 +30,7 @@ func (m *Manager) end(ctx context.Context, id ID, holds func(at *stored, live bo
 		switch {
 		case err == nil:
 			if err := m.store.Delete(ctx, id); err != nil {
-				_ = m.storeFailed(ctx, "delete", id, err) // it has ended all the same, and a sweep will take it
+				_ = m.storeFailed(ctx, "delete", id, err) // it has ended anyway, and a sweep will delete it
 			}
 			m.queuesOf(id).forget(id)
 			return true, nil

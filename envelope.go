@@ -47,12 +47,12 @@ type envelope struct {
 	flash      []flashMark
 	ring       []byte
 	keptUntil  int64  // by the browser: the cookie; 0: until it is closed, or unknown
-	retired    []byte // recognised, but only to tell that they were used again
+	retired    []byte // recognized, but only to report that they were used again
 	app        []byte
 	extensions []byte // unknown fields, as they were
 }
 
-// A previous is a token that was replaced, and is recognised until the deadline.
+// A previous is a token that was replaced, and is recognized until the deadline.
 type previous struct {
 	digest   digest
 	kind     rotation
@@ -63,7 +63,7 @@ type rotation byte
 
 const (
 	periodic  rotation = 1 // the old token goes on working until the deadline
-	privilege rotation = 2 // the old token reaches nothing, but is known to be replaced
+	privilege rotation = 2 // the old token gives no access, but is known to be replaced
 	handover  rotation = 3 // as privilege; before it the session had no owner, or another one
 )
 

@@ -101,11 +101,11 @@ func (x *exchange) session(ctx context.Context) (*Session, error) {
 }
 
 // choose returns the session of a request that has several cookies of one name: one may
-// be left from other settings, or belong to a parent domain, or somebody may have planted
-// it (RFC 6265bis, section 8.6). Usually one of them is a session. If two are, they have
-// the same scope, where a browser has room for one, so the other one has been planted.
-// Nobody can tell which: none is trusted, and the browser is told to delete those that
-// have another scope.
+// come from earlier settings, or belong to a parent domain, or another host may have planted
+// it (RFC 6265bis, section 8.6). Usually one of them belongs to a session. If two do, their
+// tokens have the same scope, of which a browser keeps only one cookie, so the other one was
+// planted. The server cannot tell which, so it trusts neither, and makes the browser delete
+// those of other scopes.
 func (x *exchange) choose(sc *scope) (*Session, error) {
 	m := x.m
 	m.event(x.Context, Event{Kind: EventBadCookie, Err: errSeveral})
@@ -143,8 +143,8 @@ func (x *exchange) choose(sc *scope) (*Session, error) {
 	return unclear, nil
 }
 
-// endRivals ends the sessions of the other cookies after a login, or they would be in its
-// way at the next request. Whoever holds their tokens may do that.
+// endRivals ends the sessions of the other cookies after a login; otherwise, they would
+// conflict with it at the next request. Anyone who holds a token may end its session.
 func (x *exchange) endRivals() {
 	for _, s := range x.rivals {
 		s.mu.Lock()

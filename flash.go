@@ -177,8 +177,8 @@ func (s *Session) usedUp(u usage) []op {
 	return ops
 }
 
-// uses limits what a passive request uses up. Nobody looks at its answer as a page, even
-// if the client sends no fetch metadata.
+// uses limits what a passive request uses up. Its response is not shown as a page, even if
+// the client sends no fetch metadata.
 func (s *Session) uses(u usage) usage {
 	s.mu.Lock()
 	defer s.mu.Unlock()

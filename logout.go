@@ -10,8 +10,8 @@ import (
 // logout ends a stored session. By a bare Delete, a request that came with an old token
 // could end the session of the login that has replaced that token. So logout first
 // updates the record to an ended one, under its version and only with a token that may
-// write. What is left to delete then cannot come back in any way. It is no error if
-// another request has deleted the record before.
+// write. The record that is left to delete then cannot come back. It is not an error if
+// another request has already deleted the record.
 func (m *Manager) logout(ctx context.Context, s *Session) error {
 	id := s.at.rec.ID
 	p := &patch{ops: s.pending.spent, id: s.commitID(), requested: true, ends: true, presented: s.cred.digest, at: s.at, began: m.cfg.Now()}

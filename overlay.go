@@ -104,7 +104,7 @@ func (v *overlay) drop(path string) {
 	v.paths = slices.DeleteFunc(v.paths, func(p string) bool {
 		gone := dotpath.Within(p, path)
 		if gone {
-			_ = v.doc.Remove(p) // which cannot fail: no value is inside of a list
+			_ = v.doc.Remove(p) // which cannot fail: no value is inside a list
 		}
 		return gone
 	})

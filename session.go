@@ -24,7 +24,7 @@ import (
 // request. A Session must not be used after its request has ended.
 type Session struct {
 	m       *Manager
-	request *http.Request // whose client it is; nil outside of the middleware
+	request *http.Request // whose client it is; nil outside the middleware
 	scope   *scope        // of the cookie
 	unclear bool          // several cookies are sessions, and this is none of them
 
@@ -127,7 +127,7 @@ func (s *Session) change() *pending {
 	return s.pending
 }
 
-// commitID names the next commit. It is no secret; it only has to differ from the last
+// commitID names the next commit. It need not be secret, but must differ from the last
 // sixteen.
 func (s *Session) commitID() uint64 {
 	p := s.change()
@@ -222,8 +222,9 @@ func (s *Session) do(o op) {
 	}
 }
 
-// replaced reports a scalar that had to make room for an object. It is no error, because a session
-// from before the type was changed would fail forever. The caller holds the lock.
+// replaced reports a scalar that a write has replaced with an object. This is not an error;
+// otherwise, a session from before the type was changed would fail forever. The caller holds the
+// lock.
 func (s *Session) replaced(scalar, path string) {
 	err := &TypeError{Path: scalar, Want: "map[string]any", Err: fmt.Errorf("the write to %q has replaced it with an object", path)}
 	if s.m.unlike.first("object " + scalar) {
@@ -436,8 +437,8 @@ func (s *Session) login() (last *opArgs) {
 }
 
 // beginsAnew reports whether a commit that has failed takes place in a new session: a login
-// whose session has ended, or has got another token, before it could be stored. Whoever has
-// valid credentials signs in.
+// whose session has ended, or has got another token, before it could be stored. Valid
+// credentials always sign in.
 func (s *Session) beginsAnew(err error) bool {
 	return errors.Is(err, ErrEnded) && s.login() != nil && s.phase == open && len(s.pending.spent) == 0
 }
@@ -526,7 +527,7 @@ func (s *Session) rotationDue(now time.Time) bool {
 
 // touchDue reports whether the recorded activity is too old. A session with a shorter
 // idle timeout of its own is touched more often, or it would expire while it is in use.
-// One that has expired is not touched, or it would come back to life. If TouchEvery is
+// One that has expired is not touched; otherwise it would come back. If TouchEvery is
 // negative, every request touches, but only once: before the response.
 func (s *Session) touchDue(now time.Time) bool {
 	cfg := s.m.cfg

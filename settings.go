@@ -29,8 +29,8 @@ type settings struct {
 }
 
 // A scope is where browsers send a cookie. A token is valid only in the scope that it was
-// issued for, so after a change of the settings, the cookie from before it is dead, and
-// cannot be mistaken for the new one of the same name.
+// issued for. So after a change of the settings, the old cookie is invalid, and cannot be
+// mistaken for the new one of the same name.
 type scope struct {
 	name      string // of the cookie, with prefix
 	domain    string // in lower case, without a leading dot; "" for the host alone
@@ -279,8 +279,8 @@ func (sc *scope) digestOf(id ID, sec *secret) digest {
 	return sha256.Sum256(b[:])
 }
 
-// withholds reports whether browsers keep the cookie back from a request, by SameSite,
-// because another site has caused it. Only browsers over HTTPS say so.
+// withholds reports whether browsers withhold the cookie from a request, by SameSite,
+// because another site has caused it. Browsers say so only over HTTPS.
 func (s *settings) withholds(r *http.Request) bool {
 	if r.Header.Get("Sec-Fetch-Site") != "cross-site" {
 		return false
@@ -296,7 +296,7 @@ func (s *settings) withholds(r *http.Request) bool {
 	return false
 }
 
-// maxPerOwner refuses a limit that nobody could keep.
+// maxPerOwner refuses a limit that the store cannot enforce.
 func (c *checker) maxPerOwner(s *settings, store Store) {
 	s.MaxPerOwner = max(0, s.MaxPerOwner)
 	_, byOwner := Capability[OwnerLister](store)

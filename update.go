@@ -153,8 +153,8 @@ func (m *Manager) updateFailed(ctx context.Context, s *Session, p *patch) error 
 	return err
 }
 
-// longRequest is how long a request has to last until it looks at the stored session
-// again before it touches it. No session has a timeout as short as that.
+// longRequest is how long a request has to last until it checks the stored session again
+// before it touches it. No session has a timeout as short as that.
 const longRequest = time.Second
 
 // touch extends the session. It fails no response. During a long request, the session may

@@ -65,7 +65,7 @@ func (c *checker) check(at place) error {
 		return c.check(place{t.Elem(), true})
 	case reflect.Interface:
 		if t.NumMethod() > 0 {
-			return fmt.Errorf("what an interface like %s holds cannot be read back; %s", t, instead(t))
+			return fmt.Errorf("the value in an interface such as %s cannot be read back; %s", t, instead(t))
 		}
 		c.walk, c.scan = true, true
 	case reflect.Slice:
@@ -118,9 +118,9 @@ func (c *checker) marshaler(at place) (itself bool, err error) {
 	case !marshals:
 		return false, nil
 	case !unmarshals:
-		return false, fmt.Errorf("%s has a method that marshals it, and none that reads it back; %s", t, instead(t))
+		return false, fmt.Errorf("%s has a method that marshals it, but none that unmarshals it; %s", t, instead(t))
 	case !byValue && !at.inPlace:
-		return false, fmt.Errorf("%s marshals itself by a method with a pointer receiver, which cannot be called in a map or in an any; store *%s there", t, t)
+		return false, fmt.Errorf("%s marshals itself with a method that has a pointer receiver, which cannot be called in a map or an any; store *%s there", t, t)
 	case !byValue:
 		c.copy = true
 	}
@@ -249,7 +249,7 @@ func (c *checker) fields(at place, prefix string, names map[string]string, outer
 			name = f.Name
 		}
 		if other, ok := names[name]; ok {
-			return fmt.Errorf("the fields %s and %s of %s would both be stored as %q, so one would be lost; give one another name by a json tag", other, full, root(outer, t), name)
+			return fmt.Errorf("the fields %s and %s of %s would both be stored as %q, so one would be lost; rename one of them with a json tag", other, full, root(outer, t), name)
 		}
 		names[name] = full
 		if err := c.check(place{f.Type, at.inPlace}); err != nil {
@@ -284,11 +284,11 @@ func instead(t reflect.Type) string {
 	case t.Implements(errorType), p.Implements(errorType):
 		return "store err.Error()"
 	case t.Kind() == reflect.Interface:
-		return "use a type that is no interface"
+		return "use a concrete type"
 	case t.Implements(stringer), p.Implements(stringer):
 		return "store its String(), or a struct of the fields that you need"
 	}
-	return "store a struct of the fields that you need, give the type MarshalJSON and UnmarshalJSON, or leave fields out by the tag `json:\"-\"`"
+	return "store a struct of the fields that you need, give the type MarshalJSON and UnmarshalJSON, or leave fields out with the tag `json:\"-\"`"
 }
 
 // MaxDepth is how deep the text of a value may nest. With the segments of a path, it stays far
@@ -296,7 +296,7 @@ func instead(t reflect.Type) string {
 const MaxDepth = 1000
 
 // ErrTooDeep is the error of a value that nests deeper than [MaxDepth].
-var ErrTooDeep = errors.New("it nests deeper than 1000 levels, or holds itself")
+var ErrTooDeep = errors.New("it nests deeper than 1000 levels, or contains itself")
 
 // walkAny checks a value that an interface holds. The level counts pointers and interfaces, too: one
 // level of the text takes at most three.

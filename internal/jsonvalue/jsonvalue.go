@@ -274,7 +274,7 @@ func fixNumbers(v reflect.Value) {
 
 var (
 	errInvalidUTF8 = errors.New("invalid UTF-8; store bytes as []byte")
-	errTwice       = errors.New("an object in it has a name twice, so readers would see different values")
+	errTwice       = errors.New("an object in it has a name twice, which readers may decode in different ways")
 )
 
 // invalidString reports whether a string or a map key that encoding/json encodes is
