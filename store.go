@@ -41,8 +41,8 @@ type Record struct {
 	Data []byte
 }
 
-// Format writes the record without its data, whatever the verb is, because what is logged by
-// accident must not show what sessions contain.
+// Format writes the record without its data, whatever the verb is, so that a record that is
+// logged by accident does not show the data of the session.
 func (r Record) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "record %v {version %d, owner %q, client %+v, created %v, active %v, expires %v, %d bytes}",
 		r.ID, r.Version, r.Owner, r.Client, r.CreatedAt, r.LastActivity, r.ExpiresAt, len(r.Data))

@@ -17,11 +17,11 @@ import (
 // has a lock of its own.
 const folders = 256
 
-// Open opens the store in a folder, and creates the folder if it does not exist. If other
-// users can write to the folder or to one in it, or made one of them, Open returns an error:
-// they could sign in as anybody with a record of their own. It changes neither mode nor
-// owner, because they may be intended. Only the folder itself may belong to root instead of
-// the user of this process. Any number of processes may open the same folder.
+// Open opens the store in a folder, and creates the folder if it does not exist. If another
+// user can write to the folder or to a folder in it, or created one of them, Open returns an
+// error, because that user could sign in as anybody with a forged record. Open does not change
+// the mode or the owner, because they may be intended. The folder itself may belong to root
+// instead of the user of this process. Any number of processes may open the same folder.
 func Open(dir string, cfg Config) (*Store, error) {
 	s, err := newStore(dir)
 	if err != nil {

@@ -7,11 +7,12 @@ import (
 	"github.com/expanse-go/session/internal/fileowner"
 )
 
-// Whoever writes a record signs in as anybody. So nobody but the user of this process may be
-// able to write to a folder, and to have made it: what is in a folder that another user made
-// is theirs, even if it is chmodded later. A sticky folder is no exception, because anybody
-// can make folders in it. The folder that contains the session folder does not matter: who
-// can write there can replace the session folder, but not make one of this user.
+// Anyone who can write a record can sign in as anybody. So only the user of this process may be
+// able to write to a folder, and must have created it: the content of a folder that another
+// user created belongs to that user, even after a chmod. This includes a sticky folder, because
+// anybody can create folders in it. The folder that contains the session folder does not
+// matter: a user who can write there can replace the session folder, but cannot create one that
+// belongs to the user of this process.
 
 // trust checks an open folder, of which dir is the path.
 func (s *Store) trust(folder *os.Root, dir string) error {
@@ -30,6 +31,6 @@ func (s *Store) trust(folder *os.Root, dir string) error {
 	case dir == s.dir && uid == 0: // root made it for this user, whose folders are in it
 		return nil
 	}
-	return fmt.Errorf("session: the session folder %s belongs to user %d, who can sign in as anybody with files in it, but this program runs as user %d; delete the folder, or, if you trust every file in it, run: chown -R %d %s",
+	return fmt.Errorf("session: the session folder %s belongs to user %d, who could sign in as anybody with forged files, but this program runs as user %d; delete the folder, or, if you trust every file in it, run: chown -R %d %s",
 		dir, uid, euid, euid, dir)
 }

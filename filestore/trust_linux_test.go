@@ -96,7 +96,7 @@ func TestAttackS6FolderOfAnother(t *testing.T) {
 		if err := os.Chown(folder, nobody, nobody); err != nil {
 			t.Fatal(err)
 		}
-		want := fmt.Sprintf("session: the session folder %s belongs to user 65534, who can sign in as anybody with files in it, but this program runs as user 0; "+
+		want := fmt.Sprintf("session: the session folder %s belongs to user 65534, who could sign in as anybody with forged files, but this program runs as user 0; "+
 			"delete the folder, or, if you trust every file in it, run: chown -R 0 %s", folder, folder)
 		refused(t, dir, id, want, false)
 		if err := os.Chown(folder, 0, 0); err != nil {

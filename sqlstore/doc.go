@@ -40,10 +40,10 @@
 // if you set [Config].Unprepared, the store sends statements unprepared. It also does so
 // while MySQL refuses to prepare more statements (max_prepared_stmt_count).
 //
-// pgx prepares statements by itself, or not, as its default_query_exec_mode says, and the
-// store cannot change that. Behind such a pooler, add default_query_exec_mode=exec to the
-// data source name; Check fails without it, and so does a statement that is lost. Package
-// pgxstore does so by itself, and so do programs that are configured from files.
+// With pgx, its default_query_exec_mode decides whether statements are prepared, and the store
+// cannot change that. Behind such a pooler, add default_query_exec_mode=exec to the data
+// source name; otherwise, Check fails, and so does a statement that is lost. Package pgxstore,
+// and programs that are configured from files, choose this mode by themselves.
 //
 // An update names the version that it replaces. If it finds no row, a second statement
 // tells [session.ErrConflict] from [session.ErrNotFound]. On SQLite, where round trips

@@ -16,7 +16,7 @@ const Pooled = "a connection pooler loses prepared statements, so each statement
 
 // ErrPooled is the error of a store that cannot send statements unprepared, because its
 // driver prepares them.
-var ErrPooled = errors.New("pgx prepares statements, which a connection pooler loses; add default_query_exec_mode=exec to the DSN, or use pgxstore, which does so by itself")
+var ErrPooled = errors.New("pgx prepares statements, and a connection pooler loses them; add default_query_exec_mode=exec to the DSN, or use pgxstore, which does this by itself")
 
 // A PoolerConn is a connection to PostgreSQL, or to a pooler.
 type PoolerConn interface {
