@@ -42,7 +42,7 @@ func Open(ctx context.Context, dsn, schema, table string) (*Store, error) {
 }
 
 // reason returns the text of err without the DSN, in which pgx hides only the passwords that
-// it recognises, and without the part that does not parse, which may belong to one.
+// it recognizes, and without the part that does not parse, which may belong to one.
 func reason(err *pgconn.ParseConfigError) string {
 	text := err.Error()
 	text = text[strings.LastIndex(text, "`: ")+1:]

@@ -28,9 +28,9 @@
 // store, and only if no variable defines its connection.
 //
 // The .env file is read for these settings only. It does not change the environment of the
-// process. In its values, except in single quotes, ${NAME} means a variable of the
-// environment, otherwise one that the file defines above; if there is none, that is a
-// mistake. All files are UTF-8, with or without a byte order mark.
+// process. In its values, except in single quotes, ${NAME} is replaced with a variable of the
+// environment, or else with one that the file defines above; if there is neither, it is a
+// mistake. All files must be UTF-8, with or without a byte order mark.
 //
 // # Stores
 //
@@ -58,8 +58,8 @@
 // domain, path) require the matching switch of [session.CookieConfig], such as
 // dangerously_allow_http = true.
 //
-// Settings that are valid but hardly intended are [Config.Warnings].
+// [Config.Warnings] returns settings that are valid but probably unintended.
 //
-// Secrets are never printed, neither in the text of an Error nor by [Config.Values] nor by
+// Secrets are never printed: not in the text of an Error, not by [Config.Values], and not by
 // fmt or log/slog, even if a driver quotes them in its own messages.
 package sessionconfig
