@@ -23,9 +23,9 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// load reads the configuration and prints the warnings. Those about switches that weaken the
-// application do not concern the other commands, and every new project begins with one. It returns the Config even with an
-// error, which then reports all mistakes.
+// load reads the configuration and prints the warnings. Only config check prints those about
+// dangerous switches: they do not concern the other commands, and every new project sets such a
+// switch. load returns the Config even with an error, which then reports all mistakes.
 func (a *app) load(cmd *cli.Command, opts ...sessionconfig.Option) (*sessionconfig.Config, error) {
 	c, err := a.read(a.path(cmd.String("config")), cmd.String("store"), a.environ, slog.New(slog.DiscardHandler), opts...)
 	for _, w := range c.Warnings() {

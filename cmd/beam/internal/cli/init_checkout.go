@@ -114,7 +114,7 @@ func (c *checkout) join() string {
 
 // workspace is a go.work for an application inside the folder of the checkout, where the
 // go.work of the checkout would apply otherwise.
-const workspace = `// The application is in the folder of a checkout, and not a part of its workspace.
+const workspace = `// The application is in a folder of a checkout, but is not part of the checkout's workspace.
 go ` + goVersion + `
 
 use .
