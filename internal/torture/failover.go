@@ -142,13 +142,17 @@ type standbyStore struct {
 }
 
 // openStandby opens a store on the standby and loads the session that the primary has just
-// acknowledged. A write there must fail with a StoreError.
+// acknowledged. Check must refuse the standby, and a write there must fail with a
+// StoreError.
 func (t *trial) openStandby(ctx context.Context, loc location, servers pair, l *load) (r standbyStore, token string, err error) {
 	if token, err = write(ctx, l.manager, "", func(s *session.Session) { s.Set("a", 1) }); err != nil {
 		return r, "", err
 	}
 	loc.DSN = servers.standby.Address + "&application_name=" + loc.Schema
-	if r.openStore, err = loc.open(ctx); err != nil {
+	if checked, err := loc.open(ctx); !isReadOnly(err) {
+		return r, "", errors.Join(fmt.Errorf("check of a standby: got error %w, want SQLSTATE 25006 (read-only)", err), checked.close())
+	}
+	if r.openStore, err = loc.openUnchecked(); err != nil {
 		return r, "", err
 	}
 	if r.manager, err = newManager(r.Store); err != nil {
@@ -156,11 +160,15 @@ func (t *trial) openStandby(ctx context.Context, loc location, servers pair, l *
 	}
 	_, err = write(ctx, r.manager, token, func(s *session.Session) { s.Set("promoted", true) })
 	var failed *session.StoreError
-	var refused *pgconn.PgError
-	if !errors.As(err, &failed) || !errors.As(err, &refused) || refused.Code != "25006" {
+	if !errors.As(err, &failed) || !isReadOnly(err) {
 		return r, "", errors.Join(fmt.Errorf("write on a standby: got error %w, want SQLSTATE 25006 (read-only)", err), r.close())
 	}
 	return r, token, nil
+}
+
+func isReadOnly(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == "25006"
 }
 
 func (r standbyStore) promote(ctx context.Context) error {

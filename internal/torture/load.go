@@ -153,6 +153,13 @@ func (l *load) request(ctx context.Context, method, path, token, mark string) (s
 	return a.status, fresh
 }
 
+// failures returns how many requests got a 503.
+func (l *load) failures() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.statuses[http.StatusServiceUnavailable]
+}
+
 // sampleSize is the number of durations in the sample (reservoir sampling).
 const sampleSize = 100_000
 

@@ -149,7 +149,18 @@ type openStore struct {
 // maxConns limits the connections of one process to a database.
 const maxConns = 10
 
+// open opens the store, and checks it if it is in a database.
 func (loc *location) open(ctx context.Context) (openStore, error) {
+	o, err := loc.openUnchecked()
+	if c, ok := o.Store.(*sqlstore.Store); ok && err == nil {
+		if err = c.Check(ctx); err != nil {
+			return openStore{}, errors.Join(err, o.close())
+		}
+	}
+	return o, err
+}
+
+func (loc *location) openUnchecked() (openStore, error) {
 	switch loc.Kind {
 	case "memory":
 		return openStore{Store: memstore.New(memstore.Config{})}, nil
@@ -167,9 +178,6 @@ func (loc *location) open(ctx context.Context) (openStore, error) {
 	db.SetMaxOpenConns(maxConns)
 	db.SetMaxIdleConns(maxConns)
 	s, err := sqlstore.New(db, loc.dialect(), sqlstore.Config{Schema: loc.Schema})
-	if err == nil {
-		err = s.Check(ctx)
-	}
 	if err != nil {
 		return openStore{}, errors.Join(err, db.Close())
 	}
