@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,17 +41,12 @@ func (t *trial) diskFull(ctx context.Context) (summary string, err error) {
 		if !errors.Is(err, unix.ENOSPC) {
 			return errors.Join(fmt.Errorf("the disk did not fill up: %w", err), f.Close())
 		}
-		refused := func() bool {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			return l.statuses[http.StatusServiceUnavailable] > 0
-		}
 		wait(ctx, t.each/3)
-		for deadline := time.Now().Add(30 * time.Second); t.kind == "file" && !refused() && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(30 * time.Second); t.kind == "file" && l.failures() == 0 && time.Now().Before(deadline); {
 			wait(ctx, t.each/3) // a busy machine has not got to it
 		}
 		err = errors.Join(f.Close(), os.Remove(ballast))
-		if !refused() && t.kind == "file" { // SQLite may reuse space in its file
+		if l.failures() == 0 && t.kind == "file" { // SQLite may reuse space in its file
 			return errors.Join(err, errors.New("no request failed on a full disk"))
 		}
 		wait(ctx, t.each/3)
