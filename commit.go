@@ -20,7 +20,7 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 	defer s.committing.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.failure(); err != nil && !s.pending.end { // a logout does not depend on later writes
+	if err := s.failure(); err != nil && (!s.pending.end || s.pending.leaves) { // a logout does not depend on later writes
 		return nil, err
 	}
 	now := m.cfg.Now()

@@ -23,6 +23,9 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Coo
 	}
 	// Other goroutines of the request may write while the session is unlocked.
 	todo := s.pending
+	if todo.leaves && s.phase != open { // no session ends for one whose token cannot be sent
+		return nil, ErrCommitted
+	}
 	ops, end := len(todo.ops), todo.end
 	todo.rotate = false // a new record has a new token in any case
 	if end {

@@ -634,6 +634,25 @@ func TestField10TooLate(t *testing.T) {
 	equal(t, "owner", load(t, g.Manager, session.Token(g.token(b))).Owner(), "ada")
 }
 
+// TestField10FailedWrite: a login that is not stored, because a write of its request has
+// failed, ends nobody's session, unless Invalidate was called.
+func TestField10FailedWrite(t *testing.T) {
+	for _, invalidates := range []bool{false, true} {
+		g := newRig(t)
+		b := newBrowser()
+		g.visit(b, login)
+		g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			if invalidates {
+				s.Invalidate()
+				s.Login("carol")
+			}
+			s.Login("bob")
+			s.Set("a..b", 1)
+		}).expect(t, http.StatusInternalServerError, 0)
+		equal(t, "ended", load(t, g.Manager, session.Token(g.token(b))).Owner() != "ada", invalidates)
+	}
+}
+
 // TestField16ManySessions: a revocation ends every session of a long list, a few at a time,
 // and a login above the limit ends no more than a bounded number.
 func TestField16ManySessions(t *testing.T) {

@@ -53,7 +53,7 @@ func (s *Session) Login(owner string, options ...LoginOption) {
 // leave begins a new session in place of another owner's. The caller holds the lock.
 func (s *Session) leave() {
 	p := s.change()
-	next := &pending{end: s.at != nothing, spent: p.spent}
+	next := &pending{end: s.at != nothing, leaves: !p.end || p.leaves, spent: p.spent}
 	for _, o := range p.ops {
 		if !p.end && o.kind == opPopOnce {
 			next.spent = append(next.spent, o)

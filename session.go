@@ -81,6 +81,7 @@ type pending struct {
 	active bool     // ops count as visitor activity whatever the request is: a login, or timeouts
 	rotate bool     // the client gets a new token
 	end    bool     // Invalidate: the stored session ends; ops belong to a new one
+	leaves bool     // the end is that of another owner's session at a login, and needs a new token
 	spent  []op     // PopOnce calls on the session that ends; if one of them fails, so does the login
 	newID  ID       // of the record to be created; zero: not chosen yet
 	err    error    // of the first write that failed

@@ -595,12 +595,14 @@ func TestField27PassedBy(t *testing.T) {
 		name   string
 		change handler
 		exists bool
+		owner  string // of the session before
 		stored bool
 	}{
-		{"new session", write, false, false},
-		{"Set", write, true, true},
-		{"Login", login, true, false},
-		{"a write that fails", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("", 1) }, true, false},
+		{"new session", write, false, "", false},
+		{"Set", write, true, "", true},
+		{"Login", login, true, "", false},
+		{"Login over the session of another owner", login, true, "bob", false},
+		{"a write that fails", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Set("", 1) }, true, "", false},
 	}
 	for _, c := range tests {
 		for _, hidden := range []bool{false, true} {
@@ -609,6 +611,9 @@ func TestField27PassedBy(t *testing.T) {
 				b := newBrowser()
 				if c.exists {
 					b = g.signedUp(t, "x")
+				}
+				if c.owner != "" {
+					g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Login(c.owner) })
 				}
 				old := g.token(b)
 				for range 2 {
@@ -631,7 +636,7 @@ func TestField27PassedBy(t *testing.T) {
 				if c.exists {
 					s := load(t, g.Manager, session.Token(old))
 					equal(t, "stored", session.Get(s, "data", "") == "late", c.stored)
-					equal(t, "owner", s.Owner(), "")
+					equal(t, "owner", s.Owner(), c.owner)
 				} else {
 					equal(t, "records", len(g.spy.all()), 0)
 				}
