@@ -91,12 +91,40 @@ type (
 		_ [0]func()
 		N int
 	}
+	pointerOnly struct{ *time.Time }
+	deepPointer struct{ pointerOnly }
+	prefixed    string
+	counted     int
+	role        string // whose UnmarshalText only checks it
+	oneWay      struct{ N int }
+	closed      struct {
+		hidden int
+		V      any
+	}
 	nothingError struct{}
 	codeError    struct{ Code int }
 )
 
-func (color) MarshalText() ([]byte, error)       { return []byte("red"), nil }
-func (secretText) MarshalJSON() ([]byte, error)  { return []byte(`"***"`), nil }
+func (color) MarshalText() ([]byte, error)      { return []byte("red"), nil }
+func (secretText) MarshalJSON() ([]byte, error) { return []byte(`"***"`), nil }
+func (o oneWay) MarshalJSON() ([]byte, error)   { return json.Marshal(o.N) }
+func (*oneWay) UnmarshalText([]byte) error      { return nil }
+func (p *prefixed) UnmarshalText(b []byte) error {
+	text, ok := strings.CutPrefix(string(b), "p:")
+	if *p = prefixed(text); !ok {
+		return errors.New("no prefix in SECRET")
+	}
+	return nil
+}
+func (r role) MarshalText() ([]byte, error) { return []byte(r), nil }
+func (r *role) UnmarshalText(b []byte) error {
+	*r = role(b)
+	return nil
+}
+func (p prefixed) MarshalText() ([]byte, error) { return []byte("p:" + string(p)), nil }
+func (c *counted) MarshalText() ([]byte, error) { return []byte("many"), nil }
+func (c *counted) UnmarshalText([]byte) error   { *c = 99; return nil }
+
 func (r roundTrip) MarshalJSON() ([]byte, error) { return json.Marshal(r.Note) }
 func (r *roundTrip) UnmarshalJSON(b []byte) error {
 	r.stamped = time.Time{}
@@ -147,6 +175,11 @@ func TestField03RefusesWhatWouldBeLost(t *testing.T) {
 		"a number in a map":             {map[string]big.Int{"a": *big.NewInt(1)}, []string{"pointer receiver", "*big.Int"}},
 		"a number in an any":            {map[string]any{"a": *big.NewInt(1)}, []string{"*big.Int"}},
 		"pointers as keys":              {pointerKeys{}, []string{"keys"}},
+		"keys that marshal in vain":     {map[prefixed]int{"a": 1}, []string{"prefixed", "strings as keys"}},
+		"numbers that do":               {hasAny{map[counted]bool{1: true}}, []string{"counted", "strings as keys"}},
+		"MarshalJSON alone":             {oneWay{1}, []string{"oneWay", "reads it back"}},
+		"only an embedded pointer":      {pointerOnly{&now}, []string{"embeds *time.Time", "name"}},
+		"one in an embedded struct":     {&deepPointer{}, []string{"embeds *time.Time", "name"}},
 		"a name twice":                  {json.RawMessage(`{"a":{"b":1,"c":2,"\u0062":3}}`), []string{"twice"}},
 		"a name twice in a field":       {hasAny{json.RawMessage(`[{"a":1,"a":2}]`)}, []string{"twice"}},
 	} {
@@ -190,6 +223,8 @@ func TestField03OrdinaryTypesComeBack(t *testing.T) {
 	survives(t, s, url.Values{"a": {"b"}})
 	survives(t, s, sql.NullString{String: "x", Valid: true})
 	survives(t, s, netip.MustParseAddr("::1"))
+	survives(t, s, map[role]int{"admin": 1})
+	survives(t, s, map[counted]bool{99: true})
 	survives(t, s, map[netip.Addr]int{netip.MustParseAddr("::1"): 1})
 	survives(t, s, time.Minute)
 	survives(t, s, at)
@@ -238,6 +273,31 @@ func TestField03OrdinaryTypesComeBack(t *testing.T) {
 	}
 	if err := s.Err(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestField03NumbersInAnyType: the numbers in an any are exact in a type that Set would refuse as
+// well, and in a variable that holds itself.
+func TestField03NumbersInAnyType(t *testing.T) {
+	const large = int64(1<<53 + 1) // a float64 cannot hold it
+	s := newSession(t)
+	s.Set("x", map[string]any{"V": large})
+	if got := session.Get(s, "x", closed{}); got != (closed{V: large}) {
+		t.Errorf("Get = %v, want %d", got, large)
+	}
+	var into struct {
+		V  any
+		Up any
+		On *struct{ To any }
+	}
+	type ring struct {
+		V    any
+		Next *ring
+	}
+	r := &ring{}
+	r.Next = r
+	if err := errors.Join(s.Decode("x", &into), s.Decode("x", r)); err != nil || into.V != any(large) || r.V != any(large) || r.Next != r {
+		t.Errorf("Decode = %v, %v and %v; want %d", err, into.V, r.V, large)
 	}
 }
 

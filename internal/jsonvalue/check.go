@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -16,7 +17,7 @@ import (
 // A plan is what Encode knows about a type. It is made once.
 type plan struct {
 	err  error // why a value of the type would not come back as it was
-	walk bool  // values have to be looked at: they hold interfaces, or their own type
+	walk bool  // values have to be looked at: they hold interfaces, their own type, or keys that may not come back
 	copy bool  // a method that marshals has a pointer receiver, so it needs a value in memory
 	scan bool  // the text may have a name twice, or nest deeply
 }
@@ -85,13 +86,43 @@ func (c *checker) check(at place) error {
 
 // key checks the type of a map's keys.
 func (c *checker) key(t reflect.Type) error {
-	if t.Kind() == reflect.String || !t.Implements(textMarshaler) {
+	if !marshalsKey(t) {
+		c.walk = c.walk || reflect.PointerTo(t).Implements(textUnmarshaler)
 		return nil
 	}
 	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || !reflect.PointerTo(t).Implements(textUnmarshaler) {
 		return fmt.Errorf("keys of type %s cannot be read back; use strings as keys", t)
 	}
 	c.scan = true // different keys may have the same text
+	return nil
+}
+
+// marshalsKey reports whether encoding/json calls a method of a map's key to write it.
+func marshalsKey(t reflect.Type) bool {
+	return t.Kind() != reflect.String && t.Implements(textMarshaler)
+}
+
+// keysComeBack looks at keys that encoding/json writes as they are, but reads back by their
+// UnmarshalText.
+func keysComeBack(m reflect.Value) error {
+	t := m.Type().Key()
+	if marshalsKey(t) || !reflect.PointerTo(t).Implements(textUnmarshaler) {
+		return nil
+	}
+	for it := m.MapRange(); it.Next(); {
+		k := it.Key()
+		text := k.String()
+		switch {
+		case k.CanInt():
+			text = strconv.FormatInt(k.Int(), 10)
+		case k.CanUint():
+			text = strconv.FormatUint(k.Uint(), 10)
+		}
+		back := reflect.New(t)
+		if err := back.Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil || !back.Elem().Equal(k) {
+			return fmt.Errorf("keys of type %s are not read back as they were, because encoding/json calls UnmarshalText, but not MarshalText; use strings as keys", t)
+		}
+	}
 	return nil
 }
 
@@ -110,9 +141,12 @@ func (c *checker) marshaler(at place) (itself bool, err error) {
 	if embedded, others := promoter(t); others {
 		return false, fmt.Errorf("%s embeds %s, which marshals itself, so the other fields would be lost; give the field a name instead of embedding it", t, embedded)
 	}
+	if embedded := promotingPointer(t); embedded != nil {
+		return false, fmt.Errorf("%s embeds %s, whose methods panic while it is nil, so it cannot be read back; give the field a name instead of embedding it", t, embedded)
+	}
 	method := textMarshaler
 	if p.Implements(jsonMarshaler) {
-		method = jsonMarshaler
+		method, unmarshals = jsonMarshaler, p.Implements(jsonUnmarshaler)
 	}
 	switch byValue := t.Implements(method); {
 	case !marshals:
@@ -146,6 +180,19 @@ func promoter(t reflect.Type) (embedded reflect.Type, others bool) {
 		}
 	}
 	return embedded, embedded != nil && fields > 1
+}
+
+// promotingPointer returns the embedded pointer or interface whose methods marshal or unmarshal a
+// struct, or nil.
+func promotingPointer(t reflect.Type) reflect.Type {
+	for {
+		switch t, _ = promoter(t); {
+		case t == nil:
+			return nil
+		case t.Kind() == reflect.Pointer, t.Kind() == reflect.Interface:
+			return t
+		}
+	}
 }
 
 func isSelfMade(t reflect.Type) bool {
@@ -363,8 +410,8 @@ func walk(v reflect.Value, level int) error {
 			}
 		}
 	case reflect.Map:
-		if isPlain(v.Type().Elem()) {
-			return nil
+		if err := keysComeBack(v); err != nil || isPlain(v.Type().Elem()) {
+			return err
 		}
 		for it := v.MapRange(); it.Next(); {
 			if err := walk(it.Value(), level+1); err != nil {

@@ -167,13 +167,17 @@ func Unmarshal(raw []byte, dst any) error {
 // unmarshal is json.Unmarshal with the numbers of Decode.
 func unmarshal(raw []byte, dst any) error {
 	raw = dotpath.Unique(raw)
-	if t := reflect.TypeOf(dst); t == nil || !planOf(place{t, true}).walk {
+	t := reflect.TypeOf(dst)
+	if t == nil {
+		return json.Unmarshal(raw, dst)
+	}
+	if p := planOf(place{t, true}); p.err == nil && !p.walk { // after an error, the plan is not complete
 		return json.Unmarshal(raw, dst)
 	}
 	if err := decodeNumbers(raw, dst); err != nil {
 		return err
 	}
-	fixNumbers(reflect.ValueOf(dst))
+	fixNumbers(reflect.ValueOf(dst), map[visit]bool{})
 	return nil
 }
 
@@ -233,10 +237,18 @@ func number(v any) any {
 	return v
 }
 
-// fixNumbers does what number does, in all interfaces of a decoded value.
-func fixNumbers(v reflect.Value) {
+// fixNumbers does what number does, in all interfaces of a decoded value. What the caller has put
+// there before may hold itself.
+func fixNumbers(v reflect.Value, seen map[visit]bool) {
 	if v.Kind() != reflect.Interface && marshalsItself(v.Type()) {
 		return
+	}
+	if k := v.Kind(); k == reflect.Pointer || k == reflect.Map || k == reflect.Slice {
+		at := visit{v.Pointer(), v.Type()}
+		if v.IsNil() || seen[at] {
+			return
+		}
+		seen[at] = true
 	}
 	switch v.Kind() {
 	case reflect.Interface:
@@ -244,19 +256,17 @@ func fixNumbers(v reflect.Value) {
 			v.Set(reflect.ValueOf(number(v.Interface())))
 		}
 	case reflect.Pointer:
-		if !v.IsNil() {
-			fixNumbers(v.Elem())
-		}
+		fixNumbers(v.Elem(), seen)
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() || f.Anonymous {
-				fixNumbers(v.Field(i))
+				fixNumbers(v.Field(i), seen)
 			}
 		}
 	case reflect.Slice, reflect.Array:
 		if !isPlain(v.Type().Elem()) {
 			for i := range v.Len() {
-				fixNumbers(v.Index(i))
+				fixNumbers(v.Index(i), seen)
 			}
 		}
 	case reflect.Map:
@@ -266,7 +276,7 @@ func fixNumbers(v reflect.Value) {
 		for it := v.MapRange(); it.Next(); {
 			x := reflect.New(v.Type().Elem()).Elem()
 			x.Set(it.Value())
-			fixNumbers(x)
+			fixNumbers(x, seen)
 			v.SetMapIndex(it.Key(), x)
 		}
 	}
@@ -324,7 +334,7 @@ func invalidString(v reflect.Value, seen map[visit]bool) bool {
 	return false
 }
 
-// A visit is a value that invalidString has looked at. The encoder refuses cycles,
+// A visit is a value that invalidString or fixNumbers has looked at. The encoder refuses cycles,
 // but fields that it does not encode can close one through an embedded struct.
 type visit struct {
 	at uintptr
