@@ -44,7 +44,7 @@ func cleanText(s string, limit int) string {
 	return strings.Map(func(r rune) rune {
 		// Control characters move the cursor of a terminal that prints a log, and format
 		// characters, such as direction marks, make text look like another one.
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return -1
 		}
 		return r

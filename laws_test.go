@@ -287,7 +287,7 @@ func TestAttackS3ErrorsQuoteNoValue(t *testing.T) {
 func TestAttackS4ClientIsClean(t *testing.T) {
 	m, _ := lawManager(t, memstore.New(memstore.Config{}), session.Config{})
 	r := httptest.NewRequest("GET", "https://example.com/", nil)
-	r.Header["User-Agent"] = []string{"Moz\x1b[2Jilla\r\n\u202e\u200fevil\x7f é"}
+	r.Header["User-Agent"] = []string{"Moz\x1b[2Jilla\r\n\u202e\u200fevil\u2028\u2029\x7f é"}
 	var id session.ID
 	m.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 		s.Set("a", 1)
