@@ -93,7 +93,12 @@ func (m *Manager) checkLogin(ctx context.Context, s *Session, login *opArgs) err
 		}
 		s.at, s.cred, s.shown = nothing, credential{}, nil
 		s.pending, s.view = nil, view{now: &nothing.draft}
-		ended, failed := m.end(ctx, rec.ID, func(at *stored, _ bool) bool { return at.rec.Owner == rec.Owner })
+		s.fail(err)             // another commit must not pass for a login
+		var own deadlineContext // the condition may have used up the time of ctx
+		own.init(ctx, m.cfg.StoreTimeout)
+		own.detached = true
+		defer own.release()
+		ended, failed := m.end(&own, rec.ID, func(at *stored, _ bool) bool { return at.rec.Owner == rec.Owner })
 		if failed != nil {
 			_ = m.storeFailed(ctx, "update", rec.ID, failed)
 		} else if ended {

@@ -273,6 +273,40 @@ func TestAttackS7PasswordChange(t *testing.T) {
 	}
 }
 
+// A timedStore fails once the time of its context is over.
+type timedStore struct{ *spyStore }
+
+func (p timedStore) Load(ctx context.Context, id session.ID) (session.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return session.Record{}, err
+	}
+	return p.spyStore.Load(ctx, id)
+}
+
+// TestAttackS7SlowCondition: a condition that uses up the time of the commit leaves no session
+// behind, and another commit does not pass for a login.
+func TestAttackS7SlowCondition(t *testing.T) {
+	spy := newSpyStore()
+	g := newRigOn(t, timedStore{spy}, func(c *session.Config) { c.StoreTimeout = 20 * time.Millisecond })
+	s := load(t, g.Manager, "")
+	s.Login("ada", session.OnlyIf(func(ctx context.Context) (bool, error) {
+		<-ctx.Done()
+		return false, ctx.Err()
+	}))
+	for range 2 {
+		c, err := g.Commit(t.Context(), s)
+		if c != nil || !errors.As(err, new(*session.StoreError)) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Commit = %v, %v; want a *StoreError", c, err)
+		}
+	}
+	equal(t, "records", len(spy.all()), 0)
+	s.Rollback()
+	s.Login("ada")
+	if c, err := g.Commit(t.Context(), s); c == nil || err != nil {
+		t.Errorf("Commit after Rollback = %v, %v", c, err)
+	}
+}
+
 // TestAttackS7TheOrder: the password changes between the check and the commit, and
 // RevokeOwner has looked before the commit. That is the case that no revocation can see.
 func TestAttackS7TheOrder(t *testing.T) {
