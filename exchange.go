@@ -143,8 +143,9 @@ func (x *exchange) choose(sc *scope) (*Session, error) {
 	return unclear, nil
 }
 
-// endRivals ends the sessions of the other cookies after a login; otherwise, they would
-// conflict with it at the next request. Anyone who holds a token may end its session.
+// endRivals ends the sessions of the other cookies: after a login, because they would
+// conflict with it at the next request, and at a logout, because one of them would sign the
+// browser in again. Anyone who holds a token may end its session.
 func (x *exchange) endRivals() {
 	for _, s := range x.rivals {
 		s.mu.Lock()
@@ -368,6 +369,9 @@ func (x *exchange) commit(s *Session) (cookie *http.Cookie, err error) {
 		}
 	}()
 	cookie, x.failed = x.m.commit(x, s, x.uses)
+	if s.hasLeft() {
+		x.endRivals()
+	}
 	return cookie, x.failed
 }
 
@@ -418,6 +422,9 @@ func (x *exchange) finish() {
 		uses = usesRead
 	}
 	_, err := x.m.commit(x, s, uses)
+	if s.hasLeft() {
+		x.endRivals()
+	}
 	if err == nil {
 		return
 	}

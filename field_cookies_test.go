@@ -254,6 +254,45 @@ func TestField05Unclear(t *testing.T) {
 	}
 }
 
+// TestField05UnclearLogout: a logout while two cookies are sessions ends both, or the next
+// page would be signed in again. That holds even if a later write fails, and after the
+// response has begun, but not if it is taken back.
+func TestField05UnclearLogout(t *testing.T) {
+	const page = "https://www.example.com/"
+	for name, c := range map[string]struct {
+		code   int
+		owners string
+		h      handler
+	}{
+		"logout":       {200, "", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Invalidate() }},
+		"then a flash": {200, "", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Invalidate(); s.Flash("a", "bye") }},
+		"then a fault": {500, "", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			s.Invalidate()
+			s.Set("a", func() {})
+		}},
+		"late": {200, "", func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+			io.WriteString(w, "bye")
+			s.Invalidate()
+		}},
+		"taken back": {200, "mallory ada ", func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Invalidate(); s.Rollback() }},
+		"none":       {200, "mallory ada ", func(http.ResponseWriter, *http.Request, *session.Session) {}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newRig(t, func(c *session.Config) { c.Cookie.DangerouslyDropHostPrefix = true })
+			h := app(g)
+			planted, own := pair(raw(h, "POST", page+"login?as=mallory")), pair(raw(h, "POST", page+"login?as=ada"))
+			equal(t, "status", raw(g.HandlerFunc(c.h), "POST", page, planted, own).Code, c.code)
+			owners := ""
+			for _, cookie := range []string{planted, own} {
+				if owner := raw(h, "GET", page, cookie).Body.String(); owner != "" {
+					owners += owner + " "
+				}
+			}
+			equal(t, "still signed in", owners, c.owners)
+		})
+	}
+}
+
 // TestField05OneSession: two tokens of one session are one session, and a token that has
 // just been replaced starts none, whatever else is sent beside it.
 func TestField05OneSession(t *testing.T) {

@@ -115,14 +115,17 @@ func (s *Session) rotateToken() {
 // and the client's token stops working. Invalidate drops all uncommitted changes and an
 // earlier error of a write, so a logout never fails because of them. What is written
 // afterwards belongs to a new session with another ID and token. The old session ends even
-// if the new one cannot be stored.
+// if the new one cannot be stored. If the browser has sent the cookies of several sessions,
+// all of them end.
 func (s *Session) Invalidate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.endStored()
 	if s.phase == over {
 		s.fail(s.tooLate())
+		return
 	}
+	s.left = s.unclear
 }
 
 // Owner returns the owner that [Session.Login] has set, or "" if the session is

@@ -27,6 +27,7 @@ type Session struct {
 	request *http.Request // whose client it is; nil outside the middleware
 	scope   *scope        // of the cookie
 	unclear bool          // several cookies are sessions, and this is none of them
+	left    bool          // unclear, and Invalidate was called: all of them are to end
 
 	committing sync.Mutex // held during a commit; locked before mu
 
@@ -319,7 +320,7 @@ func (s *Session) Err() error {
 func (s *Session) Rollback() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending, s.view = nil, view{now: &s.at.draft}
+	s.pending, s.view, s.left = nil, view{now: &s.at.draft}, false
 }
 
 // ID returns the session's public ID, which stays the same for its whole life. A
@@ -469,7 +470,7 @@ func (s *Session) quiet() bool {
 func (s *Session) settled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	settled := !s.due && s.failure() == nil && !s.changed() && len(s.shown) == 0
+	settled := !s.due && !s.left && s.failure() == nil && !s.changed() && len(s.shown) == 0
 	if settled {
 		s.enter(sealed)
 	}
@@ -488,6 +489,13 @@ func (s *Session) reach(p phase) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.enter(p)
+}
+
+// hasLeft reports whether all sessions of the request's cookies are to end.
+func (s *Session) hasLeft() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.left
 }
 
 // keepToken prevents a periodic rotation.
