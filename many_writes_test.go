@@ -164,6 +164,36 @@ func TestAttackS1WritesAreNotQuadratic(t *testing.T) {
 	}
 }
 
+// TestAttackS1ReadsUnderFlashNow: reading all data under 256 values of FlashNow takes little longer
+// than under one, although each lies on top of a large document.
+func TestAttackS1ReadsUnderFlashNow(t *testing.T) {
+	const atMost = 5
+	under := func(n int) time.Duration {
+		s := newSession(t)
+		many(s, 20_000)
+		for i := range n {
+			s.FlashNow(fmt.Sprint("last.f", i), i)
+		}
+		began := time.Now()
+		for range s.Keys() {
+		}
+		took := time.Since(began)
+		if m := session.Get[map[string]int](s, "last", nil); len(m) != n || m[fmt.Sprint("f", n-1)] != n-1 {
+			t.Fatalf("last has %d values, want %d", len(m), n)
+		}
+		return took
+	}
+	one, all := time.Hour, time.Hour
+	for range 10 { // the machine may be busy with something else
+		one, all = min(one, under(1)), min(all, under(256))
+		if all < atMost*one {
+			t.Logf("1: %v, 256: %v", one, all)
+			return
+		}
+	}
+	t.Errorf("1: %v, 256: %v, which is more than %d times as long", one, all, atMost)
+}
+
 // BenchmarkManyWrites shows the time of each write in requests of few and of many. The commit
 // is included.
 func BenchmarkManyWrites(b *testing.B) {

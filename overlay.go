@@ -37,8 +37,15 @@ func (v *overlay) reaches(path string) bool {
 
 // cover lays the values below a path over what a document has there.
 func (v *overlay) cover(raw []byte, path string) []byte {
-	if v == nil {
+	if !v.reaches(path) {
 		return raw
+	}
+	if len(raw) == 0 {
+		raw = emptyDoc
+	}
+	d := dotpath.NewDoc(raw)
+	if len(v.paths) >= manyOps {
+		d.Index()
 	}
 	for _, p := range v.paths {
 		if !isBelow(p, path) {
@@ -48,9 +55,9 @@ func (v *overlay) cover(raw []byte, path string) []byte {
 		if path != "" {
 			p = p[len(path)+1:]
 		}
-		raw = dotpath.Cover(raw, p, value)
+		d.Cover(p, value)
 	}
-	return raw
+	return d.Text()
 }
 
 // lookup returns the value at a path of a document under the overlay.

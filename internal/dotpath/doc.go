@@ -120,6 +120,19 @@ func (d *Doc) Set(path string, raw []byte, limit int) error {
 	return d.change(path, raw, limit, false)
 }
 
+// Cover replaces the value at a path as the function [Cover] does.
+func (d *Doc) Cover(path string, raw []byte) {
+	indexed := d.Indexed()
+	if indexed && d.Set(path, raw, NoLimit) == nil {
+		return
+	}
+	d.Freeze() // a list is on the path, which is rare
+	d.text = Cover(d.text, path, raw)
+	if indexed {
+		d.Index()
+	}
+}
+
 // Append appends the elements of a list as the function [Append] does. The limit and errors are
 // those of [Doc.Set].
 func (d *Doc) Append(path string, list []byte, limit int) error {

@@ -93,6 +93,13 @@ func TestEdit(t *testing.T) {
 			got, _, err = Remove([]byte(c.doc), c.path)
 		case "cover":
 			got = Cover([]byte(c.doc), c.path, []byte(c.raw))
+			d := NewDoc([]byte(c.doc))
+			if c.doc != "" {
+				d.Index()
+			}
+			if d.Cover(c.path, []byte(c.raw)); string(d.Text()) != c.want || d.Indexed() != (c.doc != "") {
+				t.Errorf("indexed: cover %s %s on %s = %s, want %s", c.path, c.raw, c.doc, d.Text(), c.want)
+			}
 		}
 		if err != nil {
 			got = []byte("conflict")
