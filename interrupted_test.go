@@ -196,6 +196,37 @@ func TestField01ErrorPage(t *testing.T) {
 	equal(t, "failed", got["failed"], any(true))
 }
 
+// TestField01RefusedOrigin: a panic of the error handler that answers a request from another
+// site unwinds the request like any other, though no handler of the application runs.
+func TestField01RefusedOrigin(t *testing.T) {
+	var inner http.ResponseWriter
+	g := newRig(t, func(c *session.Config) {
+		c.OnError = func(w http.ResponseWriter, r *http.Request, _ error) {
+			inner = w
+			s, err := session.From(r.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			s.Set("data", "after")
+			panic("no template")
+		}
+	})
+	b := g.signedUp(t, "before")
+	b.method = "POST"
+	b.header.Set("Origin", "https://evil.example")
+	b.send(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+			inner.WriteHeader(http.StatusOK)
+		}()
+		g.HandlerFunc(half).ServeHTTP(w, r)
+	}))
+	equal(t, "data", g.data(t, g.token(b))["data"], any("before"))
+}
+
 // TestField01ErrorWithoutAPanic: a handler that answers a fault itself has its changes
 // stored: a logout must not depend on the page that follows.
 func TestField01ErrorWithoutAPanic(t *testing.T) {

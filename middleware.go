@@ -39,11 +39,12 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 		x.entry.take(w.Header())
 		r = r.WithContext(x)
 		x.r = r
+		handle := next
 		if m.cfg.origins.Check(r) != nil {
-			m.cfg.OnError(x.writer(), r, m.refuseOrigin(r))
-		} else {
-			x.serve(next, r)
+			err := m.refuseOrigin(r)
+			handle = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.cfg.OnError(w, r, err) })
 		}
+		x.serve(handle, r)
 		x.finish()
 	})
 }
