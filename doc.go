@@ -72,8 +72,9 @@ this process or in another one:
     old token store nothing, and cannot log out either. Their commit fails with [ErrEnded],
     and the client gets a 409. Requests without changes get their usual response.
   - There are two exceptions to the 409. A Login begins a new session, so that valid
-    credentials always sign in. A GET or HEAD that loads the session after its token was
-    replaced sees an empty session; what it writes there is dropped with an [EventDropped].
+    credentials always sign in. A request that loads the session after its token was replaced
+    sees an empty session: Invalidate has nothing to end there, and what a GET or HEAD
+    writes is dropped with an [EventDropped].
 
 The file docs/interleavings.md of the repository lists the outcome of every pair of
 overlapping requests, in every order. The tests of all stores run that table, and

@@ -177,7 +177,7 @@ func TestField03RefusesWhatWouldBeLost(t *testing.T) {
 		"pointers as keys":              {pointerKeys{}, []string{"keys"}},
 		"keys that marshal in vain":     {map[prefixed]int{"a": 1}, []string{"prefixed", "strings as keys"}},
 		"numbers that do":               {hasAny{map[counted]bool{1: true}}, []string{"counted", "strings as keys"}},
-		"MarshalJSON alone":             {oneWay{1}, []string{"oneWay", "reads it back"}},
+		"MarshalJSON alone":             {oneWay{1}, []string{"oneWay", "none that unmarshals it"}},
 		"only an embedded pointer":      {pointerOnly{&now}, []string{"embeds *time.Time", "name"}},
 		"one in an embedded struct":     {&deepPointer{}, []string{"embeds *time.Time", "name"}},
 		"a name twice":                  {json.RawMessage(`{"a":{"b":1,"c":2,"\u0062":3}}`), []string{"twice"}},

@@ -224,7 +224,7 @@ var mutants = []mutant{
 	},
 	{
 		"a failed write prevents a logout", "commit.go",
-		"err != nil && !s.pending.end {", "err != nil {", overlapsOn("memory"),
+		"err != nil && (!s.pending.end || s.pending.leaves) {", "err != nil {", overlapsOn("memory"),
 	},
 	{
 		"a session lives an instant too long", "load.go",
