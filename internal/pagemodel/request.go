@@ -44,6 +44,7 @@ type request struct {
 	rotate  bool
 	login   bool
 	end     bool
+	leaves  bool // the end is that of another owner's session at a login
 	failed  bool // a write failed, and later ones do nothing
 }
 
@@ -130,7 +131,7 @@ func (r *request) usedUp() map[string]shown {
 // committed is the state of a request after a commit: it goes on seeing what it has seen.
 func (r *request) committed(a answer, next int) {
 	if a.err != nil {
-		if r.phase = refused; r.end && r.failed {
+		if r.phase = refused; r.end && r.failed && !r.leaves {
 			r.id = session.ID{}
 		}
 		return
@@ -145,7 +146,7 @@ func (r *request) committed(a answer, next int) {
 		r.shown = nil
 	}
 	r.phase, r.commit = sealed, next
-	r.patch, r.takes, r.spent, r.rotate, r.login, r.end, r.active = nil, nil, nil, false, false, false, false
+	r.patch, r.takes, r.spent, r.rotate, r.login, r.end, r.leaves, r.active = nil, nil, nil, false, false, false, false, false
 }
 
 // An action is what a request may do: to its session, and in the model.
@@ -314,6 +315,7 @@ func login(owner string, options ...session.LoginOption) func(*request, string, 
 				r.spent = append(r.spent, r.takes...)
 			}
 			r.patch, r.takes = nil, nil
+			r.leaves = !r.end || r.leaves
 			r.end = r.id != (session.ID{})
 			r.view, r.now = emptyContent(), map[string]any{}
 		}
@@ -412,13 +414,13 @@ var actions = []action{
 	}},
 	{"invalidate", false, func(r *request, _ string, _ time.Time) {
 		r.s.Invalidate()
-		r.patch, r.takes, r.spent, r.rotate, r.login, r.failed, r.active = nil, nil, nil, false, false, false, false
+		r.patch, r.takes, r.spent, r.rotate, r.login, r.failed, r.active, r.leaves = nil, nil, nil, false, false, false, false, false
 		r.end = r.id != (session.ID{})
 		r.view, r.now = emptyContent(), map[string]any{}
 	}},
 	{"rollback", true, func(r *request, _ string, _ time.Time) {
 		r.s.Rollback()
-		r.patch, r.takes, r.spent, r.rotate, r.login, r.failed, r.active, r.end = nil, nil, nil, false, false, false, false, false
+		r.patch, r.takes, r.spent, r.rotate, r.login, r.failed, r.active, r.end, r.leaves = nil, nil, nil, false, false, false, false, false, false
 		r.view, r.now = r.snapshot.clone(), map[string]any{}
 	}},
 }

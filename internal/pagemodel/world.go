@@ -183,7 +183,7 @@ type cookieShape struct{ transient bool }
 // commit judges the commit of a request, and stores what it must have stored.
 func (w world) commit(r *request, now time.Time, a answer, s *rules) error {
 	switch {
-	case r.failed && !r.end:
+	case r.failed && (!r.end || r.leaves): // a failed write prevents a login, but no logout
 		return a.refused(errWrite)
 	case r.standing == superseded && r.changed() && !r.login && r.method == "GET":
 		if a.err != nil || a.token != "" {
