@@ -177,6 +177,9 @@ func TestField21Quotes(t *testing.T) {
 		"DB_CONNECTIONS__MAIN__HOST", "DB_CONNECTIONS__MAIN__PASSWORD", "DB_CONNECTIONS__MAIN__DSN_FILE", "DB_CONNECTIONS__MAIN__OPTIONS__TLS",
 	} {
 		for _, quote := range []string{`"`, `'`} {
+			if quote == "'" && strings.Contains(name, "__OPTIONS__") {
+				continue // it may be a text in SQL
+			}
 			project(t, files)
 			_, err := Load("config", WithEnv([]string{name + "=" + quote + "x" + quote}), quiet)
 			if all := Mistakes(err); len(all) != 1 || all[0].Variable != name || all[0].Reason != keptQuotes {

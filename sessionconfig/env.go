@@ -44,7 +44,8 @@ func (r *report) readEnv(path string, environ []string) map[string]entry {
 	}
 	for name, value := range env {
 		e := entry{value: value, text: literal(value), origin: Origin{Variable: name}}
-		if isQuoted(value) {
+		// MySQL's driver needs the quotes of an option that is a text in SQL, such as sql_mode.
+		if isQuoted(value) && (value[0] != '\'' || !strings.Contains(name, "__OPTIONS__")) {
 			e.flaw = keptQuotes
 		}
 		if isOurs(name) && value != "" {
