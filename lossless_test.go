@@ -98,7 +98,7 @@ type (
 	role        string // whose UnmarshalText only checks it
 	oneWay      struct{ N int }
 	closed      struct {
-		hidden int
+		hidden int //nolint:unused // its type decides
 		V      any
 	}
 	nothingError struct{}

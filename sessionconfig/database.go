@@ -195,7 +195,13 @@ func (c *connection) open(ctx context.Context, root string, prepare bool) (*sql.
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	if err := db.PingContext(ctx); err != nil {
+	ping := func() error { return db.PingContext(ctx) }
+	if c.dialect() == sqlstore.SQLite { // another process may have locked the file for a moment
+		ping = func() error {
+			return sqltable.SQLite.Retry(ctx, func() error { return db.PingContext(ctx) })
+		}
+	}
+	if err := ping(); err != nil {
 		db.Close()
 		return nil, c.noAnswer(root, err)
 	}

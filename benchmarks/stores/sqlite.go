@@ -118,7 +118,10 @@ func newSQLStore(db *sql.DB, d sqlstore.Dialect) (*sqlstore.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store, store.Check(context.Background())
+	if err := store.Check(context.Background()); err != nil {
+		return nil, err
+	}
+	return store, nil
 }
 
 func migrate(db *sql.DB, d sqlstore.Dialect) error {

@@ -250,7 +250,7 @@ func (a answer) refused(want error) error {
 		return fmt.Errorf("answered as stored, want %w", want)
 	case a.token != "" || a.drops:
 		return errors.New("a refused request got a cookie")
-	case want == errTaken && !errors.Is(a.err, session.ErrConflict), want == session.ErrEnded && !errors.Is(a.err, want):
+	case errors.Is(want, errTaken) && !errors.Is(a.err, session.ErrConflict), errors.Is(want, session.ErrEnded) && !errors.Is(a.err, want):
 		return fmt.Errorf("error %w, want: %w", a.err, want)
 	}
 	return nil

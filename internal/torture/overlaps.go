@@ -22,12 +22,18 @@ func (t *trial) overlaps(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, loc.remove()) }()
 	var stores []session.Store
+	var opened []openStore
+	defer func() {
+		for _, s := range opened {
+			err = errors.Join(err, s.close())
+		}
+	}()
 	for range 2 {
 		s, err := loc.open(ctx)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, s.close()) }()
+		opened = append(opened, s)
 		stores = append(stores, s.Store)
 	}
 	n := max(1, t.rounds/3)
