@@ -35,9 +35,9 @@ var targets = map[string][7]float64{
 	"file, no fsync":       {3, 1.5, 1.3, 1.3, 1.5, 1.3, 0.5},
 	"SQLite NORMAL":        {3, 1.2, 1.2, 1.2, 1.2, 0.9, 0.35},
 	"SQLite FULL":          {3, 1.2, 1.2, 1.2, 1.2, 0.2, 0.15},
-	"PostgreSQL":           {3, 1.2, 1.2, 1.2, 0.8, 0.6, 0.15},
+	"PostgreSQL":           {3, 1.3, 1.6, 1.4, 1.2, 1.2, 0.2},
 	"PostgreSQL, pgxstore": {3, 1.2, 1.2, 1.2, 0.8, 0.6, 0.15},
-	"MariaDB":              {3, 1.2, 1.2, 1.2, 1.1, 1.0, 0.45},
+	"MariaDB":              {3, 1.6, 1.6, 1.5, 1.1, 1.6, 0.7},
 }
 
 // Target returns the goal of a cell, and false if there is none.
