@@ -64,15 +64,25 @@ func (s *Store) create() error {
 	if err := prepare(s.dir); err != nil {
 		return err
 	}
-	root, err := os.OpenRoot(s.dir)
+	root, err := s.openFolder()
 	if err != nil {
-		return fmt.Errorf("session: cannot open the session folder: %w", err)
-	}
-	defer root.Close()
-	if err := s.trust(root, s.dir); err != nil {
 		return err
 	}
+	defer root.Close()
 	return s.build(root)
+}
+
+// openFolder opens the session folder, which exists, if no other user can change it.
+func (s *Store) openFolder() (*os.Root, error) {
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("session: cannot open the session folder: %w", err)
+	}
+	if err := s.trust(root, s.dir); err != nil {
+		root.Close()
+		return nil, err
+	}
+	return root, nil
 }
 
 func (s *Store) cannotWrite(err error) error {

@@ -39,14 +39,11 @@ func (s *Store) look() error {
 	if err := suitable(s.dir, info); err != nil {
 		return err
 	}
-	root, err := os.OpenRoot(s.dir)
+	root, err := s.openFolder()
 	if err != nil {
-		return fmt.Errorf("session: cannot open the session folder: %w", err)
-	}
-	defer root.Close()
-	if err := s.trust(root, s.dir); err != nil {
 		return err
 	}
+	defer root.Close()
 	for name, part := range s.parts() {
 		folder, err := root.OpenRoot(name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
