@@ -126,9 +126,9 @@ func (m *Manager) checkLogin(ctx context.Context, s *Session, login *opArgs) err
 // Commit does not end with ctx, so nothing is lost when a client goes away. It takes at
 // most [Config].StoreTimeout. Its errors include [ErrEnded], [ErrConflict],
 // [ErrTooLarge] and [*StoreError]. After an error the changes are still pending.
-// Usually nothing was stored. If the store's answer was lost, that is unknown: another
-// Commit finds out, and stores nothing twice. After [Session.Invalidate], the old
-// session has ended even if the new one could not be stored.
+// Usually nothing was stored. If the store's answer was lost, the outcome is unknown:
+// another Commit finds out, and stores nothing twice. After [Session.Invalidate], the
+// old session has ended even if the new one could not be stored.
 func (m *Manager) Commit(ctx context.Context, s *Session) (*http.Cookie, error) {
 	if m.closed.Load() {
 		return nil, ErrClosed

@@ -52,18 +52,19 @@ type Config struct {
 	// [Session.Regenerate] rotate.
 	RotateEvery time.Duration
 
-	// Grace is how long a replaced token is recognized, so that requests that are under way
-	// with it do not begin a session of their own. After Login and Regenerate, the old token
-	// is recognized too, but gives no access.
-	// Negative: not at all. Defaults to 30 seconds.
+	// Grace is how long a replaced token is recognized, so that requests that are already
+	// under way do not begin sessions of their own. After Login and Regenerate, the old
+	// token is recognized too, but gives no access. Negative: not at all. Defaults to 30
+	// seconds.
 	Grace time.Duration
 
-	// RevokeOnReuse ends a session when a request brings a token of it that was replaced
-	// more than Grace ago. Such a token may be stolen; it sends an [EventTokenReuse] even
-	// without this setting. The user then has to sign in again. Note that anybody who has
-	// an old token of a session can end it this way, and so does a browser that never got a
-	// response with a new token, or that was restored from a backup. The manager recognizes
-	// the last 16 tokens, except those from before the session got its owner.
+	// RevokeOnReuse ends a session when a request brings one of its tokens that was
+	// replaced more than Grace ago. Such a token may be stolen; it causes an
+	// [EventTokenReuse] even without this setting. The user then has to sign in again.
+	// Anybody who has an old token of a session can end it this way, and so can a browser
+	// that never got a response with a new token, or that was restored from a backup. The
+	// manager recognizes the last 16 tokens, except those from before the session got its
+	// owner.
 	RevokeOnReuse bool
 
 	// StoreTimeout limits the time that a load may take, and separately the time that a
@@ -114,16 +115,16 @@ type Config struct {
 	// Now is the clock. Defaults to [time.Now].
 	Now func() time.Time
 
-	// OnEvent is called with what happens to sessions, for logs, metrics and audits. It
-	// runs on the goroutine of the request and must not block.
+	// OnEvent is called for each [Event], for logs, metrics and audits. It runs on the
+	// goroutine of the request and must not block.
 	OnEvent func(context.Context, Event)
 
 	// OnError responds to a request whose session could not be loaded or committed. No
 	// byte of another response has been sent by then. Defaults to [DefaultError].
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
-	// Logger gets what would otherwise go unnoticed: failed commits, records that do not
-	// decode, failed sweeps. Defaults to [slog.Default].
+	// Logger receives what would otherwise go unnoticed: failed commits, records that do
+	// not decode, failed sweeps. Defaults to [slog.Default].
 	Logger *slog.Logger
 }
 
@@ -172,17 +173,17 @@ type CookieConfig struct {
 	// IsHTTPS is for a site that is served both over HTTPS and over plain HTTP, such as a
 	// self-hosted program behind a proxy and in the local network. It needs
 	// DangerouslyAllowHTTP. If it returns true, the request uses the Secure cookie with its
-	// prefix; otherwise it uses the cookie that DangerouslyAllowHTTP describes. The two have
-	// different names, and a token is valid only in the cookie that it was issued for. So an
-	// attacker who reads or plants cookies over plain HTTP cannot get into a session over
-	// HTTPS. IsHTTPS is called for each request that uses its session. It must not use the
-	// session itself:
+	// prefix; otherwise it uses the cookie that DangerouslyAllowHTTP describes. The two
+	// cookies have different names, and a token is valid only in the cookie that it was
+	// issued for. So an attacker who reads or plants cookies over plain HTTP cannot get into
+	// a session over HTTPS. IsHTTPS is called for each request that uses its session. It
+	// must not use the session itself:
 	//
 	//	IsHTTPS: func(r *http.Request) bool {
 	//		return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 	//	}
 	//
-	// The proxy has to set the header. A client that sends it over plain HTTP only harms
+	// The proxy has to set the header. A client that sends it over plain HTTP harms only
 	// itself: its browser refuses the Secure cookie, so it gets no session.
 	IsHTTPS func(*http.Request) bool
 
@@ -194,10 +195,10 @@ type CookieConfig struct {
 	DangerouslyAllowScript bool
 
 	// DangerouslyDropHostPrefix names the cookie __Secure-… instead of __Host-….
-	// Subdomains can then plant one. Path and Domain are permitted only with it.
+	// Subdomains can then plant the cookie. Path and Domain are permitted only with it.
 	DangerouslyDropHostPrefix bool
 
-	// DangerouslyAllowCrossSite permits SameSite None. Pages of other sites then make
-	// browsers send the cookie, too.
+	// DangerouslyAllowCrossSite permits SameSite None. Requests that other sites cause
+	// then carry the cookie, too.
 	DangerouslyAllowCrossSite bool
 }

@@ -20,12 +20,12 @@ Package session keeps data about a visitor between HTTP requests.
 
 A session is one JSON document in a store. Its values have dotted paths. A value is
 encoded when it is set, and decoded when it is read, into the type that the caller asks
-for. What a request changes is recorded as a list of operations.
+for. A request records its changes as a list of operations.
 
 When the response begins, the operations are applied to the stored document, under
-its version number. If another request has committed in between, they are applied
-again, to the newer document. So two requests that set different keys both keep their
-changes, and nothing is locked while a handler runs.
+its version number. If another request has committed in the meantime, they are applied
+again, to the newer document. So if two requests set different keys, both changes are
+kept, and nothing is locked while a handler runs.
 
 Reading with a type needs a type parameter, which Go methods cannot have. That is why
 [Get], [Lookup], [Pop], [PopOnce] and [Update] are functions, and [Session.Set] and the
@@ -41,10 +41,11 @@ never a success.
 
 The commit happens at the first final WriteHeader, Write, ReadFrom, Flush or Hijack,
 or when the handler returns. It does not end with the request's context, so nothing is
-lost when a browser tab is closed. If the handler panics, or if a timeout responds for it,
-nothing is committed; [Manager.Handler] says what this requires of other middleware.
-Changes after the first byte are committed when the handler returns. By then it is too late
-for a new session or a new token: such a change fails with [ErrCommitted], which is logged.
+lost when a browser tab is closed. If the handler panics, or if a timeout middleware
+responds for it, nothing is committed; [Manager.Handler] describes what this requires of
+other middleware. Changes after the first byte are committed when the handler returns.
+By then it is too late for a new session or a new token: such a change fails with
+[ErrCommitted], which is logged.
 
 A handler that serves a WebSocket or a long stream calls [Manager.Load] and [Manager.Commit]
 for each message. The session of its request is a snapshot, which is committed only when
@@ -62,7 +63,7 @@ this process or in another one:
   - All changes are kept if neither path contains the other. At the same path, the later
     commit wins.
   - [Session.Append] and [Update] are exact: of 50 concurrent increments by Update, each
-    counts once. This holds even if an answer of the store is lost, unless sixteen other
+    counts once. This holds even if the store's answer is lost, unless sixteen other
     commits follow before the request notices.
   - [PopOnce] is exact: of several requests that get the same value, only one commits.
   - The commit does not check what the request has read. To make a change depend on the
@@ -103,13 +104,14 @@ the cookie's settings.
 # Time
 
 A session ends when it has been idle for [Config].IdleTimeout, or is older than
-AbsoluteTimeout. The manager's clock decides, so it ends at the same instant in every
-store. A request that only reads extends it at most once per TouchEvery, and needs no new
-cookie for that. [Session.SetTimeouts] gives a session timeouts of its own.
+AbsoluteTimeout. The manager's clock decides, so a session ends at the same instant in
+every store. A request that only reads extends its session at most once per TouchEvery,
+and needs no new cookie for that. [Session.SetTimeouts] gives a session timeouts of its
+own.
 
 A page that polls would keep its session alive for as long as its tab is open. Mark such
 requests with [Session.IgnoreActivity], or wrap their routes in [Manager.IgnoreActivity].
-They then do not extend the session, even if they store something.
+Such requests do not extend the session, even if they store something.
 
 # Flash messages
 

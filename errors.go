@@ -16,8 +16,8 @@ var (
 	ErrNotFound = errors.New("session: not found")
 
 	// ErrConflict is returned by stores for a version that is no longer the stored one.
-	// A commit fails with it if other processes were faster until its deadline, or if
-	// another request got the value that [PopOnce] returned.
+	// A commit fails with it if other processes kept committing first until its deadline,
+	// or if another request got the value that [PopOnce] returned.
 	ErrConflict = errors.New("session: changed by another request")
 
 	// ErrEnded is returned by a commit whose session was logged out, revoked, rotated by

@@ -16,8 +16,8 @@ import "net/http"
 // [Session.Regenerate] and [Session.SetTimeouts].
 func (s *Session) IgnoreActivity() { s.markPassive() }
 
-// IgnoreActivity wraps the handler of routes that a page polls. It marks all requests
-// to it as [Session.IgnoreActivity] does, without loading their sessions. Outside
+// IgnoreActivity wraps the handler of routes that a page polls. It marks each request to
+// the handler as [Session.IgnoreActivity] does, without loading its session. Outside
 // [Manager.Handler], it adds the middleware itself.
 func (m *Manager) IgnoreActivity(next http.Handler) http.Handler {
 	marked := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

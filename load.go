@@ -10,10 +10,10 @@ import (
 // empty, unknown or expired token it returns a new, empty session. The error is
 // [ErrClosed] or a [*StoreError]. Call [Manager.Commit] at the end.
 //
-// A handler of WebSockets or of a long stream calls Load and Commit for each message, with
-// the context and the token of its request. Its response has begun, so no cookie can be
-// sent: the token is not rotated periodically, and changes that need a new cookie fail with
-// [ErrCommitted].
+// A handler that serves a WebSocket or a long stream calls Load and Commit for each
+// message, with the context and the token of its request. Its response has begun, so no
+// cookie can be sent: the token is not rotated periodically, and changes that need a new
+// cookie fail with [ErrCommitted].
 func (m *Manager) Load(ctx context.Context, t Token) (*Session, error) {
 	if m.closed.Load() {
 		return nil, ErrClosed

@@ -77,9 +77,9 @@ func KeepingData() LoginOption { return LoginOption{keep: true} }
 // checked is still the owner's. The commit calls holds once the login is stored, before the
 // client gets the new token, and within [Config].StoreTimeout. If holds returns false, the
 // session ends and the commit fails with [ErrEnded]. If it returns an error, the session ends
-// as well, and the commit fails with a [*StoreError]. Another commit then has nothing to
-// store. So if you store a new password and then call [Manager.RevokeOwner],
-// no sign-in with the old password survives, even one that runs at the same time:
+// as well, and the commit fails with a [*StoreError]. A later Commit then has nothing to
+// store. So if you store a new password and then call [Manager.RevokeOwner], no sign-in with
+// the old password survives, even one that runs at the same time:
 //
 //	s.Login(user.ID, session.OnlyIf(func(ctx context.Context) (bool, error) {
 //		now, err := users.PasswordHash(ctx, user.ID)

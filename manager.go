@@ -15,7 +15,7 @@ import (
 // A Manager gives the requests of a server their sessions. It is safe for
 // concurrent use, holds no connection of its own and starts no goroutine before
 // the first session is created. Several managers, with different cookie names, may
-// share a store, and many processes a database.
+// share a store, and several processes may share a database.
 type Manager struct {
 	cfg     *settings
 	store   Store
@@ -63,11 +63,11 @@ func (m *Manager) CookieName() string { return m.cfg.scope.name }
 // CookieNameOf returns the name, with its prefix, of the session cookie that a request uses.
 func (m *Manager) CookieNameOf(r *http.Request) string { return m.cfg.scopeOf(r).name }
 
-// DangerouslyAllowCrossOrigin exempts requests from the refusal of cross-origin
-// writes, by a pattern of [http.ServeMux]. Other sites' pages can then make a
-// visitor's browser send such requests in the visitor's name, so the handler must
-// not act on the session. Call it before serving. It panics if the pattern is
-// invalid, as [http.CrossOriginProtection.AddInsecureBypassPattern] does.
+// DangerouslyAllowCrossOrigin exempts the requests that match a pattern of [http.ServeMux] from
+// the refusal of cross-origin writes. Other sites' pages can then make a visitor's browser send
+// such requests in the visitor's name, so the handler must not act on the session. Call it before
+// serving. It panics if the pattern is invalid, as
+// [http.CrossOriginProtection.AddInsecureBypassPattern] does.
 func (m *Manager) DangerouslyAllowCrossOrigin(pattern string) {
 	m.cfg.origins.AddInsecureBypassPattern(pattern)
 }
@@ -119,9 +119,9 @@ func storeError(op string, id ID, err error) error {
 }
 
 // Close stops the sweeper, waits for it until ctx ends, and closes the store if
-// that has a Close method. Afterwards every load and commit is [ErrClosed]. Shut
-// the server down first. If ctx ends first, call it again; once it is done, another
-// Close does nothing.
+// that has a Close method. Afterwards, every load and commit fails with [ErrClosed].
+// Shut the server down first. If ctx ends first, call it again; once it is done,
+// another Close does nothing.
 func (m *Manager) Close(ctx context.Context) error {
 	m.closed.Store(true)
 	if err := m.sweeper.stop(ctx); err != nil {

@@ -105,7 +105,8 @@ func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *
 // begins after that deadline, nothing is stored.
 func From(ctx context.Context) (*Session, error) { return from(ctx, ctx.Value(anyKey{})) }
 
-// From is [From] for an application with several managers.
+// From is like the function [From], but returns the session of m even if the handlers of
+// other managers are nested inside.
 func (m *Manager) From(ctx context.Context) (*Session, error) {
 	return from(ctx, ctx.Value(ownKey{m}))
 }

@@ -19,9 +19,9 @@ import (
 // stored when the session was first asked for, plus the request's own changes. The
 // changes are stored when the response begins; see the package documentation.
 //
-// In every method a string is a dotted path, such as "user.name"; see [Join] for
-// its grammar. The methods are safe for concurrent use by the goroutines of one
-// request. A Session must not be used after its request has ended.
+// Values have dotted paths, such as "user.name"; see [Join] for their grammar. The
+// methods are safe for concurrent use by the goroutines of one request. A Session must
+// not be used after its request has ended.
 type Session struct {
 	m       *Manager
 	request *http.Request // whose client it is; nil outside the middleware
@@ -323,8 +323,8 @@ func (s *Session) Rollback() {
 	s.pending, s.view, s.left = nil, view{now: &s.at.draft}, false
 }
 
-// ID returns the session's public ID, which stays the same for its whole life. A
-// session that is not stored yet has the ID that it will get.
+// ID returns the session's public ID, which stays the same for its whole life. For a
+// session that is not stored yet, ID returns the ID that it will get.
 func (s *Session) ID() ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -108,7 +108,7 @@ func (c *checker) times(s *settings) {
 		c.refuse("TouchEvery", s.TouchEvery, "must be below the idle timeout ("+limit.String()+"), or sessions in use would expire")
 	}
 	if s.RotateEvery > 0 && s.RotateEvery <= s.Grace {
-		c.refuse("RotateEvery", s.RotateEvery, "must be longer than Grace ("+s.Grace.String()+"), or a token would be replaced before the clients that use its predecessor have got it")
+		c.refuse("RotateEvery", s.RotateEvery, "must be longer than Grace ("+s.Grace.String()+"), or a token would be replaced before the clients that use its predecessor have received it")
 	}
 }
 

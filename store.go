@@ -67,7 +67,7 @@ const MaxOwner = 255
 // slow request would bring a logged-out session back (CVE-2025-46336).
 //
 // All methods are safe for concurrent use by many goroutines, and, if several processes
-// share the store, by many processes. Each method is atomic. It honours the cancellation
+// share the store, by many processes. Each method is atomic. It honors the cancellation
 // of ctx as far as its medium allows. After an error other than [ErrNotFound] and
 // [ErrConflict], the caller cannot know whether the write took place; the manager finds
 // out by loading the record again.
@@ -133,7 +133,7 @@ type Toucher interface {
 	Touch(ctx context.Context, id ID, lastActivity, expires time.Time) error
 }
 
-// Touch extends a session by [Toucher] if s implements it. Otherwise it loads the
+// Touch extends a session through [Toucher] if s implements it. Otherwise it loads the
 // record and updates it, which increments the version. If another writer is faster, Touch
 // returns nil, because that writer has extended the session, too.
 func Touch(ctx context.Context, s Store, id ID, lastActivity, expires time.Time) error {
@@ -171,8 +171,9 @@ type Pruner interface {
 	Prune(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
-// Prune removes expired records by [Pruner] if s implements it, and otherwise by [List]
-// and Delete. If s supports neither, the error matches [errors.ErrUnsupported].
+// Prune removes expired records through [Pruner] if s implements it, and otherwise
+// through [List] and Delete. If s supports neither, the error matches
+// [errors.ErrUnsupported].
 func Prune(ctx context.Context, s Store, before time.Time, limit int) (int, error) {
 	if p, ok := Capability[Pruner](s); ok {
 		return p.Prune(ctx, before, limit)
@@ -205,8 +206,8 @@ type Lister interface {
 	List(ctx context.Context) iter.Seq2[Record, error]
 }
 
-// List enumerates all records by [Lister]. If s does not implement it, the sequence is
-// one error that matches [errors.ErrUnsupported].
+// List enumerates all records through [Lister]. If s does not implement it, the sequence
+// yields one error, which matches [errors.ErrUnsupported].
 func List(ctx context.Context, s Store) iter.Seq2[Record, error] {
 	if l, ok := Capability[Lister](s); ok {
 		return l.List(ctx)
@@ -216,15 +217,15 @@ func List(ctx context.Context, s Store) iter.Seq2[Record, error] {
 	}
 }
 
-// An OwnerLister enumerates the records of one owner by an index.
+// An OwnerLister enumerates the records of one owner through an index.
 type OwnerLister interface {
 	// ListOwner is like List, but yields only records whose Owner equals owner, byte
 	// for byte.
 	ListOwner(ctx context.Context, owner string) iter.Seq2[Record, error]
 }
 
-// ListOwner enumerates the records of one owner by [OwnerLister] if s implements it, and
-// otherwise by filtering [List].
+// ListOwner enumerates the records of one owner through [OwnerLister] if s implements
+// it, and otherwise by filtering [List].
 func ListOwner(ctx context.Context, s Store, owner string) iter.Seq2[Record, error] {
 	if l, ok := Capability[OwnerLister](s); ok {
 		return l.ListOwner(ctx, owner)

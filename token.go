@@ -14,7 +14,7 @@ import (
 
 // A Token is the value of the session cookie: the record ID (16 bytes) and a secret (32
 // bytes), in base64url without padding. Anyone who holds it can act as the user. It cannot
-// be printed by accident: formatting, logging and marshalling give "[redacted]". To send it,
+// be printed by accident: formatting, logging and marshaling give "[redacted]". To send it,
 // convert it to a string.
 type Token string
 
@@ -56,7 +56,7 @@ func ParseID(s string) (ID, error) {
 	return id, nil
 }
 
-// String returns the ID as 32 lower-case hexadecimal digits, as hex(id) or
+// String returns the ID as 32 lowercase hexadecimal digits, as hex(id) or
 // encode(id, 'hex') show it in a database.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 

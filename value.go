@@ -13,7 +13,7 @@ import (
 // Get returns the value at a path, or def if there is no value or the value does not decode
 // into a T. A stored null is a value: Get returns the zero T. The result is a copy.
 //
-// A value that is not a T, such as one from before the type was changed, sends an
+// A value that is not a T, such as one from before the type was changed, causes an
 // [EventCorrupt] with a [*TypeError], once for each request, path and type. The manager logs
 // it once for each path and type. To read a value that may have one of several types, use
 // [Session.Decode], or Get with an any.
@@ -125,8 +125,8 @@ func (s *Session) take(kind opKind, path string) {
 }
 
 // Update replaces the value v at a path with f(v), and returns the new value as this
-// request sees it. If there is no value, f gets the zero T. Two overlapping requests may
-// both return the same value, so it must not serve as a sequence number.
+// request sees it. If there is no value, f gets the zero T. In two overlapping requests,
+// Update may return the same value, so do not use it as a sequence number.
 //
 // Concurrent updates add up: if another request has committed meanwhile, f runs again, on
 // the newly stored value, as often as necessary. So f must depend only on its argument and

@@ -21,7 +21,7 @@ const corruptRetention = 400 * 24 * time.Hour
 // without a lock, which takes a few microseconds, and takes a lock only to remove a
 // record. It also removes files that writers left when they died: temporary files that are
 // older than [session.PruneSlack], and marks without a record, for which it checks every
-// mark. These do not count towards the limit and the result.
+// mark. These do not count toward the limit or the result.
 //
 // If a file cannot be read or removed, Prune continues with the others, and returns the
 // first such error at the end.

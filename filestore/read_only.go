@@ -10,8 +10,8 @@ import (
 
 var errReadOnly = fmt.Errorf("session: file store: the store was opened with OpenReadOnly: %w", errors.ErrUnsupported)
 
-// OpenReadOnly opens the store in a folder for reading only, for example as another user than
-// that of the program that writes it. Neither OpenReadOnly nor any method creates or changes a
+// OpenReadOnly opens the store in a folder for reading only, for example as a different user
+// from the program that writes it. Neither OpenReadOnly nor any method creates or changes a
 // file. Methods that would write return an error that matches [errors.ErrUnsupported]. If the
 // folder does not exist, the store is empty.
 func OpenReadOnly(dir string) (*Store, error) {

@@ -2,10 +2,10 @@
 // several processes on one machine may share.
 //
 // Use it if there is one machine and no database: for a small service, a tool, or a
-// development server whose users should stay signed in after a restart. With more than
-// some hundred thousand sessions, or more than one machine, use a database. The folder may
-// be on a network file system only if that supports flock locks across all its clients,
-// as NFS does since version 4.
+// development server whose users should stay signed in after a restart. With more than a
+// few hundred thousand sessions, or more than one machine, use a database. The folder may
+// be on a network file system only if it supports flock locks across all its clients, as
+// NFS does since version 4.
 //
 // # The folder
 //
@@ -38,7 +38,8 @@
 //
 // If somebody deletes the folder while a program runs, all sessions are gone, and the next
 // write creates the folder again. Programs of other users must not write into it, because
-// the files that they create would lock out its owner; they can look with [OpenReadOnly].
+// the files that they create would lock out its owner; to read it, they can use
+// [OpenReadOnly].
 //
 // If a file is not an intact record (truncated, altered, a record of another session, a
 // link), the error matches [session.ErrCorrupt]; checksums cover every byte. Delete removes

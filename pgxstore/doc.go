@@ -46,7 +46,7 @@
 // wait at the same time share one statement, of at most 64 records and 256 KiB; loads
 // share one of at most 32 records. Each call gets its own result. If one record makes a
 // batch fail, all calls of the batch run one by one. A call that is part of a batch
-// waits until the batch ends, at the latest of the members' deadlines.
+// waits for the batch, which ends no later than the latest deadline of its members.
 //
 // Deadlocks and serialization failures are retried, up to eight times within the
 // context's deadline. Every isolation level is enough.
@@ -57,9 +57,9 @@
 // If that is less than a minute away, the store sets it on the network connection,
 // which is cheaper than watching the context; a cancellation then takes effect only
 // when the statement ends. A connection whose deadline has passed is closed. In the
-// background, pgx first asks the server to cancel the statement. If the server hangs,
-// this takes some seconds, during which the connection still counts towards the size of
-// the pool.
+// background, pgx first asks the server to cancel the statement. If the server hangs, this
+// takes several seconds, during which the connection still counts toward the size of the
+// pool.
 //
 // # Durability and failover
 //

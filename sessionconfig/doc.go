@@ -20,7 +20,7 @@
 // SESSION_STORES__DATABASE__CONNECTION. In database.toml, default is DB_CONNECTION, and
 // host in the table [connections.main] is DB_CONNECTIONS__MAIN__HOST. A password or a dsn
 // can also be read from a file: DB_CONNECTIONS__MAIN__PASSWORD_FILE contains the path of
-// that file. An empty variable counts as unset. Names of connections are compared without
+// that file. An empty variable counts as unset. Names of connections are compared ignoring
 // case, hyphens and underscores, because variable names cannot express the difference.
 //
 // [SessionTemplate] and [DatabaseTemplate] show every setting with its default. The file
@@ -47,7 +47,7 @@
 //
 // # Mistakes
 //
-// Open ignores no mistake, and reports all of them at once: misspelt keys, values of the
+// Open ignores no mistake, and reports all of them at once: misspelled keys, values of the
 // wrong type, contradictions, a connection that is not configured, a driver that is not
 // compiled in, a database that does not answer, a missing table. Each is an [*Error] with
 // the file and line, or the variable, and how to fix it. A variable that begins with

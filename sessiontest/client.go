@@ -105,9 +105,9 @@ func (c *Client) Prefetch(target string) *Response {
 	})
 }
 
-// Do sends a request of the caller's, from the same page and with the same cookies. If
-// the request has no Sec-Fetch-Mode header, Do adds none of a browser's headers either,
-// like a plain HTTP client.
+// Do sends a request that the caller has made, from the current page and with the
+// browser's cookies. If the request has no Sec-Fetch-Mode header, Do adds none of a
+// browser's headers either, like a plain HTTP client.
 func (c *Client) Do(r *http.Request) *Response {
 	c.tb.Helper()
 	r = r.Clone(r.Context())

@@ -107,9 +107,9 @@
 // On SQLite, PostgreSQL and MariaDB, writes of different sessions that wait at the same
 // time commit together, and each gets its own result. A write that finds the queue
 // empty runs at once. If one write makes a batch fail, all writes of the batch run one
-// by one. A write that is part of a batch waits until the batch ends, at the latest of
-// the members' deadlines. On the servers, loads that wait share a statement in the same
-// way.
+// by one. A write that is part of a batch waits for the batch, which ends no later than
+// the latest deadline of its members. On the servers, loads that wait share a statement
+// in the same way.
 //
 // On MariaDB the shared statement is an INSERT … ON DUPLICATE KEY UPDATE … RETURNING of
 // rows that exist. If you add a BEFORE INSERT trigger to the table, it runs for these
@@ -130,9 +130,9 @@
 //
 // While requests use the store, it keeps some connections for up to a second and calls
 // the driver on them directly. It always leaves half of the pool to the application,
-// and returns the connections within ten milliseconds when somebody waits for one. The
-// driver needs no special support. A driver that wraps another one, for tracing, sees
-// every statement.
+// and returns the connections within ten milliseconds when the application waits for
+// one. The driver needs no special support. A driver that wraps another one, for
+// tracing, sees every statement.
 //
 // An in-memory database belongs to one connection: call SetMaxOpenConns(1). Otherwise
 // each connection has an empty database of its own, which Check reports. One connection

@@ -34,7 +34,7 @@ type Config struct {
 	// Unprepared sends every statement with its arguments, without preparing it first. This
 	// is slower. Use it behind a connection pooler that loses prepared statements, such as
 	// PgBouncer in transaction mode before version 1.21. The store switches to it by itself
-	// if Check detects such a pooler, and after a prepared statement was lost.
+	// if Check detects such a pooler, or if a prepared statement is lost.
 	//
 	// pgx itself decides how it sends statements: add default_query_exec_mode=exec to the
 	// data source name. If Unprepared is set and pgx still prepares statements, Check fails.

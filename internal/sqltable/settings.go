@@ -69,7 +69,7 @@ var mysqlDemands = []demand{
 	{setting: "max_prepared_stmt_count", met: atLeast(1000), weak: true,
 		orElse: "when it is used up, statements are sent unprepared, which is slower; raise it"},
 	{setting: "innodb_flush_log_at_trx_commit", met: is("1"), weak: true,
-		orElse: "a crash loses about the last second of what was acknowledged, such as logins and logouts; set it to 1"},
+		orElse: "a crash loses about the last second of acknowledged commits, such as logins and logouts; set it to 1"},
 }
 
 const uncommitted = "a session could be read that is never stored; choose READ-COMMITTED or REPEATABLE-READ"
@@ -81,7 +81,7 @@ var postgresDemands = []demand{
 	{setting: "client_encoding", met: is("UTF8", "SQL_ASCII"),
 		orElse: "text would be stored as other text; add client_encoding=UTF8 to the data source name"},
 	{setting: "synchronous_commit", met: isNot("OFF"), weak: true,
-		orElse: "a crash of the server loses about the last second of what was acknowledged, such as logins and logouts; set it to on"},
+		orElse: "a crash of the server loses about the last second of acknowledged commits, such as logins and logouts; set it to on"},
 	{setting: "fsync", met: is("ON"), weak: true,
 		orElse: "a crash of the machine can destroy the database; set it to on"},
 	{setting: "full_page_writes", met: is("ON"), weak: true,

@@ -62,7 +62,7 @@ Environment variables ("beam config show --json" lists the variable of every set
   SESSION_STORES__DATABASE__TABLE        the table (default: "sessions")
   SESSION_STORES__FILE__PATH             the folder of the file store
   DB_CONNECTION                          the default connection
-  NO_COLOR                               if set, disables colours
+  NO_COLOR                               if set, disables colors
 
 Exit codes:
   0 success   1 failure   2 usage error   3 configuration error   130 interrupted`
