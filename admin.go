@@ -102,7 +102,7 @@ func (m *Manager) infos(ctx context.Context, records iter.Seq2[Record, error]) i
 }
 
 // Info returns one session that has not expired, or an error that matches
-// [ErrNotFound]. It does not check who asks: before you show a session to a user, compare
+// [ErrNotFound]. It does not check who asks: before you show a session to a user, check
 // [Info].Owner.
 func (m *Manager) Info(ctx context.Context, id ID) (Info, error) {
 	if m.closed.Load() {

@@ -9,7 +9,7 @@ import (
 )
 
 // What an operator should know is logged once for each message, because it follows from
-// the deployment and not from a single request. Events tell of each case.
+// the deployment and not from a single request. Events report each case.
 
 // advise logs a message the first time.
 func (m *Manager) advise(ctx context.Context, message string, attrs ...slog.Attr) {
@@ -18,7 +18,7 @@ func (m *Manager) advise(ctx context.Context, message string, attrs ...slog.Attr
 	}
 }
 
-// refuseOrigin tells of a request that cross-origin protection refuses, and returns the
+// refuseOrigin reports a request that cross-origin protection refuses, and returns the
 // error that says why and what to do.
 func (m *Manager) refuseOrigin(r *http.Request) error {
 	origin, host := cleanText(r.Header.Get("Origin"), 200), cleanText(r.Host, 200)
@@ -35,7 +35,7 @@ func (m *Manager) refuseOrigin(r *http.Request) error {
 	return err
 }
 
-// inspect tells of a cookie that the browser will not keep, so that a visitor who signs
+// inspect reports a cookie that the browser will not keep, so that a visitor who signs
 // in is not signed in on the next page, and of one that is less safe than it could be.
 func (m *Manager) inspect(ctx context.Context, r *http.Request, sc *scope) {
 	host, domain := hostOf(r), sc.domain

@@ -84,7 +84,7 @@ func offerOf(w http.ResponseWriter) (o offer) {
 }
 
 // passedBy reports whether a response has begun without the middleware: somebody has
-// written to the writer below. Those of gin and negroni tell.
+// written to the writer below. The writers of gin and negroni report this.
 func passedBy(w http.ResponseWriter) bool {
 	for {
 		if below, ok := w.(teller); ok {

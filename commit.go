@@ -54,17 +54,17 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 	return cookie, err
 }
 
-// refuseSuperseded refuses what was written with a token that a login has replaced. Its client has a
-// newer one, or the answer with it was lost. A GET or HEAD changes nothing that matters:
-// before it, the handler has seen an empty session, so what it has written is a message, or
-// the page to go to after a login. It is answered as usual, and without a cookie, so that
-// the client keeps the better one.
+// refuseSuperseded refuses what was written with a token that a login has replaced. The
+// client has a newer token, or the response with it was lost. A GET or HEAD loses nothing
+// that matters: the handler has seen an empty session, so what it has written is a message,
+// or the page to go to after a login. It is answered as usual, and without a cookie, so
+// that the client keeps the better one.
 func (m *Manager) refuseSuperseded(ctx context.Context, s *Session) error {
 	m.event(ctx, Event{Kind: EventDropped, Err: ErrEnded})
 	if s.request == nil || s.request.Method != http.MethodGet && s.request.Method != http.MethodHead {
 		return ErrEnded
 	}
-	s.pending, s.mixed = nil, true // the request goes on seeing it
+	s.pending, s.mixed = nil, true // the request continues to see it
 	return nil
 }
 

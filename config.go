@@ -69,8 +69,8 @@ type Config struct {
 
 	// StoreTimeout limits the time that a load may take, and separately the time that a
 	// commit may take, with everything that belongs to it. If another request of the
-	// session stores a commit together with its own, that request's StoreTimeout applies.
-	// Negative: no limit. Defaults to 5 seconds.
+	// session commits the changes in its batch, that request's deadline applies. Negative:
+	// no limit. Defaults to 5 seconds.
 	StoreTimeout time.Duration
 
 	// MaxBytes limits the data of one session, in bytes of its JSON document. The write
@@ -144,7 +144,7 @@ type CookieConfig struct {
 	//
 	// A token is also bound to Path, Domain and Partitioned: if one of these settings
 	// changes, every visitor has to sign in again, once. Otherwise, a browser's old cookie
-	// could lead to another session than its new one.
+	// could lead to a different session.
 	Name string
 
 	// Path and Domain need DangerouslyDropHostPrefix. Path defaults to "/". Domain

@@ -96,7 +96,7 @@ func (c *deadlineContext) Err() error {
 // Value goes through the real context once there is one, so that contexts
 // derived from this one find it and need no goroutine to watch it. A session is not
 // found: it is locked while this context is in use, and a store, a log handler or an
-// OnEvent that looked at it would wait for ever.
+// OnEvent that looked at it would wait forever.
 func (c *deadlineContext) Value(key any) any {
 	switch key.(type) {
 	case anyKey, ownKey:

@@ -46,7 +46,7 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Coo
 		}
 	}
 	switch {
-	case s.pending != todo: // by Rollback or Invalidate: nobody wants next any more
+	case s.pending != todo: // by Rollback or Invalidate: next is no longer wanted
 		s.mixed = true // the request may still see what has just ended
 		return cookie, s.failure()
 	case todo.err != nil:

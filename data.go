@@ -11,7 +11,7 @@ import (
 	"github.com/expanse-go/session/internal/jsonvalue"
 )
 
-// MaxDepth is the largest number of segments of a path.
+// MaxDepth is the maximum number of segments in a path.
 const MaxDepth = dotpath.MaxDepth
 
 // Join makes a path from segments. A path is one or more segments in UTF-8, separated by
@@ -149,7 +149,7 @@ func (s *Session) Keys() iter.Seq[string] {
 // [Get] returns the value as it was. Set refuses the following values, with a [*ValueError]
 // that says what to store instead:
 //   - values that encoding/json cannot encode: a channel, a function, a cycle, NaN;
-//   - values of which it would silently lose or change something: an error, fields that are
+//   - values that it would silently change, or lose in part: an error, fields that are
 //     not exported, fields beside an embedded type that marshals itself, several fields with
 //     the same name, invalid UTF-8;
 //   - values that it could not decode: interfaces other than any, and types that have

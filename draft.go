@@ -34,7 +34,7 @@ var nothing = &stored{draft: draft{doc: dotpath.NewDoc(emptyDoc)}}
 
 // An op is one recorded change. The ops of a request are its patch. Each is applied to
 // the request's own view immediately, and again to the stored document if another request
-// has committed in between.
+// has committed in the meantime.
 type op struct {
 	kind opKind
 	mark int32  // set, append, update: path[:mark] is where a flash message is from then on; 0: nowhere
@@ -109,7 +109,7 @@ func (d *draft) apply(o *op, id uint64, limit int) (err error) {
 	return nil
 }
 
-// manyOps is from how many ops on an index of the document pays.
+// manyOps is the number of ops from which an index of the document pays off.
 const manyOps = 16
 
 // applyAll performs the ops of a commit. It does not limit the size of intermediate results: the
@@ -168,7 +168,7 @@ func (d *draft) useUp(o *op, id uint64) {
 func (o *op) message() string { return o.path[:o.mark] }
 
 // messageAt returns the length of the path of the flash message that an op would change, or 0
-// if it would change none. To set the whole message would make it permanent.
+// if it would change none. Setting the whole message would make it permanent.
 func (d *draft) messageAt(o *op) int32 {
 	if o.kind != opSet && o.kind != opAppend && o.kind != opUpdate {
 		return 0
@@ -284,8 +284,8 @@ func (r rotation) between(before, after *draft) rotation {
 	return r
 }
 
-// reused reports whether a token that gives no access any more once did, for the owner
-// whose the session still is.
+// reused reports whether a token that no longer gives access once did, for the owner to
+// whom the session still belongs.
 func (d *draft) reused(presented *digest) bool {
 	if p := d.previous(presented); p != nil {
 		return p.kind != handover

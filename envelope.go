@@ -115,8 +115,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // encode writes the envelope with the document. The id of the commit goes into the
 // ring, where the oldest of 16 makes room for it: a commit whose answer was lost finds
-// its id there and knows that it is done. Zero adds none. The ring is part of the
-// result from then on.
+// its id there and knows that it is done. An id of zero is not added. The ring is part
+// of the result from then on.
 func (e *envelope) encode(doc []byte, id uint64) []byte {
 	b := make([]byte, envelopeHead, e.size()+len(doc))
 	b[0], b[1] = envelopeMagic, envelopeVersion
@@ -250,14 +250,14 @@ func (e *envelope) decode(b []byte) (doc []byte, err error) {
 	return nil, errNotEnvelope
 }
 
-// looksLikeObject looks at the ends of a document. It does not validate the text, which would take
-// as long as the rest of a load, and whatever is between them, no access panics.
+// looksLikeObject looks at the ends of a document. It does not validate the text: that would take
+// as long as the rest of a load, and no access panics, whatever the text is.
 func looksLikeObject(doc []byte) bool {
 	n := len(doc)
 	return n >= 2 && doc[0] == '{' && doc[n-1] == '}' && (n == 2 || doc[1] == '"')
 }
 
-// field reads one field; false if it is not as encode writes it.
+// field reads one field, and reports whether it has the form that encode writes.
 func (e *envelope) field(tag byte, f, whole []byte) bool {
 	switch tag {
 	case tagDigest:

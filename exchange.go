@@ -20,7 +20,7 @@ type exchange struct {
 	opaque
 	m     *Manager
 	r     *http.Request
-	came  *http.Request // r as it came, without this context
+	came  *http.Request // r as it arrived, without this context
 	w     http.ResponseWriter
 	entry headers
 
@@ -262,7 +262,7 @@ func (x *exchange) beginWith(status int, hijacked bool) error {
 	case status >= http.StatusInternalServerError && panicking():
 		next = dropped
 		return x.drop(s, status, errPanicked)
-	case x.upgraded: // the cookie may not be sent, and a socket goes on with the token that it has
+	case x.upgraded: // the cookie might not be sent, and a socket keeps the token that it has
 		s.keepToken()
 	}
 	switch {
@@ -391,7 +391,7 @@ func (x *exchange) answer() {
 	http.NewResponseController(x.w).Flush()
 }
 
-// hasFailed waits for a commit that is under way.
+// hasFailed reports whether the commit has failed. It waits for a commit that is under way.
 func (x *exchange) hasFailed() bool {
 	x.committing.Lock()
 	defer x.committing.Unlock()
@@ -406,7 +406,7 @@ func (x *exchange) begunFor(t Token) bool {
 }
 
 // finish ends the exchange when the handler has returned. A response that has not begun
-// begins now, and what was changed after the beginning is committed.
+// begins now, and changes made after the response began are committed.
 func (x *exchange) finish() {
 	_ = x.begin(http.StatusOK) // the error handler has answered
 	s := x.finishLoading()

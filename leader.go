@@ -43,7 +43,7 @@ func (m *Manager) combine(ctx context.Context, p *patch) {
 }
 
 // follow does what the leader asks for until the outcome is known. If the deadline
-// passes before a leader has taken the patch, it is withdrawn.
+// passes before a leader has taken the patch, follow withdraws it.
 func (m *Manager) follow(ctx context.Context, qs *queues, q *queue, p *patch) {
 	expired := ctx.Done()
 	var panicked any
@@ -151,7 +151,7 @@ func (l *leader) commit(ctx context.Context, qs *queues, q *queue) {
 		}
 		some := l.fold(ctx, now.UTC(), next)
 		if !l.loaded && l.anyFailed() {
-			// The record may be older than the store's, which may take the patch.
+			// The record may be older than the stored one, to which the patch may apply.
 			if _, err := l.reload(ctx, ErrConflict, 0); err != nil {
 				l.failAll(err)
 				return
@@ -378,7 +378,8 @@ func (l *leader) succeed(at *stored) {
 	p.at = at
 }
 
-// hasFailed reports whether a patch could not be applied, and could be to another record.
+// hasFailed reports whether a patch could not be applied to this record; it may apply to
+// another one.
 func (p *patch) hasFailed() bool { return p.outcome == failed || p.outcome == failedEarly }
 
 func (l *leader) anyFailed() bool {
@@ -394,10 +395,10 @@ func (l *leader) decideAnew() {
 	}
 }
 
-// failAll gives one error to every patch that has no outcome of its own. An error on
-// top of changes that are then not stored does not count: what another request took
-// there, for instance, is still to be had. Neither does an error on a record that may be
-// older than the store's.
+// failAll gives one error to every patch that has no outcome of its own. An error on top
+// of changes that are then not stored does not count: a value that another request took
+// there, for instance, is still available. Nor does an error on a record that may be
+// older than the stored one.
 func (l *leader) failAll(err error) {
 	l.fail(l.own, err)
 	for _, f := range l.batch {

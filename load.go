@@ -115,7 +115,7 @@ type loaded struct {
 	at stored
 }
 
-// view loads a record that is only read, if the store makes a difference.
+// view loads a record that is only read, without a copy if the store is a Viewer.
 func (m *Manager) view(ctx context.Context, id ID, r *Record) (err error) {
 	if m.viewer != nil {
 		*r, err = m.viewer.View(ctx, id)

@@ -73,7 +73,7 @@ type LoginOption struct {
 // acts as a user. Everything in the session then belongs to the new owner.
 func KeepingData() LoginOption { return LoginOption{keep: true} }
 
-// OnlyIf makes the login depend on a condition, for instance that the password which was
+// OnlyIf makes the login depend on a condition, for instance that the password that was
 // checked is still the owner's. The commit calls holds once the login is stored, before the
 // client gets the new token, and within [Config].StoreTimeout. If holds returns false, the
 // session ends and the commit fails with [ErrEnded]. If it returns an error, the session ends
@@ -101,7 +101,7 @@ func (s *Session) Regenerate() {
 	s.rotateToken()
 }
 
-// rotateToken orders a new token. The caller holds the lock.
+// rotateToken requests a new token. The caller holds the lock.
 func (s *Session) rotateToken() {
 	if s.phase != open {
 		s.fail(s.tooLate())

@@ -49,7 +49,7 @@ func New(store Store, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	d, ok := Capability[discard](store)
-	v, _ := store.(Viewer) // not by Capability: a wrapper's own Load must not be passed by
+	v, _ := store.(Viewer) // not by Capability: a wrapper's own Load must not be bypassed
 	return &Manager{cfg: s, store: store, viewer: v, discard: ok && d == discard{}}, nil
 }
 

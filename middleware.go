@@ -27,8 +27,8 @@ import (
 // deadline that the request does not have. If the middleware is outside, a request that has
 // timed out may still commit.
 //
-// If you wrap a handler twice in the same manager, the inner wrapper only notices panics that
-// leave it.
+// If you wrap a handler twice in the same manager, the only effect of the inner wrapper is
+// that it notices panics that leave it.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if x := m.exchange(r.Context()); x != nil {

@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// writer returns a writer that offers what the writer below offers, so that a handler
-// which asks gets an honest answer.
+// writer returns a writer that offers what the writer below offers, so that a type
+// assertion of a handler gets a correct answer.
 func (x *exchange) writer() http.ResponseWriter {
 	x.below = offers(&x.m.below, x.w)
 	return writers[x.below&^(tells|unwraps)](responseWriter{x})

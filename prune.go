@@ -43,8 +43,8 @@ func (m *Manager) Prune(ctx context.Context) (int, error) {
 	}
 }
 
-// startSweeper makes the manager prune in the background. It is called when there is
-// something to remove one day, so that a manager without sessions costs no goroutine.
+// startSweeper makes the manager prune in the background. It is called once there may be
+// something to remove, so that a manager without sessions costs no goroutine.
 func (m *Manager) startSweeper() {
 	if m.cfg.PruneEvery > 0 {
 		m.sweeper.start(m.cfg.PruneEvery, m.sweep)

@@ -30,7 +30,7 @@ type queues struct {
 	// only to conflict, so its commit starts from this one. The store compares versions
 	// anyway, and no request reads from here, so the record may be outdated.
 	latest *stored
-	slow   bool // storing latest took so long that waiting for followers pays
+	slow   bool // storing latest took so long that waiting for followers pays off
 }
 
 // slowStore is how long an Update has to take to be worth sharing: a few times as long

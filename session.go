@@ -26,7 +26,7 @@ type Session struct {
 	m       *Manager
 	request *http.Request // whose client it is; nil outside the middleware
 	scope   *scope        // of the cookie
-	unclear bool          // several cookies are sessions, and this is none of them
+	unclear bool          // several cookies belong to sessions, and this is none of them
 	left    bool          // unclear, and Invalidate was called: all of them are to end
 
 	committing sync.Mutex // held during a commit; locked before mu
@@ -99,7 +99,7 @@ type view struct {
 	own      bool     // now is the request's own, and may be changed in place
 	mixed    bool     // now is not Session.at plus the pending ops: a commit added changes of others
 	flashNow *overlay // on top of now
-	scanned  int      // how many bytes of now accesses have gone through, roughly
+	scanned  int      // roughly how many bytes of now have been searched
 }
 
 // An attempt is a commit whose outcome is unknown, because the store's answer was lost.
@@ -261,9 +261,9 @@ func (s *Session) edit() *draft {
 	return s.now
 }
 
-// scan notes that the document is about to be searched from its beginning. After some of that,
-// an index pays, so the time of many accesses does not grow with the square of their number. The
-// caller holds the lock.
+// scan notes that the document is about to be searched from its beginning. After enough of that,
+// an index pays off, so the time of many accesses does not grow with the square of their number.
+// The caller holds the lock.
 func (s *Session) scan() {
 	if s.now.doc.Indexed() {
 		return
@@ -274,7 +274,8 @@ func (s *Session) scan() {
 	}
 }
 
-// indexCost is how many bytes have to be searched in a small document before an index pays.
+// indexCost is how many bytes have to be searched in a small document before an index pays
+// off.
 const indexCost = 32 << 10
 
 // committed makes a record the state that later changes build on. The rest is what the
@@ -373,8 +374,8 @@ func (s *Session) stores() bool {
 }
 
 // barred returns why a commit may not create a record, if it may not: the browser may have
-// a session that the request does not show, whose cookie that of a new one would replace.
-// A login may do so. The caller holds the lock.
+// a session that the request does not show, and a new cookie would replace its cookie. A
+// login may do so. The caller holds the lock.
 func (s *Session) barred() error {
 	switch {
 	case s.at != nothing || s.login() != nil:
@@ -445,7 +446,8 @@ func (s *Session) beginsAnew(err error) bool {
 	return errors.Is(err, ErrEnded) && s.login() != nil && s.phase == open && len(s.pending.spent) == 0
 }
 
-// goesOnWith reports whether the request goes on with the stored session of the ID.
+// goesOnWith reports whether the request continues with the stored session that has this
+// ID.
 func (s *Session) goesOnWith(id ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -477,7 +479,7 @@ func (s *Session) settled() bool {
 	return settled
 }
 
-// markPassive is IgnoreActivity.
+// markPassive implements [Session.IgnoreActivity].
 func (s *Session) markPassive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -505,7 +507,7 @@ func (s *Session) keepToken() {
 	s.kept = true
 }
 
-// drop makes sure that nothing of the request is stored any more, for the given reason. It
+// drop makes sure that nothing more of the request is stored, for the given reason. It
 // reports whether changes are lost.
 func (s *Session) drop(err error) (changed bool) {
 	s.mu.Lock()

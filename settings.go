@@ -325,7 +325,7 @@ func (s *settings) keptUntil(d *draft, created, now time.Time) int64 {
 	return s.cookieEnd(d, created, now).UnixNano()
 }
 
-// outdated reports whether the cookie that is out does not last as long as it should,
+// outdated reports whether the browser's cookie does not last as long as it should,
 // because the settings or the limits of the session have changed.
 func (s *settings) outdated(d *draft, created, now time.Time) bool {
 	tolerance := time.Second
@@ -367,7 +367,7 @@ func (s *settings) shorten(r *Record, d *draft, now time.Time) {
 }
 
 // absolute is the effective absolute timeout. As in a Config, an idle timeout that is
-// longer than the default one takes it along.
+// longer than the default absolute one raises it.
 func (s *settings) absolute(d *draft) time.Duration {
 	switch {
 	case d.absolute != 0:

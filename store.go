@@ -51,12 +51,12 @@ func (r Record) Format(f fmt.State, _ rune) {
 // LogValue returns what Format writes. Only encoding/json sees the data.
 func (r Record) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 
-// PruneSlack is how long every store keeps a record after its ExpiresAt. It is longer
-// than the clocks of one cluster differ, so that no process deletes a record that
+// PruneSlack is how long every store keeps a record after its ExpiresAt. It exceeds the
+// difference between the clocks of one cluster, so that no process deletes a record that
 // another one still considers alive.
 const PruneSlack = time.Hour
 
-// MaxOwner is the length of the longest owner in bytes. It fits into an index key of
+// MaxOwner is the maximum length of an owner in bytes. It fits into an index key of
 // every supported database.
 const MaxOwner = 255
 

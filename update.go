@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// commitStored commits to a record; first the attempt before, if its outcome is unknown.
+// commitStored commits to a record. It first repeats the previous attempt, if its
+// outcome is unknown.
 func (m *Manager) commitStored(ctx context.Context, s *Session, u usage, now time.Time) (*http.Cookie, error) {
 	repeats := s.pending != nil && s.pending.tried != nil
 	cookie, err := m.commitPatch(ctx, s, u, now)
@@ -74,7 +75,7 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 		}
 		s.committed(p.at, todo.rest(a.ops, rotate))
 	}
-	// The request goes on seeing the messages that it has used up.
+	// The request continues to see the messages that it has used up.
 	s.mixed = s.mixed || p.replayed || len(p.ops) > a.ops
 	if p.replayed {
 		m.event(ctx, Event{Kind: EventReplayed, ID: p.at.rec.ID, Owner: p.at.rec.Owner})

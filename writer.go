@@ -9,7 +9,7 @@ import (
 
 // A responseWriter commits the session before anything final goes out. What the writer
 // below offers beyond an [http.ResponseWriter] is added by the types in offers.go, which
-// call the methods with small initials.
+// call the unexported methods.
 type responseWriter struct{ x *exchange }
 
 func (w responseWriter) Header() http.Header { return w.x.w.Header() }
@@ -60,8 +60,8 @@ func (w responseWriter) flush() error {
 	return http.NewResponseController(w.x.w).Flush()
 }
 
-// hijack commits: the handler then owns the connection, and no cookie goes out but in
-// the response that it writes itself, from the headers.
+// hijack commits: the handler then owns the connection, and a cookie goes out only if
+// the handler writes the headers itself.
 func (w responseWriter) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := w.x.beginHijacked(); err != nil {
 		return nil, nil, err

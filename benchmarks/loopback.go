@@ -23,12 +23,13 @@ func (l Loopback) Key() string { return l.Store + "/" + l.Workload }
 // CPUTime returns the processor time that this process has used so far.
 func CPUTime() time.Duration { return cpuTime() }
 
-const loopbackText = `A server of net/http on 127.0.0.1, and its clients in another process, with 16
-connections that are kept alive. Clients and server share the processors, and so does
-the database server. The sessions are the usual 512; each connection uses its own. To log
-in and out takes three requests: a new session, a login, and a logout. The ratio is that
-to the same server on memory, as the median of the runs, the lowest and the highest. The
-processor time is that of the server process for one request, without the database server.
+const loopbackText = `A net/http server runs on 127.0.0.1, and its clients in another
+process, over 16 connections that are kept alive. Clients and server share the
+processors with the database server. There are 512 sessions, as above; each connection
+uses its own. Logging in and out takes three requests: a new session, a login, and a
+logout. The ratio compares the rate with that of the memory store: the median of the
+runs, the lowest and the highest. The processor time is that of the server process for
+one request, without the database server.
 
 `
 

@@ -21,7 +21,7 @@ func RaceArgs(url string) []string {
 	return []string{"race", url + "/set?key={n}", "--read", "/all", "--login", "/login user=ada", "--logout", "/logout", "--rounds", "10"}
 }
 
-const raceText = `"beam race" makes the same test over HTTP with any running application, whatever library it
+const raceText = `"beam race" runs the same test over HTTP with any running application, whatever library it
 uses. The directory race has small programs for four libraries. Their handlers wait 20 ms
 before they write. They keep sessions in memory, except gorilla, which uses files. Run this
 in two terminals:

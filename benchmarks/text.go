@@ -16,9 +16,8 @@ workloads are:
 - W6 is W2 with 16 concurrent clients that share one session.
 
 All servers run on the same machine, with their default durability settings. In each
-pass, the peers of a cell run within seconds of each other, in a different order in each
-pass. The results are ratios within a pass, so that slow phases of the machine cancel
-out.
+pass, the peers of a cell run within seconds of each other, in a new order. The results
+are ratios within a pass, so that slow phases of the machine cancel out.
 
 **raw** is not a library. It does the least that the store allows: the same driver,
 prepared statements, one read and, for a write, one upsert. It stores opaque bytes, scans
@@ -44,12 +43,12 @@ the noise. A missed goal does not stop the benchmark: the terminal output shows 
 and the ratio is not bold.
 
 The goals of PostgreSQL and MariaDB through database/sql were lower (W1 to W3 1.2; W4 to W6
-0.8, 0.6 and 0.15, and 1.1, 1 and 0.45) while the store used their drivers past
-database/sql. They are higher because the store is simpler now. With pgxstore, the goals of
-PostgreSQL are the old ones.
+0.8, 0.6 and 0.15, and 1.1, 1 and 0.45) while the store bypassed database/sql. They are
+higher now because the store is simpler. With pgxstore, the goals of PostgreSQL are the
+old ones.
 
 The last column shows how many of 50 overlapping writes to one session are kept, and
-whether a write that overlaps a logout revives the session. More about this below.
+whether a write that overlaps a logout revives the session.
 
 `
 

@@ -245,7 +245,7 @@ config/session.toml:3: partitioned = true: needs same_site None and secure; with
 config/session.toml:4: name = "a b": use letters, digits, - and _, at most 128 of them
 config/session.toml:5: trusted_origins = ["https://a.example", "b.example"]: write it as scheme://host[:port], without a path
 config/session.toml:6: touch_every = "3h": must be below the idle timeout (2h0m0s), or sessions in use would expire
-SESSION_ROTATE_EVERY (.env:1): rotate_every = "10s": must be longer than grace (30s), or a token would be replaced before the clients that use its predecessor have got it`,
+SESSION_ROTATE_EVERY (.env:1): rotate_every = "10s": must be longer than grace (30s), or a token would be replaced before the clients that use its predecessor have received it`,
 	},
 	{
 		name:    "too long a life",
