@@ -137,7 +137,7 @@ func (m *Manager) Commit(ctx context.Context, s *Session) (*http.Cookie, error) 
 	case s == nil:
 		return nil, errors.New("session: Commit needs a session; pass the one that Load returned")
 	case s.m != m:
-		return nil, errors.New("session: Commit of a session of another manager; use the manager that loaded it")
+		return nil, errors.New("session: the session passed to Commit belongs to another manager; use the manager that loaded it")
 	}
 	return m.commit(ctx, s, s.uses(usesAll))
 }

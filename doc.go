@@ -96,10 +96,10 @@ trusted origins are choices of the application; their defaults are safe. For dev
 without TLS, set [CookieConfig].DangerouslyAllowHTTP.
 
 Depending on SameSite, browsers withhold the cookie from requests that another site
-causes. In such a request, only Login creates a session: the visitor may already have one,
-whose cookie a new cookie would replace. The file docs/deploying.md explains how to sign in
-through another site, how to serve HTTPS and plain HTTP, and what happens when you change
-the cookie's settings.
+causes. In such a request, only Login creates a session: the visitor may already have
+one, and a new cookie would replace its cookie. The file docs/deploying.md explains how
+to sign in through another site, how to serve HTTPS and plain HTTP, and what happens
+when you change the cookie's settings.
 
 # Time
 

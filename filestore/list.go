@@ -41,8 +41,8 @@ func (s *Store) list(ctx context.Context, wanted func(*head) bool) iter.Seq2[ses
 
 // recordIDs returns the IDs of the records in a folder. It needs the lock: if a file is
 // renamed while the folder is read, its name may appear twice or not at all. POSIX leaves
-// that undefined, and file systems differ. With some thousand names, it holds the lock for
-// about a millisecond.
+// that undefined, and file systems differ. With several thousand names, it holds the lock
+// for about a millisecond.
 func (s *Store) recordIDs(ctx context.Context, folder byte) ([]session.ID, error) {
 	release, err := s.lock(ctx, folder)
 	if err != nil {

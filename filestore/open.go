@@ -87,7 +87,7 @@ func (s *Store) openFolder() (*os.Root, error) {
 
 func (s *Store) cannotWrite(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w; change its owner to user %d, as which this program runs", err, os.Geteuid())
+		err = fmt.Errorf("%w; change its owner to user %d, which this program runs as", err, os.Geteuid())
 	}
 	return fmt.Errorf("session: cannot write to the session folder %s: %w", s.dir, err)
 }

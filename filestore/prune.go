@@ -105,7 +105,7 @@ func (w *sweep) record(ctx context.Context, id session.ID) {
 	w.note(err)
 }
 
-// prunable reports whether a record is expired, or has been corrupt for long.
+// prunable reports whether a record is expired, or has been corrupt for a long time.
 func (w *sweep) prunable(id session.ID) bool {
 	h, err := w.store.head(id)
 	if errors.Is(err, session.ErrCorrupt) {

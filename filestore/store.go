@@ -68,7 +68,7 @@ type Config struct {
 	// DangerouslyNoSync lets the kernel decide when writes reach the disk, which makes
 	// them several times faster. If the process dies, nothing is lost. If the machine
 	// crashes or loses power, the changes of the last half minute may be lost. Sessions may
-	// be gone or corrupt (their visitors get new ones), or have their earlier state, which
+	// be gone or corrupt (their visitors get new ones), or be in an earlier state, which
 	// may bring back sessions that had been logged out or revoked. ListOwner may miss some.
 	DangerouslyNoSync bool
 }

@@ -18,7 +18,7 @@ import (
 // new entry, and the old one is dead. While more than a quarter of the log is dead, each
 // write moves a few live entries from the oldest page to the newest one (see compact).
 // An empty page is left to the garbage collector, which frees it when no caller of View
-// uses it any more.
+// still uses it.
 type bodyLog struct {
 	pages     []page
 	first     uint16 // the number of pages[0]; the numbers of the following pages count up, and wrap around
@@ -94,7 +94,7 @@ func (l *bodyLog) add(data []byte) uint16 {
 }
 
 // full returns an error if there are no page numbers left. That happens after a third of
-// a terabyte, or after some million bodies that are longer than maxEntry.
+// a terabyte, or after several million bodies that are longer than maxEntry.
 func (l *bodyLog) full() error {
 	if len(l.pages) < maxPages {
 		return nil

@@ -85,7 +85,7 @@ func (s *shard) set(by, i int, ref uint32) {
 	s.slot(ref).pos[by] = uint32(i)
 }
 
-// up moves the slot at position i towards the root, and returns its new position.
+// up moves the slot at position i toward the root, and returns its new position.
 func (s *shard) up(by, i int) int {
 	o := s.orders[by]
 	ref := o[i]
@@ -97,7 +97,7 @@ func (s *shard) up(by, i int) int {
 	return i
 }
 
-// down moves the slot at position i towards the leaves.
+// down moves the slot at position i toward the leaves.
 func (s *shard) down(by, i int) {
 	o := s.orders[by]
 	ref := o[i]

@@ -36,8 +36,8 @@ func (s *Store) Check(ctx context.Context) error {
 	return r.Err(s.names)
 }
 
-// missing says whether the table is missing, or already its schema: then a migration of
-// the table would fail.
+// missing reports whether the table is missing, or even its schema, in which case a
+// migration of the table would fail.
 func (s *Store) missing(ctx context.Context) error {
 	if schema := s.names.Schema; schema != "" {
 		there, err := s.exists(ctx, sqltable.Statement{Text: "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", Args: []any{schema}})

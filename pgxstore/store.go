@@ -195,7 +195,7 @@ func (s *Store) answer(ctx context.Context, op string, id session.ID, err error)
 	return s.failed(ctx, op, id, err)
 }
 
-// failed wraps an error. Whoever waited for a connection in vain learns it.
+// failed wraps an error. It tells a caller that has waited for a connection in vain.
 func (s *Store) failed(ctx context.Context, op string, id session.ID, err error) error {
 	if pool := s.pool.Stat(); ctx.Err() != nil && pool.AcquiredConns() >= pool.MaxConns() {
 		err = sqltable.AllInUse(int(pool.MaxConns()), err)

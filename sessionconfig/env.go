@@ -97,7 +97,7 @@ func (r *report) readFile(path string) ([]byte, error) {
 	return bytes.TrimPrefix(data, []byte("\ufeff")), nil
 }
 
-// isOurs reports whether a variable could be ours, possibly misspelt.
+// isOurs reports whether a variable could be ours, possibly misspelled.
 func isOurs(name string) bool {
 	return utf8.ValidString(name) &&
 		(strings.HasPrefix(name, sessionPrefix) || name == defaultVariable || strings.HasPrefix(name, connectionPrefix))

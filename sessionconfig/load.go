@@ -178,7 +178,7 @@ func (c *Config) absent() []string {
 }
 
 // unknownVariables reports SESSION_ variables that are not settings. A name that closely
-// resembles a setting is a mistake, because a program with a misspelt SESSION_LIFETIME
+// resembles a setting is a mistake, because a program with a misspelled SESSION_LIFETIME
 // must not run with the default. A name that other libraries use for a setting causes a
 // warning only. Any other name is ignored, because it may belong to another program:
 // desktops set SESSION_MANAGER, for example.

@@ -70,7 +70,7 @@ func (c *Config) storeReadable() bool {
 	if c.settings.bad["store"] || !registered && !slices.Contains(builtin, name) {
 		return false
 	}
-	// With a misspelt key, the store could be opened in the wrong place.
+	// With a misspelled key, the store could be opened in the wrong place.
 	about := []string{"stores." + name + ".", variable(storesPrefix, name) + "__"}
 	if name == "database" {
 		con, err := c.Connection("")

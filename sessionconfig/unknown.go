@@ -49,7 +49,7 @@ func (r *report) reportUnknown(doc document, v vocabulary) {
 	}
 	for _, path := range sortedKeys(doc.entries) {
 		e := doc.entries[path]
-		e.text = "" // it may be a misspelt password
+		e.text = "" // it may be a misspelled password
 		switch {
 		case within(path) || v.isOpen(path) || v.isKey(path):
 		case v.isTable(path):

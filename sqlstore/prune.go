@@ -32,7 +32,8 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 // table. It locks expired records, skips those that others have locked, and deletes
 // them by key. READ COMMITTED also keeps it from locking the gaps between them.
 //
-// It prepares nothing: it is rare, and a server prepares so many statements only.
+// It prepares nothing, because it is rare, and the number of prepared statements on a
+// server is limited.
 //
 // It deletes one record at a time: given a list of keys, MySQL scans a small table and
 // waits for every lock in it.

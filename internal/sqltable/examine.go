@@ -14,7 +14,7 @@ type Ask func(ctx context.Context, st Statement, row func(scan func(dest ...any)
 
 // A Report is what [Names.Examine] found wrong with a table and the way to it.
 type Report struct {
-	Refused  []string // settings with which sessions would be lost without an error
+	Refused  []string // settings that would lose sessions without an error
 	Missing  bool     // there is no table
 	Problems []string // with its columns; sorted
 	Denied   []string // privileges that the role lacks

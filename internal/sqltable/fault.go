@@ -18,7 +18,7 @@ const (
 	Sound    Fault = iota // the connection is as good as before
 	Broken                // it was lost, or did not answer in time
 	Ending                // the server, or a pooler before it, is ending it
-	ReadOnly              // it cannot write any more; nothing was stored
+	ReadOnly              // it can no longer write; nothing was stored
 )
 
 // FaultOf returns what an error says about its connection. It is Sound where there is

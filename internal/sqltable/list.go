@@ -46,7 +46,7 @@ func successor(next *session.ID, id session.ID) bool {
 }
 
 // OfOwner leaves out the records of other owners, which the database finds if the column
-// has another collation than the one that Check wants.
+// has a collation other than the one that Check requires.
 func OfOwner(owner string, all iter.Seq2[session.Record, error]) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
 		for r, err := range all {

@@ -33,8 +33,8 @@ type PoolerConn interface {
 const (
 	backend = "SELECT pg_backend_pid()"
 
-	// So many parameters that it is no other program's statement which is run, if the
-	// driver gives it the same name.
+	// So many parameters that no other program's statement can run instead, if the driver
+	// gives it the same name.
 	probe = "SELECT $1::int8 + $2::int8 + $3::int8 + $4::int8 + $5::int8 + $6::int8 + $7::int8 -- "
 )
 

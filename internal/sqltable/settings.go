@@ -65,7 +65,7 @@ var mysqlDemands = []demand{
 	{setting: "tx_isolation", met: isNot("READ-UNCOMMITTED"), orElse: uncommitted},
 	{setting: "transaction_isolation", met: isNot("READ-UNCOMMITTED"), orElse: uncommitted},
 	{setting: "character_set_client", met: is("UTF8MB4"),
-		orElse: "text would be stored as other text; add charset=utf8mb4 to the data source name, and remove skip_character_set_client_handshake from the server"},
+		orElse: "text would be garbled; add charset=utf8mb4 to the data source name, and remove skip_character_set_client_handshake from the server"},
 	{setting: "max_prepared_stmt_count", met: atLeast(1000), weak: true,
 		orElse: "when it is used up, statements are sent unprepared, which is slower; raise it"},
 	{setting: "innodb_flush_log_at_trx_commit", met: is("1"), weak: true,
@@ -79,7 +79,7 @@ const postgresSettings = `SELECT name, setting FROM pg_catalog.pg_settings
 
 var postgresDemands = []demand{
 	{setting: "client_encoding", met: is("UTF8", "SQL_ASCII"),
-		orElse: "text would be stored as other text; add client_encoding=UTF8 to the data source name"},
+		orElse: "text would be garbled; add client_encoding=UTF8 to the data source name"},
 	{setting: "synchronous_commit", met: isNot("OFF"), weak: true,
 		orElse: "a crash of the server loses about the last second of acknowledged commits, such as logins and logouts; set it to on"},
 	{setting: "fsync", met: is("ON"), weak: true,

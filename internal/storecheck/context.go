@@ -12,11 +12,11 @@ import (
 // A cancelled call may fail or succeed. It must not report something that is not so,
 // and must not stop halfway. ([Clause.Check] handles a call that hangs.)
 var contextClauses = []Clause{
-	{Name: "Context/load", Rule: "a method honours the cancellation of ctx: a Load that is cancelled does not return ErrNotFound for a stored record", check: contextLoad},
-	{Name: "Context/create", Rule: "a method honours the cancellation of ctx, and is atomic: a Create that is cancelled stores the whole record or nothing", check: contextCreate},
-	{Name: "Context/update", Rule: "a method honours the cancellation of ctx, and is atomic: an Update that is cancelled stores the whole record or changes nothing", check: contextUpdate},
-	{Name: "Context/delete", Rule: "a method honours the cancellation of ctx: a Delete that returns nil has removed the record", check: contextDelete},
-	{Name: "Context/touch", Rule: "a method honours the cancellation of ctx, and is atomic: a Touch that is cancelled moves both times or neither", Needs: Touches, check: contextTouch},
+	{Name: "Context/load", Rule: "a method honors the cancellation of ctx: a Load that is canceled does not return ErrNotFound for a stored record", check: contextLoad},
+	{Name: "Context/create", Rule: "a method honors the cancellation of ctx, and is atomic: a Create that is canceled stores the whole record or nothing", check: contextCreate},
+	{Name: "Context/update", Rule: "a method honors the cancellation of ctx, and is atomic: an Update that is canceled stores the whole record or changes nothing", check: contextUpdate},
+	{Name: "Context/delete", Rule: "a method honors the cancellation of ctx: a Delete that returns nil has removed the record", check: contextDelete},
+	{Name: "Context/touch", Rule: "a method honors the cancellation of ctx, and is atomic: a Touch that is canceled moves both times or neither", Needs: Touches, check: contextTouch},
 }
 
 // withCancel calls f several times: first with a context that has ended, then with

@@ -10,7 +10,7 @@ import (
 // These clauses check what outlives a process, and what processes see of each other.
 var (
 	reopenClauses = []Clause{
-		{Name: "Reopen/records", Rule: "a persistent store keeps every record unchanged over a restart", Needs: Reopens, check: reopenRecords},
+		{Name: "Reopen/records", Rule: "a persistent store keeps every record unchanged across a restart", Needs: Reopens, check: reopenRecords},
 		{Name: "Reopen/deleted", Rule: "a deleted record does not come back after a restart", Needs: Reopens, check: reopenDeleted},
 		{Name: "Reopen/owner", Rule: "a persistent store still lists records by owner after a restart", Needs: Reopens | ListsOwner, check: reopenOwner},
 	}
