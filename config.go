@@ -119,8 +119,9 @@ type Config struct {
 	// goroutine of the request and must not block.
 	OnEvent func(context.Context, Event)
 
-	// OnError responds to a request whose session could not be loaded or committed. No
-	// byte of another response has been sent by then. Defaults to [DefaultError].
+	// OnError responds to a request that was refused as cross-origin, or whose session
+	// could not be loaded or committed. No byte of another response has been sent by
+	// then. Defaults to [DefaultError].
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Logger receives what would otherwise go unnoticed: failed commits, records that do

@@ -30,7 +30,7 @@ func normalOrigin(text string) (origin, reason string) {
 	case err == nil && ip.Is6():
 		host = "[" + ip.WithZone("").String() + "]"
 	case strings.Contains(host, "*"):
-		return "", "list each origin: a wildcard would also trust hosts that somebody else may get, such as a forgotten or a customer's subdomain"
+		return "", "list each origin: a wildcard would also trust hosts that somebody else may control, such as a forgotten subdomain"
 	case !ascii(host):
 		return "", "write the host as browsers send it, with xn-- for each part that is not ASCII"
 	case host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" || host[0] == '.' || strings.Contains(host, ".."):
