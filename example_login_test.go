@@ -93,7 +93,7 @@ func ExampleOnlyIf() {
 	// Output: session: the condition of the login (OnlyIf) is no longer true; the user has to sign in again
 }
 
-// Another user signs in on the same browser, and gets nothing of the first one's.
+// Another user signs in on the same browser, and gets none of the first user's data.
 func ExampleKeepingData() {
 	visit(newManager(),
 		func(s *session.Session) { s.Login("ada"); s.Set("cart", "lamp") },

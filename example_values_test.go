@@ -40,7 +40,7 @@ func ExampleLookup() {
 	// false
 }
 
-// If a value has another type than the reader asks for, the error says so.
+// If a value does not have the type that the reader asks for, the error says so.
 func ExampleSession_Decode() {
 	visit(newManager(), func(s *session.Session) {
 		s.Set("user.age", "old")

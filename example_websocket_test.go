@@ -12,7 +12,7 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// A WebSocket lasts, and the session of its request stays as it was at the handshake. For
+// The session of a WebSocket's request stays as it was at the handshake. For
 // each message, Load sees what has happened since, and Commit stores at once what the
 // message changes. For server-sent events, do the same for each event.
 func ExampleManager_Load_webSocket() {

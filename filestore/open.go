@@ -234,7 +234,7 @@ func openPart(root *os.Root, name string) (*os.Root, error) {
 // of these folders or none, and empty ones may be deleted at any time.
 //
 // Another process may write into the new folder before inFolder syncs the parent.
-// Journalling file systems store a folder and its name together, so the fsync of the
+// Journaling file systems store a folder and its name together, so the fsync of the
 // other process includes the name.
 func inFolder(root *os.Root, folder string, write func() error) error {
 	err := write()

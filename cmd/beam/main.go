@@ -28,7 +28,7 @@ func main() {
 
 // run is separate from main because os.Exit skips deferred functions.
 func run() int {
-	// The first signal cancels the context. stop then restores the default behaviour,
+	// The first signal cancels the context. stop then restores the default behavior,
 	// so that a second signal kills the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

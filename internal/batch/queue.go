@@ -305,7 +305,7 @@ func (q *Queue[C, R]) gather(e *entry[C, R]) []*entry[C, R] {
 }
 
 // batchContext returns the context of a batch. It has the leader's values, but does not
-// end when the leader is cancelled, so that the followers don't fail. It ends at the
+// end when the leader is canceled, so that the followers don't fail. It ends at the
 // last of their deadlines.
 func batchContext[C, R any](ctx context.Context, batch []*entry[C, R]) (context.Context, context.CancelFunc) {
 	ctx = context.WithoutCancel(ctx)

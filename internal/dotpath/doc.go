@@ -26,7 +26,7 @@ type Doc struct {
 // NewDoc returns a document with the given text.
 func NewDoc(text []byte) Doc { return Doc{text: text} }
 
-// Index prepares for many accesses. It costs as much as a few.
+// Index prepares for many accesses. It costs as much as a few of them.
 func (d *Doc) Index() {
 	if d.tree == nil {
 		d.tree, d.text = &node{text: d.text}, nil

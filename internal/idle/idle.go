@@ -44,8 +44,8 @@ func New(check func(ctx context.Context, all bool)) *Checker {
 	return c
 }
 
-// Check returns a channel that is closed when a check has ended that began after the
-// call. All says that no idle connection is to be kept.
+// Check returns a channel that is closed at the end of a check that began after the
+// call. If all is true, the check closes every idle connection.
 func (c *Checker) Check(all bool) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()

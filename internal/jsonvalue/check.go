@@ -23,7 +23,7 @@ type plan struct {
 }
 
 // A place is a type, and whether a value of it lies in memory, as encoding/json sees it. What a map
-// or an interface holds does not: there, encoding/json passes by methods with a pointer receiver.
+// or an interface holds does not: there, encoding/json ignores methods with a pointer receiver.
 type place struct {
 	t       reflect.Type
 	inPlace bool

@@ -12,8 +12,8 @@ import (
 	"github.com/expanse-go/session/internal/dotpath"
 )
 
-// Encode returns v as compact JSON text that [Decode] reads back as it was. A value of which
-// encoding/json would lose something without telling is an error. So is text that can be read in two
+// Encode returns v as compact JSON text that [Decode] reads back as it was. A value that
+// encoding/json would silently lose in part is an error. So is text that can be read in two
 // ways, because an object has a name twice, and text deeper than [MaxDepth].
 func Encode(v any) ([]byte, error) {
 	switch x := v.(type) {
@@ -38,7 +38,7 @@ func Encode(v any) ([]byte, error) {
 	return encodeReflect(v)
 }
 
-// encodeList encodes each value for itself, as if it were not in a list.
+// encodeList encodes each value by itself, as if it were not in a list.
 func encodeList(values []any) ([]byte, error) {
 	list := []byte{'['}
 	for i, v := range values {

@@ -102,7 +102,7 @@ type record struct {
 type token struct {
 	text     string
 	periodic bool      // by a periodic rotation
-	until    time.Time // it is recognised
+	until    time.Time // it is recognized
 	old      bool      // forgotten, because another rotation came after that
 }
 
@@ -116,7 +116,7 @@ func (r *record) alive(now time.Time) bool { return !r.ended && now.Before(r.to)
 
 func (r *record) current() string { return r.tokens[len(r.tokens)-1].text }
 
-// maxReplaced is how many replaced tokens are recognised at least.
+// maxReplaced is how many replaced tokens are recognized at least.
 const maxReplaced = 8
 
 // find returns what the token is worth.

@@ -9,7 +9,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A cancelled call may fail or succeed. It must not report something that is not so,
+// A canceled call may fail or succeed. It must not report something that is not so,
 // and must not stop halfway. ([Clause.Check] handles a call that hangs.)
 var contextClauses = []Clause{
 	{Name: "Context/load", Rule: "a method honors the cancellation of ctx: a Load that is canceled does not return ErrNotFound for a stored record", check: contextLoad},
@@ -61,7 +61,7 @@ func contextLoad(p *probe) error {
 	})
 }
 
-// contextCreate compares each result with that of a Create that is not cancelled.
+// contextCreate compares each result with that of a Create that is not canceled.
 func contextCreate(p *probe) error {
 	model, err := p.create(p.full())
 	if err != nil {
@@ -87,7 +87,7 @@ func contextCreate(p *probe) error {
 	})
 }
 
-// settle waits for a cancelled Create that the server may still be executing: a
+// settle waits for a canceled Create that the server may still be executing: a
 // second Create of the same ID has to wait for its outcome. Otherwise the record
 // could appear after the cleanup.
 func (p *probe) settle(r session.Record) error {
@@ -97,7 +97,7 @@ func (p *probe) settle(r session.Record) error {
 	return nil
 }
 
-// contextUpdate compares each result with that of an Update that is not cancelled.
+// contextUpdate compares each result with that of an Update that is not canceled.
 func contextUpdate(p *probe) error {
 	model, err := p.fresh()
 	if err != nil {

@@ -32,7 +32,7 @@ type app struct {
 
 // Run runs the command line args, whose first element is the name of the program, and
 // returns the exit code. Relative paths are resolved against dir. environ has the form of
-// [os.Environ]. Run returns when the command is done or ctx is cancelled.
+// [os.Environ]. Run returns when the command is done or ctx is canceled.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string, dir string) int {
 	a := &app{args: args, stdin: stdin, environ: environ, dir: dir}
 	a.stdout, a.stderr = newStream(stdout, a.getenv), newStream(stderr, a.getenv)

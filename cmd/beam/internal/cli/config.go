@@ -103,7 +103,7 @@ func (a *app) openManager(ctx context.Context, c *sessionconfig.Config) (m *sess
 }
 
 // mayWrite refuses to write into the folder of the file store as another user than its owner,
-// or to create it: the application could not write there any more. The database store needs
+// or to create it: the application could no longer write there. The database store needs
 // no such rule, because SQLite gives its files to the owner of the database.
 func (a *app) mayWrite(c *sessionconfig.Config) error {
 	if c.StoreName() != "file" {
@@ -147,7 +147,7 @@ var dialects = map[sqlstore.Dialect]migrate.Dialect{
 	sqlstore.MySQL:      migrate.MySQL,
 }
 
-// lockFile returns the path of the file that serialises migrations of a SQLite database. It
+// lockFile returns the path of the file that serializes migrations of a SQLite database. It
 // is next to the database file, whose path the database itself reports. The result is ""
 // for other dialects and for databases in memory.
 func lockFile(ctx context.Context, d sqlstore.Dialect, db *sql.DB) (string, error) {

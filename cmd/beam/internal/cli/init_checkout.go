@@ -21,8 +21,8 @@ type checkout struct {
 // A replacement is a module of the library and its folder.
 type replacement struct{ path, dir string }
 
-// findCheckout returns the checkout that this program was built from, nil if there is none
-// any more. The compiler records the path of this file, except with -trimpath; the script
+// findCheckout returns the checkout that this program was built from, nil if it no longer
+// exists. The compiler records the path of this file, except with -trimpath; the script
 // beam in the checkout puts the program into the folder .cache there.
 func findCheckout() *checkout {
 	const here = "cmd/beam/internal/cli/init_checkout.go"

@@ -9,7 +9,7 @@ package cli
 //     warning. It has no capital and no full stop. All mistakes are reported at once,
 //     each on its own line.
 //   - Progress appears only on a terminal, only for work that takes longer than a second,
-//     and is erased afterwards. Colour appears only on a terminal, never with NO_COLOR or
+//     and is erased afterwards. Color appears only on a terminal, never with NO_COLOR or
 //     TERM=dumb, and never conveys anything that the text does not.
 //   - With --json, standard output is one JSON value and a line break: keys in snake
 //     case, times in UTC as RFC 3339, an empty list as [], never null.
@@ -49,7 +49,7 @@ type stream struct {
 	colour   bool
 }
 
-// newStream enables progress and colour only if w is a terminal. Cygwin's terminals are pipes
+// newStream enables progress and color only if w is a terminal. Cygwin's terminals are pipes
 // and are treated as such.
 func newStream(w io.Writer, getenv func(string) string) stream {
 	f, ok := w.(*os.File)
@@ -64,7 +64,7 @@ const (
 	faint  = "2"
 )
 
-// paint wraps text in an SGR sequence if the stream shows colours.
+// paint wraps text in an SGR sequence if the stream shows color.
 func (s stream) paint(colour, text string) string {
 	if !s.colour {
 		return text

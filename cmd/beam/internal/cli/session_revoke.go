@@ -50,7 +50,7 @@ func (a *app) revokeIDs(ctx context.Context, cmd *cli.Command, m *session.Manage
 	var errs []error
 	n := 0
 	for _, id := range ids {
-		_, err := m.Store().Load(ctx, id) // not Show: a record that cannot be decoded can still be revoked
+		_, err := m.Store().Load(ctx, id) // not Info: a record that cannot be decoded can still be revoked
 		if err == nil {
 			err = m.Revoke(ctx, id)
 		}

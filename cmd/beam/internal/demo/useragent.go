@@ -2,7 +2,7 @@ package demo
 
 import "strings"
 
-// A device is a short description of a User-Agent header. It is enough for users to recognise
+// A device is a short description of a User-Agent header. It is enough for users to recognize
 // their own devices. A library of all devices would need monthly updates.
 type device struct {
 	Browser string // "Firefox 143", "" if unknown

@@ -97,7 +97,7 @@ type fileLocker struct {
 var _ lock.SessionLocker = (*fileLocker)(nil)
 
 // SessionLock waits in a separate goroutine, because waiting for a file lock cannot be
-// cancelled. If SessionLock gives up, that goroutine releases the lock as soon as it gets it.
+// canceled. If SessionLock gives up, that goroutine releases the lock as soon as it gets it.
 func (l *fileLocker) SessionLock(ctx context.Context, _ *sql.Conn) error {
 	type result struct {
 		unlock func()

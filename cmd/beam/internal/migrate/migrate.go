@@ -48,7 +48,7 @@ type Runner struct {
 // New returns a Runner for the migrations in dir. The caller remains responsible for closing
 // db.
 //
-// lockFile is the path of a file that serialises processes that migrate the same SQLite
+// lockFile is the path of a file that serializes processes that migrate the same SQLite
 // database, whose own locks end with the transaction. The file is created if needed and never
 // removed. The other dialects lock on the server.
 //

@@ -134,7 +134,7 @@ func failure(ctx context.Context, r *Request, err error) error {
 // transport returns a transport that uses conn first, if given, and each connection for one
 // request only. On a reused connection, net/http would retry an interrupted request, so that
 // a write could count twice. The transport uses HTTP/1.1, because a shared HTTP/2 connection
-// would serialise the requests, and uses no proxy.
+// would serialize the requests, and uses no proxy.
 func (p *Plan) transport(conn net.Conn) *http.Transport {
 	ready := make(chan net.Conn, 1)
 	if conn != nil {

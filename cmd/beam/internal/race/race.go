@@ -128,7 +128,7 @@ func (p *Plan) requests() []*Request {
 
 // Run executes the plan. It returns an error if it cannot judge the application, because a
 // request failed that must work even without a race. Lost writes are not an error. Run stops
-// early when ctx is cancelled.
+// early when ctx is canceled.
 func Run(ctx context.Context, p Plan) (Report, error) {
 	report := Report{Rounds: []Count{}}
 	if err := p.Check(); err != nil {
