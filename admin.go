@@ -33,7 +33,7 @@ type Info struct {
 // Document returns a copy of the session's data as JSON text.
 func (i Info) Document() []byte { return slices.Clone(dotpath.Unique(i.doc)) }
 
-// Format writes the fields of i without the session's data, whatever the verb is.
+// Format writes the fields of i without the session's data, for every verb.
 func (i Info) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "session %v {version %d, owner %q, client %+v, created %v, active %v, expires %v, authenticated %v, %d bytes}",
 		i.ID, i.Version, i.Owner, i.Client, i.CreatedAt, i.LastActivity, i.ExpiresAt, i.AuthenticatedAt, i.Bytes)

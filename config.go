@@ -88,8 +88,8 @@ type Config struct {
 	// sessions; if the limit was lowered, the next logins end more. The recorded activity
 	// may lag behind by TouchEvery. All sessions in the store count, as for [Manager.List].
 	//
-	// The response waits for this, within StoreTimeout. If the store fails meanwhile, the
-	// login still succeeds, and the failure is logged and sent as an [EventFailed]. The
+	// The response waits for this, within StoreTimeout. If the store fails at this point,
+	// the login still succeeds, and the failure is logged and sent as an [EventFailed]. The
 	// store must be able to list sessions. If it is not an [OwnerLister], every login reads
 	// all sessions. Negative or zero: no limit.
 	MaxPerOwner int

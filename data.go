@@ -180,8 +180,8 @@ func (s *Session) append(path string, v []any, flash bool) {
 }
 
 // Remove deletes the values at the paths. A missing value is not an error. If the request
-// sees no value because another request has stored it meanwhile, that value stays. A path
-// inside a list fails with [ErrPathConflict].
+// sees no value because another request has stored it in the meantime, that value stays.
+// A path inside a list fails with [ErrPathConflict].
 func (s *Session) Remove(paths ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,8 +195,8 @@ func (s *Session) Remove(paths ...string) {
 }
 
 // Clear deletes all of the user's data, including flash messages. If the request sees no
-// data, Clear does nothing, even if another request has stored some meanwhile. The session,
-// its owner and its token stay; compare [Session.Invalidate].
+// data, Clear does nothing, even if another request has stored some in the meantime. The
+// session, its owner and its token stay; compare [Session.Invalidate].
 func (s *Session) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -87,7 +87,7 @@ The cookie holds a [Token]: a public record ID and a secret. The store holds the
 digest of the secret, so nobody can log in with a copy of the store. A token that the server
 never issued is not adopted. Regenerate and Login replace the secret of the token and keep the
 ID, which is safe to log and to list. If the session belongs to another owner, Login ends
-it and begins a new one, with another ID and without the data.
+it and begins a new one, with a new ID and without the data.
 [Config].MaxPerOwner limits the sessions of an owner; by default there is no limit.
 
 The cookie is named __Host-session and is Secure, HttpOnly and SameSite=Lax. Settings that

@@ -194,8 +194,8 @@ func errorf(kind error, format string, args ...any) error {
 //
 //   - 403 for a cross-origin write,
 //   - 404 if [Manager.Info] found no session,
-//   - 409 if the session has ended meanwhile, or if another request got the value that
-//     [PopOnce] returned,
+//   - 409 if the session ended before the request did, or if another request got the value
+//     that [PopOnce] returned,
 //   - 503 with Retry-After if the store is down, full or too contended, or if a timeout had
 //     passed before a success could be sent,
 //   - 500 for everything else, which is a mistake in the program.

@@ -15,13 +15,13 @@ import (
 //
 // An anonymous session keeps its data and its ID, and so does a session that already belongs
 // to the owner. If the session belongs to another owner, Login ends it, as
-// [Session.Invalidate] does, and begins a new one with another ID, without data, flash
+// [Session.Invalidate] does, and begins a new one with a new ID, without data, flash
 // messages, timeouts and persistence. It then drops what the request has written before; a
 // value that the request got from [PopOnce] still counts as used. What the request writes
 // afterwards belongs to the new owner. To keep everything, pass [KeepingData].
 //
 // A login succeeds even if the session ends, or another request replaces its token, before
-// the commit. The commit then creates a new session, with another ID, that holds only what
+// the commit. The commit then creates a new session, with a new ID, that holds only what
 // this request has written.
 //
 // An empty owner is an error. To log out, call [Session.Invalidate].
@@ -114,7 +114,7 @@ func (s *Session) rotateToken() {
 // Invalidate ends the session; this is how to log out. The commit deletes the record,
 // and the client's token stops working. Invalidate drops all uncommitted changes and an
 // earlier error of a write, so a logout never fails because of them. What is written
-// afterwards belongs to a new session with another ID and token. The old session ends even
+// afterwards belongs to a new session with a new ID and token. The old session ends even
 // if the new one cannot be stored. If the browser has sent the cookies of several sessions,
 // all of them end.
 func (s *Session) Invalidate() {

@@ -31,7 +31,7 @@ type Manager struct {
 	unlike  logged // the types and paths of values that do not decode
 }
 
-// Format writes the type of the store, whatever the verb is: the store of a manager that is
+// Format writes the type of the store for every verb: the store of a manager that is
 // logged by accident may contain sessions or a password.
 func (m *Manager) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "session manager on %T", m.store) }
 

@@ -22,10 +22,10 @@ import (
 // Handler or call [Error]; otherwise its response commits what the handler had changed.
 //
 // Put an [http.TimeoutHandler] or similar middleware inside Handler: when it responds for a
-// handler that is still running, nothing of the request is committed, and later changes
-// fail. Handler recognizes this by the context that was passed to [From]: it has reached a
-// deadline that the request does not have. If the middleware is outside, a request that has
-// timed out may still commit.
+// handler that is still running, none of the request's changes are committed, and later
+// changes fail. Handler recognizes this by the context that was passed to [From]: it has
+// reached a deadline that the request does not have. If the middleware is outside, a
+// request that has timed out may still commit.
 //
 // If you wrap a handler twice in the same manager, the only effect of the inner wrapper is
 // that it notices panics that leave it.

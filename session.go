@@ -307,9 +307,9 @@ func (s *Session) endStored() {
 
 // Err returns the error of the first write of this request that failed, or nil. As with
 // [bufio.Writer], later writes then do nothing, and the commit fails with the error:
-// nothing of the request is stored, except that the session ends if [Session.Invalidate]
-// was called. To respond to the error yourself, call [Session.Rollback] first, or call
-// [Error], which calls it for you.
+// none of the request's changes are stored, except that the session ends if
+// [Session.Invalidate] was called. To respond to the error yourself, call
+// [Session.Rollback] first, or call [Error], which calls it for you.
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -388,7 +388,7 @@ func (s *Session) barred() error {
 	return nil
 }
 
-// Format writes "session" and the ID, whatever the verb is, so that a session that is
+// Format writes "session" and the ID for every verb, so that a session that is
 // logged by accident shows neither its data nor its token (CVE-2023-20866).
 func (s *Session) Format(f fmt.State, _ rune) {
 	if s == nil {

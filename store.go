@@ -41,7 +41,7 @@ type Record struct {
 	Data []byte
 }
 
-// Format writes the record without its data, whatever the verb is, so that a record that is
+// Format writes the record without its data for every verb, so that a record that is
 // logged by accident does not show the data of the session.
 func (r Record) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "record %v {version %d, owner %q, client %+v, created %v, active %v, expires %v, %d bytes}",
@@ -200,9 +200,9 @@ func Prune(ctx context.Context, s Store, before time.Time, limit int) (int, erro
 // A Lister enumerates all records.
 type Lister interface {
 	// List yields each record once, expired ones included, in no particular order. It
-	// may miss a record that is created or deleted meanwhile. It holds no lock while it
-	// yields, so the loop may call the store. An error is yielded with a zero record and
-	// ends the sequence. The caller owns each record.
+	// may miss a record that is created or deleted during the loop. It holds no lock
+	// while it yields, so the loop may call the store. An error is yielded with a zero
+	// record and ends the sequence. The caller owns each record.
 	List(ctx context.Context) iter.Seq2[Record, error]
 }
 

@@ -19,7 +19,7 @@ import (
 // [Session.Decode], or Get with an any.
 //
 // T can be any type that encoding/json decodes. In an any, integers are int64
-// ([json.Number] if they don't fit), and other numbers are float64.
+// ([json.Number] if they do not fit), and other numbers are float64.
 func Get[T any](s *Session, path string, def T) T {
 	if v, ok := Lookup[T](s, path); ok {
 		return v
@@ -74,7 +74,7 @@ func (s *Session) Decode(path string, dst any) error {
 func Pop[T any](s *Session, path string, def T) T { return pop(s, opRemove, path, def) }
 
 // PopOnce is like [Pop], for a value that only one request may get, such as a one-time code.
-// If another request has changed or removed the value meanwhile, the commit fails with
+// If another request has changed or removed the value in the meantime, the commit fails with
 // [ErrConflict], and the client gets an error response. Until the commit has succeeded, do
 // not do anything with the value that cannot be undone.
 func PopOnce[T any](s *Session, path string, def T) T { return pop(s, opPopOnce, path, def) }
@@ -128,7 +128,7 @@ func (s *Session) take(kind opKind, path string) {
 // request sees it. If there is no value, f gets the zero T. In two overlapping requests,
 // Update may return the same value, so do not use it as a sequence number.
 //
-// Concurrent updates add up: if another request has committed meanwhile, f runs again, on
+// Concurrent updates add up: if another request commits first, f runs again, on
 // the newly stored value, as often as necessary. So f must depend only on its argument and
 // must not change anything else. It may run again at the commit, after the handler has
 // returned, but always on a goroutine of its own request.

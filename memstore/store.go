@@ -97,7 +97,7 @@ var (
 	_ session.OwnerDeleter = (*Store)(nil)
 )
 
-// Format writes the name of the type, whatever the verb is, so that a store that is logged by
+// Format writes the name of the type for every verb, so that a store that is logged by
 // accident does not show its sessions.
 func (*Store) Format(f fmt.State, _ rune) { io.WriteString(f, "memstore.Store") }
 

@@ -30,7 +30,7 @@
 //
 // A load is one SELECT by primary key. A create, an update, a touch and a delete are
 // one statement each, which needs no transaction. An update names the version that it
-// replaces. If it finds no row, a second statement tells [session.ErrConflict] from
+// replaces. If it finds no row, a second statement distinguishes [session.ErrConflict] from
 // [session.ErrNotFound].
 //
 // The pool's DefaultQueryExecMode decides how statements are sent. The default prepares

@@ -61,7 +61,7 @@ var (
 	_ session.OwnerDeleter = (*Store)(nil)
 )
 
-// Format writes the name of the type, whatever the verb is, so that a store that is logged by
+// Format writes the name of the type for every verb, so that a store that is logged by
 // accident does not show the password of its database.
 func (*Store) Format(f fmt.State, _ rune) { io.WriteString(f, "pgxstore.Store") }
 
@@ -115,8 +115,8 @@ func (s *Store) Create(ctx context.Context, r session.Record) error {
 }
 
 // Update implements [session.Store] with one UPDATE that names ID and version. Only if
-// it finds no row, a SELECT tells a conflict from a missing record. Updates of different
-// sessions that wait at the same time may share a statement.
+// it finds no row, a SELECT distinguishes a conflict from a missing record. Updates of
+// different sessions that wait at the same time may share a statement.
 func (s *Store) Update(ctx context.Context, r session.Record) error {
 	_, err := s.writes.Do(ctx, &r)
 	return s.answer(ctx, "update", r.ID, err)

@@ -46,10 +46,10 @@
 // and programs that are configured from files, choose this mode by themselves.
 //
 // An update names the version that it replaces. If it finds no row, a second statement
-// tells [session.ErrConflict] from [session.ErrNotFound]. On SQLite, where round trips
-// are free but writing an index costs a page, an update that keeps the owner and does
-// not shorten the session writes no index. Other updates take a second statement, which
-// also changes the owner and the hour of expiry.
+// distinguishes [session.ErrConflict] from [session.ErrNotFound]. On SQLite, where round trips
+// are free but writing an index costs a page, an update that keeps the owner and does not
+// shorten the session writes no index. Other updates take a second statement, which also
+// changes the owner and the hour of expiry.
 //
 // # Isolation and durability
 //
@@ -121,8 +121,8 @@
 //
 // Check switches the file to write-ahead logging, which needs a local disk. Within a
 // process, the store queues its own writes. It waits for a lock of another process
-// until the context ends, for about ten seconds at most. The store doesn't need
-// busy_timeout for this. While a driver waits within its busy_timeout, it doesn't
+// until the context ends, for about ten seconds at most. The store does not need
+// busy_timeout for this. While a driver waits within its busy_timeout, it does not
 // notice that the context has ended, so a write may outlast its context by that time.
 // But other code that uses the same file probably needs a busy_timeout: add
 // _pragma=busy_timeout(5000) to the name that you open with modernc.org/sqlite. (The

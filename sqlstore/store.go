@@ -80,7 +80,7 @@ var (
 	_ session.OwnerDeleter = (*Store)(nil)
 )
 
-// Format writes the name of the type, whatever the verb is, so that a store that is logged by
+// Format writes the name of the type for every verb, so that a store that is logged by
 // accident does not show the password of its database.
 func (*Store) Format(f fmt.State, _ rune) { io.WriteString(f, "sqlstore.Store") }
 
@@ -199,9 +199,9 @@ func (s *Store) Create(ctx context.Context, r session.Record) error {
 }
 
 // Update implements [session.Store] with one UPDATE that names ID and version. Only if
-// it finds no row, a SELECT tells a conflict from a missing record. On SQLite, an
-// UPDATE that changes the owner or moves the expiry to an earlier hour takes a second
-// statement.
+// it finds no row, a SELECT distinguishes a conflict from a missing record. On SQLite,
+// an UPDATE that changes the owner or moves the expiry to an earlier hour takes a
+// second statement.
 func (s *Store) Update(ctx context.Context, r session.Record) error {
 	return s.write(ctx, &write{op: opUpdate, rec: r})
 }

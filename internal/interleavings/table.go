@@ -79,7 +79,7 @@ var others = []Case{
 	{ops("write", "login", "write"), "A loads, B loads, C loads, B commits, A commits, C commits", "B, not A, not C",
 		"all requests that loaded before the login, and commit after it, are refused"},
 	{ops("login", "login", "login"), "A loads, B loads, C loads, B commits, C commits, A commits", "new: A, 2 orphaned",
-		"valid credentials always sign in; logins whose token was replaced meanwhile get sessions of their own, and the browser keeps the cookie of the last response"},
+		"valid credentials always sign in; logins whose token has been replaced get sessions of their own, and the browser keeps the cookie of the last response"},
 	{ops("regenerate", "login", "write"), "C loads, A loads, A commits, B loads, B commits, C commits", "B, not C",
 		"a token that was replaced twice is as invalid as one that was replaced once"},
 	{ops("login", "login", "write"), "C loads, A loads, A commits, B loads, B commits, C commits", "new: B, not C",
