@@ -58,7 +58,7 @@ type Config struct {
 	// seconds.
 	Grace time.Duration
 
-	// RevokeOnReuse ends a session when a request brings one of its tokens that was
+	// RevokeOnReuse ends a session when a request presents one of its tokens that was
 	// replaced more than Grace ago. Such a token may be stolen; it causes an
 	// [EventTokenReuse] even without this setting. The user then has to sign in again.
 	// Anybody who has an old token of a session can end it this way, and so can a browser
@@ -107,8 +107,8 @@ type Config struct {
 
 	// Client returns what to record about the client of a request. Set it to read a
 	// header that a trusted proxy writes, or to [NoClient] to record nothing. It is called
-	// during a commit and must not use the session. Text that is too long is cut, and
-	// invalid UTF-8 is removed. Defaults to the address of the connection and the
+	// during a commit and must not use the session. Text that is too long is truncated,
+	// and invalid UTF-8 is removed. Defaults to the address of the connection and the
 	// User-Agent header.
 	Client func(*http.Request) Client
 
@@ -116,7 +116,8 @@ type Config struct {
 	Now func() time.Time
 
 	// OnEvent is called for each [Event], for logs, metrics and audits. It runs on the
-	// goroutine of the request and must not block.
+	// goroutine of the request or sweep, so it must not block, and must be safe for
+	// concurrent use.
 	OnEvent func(context.Context, Event)
 
 	// OnError responds to a request that was refused as cross-origin, or whose session

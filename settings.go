@@ -213,9 +213,8 @@ func (s *settings) scopeOf(r *http.Request) *scope {
 	return s.scope
 }
 
-// cookieName joins prefix and name. A name that brings a prefix of its own must
-// bring the one that the other settings give it; browsers compare prefixes
-// without case.
+// cookieName joins prefix and name. A name that has a prefix of its own must have the
+// one that the other settings give it; browsers compare prefixes without case.
 func (c *checker) cookieName(name, prefix string, script bool) string {
 	for _, p := range []string{"__Host-Http-", "__Host-", "__Secure-", "__Http-"} {
 		if len(name) >= len(p) && strings.EqualFold(name[:len(p)], p) {

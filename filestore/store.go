@@ -19,10 +19,10 @@
 // followed at all.
 //
 // There is one level of 256 folders, which are created when they are needed. A million
-// sessions are 4,000 files in each folder, which is no problem for file systems with
-// indexed directories (those of the last twenty years). A second level would cost a path
-// lookup at each access, up to 65,536 folders to visit in Prune, and another fsync for most
-// new sessions until all folders exist.
+// sessions are 4,000 files in each folder, which file systems with indexed directories
+// (those of the last twenty years) handle well. A second level would cost a path lookup at
+// each access, up to 65,536 folders to visit in Prune, and another fsync for most new
+// sessions until all folders exist.
 //
 // Back up and copy the folder as a whole. A record without its mark in owners is found by
 // its ID, but not by its owner.

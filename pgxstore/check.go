@@ -54,7 +54,7 @@ func (s *Store) missing(ctx context.Context) error {
 
 // Warnings returns settings of the server and of the connection that make the store's writes
 // less durable, or slower. Each text explains the effect and says what to do. The store works
-// with these settings, so a program can start in spite of them.
+// with these settings, so a program can still start.
 func (s *Store) Warnings(ctx context.Context) ([]string, error) {
 	_, weak, err := s.names.Settings(ctx, s.ask)
 	if s.unprepared.Load() {

@@ -20,8 +20,8 @@ import (
 // has no cache, runs no scripts, and knows neither public suffixes nor partitioned
 // cookies.
 //
-// A target is a path or a URL. The methods are safe for concurrent use, as by several
-// tabs of a browser. If a request gets no response, the test fails, and the method
+// A target is a path or a URL. The methods are safe for concurrent use, so a test can
+// act as several tabs. If a request gets no response, the test fails, and the method
 // returns an empty [Response].
 type Client struct {
 	// Now is the clock for the expiry of cookies. It defaults to [time.Now]. Set it
@@ -58,7 +58,7 @@ func NewClient(tb testing.TB, h http.Handler) *Client {
 
 // NewServerClient returns a client of a test server, over the network. The client does
 // not accept Secure cookies from a server without TLS. (Some browsers make an exception
-// for their own machine.)
+// for localhost.)
 func NewServerClient(tb testing.TB, s *httptest.Server) *Client {
 	tb.Helper()
 	return newClient(tb, s.URL+"/", s.Client().Transport)
@@ -90,7 +90,7 @@ func (c *Client) Submit(target string, form url.Values) *Response {
 	})
 }
 
-// Fetch sends a request as a script does by fetch, with credentials. The body may be
+// Fetch sends a request as a script does with fetch, with credentials. The body may be
 // nil.
 func (c *Client) Fetch(method, target string, body io.Reader) *Response {
 	c.tb.Helper()

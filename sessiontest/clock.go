@@ -9,7 +9,7 @@ import (
 // moves it. Use its method Now as [session.Config].Now. A Clock is safe for concurrent
 // use.
 //
-// A Clock does not affect contexts and timers; testing/synctest does.
+// A Clock does not affect contexts or timers; testing/synctest does.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time

@@ -118,7 +118,7 @@ type RaceOutcome struct {
 	Manager *session.Manager // the one that Open returned
 	Answers []RaceAnswer     // one for each request, in the order of Race.Requests
 
-	// Session is the visitor's session in the end: the one that the browser's cookie
+	// Session is the visitor's session at the end: the one that the browser's cookie
 	// leads to after all responses. It is for reading.
 	Session *session.Session
 
