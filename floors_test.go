@@ -51,6 +51,35 @@ func TestFloors(t *testing.T) {
 	}
 }
 
+// TestWhereToFindIt checks that the functions that DESIGN.md names are in the files that it
+// names.
+func TestWhereToFindIt(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("DESIGN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "### Where to find it")
+	section, _, _ = strings.Cut(section, "\n#")
+	places := regexp.MustCompile("((?:`\\w+`(?:,? and(?: then)? |, )?)+) in `([\\w/]+\\.go)`").FindAllStringSubmatch(section, -1)
+	if len(places) < 20 {
+		t.Fatalf("DESIGN.md names %d places", len(places))
+	}
+	for _, place := range places {
+		source, err := os.ReadFile(place[2])
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, name := range regexp.MustCompile(`\w+`+"`").FindAllString(place[1], -1) {
+			name = strings.TrimSuffix(name, "`")
+			if !regexp.MustCompile(`(?m)^func (\([^)]*\) )?` + name + `\b`).Match(source) {
+				t.Errorf("DESIGN.md: %s has no function %s", place[2], name)
+			}
+		}
+	}
+}
+
 // TestFloorsFindsAFault checks that TestFloors finds every way to use a name from a
 // later file.
 func TestFloorsFindsAFault(t *testing.T) {

@@ -2,7 +2,6 @@ package session
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,16 +25,6 @@ type settings struct {
 	scope   *scope // of the cookie, or of the one over HTTPS if there are two
 	plain   *scope // of the cookie over plain HTTP, if Cookie.IsHTTPS is set
 	origins *http.CrossOriginProtection
-}
-
-// A scope is where browsers send a cookie. A token is valid only in the scope that it was
-// issued for. So after a change of the settings, the old cookie is invalid, and cannot be
-// mistaken for the new one of the same name.
-type scope struct {
-	name      string // of the cookie, with prefix
-	domain    string // in lower case, without a leading dot; "" for the host alone
-	secure    bool
-	namespace namespace
 }
 
 type checker struct {
@@ -266,16 +255,6 @@ func validDomain(d string) bool {
 		}
 	}
 	return true
-}
-
-// digestOf binds the secret to its record and to the namespace: a record that is copied
-// under another ID, or read by another application on the same store, does not match.
-func (sc *scope) digestOf(id ID, sec *secret) digest {
-	var b [len(sc.namespace) + len(id) + len(sec)]byte
-	copy(b[:], sc.namespace[:])
-	copy(b[len(sc.namespace):], id[:])
-	copy(b[len(sc.namespace)+len(id):], sec[:])
-	return sha256.Sum256(b[:])
 }
 
 // withholds reports whether browsers withhold the cookie from a request, by SameSite,

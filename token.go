@@ -80,18 +80,6 @@ type (
 	digest [sha256.Size]byte
 )
 
-// A namespace stands for the application and the name and scope of the cookie in a digest.
-// It is short so that a digest's input fits into one block of SHA-256 (55 bytes). That is
-// enough: the application chooses them, so no attacker can search for others with the same
-// 56 bits.
-type namespace [7]byte
-
-func namespaceOf(scope string) (n namespace) {
-	sum := sha256.Sum256([]byte("session/1\x00" + scope))
-	copy(n[:], sum[:])
-	return n
-}
-
 func (d *digest) equal(e *digest) bool {
 	return subtle.ConstantTimeCompare(d[:], e[:]) == 1
 }
