@@ -130,6 +130,9 @@ type sessionContext struct {
 func (c *sessionContext) Value(key any) any {
 	switch k := key.(type) {
 	case anyKey:
+		if c.s == nil {
+			return nil
+		}
 		return c.s
 	case ownKey:
 		if c.s != nil && k.m == c.s.m {

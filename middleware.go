@@ -116,9 +116,7 @@ func from(ctx context.Context, v any) (*Session, error) {
 	case *exchange:
 		return v.session(ctx)
 	case *Session:
-		if v != nil {
-			return v, nil
-		}
+		return v, nil
 	}
 	return nil, ErrNoSession
 }

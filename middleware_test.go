@@ -541,6 +541,17 @@ func TestErrorDropsTheChanges(t *testing.T) {
 	}
 }
 
+// TestErrorWithoutASession: a context that has no session is no reason to panic.
+func TestErrorWithoutASession(t *testing.T) {
+	r := httptest.NewRequest("GET", "/", nil)
+	r = r.WithContext(session.NewContext(r.Context(), nil))
+	_, err := session.From(r.Context())
+	equal(t, "error", err, session.ErrNoSession)
+	w := httptest.NewRecorder()
+	session.Error(w, r, err)
+	equal(t, "status", w.Code, http.StatusInternalServerError)
+}
+
 // TestClosedManager: after Close, nothing is stored, not even by a request that is
 // running, and changes are not dropped silently.
 func TestClosedManagerStoresNothing(t *testing.T) {
