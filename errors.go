@@ -163,17 +163,18 @@ func (takenError) Error() string {
 func (takenError) Is(target error) bool { return target == ErrConflict }
 
 var (
-	errSeveral   = errors.New("session: several cookies of the same name with different values")
-	errUnclear   = errors.New("session: several cookies of the same name are valid, so at least one was planted, and none is trusted; the changes are not stored, because only Login creates a session in such a request")
-	errWithheld  = errors.New("session: another site caused the request, so browsers withhold the cookie (SameSite); the changes are not stored, because only Login creates a session in such a request; redirect to a page of this site before you write")
-	errRejected  = errors.New("session: browsers reject the cookie")
-	errOver      = errorf(ErrCommitted, "changed too late: the request has ended; for work that continues, use Load and Commit")
-	errTimedOut  = errorf(ErrCommitted, "nothing is stored: the context passed to From reached its deadline before the response began")
-	errPanicked  = errorf(ErrCommitted, "nothing is stored: the handler panicked")
-	errFunction  = errors.New("session: an Update function panicked")
-	errGone      = errorf(ErrEnded, "ended by another request; the changes of this one were not stored")
-	errLogin     = errorf(ErrEnded, "the condition of the login (OnlyIf) is no longer true; the user has to sign in again")
-	errNotStored = errors.New("session: commit interrupted; the outcome is unknown")
+	errSeveral     = errors.New("session: several cookies of the same name with different values")
+	errUnclear     = errors.New("session: several cookies of the same name are valid, so at least one was planted, and none is trusted; the changes are not stored, because only Login creates a session in such a request")
+	errWithheld    = errors.New("session: another site caused the request, so browsers withhold the cookie (SameSite); the changes are not stored, because only Login creates a session in such a request; redirect to a page of this site before you write")
+	errRejected    = errors.New("session: browsers reject the cookie")
+	errOver        = errorf(ErrCommitted, "changed too late: the request has ended; for work that continues, use Load and Commit")
+	errTimedOut    = errorf(ErrCommitted, "nothing is stored: the context passed to From reached its deadline before the response began")
+	errPanicked    = errorf(ErrCommitted, "nothing is stored: the handler panicked")
+	errFunction    = errors.New("session: a function passed to Update or OnlyIf panicked")
+	errLoad        = errors.New("session: loading the session panicked")
+	errGone        = errorf(ErrEnded, "ended by another request; the changes of this one were not stored")
+	errLogin       = errorf(ErrEnded, "the condition of the login (OnlyIf) is no longer true; the user has to sign in again")
+	errInterrupted = errors.New("session: the commit panicked, so its outcome is unknown")
 )
 
 // A kindError is an error of one of the kinds above, with a text of its own.
@@ -215,6 +216,8 @@ func DefaultError(w http.ResponseWriter, _ *http.Request, err error) {
 	_, _ = w.Write([]byte(text)) // a client that has gone needs no answer
 }
 
+const unknownOutcome = "Your changes may not have been saved. Check before you try again."
+
 func statusOf(err error) (status int, advice string) {
 	switch {
 	case errors.Is(err, ErrCrossOrigin):
@@ -222,7 +225,9 @@ func statusOf(err error) (status int, advice string) {
 	case errors.Is(err, ErrEnded), errors.Is(err, errTaken):
 		return http.StatusConflict, "Your session has changed, so nothing was saved. Reload the page and try again."
 	case errors.As(err, new(*StoreError)), errors.Is(err, ErrConflict), errors.Is(err, ErrClosed), errors.Is(err, errTimedOut):
-		return http.StatusServiceUnavailable, "Your changes may not have been saved. Check before you try again."
+		return http.StatusServiceUnavailable, unknownOutcome
+	case errors.Is(err, errInterrupted):
+		return http.StatusInternalServerError, unknownOutcome
 	case errors.Is(err, ErrNotFound):
 		return http.StatusNotFound, "There is no such session."
 	}

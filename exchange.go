@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -76,7 +77,7 @@ func (x *exchange) session(ctx context.Context) (*Session, error) {
 	if x.asked {
 		return x.s, x.err
 	}
-	x.asked = true
+	x.asked, x.err = true, errLoad // in case the store panics
 	if x.m.closed.Load() {
 		x.err = ErrClosed
 		return nil, x.err
@@ -146,13 +147,15 @@ func (x *exchange) choose(sc *scope) (*Session, error) {
 // endRivals ends the sessions of the other cookies: after a login, because they would
 // conflict with it at the next request, and at a logout, because one of them would sign the
 // browser in again. Anyone who holds a token may end its session.
-func (x *exchange) endRivals() {
+func (x *exchange) endRivals() (err error) {
 	for _, s := range x.rivals {
 		s.mu.Lock()
 		s.endStored()
 		s.mu.Unlock()
-		_, _ = x.m.commit(x, s, usesNone) // a failure is logged
+		_, failed := x.m.commit(x, s, usesNone)
+		err = cmp.Or(err, failed)
 	}
+	return err
 }
 
 // limitBy notes a context whose deadline comes before that of the request. The caller holds
@@ -303,7 +306,7 @@ func (x *exchange) sendHeaders(cookie *http.Cookie) {
 	if s := x.s; s != nil && s.unclear {
 		x.m.cfg.deleteOthers(h, s.scope, x.came)
 		if cookie != nil {
-			x.endRivals()
+			_ = x.endRivals() // is logged; at the worst, the visitor has to sign in again
 		}
 	}
 }
@@ -358,21 +361,28 @@ func (x *exchange) unwound() {
 	}
 }
 
-// commit is the commit before the response. If it fails, or if an Update function
-// panics in it, the error handler answers at once. Whatever the handler writes later is
-// refused, and so is the answer of middleware that recovers from the panic.
+// commit is the commit before the response. If it fails or panics, the error handler
+// answers at once. Whatever the handler writes later is refused, and so is the answer of
+// middleware that recovers from the panic.
 func (x *exchange) commit(s *Session) (cookie *http.Cookie, err error) {
-	x.failed = errFunction
+	x.failed = errInterrupted
 	defer func() {
 		if x.failed != nil {
 			x.answer()
 		}
 	}()
-	cookie, x.failed = x.m.commit(x, s, x.uses)
-	if s.hasLeft() {
-		x.endRivals()
-	}
+	cookie, x.failed = x.commitAll(s, x.uses)
 	return cookie, x.failed
+}
+
+// commitAll commits the session, and ends those of the other cookies if the request has
+// logged out.
+func (x *exchange) commitAll(s *Session, u usage) (*http.Cookie, error) {
+	cookie, err := x.m.commit(x, s, u)
+	if s.hasLeft() {
+		err = cmp.Or(err, x.endRivals())
+	}
+	return cookie, err
 }
 
 // answer responds with the error handler.
@@ -421,10 +431,7 @@ func (x *exchange) finish() {
 	if x.uses == usesRead { // what a script's request has read while it was answered
 		uses = usesRead
 	}
-	_, err := x.m.commit(x, s, uses)
-	if s.hasLeft() {
-		x.endRivals()
-	}
+	_, err := x.commitAll(s, uses)
 	if err == nil {
 		return
 	}

@@ -293,6 +293,40 @@ func TestField05UnclearLogout(t *testing.T) {
 	}
 }
 
+// TestUnclearLogoutFails: a logout that cannot end one of the sessions is no success, and one
+// that comes after the response has begun does not fail in silence.
+func TestUnclearLogoutFails(t *testing.T) {
+	const page = "https://www.example.com/"
+	for name, c := range map[string]struct {
+		status int
+		late   string // written before the logout
+	}{
+		"in time": {http.StatusServiceUnavailable, ""},
+		"late":    {http.StatusOK, "bye"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newRig(t, func(c *session.Config) { c.Cookie.DangerouslyDropHostPrefix = true })
+			h := app(g)
+			planted, own := pair(raw(h, "POST", page+"login?as=mallory")), pair(raw(h, "POST", page+"login?as=ada"))
+			g.spy.hook(func(op string, _ session.ID) error {
+				if op == "update" {
+					return errors.New("down")
+				}
+				return nil
+			}, nil)
+			g.kinds()
+			rep := raw(g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+				if c.late != "" {
+					io.WriteString(w, c.late)
+				}
+				s.Invalidate()
+			}), "POST", page, planted, own)
+			equal(t, "status", rep.Code, c.status)
+			equal(t, "an event of the late one", strings.Contains(g.kinds(), "late"), c.late != "")
+		})
+	}
+}
+
 // TestField05OneSession: two tokens of one session are one session, and a token that has
 // just been replaced starts none, whatever else is sent beside it.
 func TestField05OneSession(t *testing.T) {

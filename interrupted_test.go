@@ -136,6 +136,47 @@ func TestField01Panic(t *testing.T) {
 	}
 }
 
+// TestLoadThatPanics: a handler that recovers and asks for its session again gets an error.
+func TestLoadThatPanics(t *testing.T) {
+	g := newRig(t)
+	b := g.signedUp(t, "x")
+	g.spy.hook(func(string, session.ID) error { panic("the driver") }, nil)
+	b.send(g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic in the load")
+				}
+			}()
+			_, _ = session.From(r.Context())
+		}()
+		s, err := session.From(r.Context())
+		if s != nil || err == nil {
+			t.Errorf("From = %v, %v; want an error", s, err)
+		}
+		session.Error(w, r, err)
+	}))).expect(t, http.StatusInternalServerError, 0)
+}
+
+// TestCommitThatPanics: nobody knows what a commit has stored that panics, so the response
+// does not say that it has stored nothing.
+func TestCommitThatPanics(t *testing.T) {
+	g := newRig(t, func(c *session.Config) {
+		c.OnEvent = func(_ context.Context, e session.Event) {
+			if e.Kind == session.EventCreated {
+				panic("the audit log")
+			}
+		}
+	})
+	rep := newBrowser().send(g.Handler(recovering(http.StatusOK, plain(func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+		login(w, r, s)
+		io.WriteString(w, "welcome")
+	}))))
+	rep.expect(t, http.StatusInternalServerError, 0)
+	equal(t, "body", rep.Body.String(), "Internal Server Error. Your changes may not have been saved. Check before you try again.\n")
+	equal(t, "records", len(g.spy.all()), 1)
+}
+
 // TestField01Goexit: a handler that ends its goroutine, as a failing test does, commits as
 // little.
 func TestField01Goexit(t *testing.T) {

@@ -80,7 +80,11 @@ func (m *Manager) follow(ctx context.Context, qs *queues, q *queue, p *patch) {
 // followers get an answer, and the next one leads.
 func (m *Manager) lead(ctx context.Context, qs *queues, q *queue, p *patch) {
 	l := leader{m: m, own: p}
+	returned := false
 	defer func() {
+		if !returned && !l.exiting { // the store has panicked
+			l.failAll(storeError("update", p.at.rec.ID, errInterrupted))
+		}
 		var unanswered []*patch
 		for _, f := range l.batch {
 			if l.exiting && f.outcome != abandoned {
@@ -92,6 +96,7 @@ func (m *Manager) lead(ctx context.Context, qs *queues, q *queue, p *patch) {
 		m.leadNext(qs, q, p, unanswered)
 	}()
 	l.commit(ctx, qs, q)
+	returned = true
 	if l.panicked != nil {
 		panic(l.panicked)
 	}

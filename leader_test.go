@@ -286,6 +286,24 @@ func TestNobodyTakesInVain(t *testing.T) {
 	})
 }
 
+// TestLeaderThatPanics: if the store panics in a commit, nobody knows what it has stored. The
+// followers are told so, and those that wait behind them are stored.
+func TestLeaderThatPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		b := g.signedUp(t, "x")
+		panicked := false
+		outcomes := g.crowdOn(func(op string) error {
+			if op == "update" && !panicked {
+				panicked = true
+				panic("the driver")
+			}
+			return nil
+		}, b, add, add, add, login)
+		equal(t, "outcomes", codes(outcomes), "200 panic 503 200")
+	})
+}
+
 // TestBarrier: requests before a login in the queue are stored; requests behind it have
 // an old token and are refused.
 func TestBarrier(t *testing.T) {

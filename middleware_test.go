@@ -450,9 +450,9 @@ func TestRecovererInside(t *testing.T) {
 		io.WriteString(w, "page")
 	})))
 	rep.expect(t, http.StatusInternalServerError, 0)
-	equal(t, "body", rep.Body.String(), "Internal Server Error. Nothing was saved.\n")
+	equal(t, "body", rep.Body.String(), "Internal Server Error. Your changes may not have been saved. Check before you try again.\n")
 	equal(t, "values", len(g.data(t, g.token(b))), 2)
-	equal(t, "log", strings.Contains(g.log(), "Update function panicked"), true)
+	equal(t, "log", strings.Contains(g.log(), "the commit panicked"), true)
 }
 
 // TestLoginDuringTheCommit: a login by another goroutine after the response has begun

@@ -51,8 +51,9 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 	todo.rotate = false
 	returned := false
 	defer func() {
-		if !returned { // an Update function has panicked: no login without a new token
+		if !returned { // an Update function or the store has panicked: no login without a new token
 			todo.rotate = todo.rotate || asked
+			todo.tried = cmp.Or(a.repeat(p), todo.tried)
 		}
 	}()
 	m.combineUnlocked(ctx, s, p)
@@ -139,9 +140,6 @@ func (m *Manager) combineUnlocked(ctx context.Context, s *Session, p *patch) {
 // fails no response.
 func (m *Manager) updateFailed(ctx context.Context, s *Session, p *patch) error {
 	err, kind := p.err, EventFailed
-	if err == nil {
-		err = errNotStored
-	}
 	if errors.Is(err, ErrEnded) {
 		kind = EventDropped
 	}

@@ -81,6 +81,43 @@ func TestCommitAgain(t *testing.T) {
 	}
 }
 
+// TestCommitAgainAfterAPanic: the store panics, before it has stored a commit or after. The
+// next commit has more changes, and stores all of them, and nothing twice.
+func TestCommitAgainAfterAPanic(t *testing.T) {
+	for _, applied := range []bool{false, true} {
+		g := newRig(t)
+		b := g.signedUp(t, "x")
+		s := load(t, g.Manager, session.Token(g.token(b)))
+		session.Update(s, "n", func(n int) int { return n + 1 })
+		fail := func(op string) {
+			if op == "update" {
+				g.spy.hook(nil, nil)
+				panic("the driver")
+			}
+		}
+		if applied {
+			g.spy.hook(nil, func(op string, _ session.ID, err error) error { fail(op); return err })
+		} else {
+			g.spy.hook(func(op string, _ session.ID) error { fail(op); return nil }, nil)
+		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic in the commit")
+				}
+			}()
+			_, _ = g.Commit(t.Context(), s)
+		}()
+		s.Set("more", true)
+		if _, err := g.Commit(t.Context(), s); err != nil {
+			t.Errorf("applied %t: %v", applied, err)
+		}
+		got := g.data(t, g.token(b))
+		equal(t, "n", got["n"], any(int64(1)))
+		equal(t, "more", got["more"], any(true))
+	}
+}
+
 // TestCommitAgainTakesItsTime: changes after a commit that is retried count as made
 // when the retry has ended, which may take long.
 func TestCommitAgainTakesItsTime(t *testing.T) {
