@@ -38,6 +38,8 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 	switch {
 	case s.cred.standing == superseded && login == nil:
 		return nil, m.refuseSuperseded(&ctx, s)
+	case login != nil && s.pending.end && s.pending.leaves:
+		return m.commitSuccessor(&ctx, s, login)
 	case s.fresh():
 		cookie, err = m.commitFresh(&ctx, s)
 	default:
@@ -48,10 +50,14 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 		s.pending.end, s.pending.tried = false, nil
 		cookie, err = m.commitFresh(&ctx, s)
 	}
-	if login != nil && err == nil && s.at != nothing {
-		return m.loggedIn(&ctx, s, login, cookie)
+	if login == nil || err != nil || s.at == nothing {
+		return cookie, err
 	}
-	return cookie, err
+	if err := m.checkLogin(&ctx, s, &s.at.rec, login); err != nil {
+		return nil, err
+	}
+	m.limitOwner(&ctx, s)
+	return cookie, nil
 }
 
 // refuseSuperseded refuses what was written with a token that a login has replaced. The
@@ -66,57 +72,6 @@ func (m *Manager) refuseSuperseded(ctx context.Context, s *Session) error {
 	}
 	s.pending, s.mixed = nil, true // the request continues to see it
 	return nil
-}
-
-// loggedIn finishes a login that is stored: it checks the condition and the limit.
-func (m *Manager) loggedIn(ctx context.Context, s *Session, login *opArgs, cookie *http.Cookie) (*http.Cookie, error) {
-	if err := m.checkLogin(ctx, s, login); err != nil {
-		return nil, err
-	}
-	if m.cfg.MaxPerOwner > 0 {
-		m.limitOwner(ctx, s)
-	}
-	return cookie, nil
-}
-
-// checkLogin ends the session again if the condition of its login is not true. The client
-// does not have the new token yet. If the condition changes and RevokeOwner follows, then either
-// the change comes before this check, or RevokeOwner finds the session.
-func (m *Manager) checkLogin(ctx context.Context, s *Session, login *opArgs) error {
-	if login.holds == nil {
-		return nil
-	}
-	rec, ok, err := s.at.rec, false, errFunction
-	defer func() {
-		if err == nil {
-			return
-		}
-		s.at, s.cred, s.shown = nothing, credential{}, nil
-		s.pending, s.view = nil, view{now: &nothing.draft}
-		s.fail(err)             // another commit must not pass for a login
-		var own deadlineContext // the condition may have used up the time of ctx
-		own.init(ctx, m.cfg.StoreTimeout)
-		own.detached = true
-		defer own.release()
-		ended, failed := m.end(&own, rec.ID, func(at *stored, _ bool) bool { return at.rec.Owner == rec.Owner })
-		if failed != nil {
-			_ = m.storeFailed(ctx, "update", rec.ID, failed)
-		} else if ended {
-			m.event(ctx, Event{Kind: EventRevoked, ID: rec.ID, Owner: rec.Owner, Err: err})
-		}
-	}()
-	func() {
-		s.mu.Unlock() // it may read the session
-		defer s.mu.Lock()
-		ok, err = login.holds(ctx)
-	}()
-	switch {
-	case err != nil:
-		err = storeError("check the login", rec.ID, err)
-	case !ok:
-		err = errLogin
-	}
-	return err
 }
 
 // Commit stores the changes of a session from [Manager.Load]. It returns the cookie to

@@ -23,13 +23,10 @@ func (m *Manager) commitFresh(ctx context.Context, s *Session) (cookie *http.Coo
 	}
 	// Other goroutines of the request may write while the session is unlocked.
 	todo := s.pending
-	if todo.leaves && s.phase != open { // no session ends for one whose token cannot be sent
-		return nil, ErrCommitted
-	}
 	ops, end := len(todo.ops), todo.end
 	todo.rotate = false // a new record has a new token in any case
 	if end {
-		if err := m.logout(ctx, s); err != nil {
+		if err := m.logout(ctx, s, todo.spent); err != nil {
 			return nil, err
 		}
 		cookie = m.cfg.cookie(s.scope, "", s.now, time.Time{}, time.Time{})
@@ -75,17 +72,33 @@ func (s *Session) applyToEmpty(ops []op) (draft, error) {
 	return d, err
 }
 
-// create stores a new record for the first ops of the pending changes. If there is a
-// record of the same ID, either this very commit has made it and the answer was lost,
-// or the IDs collide, and create takes another one. After an error, the next commit
-// tries the same ID again and replaces what an earlier try has stored there, so that
-// no second record is left behind.
+// create stores a new record for the first ops of the pending changes, and makes it the
+// session's.
 func (m *Manager) create(ctx context.Context, s *Session, d draft, ops int) (*http.Cookie, error) {
 	if s.phase != open {
 		return nil, ErrCommitted
 	}
+	rec, sec, err := m.insert(ctx, s, &d)
+	if err != nil {
+		return nil, err
+	}
+	return s.adopt(rec, d, &sec, s.pending.rest(ops, s.pending.rotate)), nil
+}
+
+// adopt makes a new record that of the session, and returns its cookie.
+func (s *Session) adopt(rec Record, d draft, sec *secret, rest *pending) *http.Cookie {
+	s.committed(&stored{rec, d}, rest)
+	s.cred = credential{newToken(rec.ID, sec), d.digest, current}
+	return s.m.cfg.cookie(s.scope, s.cred.token, &d, rec.CreatedAt, rec.CreatedAt)
+}
+
+// insert stores a new record. If there is one of the same ID, either this very commit has
+// made it and the answer was lost, or the IDs collide, and insert takes another one. After an
+// error, the next commit tries the same ID again and replaces what an earlier try has stored
+// there, so that no second record is left behind.
+func (m *Manager) insert(ctx context.Context, s *Session, d *draft) (Record, secret, error) {
 	todo := s.pending
-	rec, sec := m.newRecord(s, &d, todo.newID)
+	rec, sec := m.newRecord(s, d, todo.newID)
 	todo.newID = rec.ID
 	for try := 0; ; try++ {
 		err := m.store.Create(ctx, rec)
@@ -107,14 +120,12 @@ func (m *Manager) create(ctx context.Context, s *Session, d draft, ops int) (*ht
 		switch {
 		case err == nil:
 			m.startSweeper()
-			s.committed(&stored{rec, d}, todo.rest(ops, todo.rotate))
-			s.cred = credential{newToken(rec.ID, &sec), d.digest, current}
 			m.event(ctx, Event{Kind: EventCreated, ID: rec.ID, Owner: d.owner})
-			return m.cfg.cookie(s.scope, s.cred.token, &d, rec.CreatedAt, rec.CreatedAt), nil
+			return rec, sec, nil
 		case errors.Is(err, ErrFull), try >= maxTries, !collision && !backoff.Pause(ctx, try):
-			return nil, m.storeFailed(ctx, "create", rec.ID, err)
+			return rec, sec, m.storeFailed(ctx, "create", rec.ID, err)
 		case collision:
-			rec, sec = m.newRecord(s, &d, randomID())
+			rec, sec = m.newRecord(s, d, randomID())
 		}
 	}
 }

@@ -19,7 +19,7 @@ const (
 	EventCreated      EventKind = "created"       // the first commit of a session
 	EventRotated      EventKind = "rotated"       // the token was replaced
 	EventLoggedOut    EventKind = "logged-out"    // by Invalidate
-	EventRevoked      EventKind = "revoked"       // by Revoke, RevokeOwner, MaxPerOwner, RevokeOnReuse or OnlyIf
+	EventRevoked      EventKind = "revoked"       // by Revoke, RevokeOwner, MaxPerOwner or RevokeOnReuse, or because its login has failed; see Err
 	EventExpired      EventKind = "expired"       // a request came too late
 	EventUnknownToken EventKind = "unknown-token" // well-formed, but no such session, or a wrong secret
 	EventBadCookie    EventKind = "bad-cookie"    // malformed, or several with different values; see Err

@@ -19,6 +19,8 @@ import (
 // messages, timeouts and persistence. It then drops what the request has written before; a
 // value that the request got from [PopOnce] still counts as used. What the request writes
 // afterwards belongs to the new owner. To keep everything, pass [KeepingData].
+// The former session ends once the new one is stored, and a condition of the login is true; if
+// the login fails, the visitor keeps it.
 //
 // A login succeeds even if the session ends, or another request replaces its token, before
 // the commit. The commit then creates a new session, with a new ID, that holds only what
@@ -50,18 +52,6 @@ func (s *Session) Login(owner string, options ...LoginOption) {
 	s.do(op{kind: opLogin, args: &opArgs{owner: owner, authAt: s.m.cfg.Now().UnixNano(), holds: o.holds}})
 }
 
-// leave begins a new session in place of another owner's. The caller holds the lock.
-func (s *Session) leave() {
-	p := s.change()
-	next := &pending{end: s.at != nothing, leaves: !p.end || p.leaves, spent: p.spent}
-	for _, o := range p.ops {
-		if !p.end && o.kind == opPopOnce {
-			next.spent = append(next.spent, o)
-		}
-	}
-	s.pending, s.view = next, view{now: &nothing.draft}
-}
-
 // A LoginOption changes what [Session.Login] does.
 type LoginOption struct {
 	keep  bool
@@ -76,9 +66,9 @@ func KeepingData() LoginOption { return LoginOption{keep: true} }
 // OnlyIf makes the login depend on a condition, for instance that the password that was
 // checked is still the owner's. The commit calls holds once the login is stored, before the
 // client gets the new token, and within [Config].StoreTimeout. If holds returns false, the
-// session ends and the commit fails with [ErrEnded]. If it returns an error, the session ends
-// as well, and the commit fails with a [*StoreError]. A later Commit then has nothing to
-// store. So if you store a new password and then call [Manager.RevokeOwner], no sign-in with
+// session that has logged in ends, and the commit fails with [ErrEnded]. If it returns an error,
+// the session ends as well, and the commit fails with a [*StoreError]. A later Commit then
+// fails, too. So if you store a new password and then call [Manager.RevokeOwner], no sign-in with
 // the old password survives, even one that runs at the same time:
 //
 //	s.Login(user.ID, session.OnlyIf(func(ctx context.Context) (bool, error) {

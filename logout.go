@@ -11,10 +11,10 @@ import (
 // could end the session of the login that has replaced that token. So logout first
 // updates the record to an ended one, under its version and only with a token that may
 // write. The record that is left to delete then cannot come back. It is not an error if
-// another request has already deleted the record.
-func (m *Manager) logout(ctx context.Context, s *Session) error {
+// another request has already deleted the record, unless values of it are spent.
+func (m *Manager) logout(ctx context.Context, s *Session, spent []op) error {
 	id := s.at.rec.ID
-	p := &patch{ops: s.pending.spent, id: s.commitID(), requested: true, ends: true, presented: s.cred.digest, at: s.at, began: m.cfg.Now()}
+	p := &patch{ops: spent, id: s.commitID(), requested: true, ends: true, presented: s.cred.digest, at: s.at, began: m.cfg.Now()}
 	m.combineUnlocked(ctx, s, p)
 	if p.outcome != isStored && (!errors.Is(p.err, errGone) || len(p.ops) > 0) {
 		return m.updateFailed(ctx, s, p)

@@ -32,6 +32,9 @@ const maxEnded = 100
 // login is stored, so nothing that fails here fails the response: the next login
 // tries again.
 func (m *Manager) limitOwner(ctx context.Context, s *Session) {
+	if m.cfg.MaxPerOwner == 0 {
+		return
+	}
 	own, owner := lastUse{s.at.rec.LastActivity, s.at.rec.ID}, s.at.rec.Owner
 	over, older := -m.cfg.MaxPerOwner, []lastUse(nil)
 	for r, err := range ListOwner(ctx, m.store, owner) {

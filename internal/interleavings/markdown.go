@@ -20,7 +20,8 @@ token, and the token leads to the session. A request goes through these steps:
 3. **commits**: the server stores the changes that the handler made, and sends the response. If the stored
    session has changed in the meantime, the server applies the same changes to the newer state. If the session has
    ended, or a login has replaced the token, it responds with 409 Conflict and stores nothing. A login is not refused;
-   it then begins a new session, which contains only what its own request wrote.
+   it then begins a new session, which contains only what its own request wrote. A login as another user stores the
+   new session before it ends the former one. If either fails, so does the login, and the visitor keeps the former one.
 
 The tests of every store run all of these cases, with one server process and with several. They use the
 real middleware, and hold each request until its turn comes. ` + "`sessiontest.Race`" + ` does the same for your own handlers.
