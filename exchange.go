@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -86,7 +85,7 @@ func (x *exchange) session(ctx context.Context) (*Session, error) {
 	value, found, unique := readCookie(x.r.Header, sc.name)
 	switch {
 	case !unique:
-		x.s, x.err = x.choose(sc)
+		x.s, x.rivals, x.err = x.m.choose(x.Context, x.came, sc)
 	default:
 		if found && value == "" {
 			x.m.event(x.Context, Event{Kind: EventBadCookie}) // not x: its session is locked
@@ -99,63 +98,6 @@ func (x *exchange) session(ctx context.Context) (*Session, error) {
 		x.askedLate()
 	}
 	return x.s, x.err
-}
-
-// choose returns the session of a request that has several cookies of one name: one may
-// come from earlier settings, or belong to a parent domain, or another host may have planted
-// it (RFC 6265bis, section 8.6). Usually one of them belongs to a session. If two do, their
-// tokens have the same scope, of which a browser keeps only one cookie, so the other one was
-// planted. The server cannot tell which, so it trusts neither, and makes the browser delete
-// those of other scopes.
-func (x *exchange) choose(sc *scope) (*Session, error) {
-	m := x.m
-	m.event(x.Context, Event{Kind: EventBadCookie, Err: errSeveral})
-	m.advise(x.Context, "session: a browser has sent several cookies of the session's name; they come from earlier settings, from another application on the domain, or from another host that planted them; give each application a cookie name of its own", slog.String("name", sc.name))
-	tokens := readTokens(x.r.Header, sc.name)
-	none, unclear := newSession(m, sc), newSession(m, sc)
-	unclear.unclear = true
-	if len(tokens) > maxTokens {
-		return unclear, nil
-	}
-	var live []*Session
-	for _, t := range tokens {
-		s, err := m.load(x.Context, t, sc)
-		if err != nil {
-			return nil, err
-		}
-		same := slices.IndexFunc(live, func(l *Session) bool { return l.at.rec.ID == s.at.rec.ID })
-		switch standing := s.cred.standing; {
-		case standing == superseded:
-			none = s
-		case standing == noToken:
-		case same < 0:
-			live = append(live, s)
-		case standing == current: // rather than the token that it has replaced
-			live[same] = s
-		}
-	}
-	switch len(live) {
-	case 0:
-		return none, nil
-	case 1:
-		return live[0], nil
-	}
-	x.rivals = live
-	return unclear, nil
-}
-
-// endRivals ends the sessions of the other cookies: after a login, because they would
-// conflict with it at the next request, and at a logout, because one of them would sign the
-// browser in again. Anyone who holds a token may end its session.
-func (x *exchange) endRivals() (err error) {
-	for _, s := range x.rivals {
-		s.mu.Lock()
-		s.endStored()
-		s.mu.Unlock()
-		_, failed := x.m.commit(x, s, usesNone)
-		err = cmp.Or(err, failed)
-	}
-	return err
 }
 
 // limitBy notes a context whose deadline comes before that of the request. The caller holds
@@ -306,7 +248,7 @@ func (x *exchange) sendHeaders(cookie *http.Cookie) {
 	if s := x.s; s != nil && s.unclear {
 		x.m.cfg.deleteOthers(h, s.scope, x.came)
 		if cookie != nil {
-			_ = x.endRivals() // is logged; at the worst, the visitor has to sign in again
+			_ = x.m.endRivals(x, x.rivals) // a failure is logged; at the worst, the visitor has to sign in again
 		}
 	}
 }
@@ -380,7 +322,7 @@ func (x *exchange) commit(s *Session) (cookie *http.Cookie, err error) {
 func (x *exchange) commitAll(s *Session, u usage) (*http.Cookie, error) {
 	cookie, err := x.m.commit(x, s, u)
 	if s.hasLeft() {
-		err = cmp.Or(err, x.endRivals())
+		err = cmp.Or(err, x.m.endRivals(x, x.rivals))
 	}
 	return cookie, err
 }

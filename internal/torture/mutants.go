@@ -219,7 +219,11 @@ var mutants = []mutant{
 		"return string(d.app) == s.Application", "return true", testOf(".", "TestField24Applications"),
 	},
 	{
-		"a login with old credentials stands", "commit.go",
+		"a login stands although the former owner can go on", "another_owner.go",
+		"err != nil && !s.beginsAnew(err) {", "false && err != nil {", testOf(".", "TestFailedLoginKeepsTheFormerSession"),
+	},
+	{
+		"a login with old credentials stands", "only_if.go",
 		"\t\terr = errLogin\n", "\t\terr = nil\n", testOf(".", "TestAttackS7PasswordChange"),
 	},
 	{
@@ -275,7 +279,7 @@ var mutants = []mutant{
 		"if p.err == nil || p.outcome == failedEarly || p.outcome == failed && !l.loaded {", "if p.err == nil {", testOf(".", "TestNobodyTakesInVain"),
 	},
 	{
-		"a cookie counts: of two sessions, the first one", "exchange.go",
+		"a cookie counts: of two sessions, the first one", "several_cookies.go",
 		"\tcase 1:\n\t\treturn live[0], nil", "\tcase 1, 2:\n\t\treturn live[0], nil", testOf(".", "TestField05Planted"),
 	},
 	{
