@@ -224,7 +224,7 @@ var mutants = []mutant{
 	},
 	{
 		"a login with old credentials stands", "only_if.go",
-		"\t\terr = errLogin\n", "\t\terr = nil\n", testOf(".", "TestAttackS7PasswordChange"),
+		"\t\terr = errLogin\n", "\t\terr = nil\n", testOf(".", "TestAttackS7TheOrder"),
 	},
 	{
 		"a failed write prevents a logout", "commit.go",
