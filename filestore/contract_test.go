@@ -44,7 +44,14 @@ func harness(cfg filestore.Config) sessiontest.Harness {
 		return open(tb, dir.(string))
 	}
 	return sessiontest.Harness{
-		Open: func(tb testing.TB) session.Store { return open(tb, tb.TempDir()+"/sessions") },
+		Open: func(tb testing.TB) session.Store {
+			tb.Helper()
+			dir := tb.TempDir()
+			if testing.Short() {
+				dir = filestore.Scratch(tb)
+			}
+			return open(tb, dir+"/sessions")
+		},
 		Reopen: func(tb testing.TB, s session.Store) session.Store {
 			tb.Helper()
 			if err := s.(*filestore.Store).Close(); err != nil {

@@ -56,14 +56,15 @@ func TestPowerLoss(t *testing.T) {
 	}
 }
 
-// scratch returns a folder in memory, if the system has that, because the test opens
-// thousands of stores, and each Open syncs.
-func scratch(t *testing.T) string {
-	dir, err := os.MkdirTemp("/dev/shm", "session-power-") //nolint:usetesting // it is elsewhere
+// scratch returns a folder in memory, if the system has that, for tests that open so many
+// stores that they would mostly wait for the disk.
+func scratch(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "session-") //nolint:usetesting // it is elsewhere
 	if err != nil {
-		return t.TempDir()
+		return tb.TempDir()
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	tb.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
 }
 

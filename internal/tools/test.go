@@ -25,7 +25,7 @@ func runTest(ctx context.Context, r *repo, _ []string) error {
 		{"servers", func() error { return reportMissing(absent(services())) }},
 		{"test", func() error {
 			return withServers(ctx, services(), true, func(env []string) error {
-				return r.goTest(ctx, os.Stdout, testjson.SummarizeAll, env, "-race", "-shuffle=on", "work")
+				return r.goTest(ctx, os.Stdout, testjson.SummarizeAll, env, "-race", "-shuffle=on", "-vet=off", "work")
 			})
 		}},
 	})
@@ -36,7 +36,7 @@ func runTest(ctx context.Context, r *repo, _ []string) error {
 // the tools, without the race detector and without the tests that "go test -short"
 // leaves out. Tests that need a server are skipped, even in CI.
 func runCheck(ctx context.Context, r *repo, _ []string) error {
-	args := []string{"-short"}
+	args := []string{"-short", "-vet=off"} // the step before has vetted more
 	for _, m := range r.modules {
 		if m.released || m.dir == "internal/tools" {
 			args = append(args, "./"+m.dir+"/...") // a module path would also match the modules below it

@@ -1,0 +1,4 @@
+package filestore
+
+// Scratch is for the tests of package filestore_test.
+var Scratch = scratch
