@@ -339,13 +339,13 @@ func (l *leader) reload(ctx context.Context, cause error, try int) (done bool, e
 	m, id := l.m, l.own.at.rec.ID
 	conflict := errors.Is(cause, ErrConflict)
 	if !conflict && try >= maxTries {
-		return false, m.storeFailed(ctx, "update", id, cause)
+		return false, storeError("update", id, cause)
 	}
 	if (try > 0 || !conflict) && !backoff.Pause(ctx, try) {
 		if conflict {
 			return false, ErrConflict
 		}
-		return false, m.storeFailed(ctx, "update", id, cause)
+		return false, storeError("update", id, cause)
 	}
 	rec, err := m.store.Load(ctx, id)
 	if err == nil {
@@ -365,7 +365,7 @@ func (l *leader) reload(ctx context.Context, cause error, try int) (done bool, e
 		m.corrupt(ctx, id, err)
 		return false, ErrEnded
 	}
-	return false, m.storeFailed(ctx, "load", id, errors.Join(err, cause))
+	return false, storeError("load", id, errors.Join(err, cause))
 }
 
 // succeed gives the stored record to every patch that is part of it.

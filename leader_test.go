@@ -482,6 +482,31 @@ func startAnew(w http.ResponseWriter, r *http.Request, s *session.Session) {
 	add(w, r, s)
 }
 
+// TestFailedCommitIsOneEvent: whatever store call of a commit fails, however often it was tried,
+// one event and one line of the log tell of the store.
+func TestFailedCommitIsOneEvent(t *testing.T) {
+	for name, c := range map[string]struct {
+		op string
+		h  handler
+	}{"update": {"update", add}, "logout": {"update", startAnew}, "create": {"create", startAnew}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newRig(t)
+				b := g.signedUp(t, "x")
+				g.spy.hook(func(op string, _ session.ID) error {
+					if op == c.op {
+						return errors.New("down")
+					}
+					return nil
+				}, nil)
+				g.visit(b, c.h).expect(t, http.StatusServiceUnavailable, 0)
+				equal(t, "events of a failure", strings.Count(g.kinds(), "failed"), 1)
+				equal(t, "lines about the store", strings.Count(g.log(), "store failed"), 1)
+			})
+		})
+	}
+}
+
 // TestConflictsAreReplayed: what another process has stored in the meantime stays, and
 // an event reports the conflict.
 func TestConflictsAreReplayed(t *testing.T) {

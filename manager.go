@@ -138,7 +138,11 @@ func (m *Manager) Close(ctx context.Context) error {
 
 func (m *Manager) storeFailed(ctx context.Context, op string, id ID, err error) error {
 	err = storeError(op, id, err)
-	m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "session: store failed", slog.Any("error", err))
+	m.logStoreFailure(ctx, err)
 	m.event(ctx, Event{Kind: EventFailed, ID: id, Err: err})
 	return err
+}
+
+func (m *Manager) logStoreFailure(ctx context.Context, err error) {
+	m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "session: store failed", slog.Any("error", err))
 }

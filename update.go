@@ -143,6 +143,9 @@ func (m *Manager) updateFailed(ctx context.Context, s *Session, p *patch) error 
 	if errors.Is(err, ErrEnded) {
 		kind = EventDropped
 	}
+	if errors.As(err, new(*StoreError)) {
+		m.logStoreFailure(ctx, err)
+	}
 	if (p.requested || kind == EventFailed) && !s.beginsAnew(err) {
 		m.event(ctx, Event{Kind: kind, ID: s.at.rec.ID, Owner: s.at.owner, Err: err})
 	}
