@@ -13,6 +13,7 @@ import (
 //	a record, and changes     Update, shared with other requests (leader.go)
 //	no record, and data       Create
 //	Invalidate                Update and Delete, then Create if there is data
+//	Login as another owner    Create, then Update and Delete of the former record
 //
 // It uses the values of the caller's context, but does not end with it.
 func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *http.Cookie, err error) {

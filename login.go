@@ -14,13 +14,15 @@ import (
 // absolute timeout starts again.
 //
 // An anonymous session keeps its data and its ID, and so does a session that already belongs
-// to the owner. If the session belongs to another owner, Login ends it, as
-// [Session.Invalidate] does, and begins a new one with a new ID, without data, flash
-// messages, timeouts and persistence. It then drops what the request has written before; a
-// value that the request got from [PopOnce] still counts as used. What the request writes
-// afterwards belongs to the new owner. To keep everything, pass [KeepingData].
-// The former session ends once the new one is stored, and a condition of the login is true; if
-// the login fails, the visitor keeps it.
+// to the owner. If the session belongs to another owner, Login begins a new one with a new
+// ID, without data, flash messages, timeouts and persistence, and the former session ends. Login
+// drops what the request has written before; a value that the request got from [PopOnce] still
+// counts as used. What the request writes afterwards belongs to the new owner. To keep
+// everything, pass [KeepingData].
+//
+// The former session ends last: after the new one is stored and [OnlyIf] has been checked. If
+// any of that fails, so does the commit, and the visitor keeps the former session. Only if the
+// store's answer to the end of it was lost may it have ended as well.
 //
 // A login succeeds even if the session ends, or another request replaces its token, before
 // the commit. The commit then creates a new session, with a new ID, that holds only what

@@ -2,8 +2,8 @@ package session
 
 import "context"
 
-// checkLogin checks the condition of a login that is stored in a record, and ends the session
-// again if it is not true. The client does not have the new token yet. If the condition changes
+// checkLogin checks the condition of a login that is stored in a record. If it is not true, the
+// session ends again. The client does not have the new token yet. If the condition changes
 // and RevokeOwner follows, then either the change comes before this check, or RevokeOwner finds
 // the session.
 func (m *Manager) checkLogin(ctx context.Context, s *Session, rec *Record, login *opArgs) error {
