@@ -58,15 +58,12 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 	}()
 	m.combineUnlocked(ctx, s, p)
 	returned = true
-	dropped := s.pending != todo // by Rollback or Invalidate
 	if p.outcome != isStored {
-		if !dropped {
-			todo.rotate = todo.rotate || asked
-			todo.tried = a.repeat(p)
-		}
+		todo.rotate = todo.rotate || asked
+		todo.tried = a.repeat(p)
 		return nil, m.updateFailed(ctx, s, p)
 	}
-	if dropped {
+	if s.pending != todo { // dropped by Rollback or Invalidate
 		s.committed(p.at, s.pending)
 		s.mixed = true // the request sees what was stored before
 	} else {
