@@ -50,6 +50,7 @@ func (r Results) Markdown() string {
 	}{
 		{len(r.Drivers) > 0, "Drivers of SQLite", driversText, r.drivers},
 		{len(r.Loopback) > 0, "Requests per second over real HTTP", loopbackText, r.loopback},
+		{len(r.Network) > 0, "A server on another machine", networkText, r.network},
 		{len(r.Processes) > 0, "Several processes", processesText, r.processes},
 		{len(r.Scale) > 0, "Many sessions in a database", scaleText, r.scale},
 		{len(r.GC) > 0, "Many sessions in memory", gcText, r.gc},

@@ -47,6 +47,7 @@ type Results struct {
 	Representations []Representation `json:"representations"`
 
 	Loopback []Loopback `json:"loopback"`
+	Network  []Network  `json:"network"`
 
 	Runs []Run `json:"runs"`
 }

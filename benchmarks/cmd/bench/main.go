@@ -40,7 +40,8 @@ type job struct {
 	time      time.Duration
 	rows      int      // number of sessions in the parts gc and prune
 	kinds     []string // kinds of stores in the part prune
-	dir       string   // for the files of stores
+	trips     []time.Duration
+	dir       string // for the files of stores
 	driver    string
 	json      bool
 	results   bench.Results
@@ -67,6 +68,7 @@ var parts = []part{
 	{"prune", (*job).prune},
 	{"processes", (*job).processes},
 	{"http", (*job).http},
+	{"network", (*job).network},
 	{"representations", (*job).representations},
 }
 
@@ -78,6 +80,7 @@ func run() error {
 	kinds := flag.String("kinds", "", "comma-separated stores of the part prune: memory,file,sqlite,postgres (default all)")
 	passes := flag.Int("passes", 5, "number of passes")
 	during := flag.Duration("time", 200*time.Millisecond, "time that each peer runs each workload in a pass")
+	trips := flag.String("trips", "500us,1ms,5ms", "round trips of the part network")
 	rows := flag.Int("rows", 1_000_000, "number of sessions in the parts gc and prune")
 	asJSON := flag.Bool("json", false, "print the cells of the matrix as JSON")
 	write := flag.Bool("write", false, "update README.md, the curves and results.json in benchmarks")
@@ -93,6 +96,13 @@ func run() error {
 	j := &job{passes: *passes, time: *during, rows: *rows, dir: dir, driver: *driver, json: *asJSON}
 	if *kinds != "" {
 		j.kinds = strings.Split(*kinds, ",")
+	}
+	for text := range strings.SplitSeq(*trips, ",") {
+		trip, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("-trips: %w", err)
+		}
+		j.trips = append(j.trips, trip)
 	}
 	j.choose(*names, *workloads, *peers)
 	home := "benchmarks"

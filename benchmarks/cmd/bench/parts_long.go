@@ -67,3 +67,18 @@ func (j *job) http() error {
 	j.results.Loopback = bench.Merge(j.results.Loopback, all, bench.Loopback.Key)
 	return err
 }
+
+// network compares servers that are a round trip away. All peers take part, whatever -peers
+// says.
+func (j *job) network() error {
+	var names []string
+	for _, s := range j.stores {
+		names = append(names, s.Name)
+	}
+	all, err := stores.Network(names, bench.NetworkPlan{
+		Workloads: j.workloads, Passes: min(j.passes, 2), Time: max(j.time*4, 800*time.Millisecond), Progress: progress,
+	}, j.trips)
+	fmt.Print(bench.Results{Network: all}.NetworkTable())
+	j.results.Network = bench.Merge(j.results.Network, all, bench.Network.Key)
+	return err
+}
