@@ -19,7 +19,7 @@ const patience = 100 * time.Millisecond
 // batches.
 func newWrites(s *Store) *batch.Queue[*session.Record, struct{}] {
 	return &batch.Queue[*session.Record, struct{}]{
-		Slots: 1, Max: sqltable.MaxWrites, Patience: patience,
+		Slots: 1, Max: sqltable.MaxWrites, Patience: patience, Server: &s.server,
 		Fits: fits,
 		Single: func(ctx context.Context, r *session.Record) (struct{}, error) {
 			return struct{}{}, s.updateOne(ctx, r)
@@ -32,9 +32,15 @@ func newWrites(s *Store) *batch.Queue[*session.Record, struct{}] {
 // idle while its answer is handed out.
 func newReads(s *Store) *batch.Queue[session.ID, session.Record] {
 	return &batch.Queue[session.ID, session.Record]{
-		Slots: 2, Max: sqltable.MaxReads, Patience: patience,
-		Single: s.loadOne, Batch: s.loadMany,
+		Slots: 2, Max: sqltable.MaxReads, Patience: patience, Server: &s.server,
+		Single: batch.Timed(&s.server, s.loadOne), Batch: s.loadMany,
 	}
+}
+
+// free reports whether the pool has a free connection, or may open one.
+func (s *Store) free() bool {
+	pool := s.pool.Stat()
+	return pool.AcquiredConns() < pool.MaxConns()
 }
 
 // fits allows one update of each session in a batch, because a statement changes a row

@@ -43,6 +43,7 @@ type Store struct {
 	text   *sqltable.Statements
 	writes *batch.Queue[*session.Record, struct{}]
 	reads  *batch.Queue[session.ID, session.Record]
+	server batch.Server
 	idle   *idle.Checker
 	closed atomic.Bool
 
@@ -79,6 +80,7 @@ func New(pool *pgxpool.Pool, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{pool: pool, names: n, text: sqltable.NewStatements(n), idle: idle.New(closeIdle(pool))}
+	s.server.Free = s.free
 	s.writes, s.reads = newWrites(s), newReads(s)
 	return s, nil
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -25,6 +26,7 @@ func newWrites(s *Store) *batch.Queue[*write, struct{}] {
 	if s.names.Dialect.InProcess {
 		q.Fits, q.Batch = small, s.writeInTransaction
 	} else {
+		q.Server = &s.server
 		q.Patience, q.Fits, q.Batch = patience, func(b []*write, w *write) bool { return otherIDs(b, w) && small(b, w) }, s.writeInStatement
 	}
 	return q
@@ -46,9 +48,18 @@ func newReads(s *Store) *batch.Queue[session.ID, session.Record] {
 		return nil
 	}
 	return &batch.Queue[session.ID, session.Record]{
-		Slots: 2, Max: sqltable.MaxReads, Patience: patience,
-		Single: s.loadOne, Batch: s.loadMany,
+		Slots: 2, Max: sqltable.MaxReads, Patience: patience, Server: &s.server,
+		Single: batch.Timed(&s.server, s.loadOne), Batch: s.loadMany,
 	}
+}
+
+// poolSize stands for the size of a pool without a limit.
+const poolSize = 16
+
+// free reports whether the pool has a free connection, or may open one.
+func (s *Store) free() bool {
+	pool := s.db.Stats()
+	return pool.InUse < cmp.Or(pool.MaxOpenConnections, poolSize)
 }
 
 // otherIDs allows one write of each session in a batch: a statement changes a row only

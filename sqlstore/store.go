@@ -58,6 +58,7 @@ type Store struct {
 	text   *sqltable.Statements
 	writes *batch.Queue[*write, struct{}]
 	reads  *batch.Queue[session.ID, session.Record] // nil: every load runs alone
+	server batch.Server                             // not for SQLite
 	pins   *pins                                    // nil: everything goes through database/sql
 	shared sharedUpdate
 	idle   *idle.Checker // nil: there is no server
@@ -103,6 +104,7 @@ func New(db *sql.DB, d Dialect, cfg Config) (*Store, error) {
 		unprepared: cfg.Unprepared, stmts: make(map[string]*sql.Stmt),
 	}
 	s.sending.Store(int32(sendingOf(db, n.Dialect, cfg)))
+	s.server.Free = s.free
 	s.writes, s.reads = newWrites(s), newReads(s)
 	if n.Dialect.InProcess {
 		s.pins = newPins(db)

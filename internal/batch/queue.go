@@ -27,8 +27,12 @@ import (
 //
 // The fields must not change after the first call.
 type Queue[C, R any] struct {
-	Slots int // how many batches may run at once
+	Slots int // how many batches may always run at once
 	Max   int // how many calls a batch may have
+
+	// Server adds slots while it has room for more statements. If it is nil, there are
+	// only Slots.
+	Server *Server
 
 	// Patience is how long a leader may keep its slot before a waiting call takes the
 	// slot over. A leader that hangs on a lock or a dead connection then does not stop
@@ -94,12 +98,13 @@ func (q *Queue[C, R]) Do(ctx context.Context, call C) (R, error) {
 		e = &entry[C, R]{told: make(chan verdict, 1)}
 	}
 	q.mu.Lock()
-	free := len(q.slots) < q.Slots && !q.gathering
+	free := q.free()
+	alone := free && !q.crowded && len(q.queue) == 0
 	if free {
 		q.slots = append(q.slots, slot[C, R]{e, time.Now()})
-		q.gathering = q.crowded
+		q.gathering = !alone
 	}
-	if free && !q.crowded {
+	if alone {
 		q.mu.Unlock()
 		defer func() {
 			q.release(e)
@@ -131,6 +136,12 @@ func (q *Queue[C, R]) Do(ctx context.Context, call C) (R, error) {
 		return q.Single(ctx, call)
 	}
 	return result, err
+}
+
+// free reports whether a call may take a slot.
+func (q *Queue[C, R]) free() bool {
+	running := len(q.slots)
+	return !q.gathering && (running < q.Slots || q.Server != nil && q.Server.room(running))
 }
 
 // enqueue adds the entry to the queue and sets the alarm. One alarm serves all entries:
