@@ -22,11 +22,16 @@ type Network struct {
 	Workload  string        `json:"workload"` // W1 or W2
 	Saturated bool          `json:"saturated"`
 	Rate      int           `json:"rate"` // requests a second
-	P50       time.Duration `json:"p50"`
-	P90       time.Duration `json:"p90"`
-	P99       time.Duration `json:"p99"`
-	Failed    int           `json:"failed"`
+	Passes    []NetworkPass `json:"passes"`
 }
+
+// A NetworkPass has the times that 50, 90 and 99 % of the requests of a pass took at most.
+type NetworkPass struct {
+	Times  [3]time.Duration `json:"times"`
+	Failed int              `json:"failed"`
+}
+
+var percents = [3]int{50, 90, 99}
 
 // Key tells measurements apart.
 func (n Network) Key() string {
@@ -97,32 +102,33 @@ func MeasureNetwork(p NetworkPlan) (all []Network, err error) {
 	return all, nil
 }
 
-func (p NetworkPlan) measure(sites []*Site, w Workload, rate int) (row []Network, err error) {
-	times := make([]arrivals, len(sites))
+func (p NetworkPlan) measure(sites []*Site, w Workload, rate int) ([]Network, error) {
+	row := make([]Network, len(sites))
+	for i, peer := range p.Peers {
+		row[i] = Network{Store: p.Store, Peer: peer.Name, Skips: peer.Skips, RoundTrip: p.RoundTrip, Workload: w.Name, Rate: rate}
+	}
 	for pass := range p.Passes {
 		for turn := range sites {
 			i := (turn + pass) % len(sites)
-			if err := times[i].add(sites[i], w.Action, rate, p.Time); err != nil {
-				return nil, fmt.Errorf("%s: %w", p.Peers[i].Name, err)
+			a, err := sites[i].arrive(w.Action, rate, p.Time)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", row[i].Peer, err)
 			}
+			done := NetworkPass{Failed: a.failed}
+			for k, percent := range percents {
+				done.Times[k] = a.at(percent)
+			}
+			row[i].Passes = append(row[i].Passes, done)
 		}
-	}
-	for i, peer := range p.Peers {
-		t := &times[i]
-		slices.Sort(t.took)
-		row = append(row, Network{
-			Store: p.Store, Peer: peer.Name, Skips: peer.Skips, RoundTrip: p.RoundTrip, Workload: w.Name,
-			Rate: rate, P50: t.at(50), P90: t.at(90), P99: t.at(99), Failed: t.failed,
-		})
 	}
 	return row, nil
 }
 
-// add sends requests in this process, each on a goroutine of its own, and adds their times.
-func (a *arrivals) add(s *Site, action Action, rate int, during time.Duration) error {
+// arrive sends requests in this process, each on a goroutine of its own.
+func (s *Site) arrive(action Action, rate int, during time.Duration) (*arrivals, error) {
 	timer, err := network.NewTimer()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer timer.Close()
 	clients := sync.Pool{New: func() any { return s.Server.Client() }}
@@ -143,9 +149,8 @@ func (a *arrivals) add(s *Site, action Action, rate int, during time.Duration) e
 		})
 	}
 	wg.Wait()
-	a.took = append(a.took, took...)
-	a.failed += int(failed.Load())
-	return nil
+	slices.Sort(took)
+	return &arrivals{took: took, failed: int(failed.Load())}, nil
 }
 
 const networkText = `Between the program and the server, a proxy delays each direction by half of a round trip.
@@ -154,32 +159,21 @@ it was due. Each peer has a pool of 16 connections. *below* is 500 requests a se
 is saturation: a quarter more requests than raw can answer. How long they take then depends
 on how long the run is, which is the same for all peers.
 
-For raw, the table shows the time that a half, 90 % and 99 % of the requests take at most;
-for the others, the ratio to raw. The goals of this library are a ratio of 1.1 below
-saturation, and of 1 in it, at 50 % and at 99 %. A ratio that reaches its goal is bold; the
-others of this library are marked MISSED.
+For raw, the table shows the time that 50 %, 90 % and 99 % of the requests take at most; for
+the others, the ratio to raw: all are the median of the passes. The goals of this library
+are a ratio of 1.1 below saturation, and of 1 in it, at 50 % and at 99 %. A ratio that
+reaches its goal is bold; the others are marked MISSED.
 
 `
 
-// networkGoal is the highest ratio to raw that this library aims for.
-func (n Network) goal() float64 {
-	if n.Saturated {
-		return 1
-	}
-	return 1.1
-}
-
-// Is reports whether the peer is this library.
-func (n Network) isOurs() bool { return strings.HasPrefix(n.Peer, ours) }
-
-// raw returns the measurement of raw beside n.
-func (r Results) networkRaw(n Network) Network {
+// networkRaw returns the measurement of raw beside n.
+func (r Results) networkRaw(n Network) *Network {
 	n.Peer = "raw"
 	i := slices.IndexFunc(r.Network, func(o Network) bool { return o.Key() == n.Key() })
-	if i < 0 {
-		return Network{}
+	if i < 0 || len(r.Network[i].Passes) != len(n.Passes) {
+		return nil
 	}
-	return r.Network[i]
+	return &r.Network[i]
 }
 
 // NetworkTable returns the table of the part network.
@@ -192,29 +186,43 @@ func (r Results) NetworkTable() string {
 func (r Results) network(b *strings.Builder) {
 	b.WriteString("| store | round trip | workload | saturation | requests/s | | 50 % | 90 % | 99 % | failed |\n|---|---:|---|---|---:|---|---:|---:|---:|---:|\n")
 	for _, n := range r.Network {
-		load := "below"
+		raw := r.networkRaw(n)
+		if raw == nil {
+			continue
+		}
+		load, failed := "below", 0
 		if n.Saturated {
 			load = "in"
 		}
-		fmt.Fprintf(b, "| %s | %v | %s | %s | %d | %s ", n.Store, n.RoundTrip, n.Workload, load, n.Rate, n.Peer)
-		raw := r.networkRaw(n)
-		for i, pair := range [][2]time.Duration{{n.P50, raw.P50}, {n.P90, raw.P90}, {n.P99, raw.P99}} {
-			fmt.Fprintf(b, "| %s ", n.percentile(pair[0], pair[1], i != 1))
+		for _, p := range n.Passes {
+			failed += p.Failed
 		}
-		fmt.Fprintf(b, "| %d |\n", n.Failed)
+		fmt.Fprintf(b, "| %s | %v | %s | %s | %d | %s ", n.Store, n.RoundTrip, n.Workload, load, n.Rate, n.Peer)
+		for k := range percents {
+			fmt.Fprintf(b, "| %s ", n.text(k, raw))
+		}
+		fmt.Fprintf(b, "| %d |\n", failed)
 	}
 }
 
-// percentile renders a percentile beside that of raw.
-func (n Network) percentile(mine, raw time.Duration, hasGoal bool) string {
-	if n.Peer == "raw" {
-		return duration(float64(mine))
+// text returns the percentile k as the table shows it.
+func (n Network) text(k int, raw *Network) string {
+	times, ratios := make([]float64, len(n.Passes)), make([]float64, len(n.Passes))
+	for i, p := range n.Passes {
+		times[i] = float64(p.Times[k])
+		ratios[i] = times[i] / float64(raw.Passes[i].Times[k])
 	}
-	ratio := float64(mine) / float64(raw)
+	ratio := median(ratios)
+	goal := 1.1
+	if n.Saturated {
+		goal = 1
+	}
 	switch {
-	case !n.isOurs() || !hasGoal:
+	case n.Peer == "raw":
+		return duration(median(times))
+	case !strings.HasPrefix(n.Peer, ours) || percents[k] == 90:
 		return short(ratio)
-	case ratio > n.goal():
+	case ratio > goal:
 		return short(ratio) + " MISSED"
 	}
 	return "**" + short(ratio) + "**"
