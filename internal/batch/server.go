@@ -32,7 +32,7 @@ const (
 	window = 5 * time.Second
 
 	// busy is how long a statement keeps the server and the driver busy.
-	busy = 150 * time.Microsecond
+	busy = 100 * time.Microsecond
 )
 
 // room reports whether the server has room for one more statement beside those of a
