@@ -7,14 +7,17 @@ import (
 	"time"
 )
 
-// A Server tells queues how many statements it and the network to it can work on at once.
+// A Server tells its queues how many statements may run at once.
 //
-// A statement keeps the server and its driver busy for about as long as one that shares
-// its way takes to arrive on the same machine. If the server is further away, several are
-// under way at once without slowing each other down, and nothing is gained by waiting for
-// each other. How far away a server is shows in the shortest time in which it answered
-// lately. A server that is busy takes longer, but its shortest time hardly grows, so it
-// does not get more statements than before.
+// On the same machine, a statement keeps the server or its driver busy for almost all of
+// its time, so more statements at once are no faster, and sharing them is. Further away,
+// most of the time is spent on the way, where statements don't slow each other down. So
+// there is room for one statement for each [busy] of the time that one takes, while the
+// pool has a free connection.
+//
+// The time that counts is the shortest lately. A server under load answers later, but is
+// not further away. It is that of reads, because a write also waits for the disk, where
+// writes that share a statement wait together.
 type Server struct {
 	// Free reports whether the pool has a free connection.
 	Free func() bool
@@ -27,27 +30,27 @@ type Server struct {
 }
 
 const (
-	// window is how long the shortest time counts at least. It counts at most twice as
-	// long, or until the next call.
+	// window is how long the shortest time counts at least. The next window keeps it, too.
 	window = 5 * time.Second
 
-	// busy is how long a statement keeps the server and the driver busy.
+	// busy is how long a statement keeps the server and its driver busy, roughly. In
+	// model_test.go, three times as long makes requests wait for each other half a
+	// millisecond away, and shorter times change little.
 	busy = 100 * time.Microsecond
 )
 
-// room reports whether the server has room for one more statement beside those of a
-// queue.
+// room reports whether one more statement may run at once with those of a queue.
 func (s *Server) room(running int) bool {
 	return int64(running+1)*int64(busy) <= s.shortest.Load() && s.Free()
 }
 
-// Timed returns a function that calls f, which sends one statement, and tells the server
-// how long that took.
+// Timed returns a function that calls f, which sends one statement, and notes how long that
+// takes.
 func Timed[C, R any](s *Server, f func(context.Context, C) (R, error)) func(context.Context, C) (R, error) {
 	return func(ctx context.Context, call C) (R, error) {
 		began := time.Now()
 		result, err := f(ctx, call)
-		if err == nil { // the server may have sent no answer
+		if err == nil { // a call that failed may not have reached the server
 			s.took(time.Now(), time.Since(began))
 		}
 		return result, err
