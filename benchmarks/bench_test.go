@@ -60,6 +60,57 @@ func TestDrivers(t *testing.T) {
 	}
 }
 
+// All peers answer requests that arrive at a rate, and the table compares them with raw.
+func TestNetwork(t *testing.T) {
+	memory := stores.Memory()
+	all, err := bench.MeasureNetwork(bench.NetworkPlan{
+		Store: "memory", Peers: memory.Peers[:3], RoundTrip: time.Millisecond, Workloads: bench.Workloads,
+		Passes: 2, Time: 2 * time.Millisecond, Progress: func(string) {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 3 * 2 * 2; len(all) != want {
+		t.Errorf("got %d rows, want %d: three peers, two workloads, two rates", len(all), want)
+	}
+	for _, n := range all {
+		for _, p := range n.Passes {
+			if p.Failed > 0 || p.Times[0] <= 0 || p.Times[1] < p.Times[0] || p.Times[2] < p.Times[1] {
+				t.Errorf("%s: got %+v", n.Key(), p)
+			}
+		}
+		if len(n.Passes) != 2 || n.Rate == 0 {
+			t.Errorf("%s: got %d passes at %d requests/s, want 2", n.Key(), len(n.Passes), n.Rate)
+		}
+	}
+}
+
+// The table shows medians of the passes, and which goals are missed.
+func TestNetworkTable(t *testing.T) {
+	row := func(peer string, saturated bool, times ...time.Duration) bench.Network {
+		n := bench.Network{Store: "s", Peer: peer, RoundTrip: time.Millisecond, Workload: "W1", Saturated: saturated, Rate: 500}
+		for _, d := range times {
+			n.Passes = append(n.Passes, bench.NetworkPass{Times: [3]time.Duration{d, 2 * d, 3 * d}, Failed: 1})
+		}
+		return n
+	}
+	ms := time.Millisecond
+	text := bench.Results{Network: []bench.Network{
+		row("raw", false, 10*ms, 20*ms, 90*ms), row("session", false, 11*ms, 20*ms, 900*ms), row("scs", false, 20*ms, 40*ms, 90*ms),
+		row("raw", true, 10*ms), row("session, pgxstore", true, 11*ms),
+	}}.NetworkTable()
+	for _, want := range []string{
+		"| s | 1ms | W1 | below | 500 | raw | 20ms | 40ms | 60ms | 3 |\n",
+		"| s | 1ms | W1 | below | 500 | session | **1.10** | 1.10 | **1.10** | 3 |\n",
+		"| s | 1ms | W1 | below | 500 | scs | 2.00 | 2.00 | 2.00 | 3 |\n",
+		"| s | 1ms | W1 | in | 500 | session, pgxstore | 1.10 MISSED | 1.10 | 1.10 MISSED | 1 |\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no row %q in\n%s", want, text)
+		}
+	}
+}
+
 // This library keeps all overlapping writes. The peer loses some, which shows that the
 // harness detects a loss.
 func TestAnomalies(t *testing.T) {

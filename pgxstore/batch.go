@@ -15,8 +15,8 @@ import (
 // patience is how long others wait for the leader of a batch.
 const patience = 100 * time.Millisecond
 
-// newWrites returns the queue of updates. It has one slot, because two would halve the
-// batches.
+// newWrites returns the queue of updates. Near the server, it has one slot, because two
+// would halve the batches.
 func newWrites(s *Store) *batch.Queue[*session.Record, struct{}] {
 	return &batch.Queue[*session.Record, struct{}]{
 		Slots: 1, Max: sqltable.MaxWrites, Patience: patience, Server: &s.server,
@@ -28,7 +28,7 @@ func newWrites(s *Store) *batch.Queue[*session.Record, struct{}] {
 	}
 }
 
-// newReads returns the queue of loads. It has two slots: with one, the server would
+// newReads returns the queue of loads. Near the server, it has two slots: with one, the server would
 // idle while its answer is handed out.
 func newReads(s *Store) *batch.Queue[session.ID, session.Record] {
 	return &batch.Queue[session.ID, session.Record]{

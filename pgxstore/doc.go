@@ -48,6 +48,11 @@
 // batch fail, all calls of the batch run one by one. A call that is part of a batch
 // waits for the batch, which ends no later than the latest deadline of its members.
 //
+// Calls wait for each other only if that makes them faster. On a server nearby, one
+// statement for updates and two for loads run at once. The longer the server takes to
+// answer, the more statements run at once, one for each 100 microseconds, while the pool
+// has a free connection.
+//
 // Deadlocks and serialization failures are retried, up to eight times within the
 // context's deadline. Every isolation level is enough.
 //

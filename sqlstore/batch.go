@@ -16,8 +16,8 @@ const patience = 100 * time.Millisecond
 
 // newWrites returns the queue of writes. On SQLite, which allows one writer at a time,
 // the queue replaces the wait for the lock of the file, which is unfair and may last
-// for many commits. On a server, the queue has one slot as well: two halve the batches
-// and, measured, gain nothing.
+// for many commits. On a server nearby, the queue has one slot as well: two halve the
+// batches and, measured, gain nothing.
 func newWrites(s *Store) *batch.Queue[*write, struct{}] {
 	q := &batch.Queue[*write, struct{}]{
 		Slots: 1, Max: sqltable.MaxWrites,
@@ -42,7 +42,8 @@ func (s *Store) inCompany(o op) bool {
 //
 // With one slot, the server idles while its answer is handed out, and the loads wait
 // while it works. Measured with 16 loads at once on a local server, two slots took four
-// fifths of the time. More slots make smaller batches, which cost more than they gain.
+// fifths of the time. More slots make smaller batches, which cost more than they gain
+// there; a distant server gets more.
 func newReads(s *Store) *batch.Queue[session.ID, session.Record] {
 	if s.names.Dialect.InProcess {
 		return nil
@@ -53,7 +54,7 @@ func newReads(s *Store) *batch.Queue[session.ID, session.Record] {
 	}
 }
 
-// poolSize stands for the size of a pool without a limit.
+// poolSize is how many connections a pool without a limit counts as.
 const poolSize = 16
 
 // free reports whether the pool has a free connection, or may open one.

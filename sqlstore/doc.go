@@ -111,6 +111,11 @@
 // the latest deadline of its members. On the servers, loads that wait share a statement
 // in the same way.
 //
+// Calls wait for each other only if that makes them faster. On a server nearby, one
+// statement for writes and two for loads run at once. The longer the server takes to
+// answer, the more statements run at once, one for each 100 microseconds, while the pool
+// has a free connection. A pool without a limit counts as one of 16.
+//
 // On MariaDB the shared statement is an INSERT … ON DUPLICATE KEY UPDATE … RETURNING of
 // rows that exist. If you add a BEFORE INSERT trigger to the table, it runs for these
 // updates too; a CHECK constraint sees the row's old values with other data. The store

@@ -22,6 +22,9 @@ import (
 // While batches have more than one call, a call that finds a free slot becomes a leader
 // as well; otherwise every second batch would consist of a single call.
 //
+// On a distant server, more slots are free, as [Server] says, so that calls wait for each
+// other only when it is saturated.
+//
 // A batch begins after all of its calls did, so a result is as fresh as that of a call
 // that runs alone.
 //
