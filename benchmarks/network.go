@@ -53,7 +53,7 @@ type NetworkPlan struct {
 const calmRate = 500
 
 // MeasureNetwork runs the plan. In a pass, the peers take turns, and each pass begins with
-// a different one. The rate that saturates a store is a quarter above the one at which raw
+// a different one. The rate that saturates a store is half above the one at which raw
 // answers as many clients as would use its pool twice.
 func MeasureNetwork(p NetworkPlan) (all []Network, err error) {
 	var sites []*Site
@@ -86,7 +86,7 @@ func MeasureNetwork(p NetworkPlan) (all []Network, err error) {
 		for _, saturated := range []bool{false, true} {
 			rate := calmRate
 			if saturated {
-				rate = int(1.25e9 / sample.Nanos)
+				rate = int(1.5e9 / sample.Nanos)
 			}
 			p.Progress(fmt.Sprintf("%s, round trip %v, %s, %d requests/s…", p.Store, p.RoundTrip, w.What, rate))
 			row, err := p.measure(sites, w, rate)
@@ -156,7 +156,7 @@ func (s *Site) arrive(action Action, rate int, during time.Duration) (*arrivals,
 const networkText = `Between the program and the server, a proxy delays each direction by half of a round trip.
 Requests are made in-process and arrive at a fixed rate; the time of a request starts when
 it was due. Each peer has a pool of 16 connections. *below* is 500 requests a second. *in*
-is saturation: a quarter more requests than raw can answer. How long they take then depends
+is saturation: half more requests than raw can answer. How long they take then depends
 on how long the run is, which is the same for all peers.
 
 For raw, the table shows the time that 50 %, 90 % and 99 % of the requests take at most; for

@@ -54,8 +54,9 @@ func newReads(s *Store) *batch.Queue[session.ID, session.Record] {
 	}
 }
 
-// poolSize is how many connections a pool without a limit counts as.
-const poolSize = 16
+// poolSize is how many connections a pool without a limit counts as. By default, database/sql
+// keeps only two open, and opening others takes longer than sharing statements.
+const poolSize = 8
 
 // free reports whether the pool has a free connection, or may open one.
 func (s *Store) free() bool {

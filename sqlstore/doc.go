@@ -114,7 +114,7 @@
 // Calls wait for each other only if that makes them faster. On a server nearby, one
 // statement for writes and two for loads run at once. The longer the server takes to
 // answer, the more statements run at once, one for each 100 microseconds, while the pool
-// has a free connection. A pool without a limit counts as one of 16.
+// has a free connection. A pool without a limit counts as one of 8.
 //
 // On MariaDB the shared statement is an INSERT … ON DUPLICATE KEY UPDATE … RETURNING of
 // rows that exist. If you add a BEFORE INSERT trigger to the table, it runs for these

@@ -76,7 +76,7 @@ func (j *job) network() error {
 		names = append(names, s.Name)
 	}
 	all, err := stores.Network(names, bench.NetworkPlan{
-		Workloads: j.workloads, Passes: j.passes, Time: 3 * j.time / 2, Progress: progress,
+		Workloads: j.workloads, Passes: j.passes, Time: 5 * j.time / 4, Progress: progress,
 	}, j.trips)
 	fmt.Print(bench.Results{Network: all}.NetworkTable())
 	j.results.Network = bench.Merge(j.results.Network, all, bench.Network.Key)
