@@ -21,7 +21,7 @@ type Network struct {
 	RoundTrip time.Duration `json:"round_trip"`
 	Workload  string        `json:"workload"` // W1 or W2
 	Saturated bool          `json:"saturated"`
-	Rate      int           `json:"rate"` // requests a second
+	Rate      int           `json:"rate"` // requests per second
 	Passes    []NetworkPass `json:"passes"`
 }
 
@@ -49,7 +49,7 @@ type NetworkPlan struct {
 	Progress  func(string)
 }
 
-// calmRate is the number of requests a second that no store is saturated by.
+// calmRate is the number of requests per second that no store is saturated by.
 const calmRate = 500
 
 // MeasureNetwork runs the plan. In a pass, the peers take turns, and each pass begins with
@@ -155,7 +155,7 @@ func (s *Site) arrive(action Action, rate int, during time.Duration) (*arrivals,
 
 const networkText = `Between the program and the server, a proxy delays each direction by half of a round trip.
 Requests are made in-process and arrive at a fixed rate; the time of a request starts when
-it was due. Each peer has a pool of 16 connections. *below* is 500 requests a second. *in*
+it was due. Each peer has a pool of 16 connections. *below* is 500 requests per second. *in*
 is saturation: half more requests than raw can answer. How long they take then depends
 on how long the run is, which is the same for all peers.
 

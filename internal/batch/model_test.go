@@ -92,7 +92,7 @@ func (m *model) requests(t *testing.T, how string, rate int) (p50, p99 time.Dura
 func TestDistantServerBelowAndInSaturation(t *testing.T) {
 	for _, c := range []struct {
 		trip      time.Duration
-		below, in int // requests a second
+		below, in int // requests per second
 	}{
 		{500 * time.Microsecond, 2000, 16000},
 		{time.Millisecond, 2500, 8000},
