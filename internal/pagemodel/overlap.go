@@ -21,7 +21,7 @@ import (
 // or pruned. Sometimes one request commits between two store calls of another one. After each
 // step, Overlap compares everything with the model. The error lists the steps.
 func Overlap(stores []session.Store, seed uint64, steps int) (err error) {
-	o := &overlaps{rnd: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(1_800_000_000, 0), world: world{}}
+	o := &overlaps{rnd: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(start, 0), world: world{}}
 	o.choose()
 	for _, s := range stores {
 		h := &hooked{Store: s}

@@ -13,6 +13,7 @@ import (
 const (
 	Postgres  = "SESSION_TEST_POSTGRES"
 	MySQL     = "SESSION_TEST_MYSQL"
+	Redis     = "SESSION_TEST_REDIS"
 	PgBouncer = "SESSION_TEST_PGBOUNCER"
 )
 

@@ -41,7 +41,7 @@ func services() []service {
 // on free loopback ports, with their data in a temporary folder.
 func runServers(ctx context.Context, _ *repo, args []string) error {
 	flags := flag.NewFlagSet("servers", flag.ContinueOnError)
-	need := flags.String("need", "postgres,mariadb,pgbouncer,chromium", "what to have, separated by commas")
+	need := flags.String("need", "postgres,mariadb,redis,pgbouncer,chromium", "what to have, separated by commas")
 	fast := flags.Bool("fast", false, "no fsync: right for tests, wrong for benchmarks")
 	if err := flags.Parse(args); err != nil || flags.NArg() == 0 {
 		return errUsage
