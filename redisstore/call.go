@@ -42,25 +42,30 @@ func await[T any](ctx context.Context, s *Store, f func(context.Context) (T, err
 	}
 }
 
-// failed wraps an error that the contract does not name. It says what to do about those that
-// go-redis and Redis leave unexplained.
+// failed wraps an error that the contract does not name.
 func (s *Store) failed(ctx context.Context, op string, id session.ID, err error) error {
 	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
 		err = fmt.Errorf("%w (%w)", cause, err)
 	}
+	if redis.IsPermissionError(err) {
+		err = fmt.Errorf("the ACL of the user forbids it; %s: %w", s.grant(), err)
+	}
+	return &session.StoreError{Op: op, ID: id, Err: explain(err)}
+}
+
+// explain adds what to do about an error.
+func explain(err error) error {
 	switch {
 	case errors.Is(err, redis.ErrPoolTimeout):
-		err = fmt.Errorf("all connections of the client are in use; raise PoolSize, or give the store a client of its own: %w", err)
+		return fmt.Errorf("all connections of the client are in use; raise PoolSize, or give the store a client of its own: %w", err)
 	case redis.IsOOMError(err):
-		err = fmt.Errorf("%w: the server has reached its maxmemory; give it more memory: %w", session.ErrFull, err)
+		return fmt.Errorf("%w: the server has reached its maxmemory; give it more memory: %w", session.ErrFull, err)
 	case redis.IsReadOnlyError(err):
-		err = fmt.Errorf("the server is a read-only replica; connect to the primary, through Sentinel if it moves: %w", err)
-	case redis.IsPermissionError(err):
-		err = fmt.Errorf("the ACL of the user forbids it; %s: %w", s.grant(), err)
+		return fmt.Errorf("the server is a read-only replica; connect to the primary, through Sentinel if it moves: %w", err)
 	case redis.IsAuthError(err):
-		err = fmt.Errorf("the server refuses the user name or the password: %w", err)
+		return fmt.Errorf("the server refuses the user name or the password: %w", err)
 	}
-	return &session.StoreError{Op: op, ID: id, Err: err}
+	return err
 }
 
 // answer wraps an error unless the contract names it.

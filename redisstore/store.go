@@ -42,7 +42,7 @@ type Store struct {
 	prefix string
 	closed atomic.Bool
 
-	ownsClient bool // Close closes it
+	closeClient func() error // nil if the client is not the store's own
 }
 
 var (
@@ -62,11 +62,9 @@ func (*Store) Format(f fmt.State, _ rune) { io.WriteString(f, "redisstore.Store"
 // *redis.ClusterClient, or an *redis.AutoPipeliner of one of them. The caller must close client
 // after the store. New does not access the server; call [Store.Check] before serving.
 //
-// It fails for a nil client, an invalid prefix, and clients that would break promises of the
-// store: a *redis.Ring, which moves sessions between servers and so brings ended ones back, and
-// clients that read from replicas or from a cache of their own, which may show a session that
-// has ended. Mistakes in the configuration are a [*session.ConfigError] each, all of them
-// joined.
+// It fails for a nil client, an invalid prefix (a [*session.ConfigError]), and clients with which
+// a session that has ended could come back: a *redis.Ring, and clients that read from replicas or
+// from a cache of their own. It reports all mistakes, joined.
 func New(client redis.UniversalClient, cfg Config) (*Store, error) {
 	if client == nil {
 		return nil, errors.New("session: redisstore.New needs a client; make one with redis.NewClient")
@@ -78,40 +76,43 @@ func New(client redis.UniversalClient, cfg Config) (*Store, error) {
 	if s.base == nil {
 		s.base = client
 	}
-	if err := errors.Join(checkPrefix(s.prefix), checkClient("client", client), checkClient("Base", s.base)); err != nil {
+	errs := []error{checkPrefix(s.prefix)}
+	if reason := unsuitable(client); reason != "" {
+		errs = append(errs, fmt.Errorf("session: redisstore.New cannot use this %T: %s", client, reason))
+	}
+	if reason := unsuitable(s.base); reason != "" && s.base != client {
+		errs = append(errs, &session.ConfigError{Field: "Base", Value: fmt.Sprintf("%T", s.base), Reason: reason})
+	}
+	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// checkClient refuses clients on which the store could not keep its promises.
-func checkClient(field string, client redis.UniversalClient) error {
-	reason := ""
+// unsuitable says why the store could not keep its promises with a client.
+func unsuitable(client redis.UniversalClient) string {
 	switch c := client.(type) {
 	case *redis.Ring:
-		reason = "a Ring spreads keys over servers that do not know of each other, so a session that has ended can come back when a server does; use one server, Sentinel or a cluster"
+		return "a Ring spreads keys over servers that do not know of each other, so a session that has ended can come back when a server does; use one server, Sentinel or a cluster"
 	case *redis.ClusterClient:
 		if o := c.Options(); o.ReadOnly || o.RouteByLatency || o.RouteRandomly {
-			reason = "the client reads from replicas, which may still have a session that has ended; switch off ReadOnly, RouteByLatency and RouteRandomly"
+			return "it reads from replicas, which may still have a session that has ended; switch off ReadOnly, RouteByLatency and RouteRandomly"
 		}
 	case *redis.Client:
 		if o := c.Options(); o.ClientSideCacheConfig != nil || o.ClientSideCache != nil {
-			reason = "the client has a cache of its own, which may still have a session that has ended; switch it off"
+			return "it has a cache of its own, which may still have a session that has ended; switch the cache off"
 		}
 	}
-	if reason == "" {
-		return nil
-	}
-	return &session.ConfigError{Field: field, Value: fmt.Sprintf("%T", client), Reason: reason}
+	return ""
 }
 
 // Close makes later calls fail with [ErrClosed]. If the store comes from [Open], Close also
 // closes the client. Closing again does nothing.
 func (s *Store) Close() error {
-	if s.closed.Swap(true) || !s.ownsClient {
+	if s.closed.Swap(true) || s.closeClient == nil {
 		return nil
 	}
-	return s.client.Close()
+	return s.closeClient()
 }
 
 // Load implements [session.Store] with one GET.
