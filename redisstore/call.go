@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -47,10 +48,15 @@ func (s *Store) failed(ctx context.Context, op string, id session.ID, err error)
 	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
 		err = fmt.Errorf("%w (%w)", cause, err)
 	}
-	if redis.IsPermissionError(err) {
+	if forbidden(err) {
 		err = fmt.Errorf("the ACL of the user forbids it; %s: %w", s.grant(), err)
 	}
 	return &session.StoreError{Op: op, ID: id, Err: explain(err)}
+}
+
+// forbidden reports that the ACL forbids a command, a key, or a command within a script.
+func forbidden(err error) bool {
+	return redis.IsPermissionError(err) || err != nil && strings.Contains(err.Error(), "user executing the script can't")
 }
 
 // explain adds what to do about an error.

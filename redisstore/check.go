@@ -32,7 +32,7 @@ func (s *Store) Check(ctx context.Context) error {
 	}
 	for _, node := range nodes {
 		info, err := s.info(ctx, node, "server")
-		if err != nil && !redis.IsPermissionError(err) {
+		if err != nil && !refused(err) {
 			return s.failed(ctx, "check", session.ID{}, err)
 		}
 		if v := info["redis_version"]; v != "" && older(v, oldest) {
@@ -71,7 +71,15 @@ func (s *Store) rehearse(ctx context.Context) error {
 	if _, err := rand.Read(r.ID[:]); err != nil {
 		return err
 	}
-	err := s.Create(ctx, r)
+	// A server that has the scripts needs no EVAL; one that has lost them does.
+	_, err := await(ctx, s, func(ctx context.Context) (any, error) {
+		return s.client.Eval(ctx, "return 1", []string{s.key(r.ID)}).Result()
+	})
+	if err == nil {
+		err = s.Create(ctx, r)
+	} else {
+		err = s.failed(ctx, "check", session.ID{}, err)
+	}
 	defer func() { _ = s.Delete(context.WithoutCancel(ctx), r.ID) }()
 	if err == nil {
 		_, err = s.Load(ctx, r.ID)

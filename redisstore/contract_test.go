@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/internal/interleavings"
 	"github.com/expanse-go/session/internal/pagemodel"
@@ -31,9 +33,18 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// eachAndTwice also runs a test on a client that sends every command again. A store alone
+// reports a conflict if another write has come in between; a manager finds its commit.
+func eachAndTwice(t *testing.T, test func(*testing.T, kind)) {
+	each(t, test)
+	t.Run("every command sent twice", func(t *testing.T) {
+		test(t, kind{connect: func(tb testing.TB) redis.UniversalClient { return hooked(tb, twice) }})
+	})
+}
+
 // The tables of docs/interleavings.md, with one process and with two.
 func TestInterleavings(t *testing.T) {
-	each(t, func(t *testing.T, k kind) {
+	eachAndTwice(t, func(t *testing.T, k kind) {
 		p := prefix(t)
 		one, other := open(t, k.connect(t), p), open(t, k.connect(t), p)
 		cases := append(interleavings.Pairs(true), interleavings.Others()...)
@@ -50,7 +61,7 @@ func TestInterleavings(t *testing.T) {
 // TestModel compares sessions with a plain model: all operations in random order, over
 // several requests with idle time between them.
 func TestModel(t *testing.T) {
-	each(t, func(t *testing.T, k kind) {
+	eachAndTwice(t, func(t *testing.T, k kind) {
 		s := open(t, k.connect(t), prefix(t))
 		for range 5 {
 			if err := pagemodel.Walk(s, rand.Uint64(), 40); err != nil {
