@@ -9,6 +9,7 @@ require (
 	github.com/alexedwards/scs/sqlite3store v0.0.0-20251002162104-209de6e426de
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/expanse-go/session v0.1.0
+	github.com/expanse-go/session/redisstore v0.1.0
 	github.com/fxamacker/cbor/v2 v2.10.0
 	github.com/gin-contrib/sessions v1.0.4
 	github.com/gin-gonic/gin v1.10.1

@@ -38,6 +38,8 @@ var targets = map[string][7]float64{
 	"PostgreSQL":           {3, 1.3, 1.6, 1.4, 1.2, 1.2, 0.2},
 	"PostgreSQL, pgxstore": {3, 1.2, 1.2, 1.2, 0.8, 0.6, 0.15},
 	"MariaDB":              {3, 1.6, 1.6, 1.5, 1.1, 1.6, 0.7},
+	"Redis":                {3, 1.2, 1.2, 1.2, 1.2, 1.2, 0.45},
+	"Redis, AutoPipeline":  {3, 1.2, 1.2, 1.2, 0.7, 0.7, 0.45},
 }
 
 // Target returns the goal of a cell, and false if there is none.

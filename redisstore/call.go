@@ -4,31 +4,60 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/expanse-go/session"
 )
 
-// await returns the result of f, or the error of ctx as soon as ctx ends. It does not rely on
-// the client for this: by default, go-redis ignores the deadline of a context while it waits
-// for an answer, and a command in an automatic pipeline ignores its context altogether. f then
-// goes on until the client gives up, with the timeouts of its options.
-func await[T any](ctx context.Context, s *Store, f func(context.Context) (T, error)) (T, error) {
+// A call ends when its context does. The client does not always see to that: by default,
+// go-redis ignores the deadline of a context while it waits for an answer, and a command in an
+// automatic pipeline ignores its context altogether. There are three ways:
+//
+//   - Clients with ContextTimeoutEnabled end a command at the deadline. If that is less than
+//     longestDeadline away, the store relies on it. A cancellation is then noticed only when the
+//     command ends; to notice it at once would cost a goroutine for each call.
+//   - The asynchronous face of an AutoPipeliner waits with a context.
+//   - In all other cases, the command runs in a goroutine of its own. If it is abandoned, it goes
+//     on until the client gives up, with the timeouts of its options.
+const longestDeadline = time.Minute
+
+// do runs one command. After an error, the command belongs to the client.
+func (s *Store) do(ctx context.Context, cmd redis.Cmder) error {
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	if s.async != nil {
+		return s.async.Submit(ctx, cmd).WaitContext(ctx)
+	}
+	if s.keepsDeadline(ctx) {
+		return overdue(ctx, s.client.Process(ctx, cmd))
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.client.Process(ctx, cmd) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// await is like do, for a function that runs commands.
+func await[T any](ctx context.Context, s *Store, f func(context.Context) (T, error)) (value T, err error) {
 	type result struct {
 		value T
 		err   error
 	}
-	var none T
-	if s.closed.Load() {
-		return none, ErrClosed
+	if err := s.usable(ctx); err != nil {
+		return value, err
 	}
-	if err := ctx.Err(); err != nil {
-		return none, err
-	}
-	if ctx.Done() == nil {
-		return f(ctx)
+	if s.keepsDeadline(ctx) {
+		value, err = f(ctx)
+		return value, overdue(ctx, err)
 	}
 	done := make(chan result, 1)
 	go func() {
@@ -39,8 +68,34 @@ func await[T any](ctx context.Context, s *Store, f func(context.Context) (T, err
 	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
-		return none, ctx.Err()
+		return value, ctx.Err()
 	}
+}
+
+func (s *Store) usable(ctx context.Context) error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	return ctx.Err()
+}
+
+// keepsDeadline reports whether the client ends a command when the context ends.
+func (s *Store) keepsDeadline(ctx context.Context) bool {
+	if ctx.Done() == nil {
+		return true
+	}
+	deadline, ok := ctx.Deadline()
+	return ok && s.deadlines && time.Until(deadline) < longestDeadline
+}
+
+// overdue adds the end of the context to the error of a connection whose deadline has passed. The
+// context itself may notice it later.
+func overdue(ctx context.Context, err error) error {
+	var timeout net.Error
+	if deadline, ok := ctx.Deadline(); ok && errors.As(err, &timeout) && timeout.Timeout() && !time.Now().Before(deadline) && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w (%w)", context.DeadlineExceeded, err)
+	}
+	return err
 }
 
 // failed wraps an error that the contract does not name.

@@ -72,9 +72,7 @@ func (s *Store) rehearse(ctx context.Context) error {
 		return err
 	}
 	// A server that has the scripts needs no EVAL; one that has lost them does.
-	_, err := await(ctx, s, func(ctx context.Context) (any, error) {
-		return s.client.Eval(ctx, "return 1", []string{s.key(r.ID)}).Result()
-	})
+	_, err := s.eval(ctx, "eval", "return 1", s.key(r.ID), nil)
 	if err == nil {
 		err = s.Create(ctx, r)
 	} else {
@@ -103,10 +101,7 @@ func (s *Store) rehearse(ctx context.Context) error {
 		return err
 	}
 	// Nobody can know the tag of the entry, so leave cannot say whether ZREM is allowed.
-	_, err = await(ctx, s, func(ctx context.Context) (int64, error) {
-		return s.client.ZRem(ctx, s.ownerKey(r.Owner), "none").Result()
-	})
-	if err != nil {
+	if err := s.do(ctx, redis.NewIntCmd(ctx, "zrem", s.ownerKey(r.Owner), "none")); err != nil {
 		return s.failed(ctx, "check", session.ID{}, err)
 	}
 	return s.Delete(ctx, r.ID)

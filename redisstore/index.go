@@ -40,7 +40,7 @@ const tagSize = 8
 type entry [entrySize]byte
 
 // enter adds an entry for a session to the index of an owner. It covers the expiry.
-func (s *Store) enter(ctx context.Context, c redis.Scripter, owner string, id session.ID, expires time.Time) (entry, error) {
+func (s *Store) enter(ctx context.Context, owner string, id session.ID, expires time.Time) (entry, error) {
 	last := expires.Add(entrySpare)
 	if last.Before(expires) {
 		last = expires
@@ -49,18 +49,26 @@ func (s *Store) enter(ctx context.Context, c redis.Scripter, owner string, id se
 	e := entry(appendInstant(b, last))
 	// The clocks of the machines and of the server may differ by an hour; see session.PruneSlack.
 	least := strconv.FormatInt(time.Now().Add(-session.PruneSlack).UnixMilli(), 10)
-	_, err := run(ctx, c, indexScript, s.ownerKey(owner), member(id, e[:tagSize]), deletion(last), least)
+	_, err := s.run(ctx, indexScript, s.ownerKey(owner), member(id, e[:tagSize]), deletion(last), least)
 	return e, err
 }
 
-// leave removes the entry that a script has taken out of a value: an answer that is a string
-// has its tag and its owner. It ignores errors, because the entry does no harm.
-func (s *Store) leave(ctx context.Context, c redis.Cmdable, id session.ID, answer any) {
+// leave removes the entry that a script has taken out of a value. It ignores errors, because the
+// entry does no harm.
+func (s *Store) leave(ctx context.Context, id session.ID, answer any) {
+	if key, m, ok := s.left(id, answer); ok {
+		_ = s.do(ctx, redis.NewIntCmd(ctx, "zrem", key, m))
+	}
+}
+
+// left returns the key and the member of the entry that a script has taken out of a value: if
+// there was one, the answer is a string with its tag and its owner.
+func (s *Store) left(id session.ID, answer any) (key string, m []byte, ok bool) {
 	text, ok := answer.(string)
 	if !ok || len(text) <= tagSize {
-		return // there was no owner
+		return "", nil, false // there was no owner
 	}
-	c.ZRem(ctx, s.ownerKey(text[tagSize:]), member(id, []byte(text[:tagSize])))
+	return s.ownerKey(text[tagSize:]), member(id, []byte(text[:tagSize])), true
 }
 
 func member(id session.ID, tag []byte) []byte { return append(append([]byte(nil), id[:]...), tag...) }

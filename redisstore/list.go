@@ -265,9 +265,12 @@ func (s *Store) deleteAll(ctx context.Context, ids []session.ID, condition strin
 		}
 		_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, answer := range answers {
-				if answer != absent {
-					n++
-					s.leave(ctx, p, ids[i], answer)
+				if answer == absent {
+					continue
+				}
+				n++
+				if key, m, ok := s.left(ids[i], answer); ok {
+					p.ZRem(ctx, key, m)
 				}
 			}
 			return nil
@@ -277,7 +280,7 @@ func (s *Store) deleteAll(ctx context.Context, ids []session.ID, condition strin
 }
 
 // runAll runs a script for each session in a pipeline, like run.
-func (s *Store) runAll(ctx context.Context, script *redis.Script, ids []session.ID, args ...any) ([]any, error) {
+func (s *Store) runAll(ctx context.Context, script *script, ids []session.ID, args ...any) ([]any, error) {
 	pipe := func(which []int, call func(redis.Pipeliner, session.ID) *redis.Cmd) map[int]*redis.Cmd {
 		cmds := make(map[int]*redis.Cmd, len(which))
 		_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error { // each command has its error
@@ -293,12 +296,12 @@ func (s *Store) runAll(ctx context.Context, script *redis.Script, ids []session.
 		all[i] = i
 	}
 	cmds := pipe(all, func(p redis.Pipeliner, id session.ID) *redis.Cmd {
-		return script.EvalSha(ctx, p, []string{s.key(id)}, args...)
+		return p.EvalSha(ctx, script.digest, []string{s.key(id)}, args...)
 	})
 	unknown := slices.DeleteFunc(all, func(i int) bool { return !unknownScript(cmds[i].Err()) })
 	if len(unknown) > 0 {
 		for i, cmd := range pipe(unknown, func(p redis.Pipeliner, id session.ID) *redis.Cmd {
-			return script.Eval(ctx, p, []string{s.key(id)}, args...)
+			return p.Eval(ctx, script.text, []string{s.key(id)}, args...)
 		}) {
 			cmds[i] = cmd
 		}

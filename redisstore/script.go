@@ -109,22 +109,36 @@ const (
 	unlisted int64 = 3 // nothing was done: the session needs an entry in the index first
 )
 
+// A script has a text, and the digest by which a server knows it.
+type script struct{ text, digest string }
+
+func newScript(text string) *script { return &script{text, redis.NewScript(text).Hash()} }
+
 var (
-	updateScript = redis.NewScript(luaUpdate)
-	touchScript  = redis.NewScript(luaTouch)
-	deleteScript = redis.NewScript(luaDelete)
-	indexScript  = redis.NewScript(luaIndex)
+	updateScript = newScript(luaUpdate)
+	touchScript  = newScript(luaTouch)
+	deleteScript = newScript(luaDelete)
+	indexScript  = newScript(luaIndex)
 )
 
 // run runs a script by its digest, and by its text if the server does not have it: after a
 // restart, a failover, SCRIPT FLUSH, or on a node to which the slot has moved. The server has
 // run nothing then, so this repeats no write.
-func run(ctx context.Context, c redis.Scripter, script *redis.Script, key string, args ...any) (any, error) {
-	answer, err := script.EvalSha(ctx, c, []string{key}, args...).Result()
+func (s *Store) run(ctx context.Context, script *script, key string, args ...any) (any, error) {
+	answer, err := s.eval(ctx, "evalsha", script.digest, key, args)
 	if unknownScript(err) {
-		answer, err = script.Eval(ctx, c, []string{key}, args...).Result()
+		answer, err = s.eval(ctx, "eval", script.text, key, args)
 	}
 	return answer, err
+}
+
+func (s *Store) eval(ctx context.Context, how, script, key string, args []any) (any, error) {
+	cmd := redis.NewCmd(ctx, append(append(make([]any, 0, 4+len(args)), how, script, 1, key), args...)...)
+	cmd.SetFirstKeyPos(3)
+	if err := s.do(ctx, cmd); err != nil {
+		return nil, err
+	}
+	return cmd.Val(), nil
 }
 
 // unknownScript reports that the server does not have the script. Redis says "NOSCRIPT No

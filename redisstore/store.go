@@ -39,8 +39,11 @@ type Config struct {
 type Store struct {
 	client redis.UniversalClient
 	base   redis.UniversalClient // knows the nodes
+	async  *redis.AutoPipeliner  // client, if it has the asynchronous face
 	prefix string
 	closed atomic.Bool
+
+	deadlines bool // the client ends commands at the deadline of their context
 
 	closeClient func() error // nil if the client is not the store's own
 }
@@ -75,6 +78,16 @@ func New(client redis.UniversalClient, cfg Config) (*Store, error) {
 	}
 	if s.base == nil {
 		s.base = client
+	}
+	switch c := client.(type) {
+	case *redis.AutoPipeliner:
+		if !c.IsBlocking() {
+			s.async = c
+		}
+	case *redis.Client:
+		s.deadlines = c.Options().ContextTimeoutEnabled
+	case *redis.ClusterClient:
+		s.deadlines = c.Options().ContextTimeoutEnabled
 	}
 	errs := []error{checkPrefix(s.prefix)}
 	if reason := unsuitable(client); reason != "" {
@@ -117,12 +130,14 @@ func (s *Store) Close() error {
 
 // Load implements [session.Store] with one GET.
 func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error) {
-	b, err := await(ctx, s, func(ctx context.Context) ([]byte, error) { return s.client.Get(ctx, s.key(id)).Bytes() })
+	get := redis.NewStringCmd(ctx, "get", s.key(id))
+	err := s.do(ctx, get)
 	if errors.Is(err, redis.Nil) {
 		return session.Record{}, session.ErrNotFound
 	}
 	var r session.Record
 	if err == nil {
+		b, _ := get.Bytes() // the error is do's
 		r, err = decode(id, b)
 	}
 	if err != nil {
@@ -134,59 +149,56 @@ func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error)
 // Create implements [session.Store] with one SET that fails if the key exists. If the session
 // has an owner, the owner's index comes first.
 func (s *Store) Create(ctx context.Context, r session.Record) error {
-	if err := check(&r); err != nil {
-		return s.failed(ctx, "create", r.ID, err)
-	}
-	write := rand.Uint64()
-	value := make([]byte, entrySize, entrySize+headSize+len(r.Owner)+len(r.Data)+600)
-	value = appendRest(value, &r, 1, write)
-	_, err := await(ctx, s, func(ctx context.Context) (struct{}, error) { return struct{}{}, s.create(ctx, &r, value) })
-	return s.answer(ctx, "create", r.ID, err)
+	return s.answer(ctx, "create", r.ID, s.create(ctx, &r))
 }
 
-func (s *Store) create(ctx context.Context, r *session.Record, value []byte) error {
+func (s *Store) create(ctx context.Context, r *session.Record) error {
+	if err := check(r); err != nil {
+		return err
+	}
+	value := make([]byte, entrySize, entrySize+size(r))
 	if r.Owner != "" {
-		e, err := s.enter(ctx, s.client, r.Owner, r.ID, r.ExpiresAt)
+		e, err := s.enter(ctx, r.Owner, r.ID, r.ExpiresAt)
 		if err != nil {
 			return err
 		}
 		copy(value, e[:])
 	}
+	value = appendRest(value, r, 1, rand.Uint64())
 	key := s.key(r.ID)
-	set := redis.NewStatusCmd(ctx, "set", key, value, "nx", "pxat", deletion(r.ExpiresAt))
-	err := s.client.Process(ctx, set)
-	if err == nil {
-		err = set.Err()
-	}
+	err := s.do(ctx, redis.NewStatusCmd(ctx, "set", key, value, "nx", "pxat", deletion(r.ExpiresAt)))
 	if !errors.Is(err, redis.Nil) {
 		return err
 	}
 	// The client may have sent the SET twice, because the first answer was lost.
-	there, err := s.client.GetRange(ctx, key, versionAt, activityAt-1).Result()
-	if err == nil && there != string(value[versionAt:activityAt]) {
-		err = session.ErrConflict
+	there := redis.NewStringCmd(ctx, "getrange", key, versionAt, activityAt-1)
+	if err := s.do(ctx, there); err != nil {
+		return err
 	}
-	return err
+	if there.Val() != string(value[versionAt:activityAt]) {
+		return session.ErrConflict
+	}
+	return nil
 }
 
 // Update implements [session.Store] with one script, which compares the version. A change of
-// the owner takes up to two more commands, for the indexes of the owners.
+// the owner takes up to three more commands, for the indexes of the owners.
 func (s *Store) Update(ctx context.Context, r session.Record) error {
-	if err := check(&r); err != nil {
-		return s.failed(ctx, "update", r.ID, err)
-	}
-	value := rest(&r, r.Version+1, rand.Uint64())
-	_, err := await(ctx, s, func(ctx context.Context) (struct{}, error) { return struct{}{}, s.update(ctx, &r, value) })
-	return s.answer(ctx, "update", r.ID, err)
+	return s.answer(ctx, "update", r.ID, s.update(ctx, &r))
 }
 
-func (s *Store) update(ctx context.Context, r *session.Record, value []byte) error {
-	key, version := s.key(r.ID), binary.BigEndian.AppendUint64(nil, r.Version)
-	answer, err := run(ctx, s.client, updateScript, key, version, value, deletion(r.ExpiresAt), "")
+func (s *Store) update(ctx context.Context, r *session.Record) error {
+	if err := check(r); err != nil {
+		return err
+	}
+	value := appendRest(make([]byte, 0, size(r)), r, r.Version+1, rand.Uint64())
+	key, at := s.key(r.ID), deletion(r.ExpiresAt)
+	version := binary.BigEndian.AppendUint64(nil, r.Version)
+	answer, err := s.run(ctx, updateScript, key, version, value, at, "")
 	if err == nil && answer == unlisted {
 		var e entry
-		if e, err = s.enter(ctx, s.client, r.Owner, r.ID, r.ExpiresAt); err == nil {
-			answer, err = run(ctx, s.client, updateScript, key, version, value, deletion(r.ExpiresAt), e[:])
+		if e, err = s.enter(ctx, r.Owner, r.ID, r.ExpiresAt); err == nil {
+			answer, err = s.run(ctx, updateScript, key, version, value, at, e[:])
 		}
 	}
 	switch {
@@ -197,7 +209,7 @@ func (s *Store) update(ctx context.Context, r *session.Record, value []byte) err
 	case answer == conflict:
 		return session.ErrConflict
 	}
-	s.leave(ctx, s.client, r.ID, answer)
+	s.leave(ctx, r.ID, answer)
 	return nil
 }
 
@@ -212,46 +224,41 @@ func check(r *session.Record) error {
 // Delete implements [session.Store] with one script. If the session has an owner, a second
 // command removes it from the owner's index.
 func (s *Store) Delete(ctx context.Context, id session.ID) error {
-	_, err := await(ctx, s, func(ctx context.Context) (struct{}, error) {
-		answer, err := run(ctx, s.client, deleteScript, s.key(id), "any", "")
-		if err == nil {
-			s.leave(ctx, s.client, id, answer)
-		}
-		return struct{}{}, err
-	})
-	return s.answer(ctx, "delete", id, err)
+	answer, err := s.run(ctx, deleteScript, s.key(id), "any", "")
+	if err != nil {
+		return s.failed(ctx, "delete", id, err)
+	}
+	s.leave(ctx, id, answer)
+	return nil
 }
 
 // Touch implements [session.Toucher] with one script, which writes sixteen bytes and moves the
-// key's time of deletion. It takes two more commands, about once a day, for a session whose
+// key's time of deletion. It takes three more commands, about once a day, for a session whose
 // owner's index does not cover the new expiry.
 func (s *Store) Touch(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
-	_, err := await(ctx, s, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, s.touch(ctx, id, appendInstant(nil, lastActivity), expires)
-	})
-	return s.answer(ctx, "touch", id, err)
+	return s.answer(ctx, "touch", id, s.touch(ctx, id, lastActivity, expires))
 }
 
-func (s *Store) touch(ctx context.Context, id session.ID, active []byte, expires time.Time) error {
-	key, until, at := s.key(id), appendInstant(nil, expires), deletion(expires)
+func (s *Store) touch(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
+	key, at := s.key(id), deletion(expires)
+	active, until := appendInstant(nil, lastActivity), appendInstant(nil, expires)
 	owner, entered := "", []byte(nil)
-	for ctx.Err() == nil {
-		answer, err := run(ctx, s.client, touchScript, key, active, until, at, entered, owner)
+	for {
+		answer, err := s.run(ctx, touchScript, key, active, until, at, entered, owner)
 		if err != nil {
 			return err
 		}
 		needs, ok := answer.([]any)
 		if !ok {
-			s.leave(ctx, s.client, id, answer)
+			s.leave(ctx, id, answer)
 			return nil
 		}
 		// The session needs an entry. If its owner changes meanwhile, it needs another one.
 		owner, _ = needs[0].(string)
-		e, err := s.enter(ctx, s.client, owner, id, expires)
+		e, err := s.enter(ctx, owner, id, expires)
 		if err != nil {
 			return err
 		}
 		entered = e[:]
 	}
-	return ctx.Err()
 }

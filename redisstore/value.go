@@ -24,7 +24,7 @@ import (
 //
 // The scripts read the first headSize bytes and the owner. Everything that they compare or
 // replace has a fixed place, so a touch need not rewrite the value. Go writes all but the
-// entry (see rest); a script adds that.
+// entry (see appendRest); a script adds that.
 //
 // An instant is nanoseconds since 1970, plus 1<<63 so that later instants are greater when
 // compared byte by byte. Lua has no integers of 64 bits.
@@ -40,13 +40,13 @@ const (
 	ownerAt    = 57
 )
 
-// rest returns the value of a record without the entry, which has a version of its own and
-// the number of a write.
-func rest(r *session.Record, version, write uint64) []byte {
-	b := make([]byte, 0, headSize-entrySize+len(r.Owner)+len(r.Client.Address)+len(r.Client.UserAgent)+len(r.Data)+2*binary.MaxVarintLen32)
-	return appendRest(b, r, version, write)
+// size returns how many bytes appendRest appends at most.
+func size(r *session.Record) int {
+	return headSize - entrySize + len(r.Owner) + len(r.Client.Address) + len(r.Client.UserAgent) + len(r.Data) + 2*binary.MaxVarintLen32
 }
 
+// appendRest appends the value of a record without the entry. The value has a version of its
+// own and the number of a write.
 func appendRest(b []byte, r *session.Record, version, write uint64) []byte {
 	b = append(b, format)
 	b = binary.BigEndian.AppendUint64(b, version)

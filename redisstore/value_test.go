@@ -21,7 +21,7 @@ func full() session.Record {
 }
 
 func valueOf(r session.Record) []byte {
-	return append(make([]byte, entrySize), rest(&r, r.Version, 7)...)
+	return appendRest(make([]byte, entrySize), &r, r.Version, 7)
 }
 
 func TestValue(t *testing.T) {

@@ -25,6 +25,7 @@ func All(dir, driver string) []bench.Store {
 		{"SESSION_TEST_POSTGRES", PostgreSQLPool},
 		{"SESSION_TEST_MYSQL", MariaDB},
 		{"SESSION_TEST_REDIS", Redis},
+		{"SESSION_TEST_REDIS", RedisPipeline},
 	} {
 		if server := os.Getenv(s.env); server != "" {
 			all = append(all, s.open(server))

@@ -3,6 +3,7 @@ package stores
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/alexedwards/scs/goredisstore"
@@ -10,17 +11,19 @@ import (
 
 	bench "github.com/expanse-go/session/benchmarks"
 	"github.com/expanse-go/session/benchmarks/peers"
+	"github.com/expanse-go/session/redisstore"
 )
 
-// Redis uses the server at a URL through go-redis. This library has no store for Redis.
+// Redis uses the server at a URL through a pool of go-redis.
 func Redis(server string) bench.Store {
 	return bench.Store{Name: "Redis", Peers: []bench.Peer{
-		{Name: "raw", Open: func() (bench.Server, error) {
+		redisRaw(server),
+		{Name: "session", Open: func() (bench.Server, error) {
 			c, err := redisClient(server)
 			if err != nil {
 				return nil, err
 			}
-			return peers.Raw(redisTable{c})
+			return redisOurs(c, c.Close)
 		}},
 		{Name: "scs", Skips: lastWins, Open: func() (bench.Server, error) {
 			c, err := redisClient(server)
@@ -32,16 +35,66 @@ func Redis(server string) bench.Store {
 	}}
 }
 
+// RedisPipeline uses the same server through an AutoPipeliner, beside raw on a pool.
+func RedisPipeline(server string) bench.Store {
+	return bench.Store{Name: "Redis, AutoPipeline", Peers: []bench.Peer{
+		redisRaw(server),
+		{Name: "session", Open: func() (bench.Server, error) {
+			c, err := redisClient(server)
+			if err != nil {
+				return nil, err
+			}
+			p, err := c.AutoPipeline()
+			if err != nil {
+				return nil, err
+			}
+			return redisOurs(p, func() error { return errors.Join(p.Close(), c.Close()) })
+		}},
+	}}
+}
+
+func redisOurs(c redis.UniversalClient, done func() error) (bench.Server, error) {
+	store, err := redisstore.New(c, redisstore.Config{Prefix: fmt.Sprintf("bench%d:", time.Now().UnixNano())})
+	if err == nil {
+		err = store.Check(context.Background())
+	}
+	if err != nil {
+		return nil, errors.Join(err, done())
+	}
+	return peers.Ours(store, done)
+}
+
+func redisRaw(server string) bench.Peer {
+	return bench.Peer{Name: "raw", Open: func() (bench.Server, error) {
+		c, err := redisClient(server)
+		if err != nil {
+			return nil, err
+		}
+		t := redisTable{c, redis.NewScript(rawScript)}
+		if err := t.save.Load(context.Background(), c).Err(); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+		return peers.Raw(t)
+	}}
+}
+
 func redisClient(server string) (*redis.Client, error) {
 	o, err := redis.ParseURL(server)
 	if err != nil {
 		return nil, err
 	}
-	o.PoolSize = bench.Clients
+	o.PoolSize, o.ContextTimeoutEnabled = bench.Clients, true
 	return redis.NewClient(o), nil
 }
 
-type redisTable struct{ c *redis.Client }
+// rawScript is the least that a store can do which compares before it writes: one script, with
+// a time of deletion.
+const rawScript = `return redis.call('SET', KEYS[1], ARGV[1], 'PX', 86400000)`
+
+type redisTable struct {
+	c    *redis.Client
+	save *redis.Script
+}
 
 func (t redisTable) Load(id [16]byte) ([]byte, error) {
 	data, err := t.c.Get(context.Background(), "raw:"+string(id[:])).Bytes()
@@ -52,7 +105,7 @@ func (t redisTable) Load(id [16]byte) ([]byte, error) {
 }
 
 func (t redisTable) Save(id [16]byte, data []byte) error {
-	return t.c.Set(context.Background(), "raw:"+string(id[:]), data, 24*time.Hour).Err()
+	return t.save.EvalSha(context.Background(), t.c, []string{"raw:" + string(id[:])}, data).Err()
 }
 
 func (t redisTable) Close() error { return t.c.Close() }
