@@ -61,9 +61,11 @@ func (c *connection) prefix() string { return "connections." + c.name + "." }
 var connectionName = regexp.MustCompile(`^[A-Za-z0-9]+([_-][A-Za-z0-9]+)*$`)
 
 // Connections returns the sorted names of the configured connections.
-func (c *Config) Connections() []string {
+func (c *Config) Connections() []string { return namesOf(c.connections) }
+
+func namesOf(all map[string]*connection) []string {
 	var names []string
-	for _, con := range c.connections {
+	for _, con := range all {
 		names = append(names, con.name)
 	}
 	slices.Sort(names)

@@ -19,11 +19,11 @@ func (c *Config) loadDatabase(l *loader, doc document, vars map[string]entry) {
 		c.database.entries["default"] = e
 	}
 	c.database.parse(l, "")
-	c.connections = map[string]*connection{}
 	v := vocabulary{keys: []string{"default"}, tables: []string{"connections"}}
-	v.open = c.connectionsOf(l, doc)
+	c.connections, v.open = databases.connectionsOf(l, doc)
 	if !doc.broken { // otherwise the connections of the file are unknown
-		c.connectionVariables(l, vars)
+		databases.define(c.connections, vars)
+		c.optionVariables(vars)
 	}
 	for _, name := range sortedKeys(c.connections) {
 		con := c.connections[name]
@@ -40,14 +40,30 @@ func (c *Config) loadDatabase(l *loader, doc document, vars map[string]entry) {
 		v.open = append(v.open, con.prefix()+options)
 	}
 	if !doc.broken {
-		c.unknownConnectionVariables(l, vars)
+		databases.unknownVariables(l, c.connections, vars)
 	}
 	l.reportUnknown(doc, v)
 }
 
+// A family is a kind of connections: those of one file.
+type family struct {
+	prefix string // of their variables
+	specs  []spec
+
+	// births are the ends of variables that define a connection which is not in the file, so
+	// that a container needs no file.
+	births []string
+}
+
+var (
+	databases = &family{connectionPrefix, connectionSpecs, []string{"DRIVER"}}
+	redises   = &family{redisPrefix, redisConnectionSpecs, []string{"URL", "URL_FILE", "ADDRESSES"}}
+)
+
 // connectionsOf creates a connection for each table below [connections], and returns the
 // tables that it refused.
-func (c *Config) connectionsOf(l *loader, doc document) (refused []string) {
+func (f *family) connectionsOf(l *loader, doc document) (all map[string]*connection, refused []string) {
+	all = map[string]*connection{}
 	names := map[string]int{}
 	for path, line := range doc.tables {
 		if rest, ok := strings.CutPrefix(path, "connections."); ok && !strings.Contains(rest, ".") {
@@ -56,26 +72,26 @@ func (c *Config) connectionsOf(l *loader, doc document) (refused []string) {
 	}
 	for _, name := range sortedKeys(names) {
 		e := entry{origin: Origin{File: doc.name, Line: names[name]}}
-		other := c.connections[fold(name)]
+		other := all[fold(name)]
 		switch {
 		case !connectionName.MatchString(name):
 			l.add(e.mistake("connections."+name, false, "is not a valid connection name; use letters and digits, in words joined by hyphens or underscores"))
 		case other != nil:
 			l.add(e.mistake("connections."+name, false, "differs from %q only in case, hyphens or underscores, which names of variables cannot express", other.name))
 		default:
-			con := newConnection(name, e.origin)
+			con := f.newConnection(name, e.origin)
 			con.take(doc)
-			c.connections[fold(name)] = con
+			all[fold(name)] = con
 			continue
 		}
 		refused = append(refused, "connections."+name)
 	}
-	return refused
+	return all, refused
 }
 
-func newConnection(name string, o Origin) *connection {
+func (f *family) newConnection(name string, o Origin) *connection {
 	return &connection{name: name, origin: o, options: map[string]entry{}, settings: settings{
-		specs: connectionSpecs, entries: map[string]entry{}, values: map[string]any{}, bad: map[string]bool{},
+		specs: f.specs, entries: map[string]entry{}, values: map[string]any{}, bad: map[string]bool{},
 	}}
 }
 
@@ -93,16 +109,19 @@ func (c *connection) take(doc document) {
 	}
 }
 
-// connectionVariables reads DB_CONNECTIONS__NAME__KEY. The variable …__DRIVER defines a
-// connection that is not in the file, so that a container needs no file.
-func (c *Config) connectionVariables(l *loader, vars map[string]entry) {
+// define creates the connections that only variables define: DB_CONNECTIONS__NAME__DRIVER.
+func (f *family) define(all map[string]*connection, vars map[string]entry) {
 	for _, name := range sortedKeys(vars) {
-		rest, ok := strings.CutPrefix(name, connectionPrefix)
+		rest, ok := strings.CutPrefix(name, f.prefix)
 		con, key, ok2 := strings.Cut(rest, "__")
-		if ok && ok2 && key == "DRIVER" && c.connections[fold(con)] == nil && connectionName.MatchString(con) {
-			c.connections[fold(con)] = newConnection(strings.ToLower(con), vars[name].origin)
+		if ok && ok2 && slices.Contains(f.births, key) && all[fold(con)] == nil && connectionName.MatchString(con) {
+			all[fold(con)] = f.newConnection(strings.ToLower(con), vars[name].origin)
 		}
 	}
+}
+
+// optionVariables reads DB_CONNECTIONS__NAME__OPTIONS__KEY.
+func (c *Config) optionVariables(vars map[string]entry) {
 	for _, name := range sortedKeys(vars) {
 		rest, _ := strings.CutPrefix(name, connectionPrefix)
 		conName, key, _ := strings.Cut(rest, "__")
@@ -112,29 +131,29 @@ func (c *Config) connectionVariables(l *loader, vars map[string]entry) {
 	}
 }
 
-// unknownConnectionVariables is called after the values are parsed, because the dialect
-// decides which names it can suggest.
-func (c *Config) unknownConnectionVariables(l *loader, vars map[string]entry) {
+// unknownVariables is called after the values are parsed, because the dialect decides which
+// names it can suggest.
+func (f *family) unknownVariables(l *loader, all map[string]*connection, vars map[string]entry) {
 	for _, name := range sortedKeys(vars) {
-		if rest, ok := strings.CutPrefix(name, connectionPrefix); ok {
-			c.unknownConnectionVariable(l, rest, vars[name])
+		if rest, ok := strings.CutPrefix(name, f.prefix); ok {
+			f.unknownVariable(l, all, rest, vars[name])
 		}
 	}
 }
 
-func (c *Config) unknownConnectionVariable(l *loader, rest string, e entry) {
+func (f *family) unknownVariable(l *loader, all map[string]*connection, rest string, e entry) {
 	m := e.mistake("", false, "")
 	m.Value = ""
 	conName, key, _ := strings.Cut(rest, "__")
-	con := c.connections[fold(conName)]
+	con := all[fold(conName)]
 	if con == nil {
 		m.Reason = fmt.Sprintf("the connection %q does not exist", strings.ToLower(conName))
-		m.Hint = c.configured(conName) + fmt.Sprintf("; or create it with %s%s__DRIVER", connectionPrefix, conName)
+		m.Hint = configured(all, conName) + fmt.Sprintf("; or create it with %s%s__%s", f.prefix, conName, f.births[0])
 		l.add(m)
 		return
 	}
 	var fitting []string
-	for _, s := range connectionSpecs {
+	for _, s := range f.specs {
 		names := []string{s.key}
 		if s.secret {
 			names = append(names, s.key+strings.ToLower(fileSuffix))
@@ -146,13 +165,13 @@ func (c *Config) unknownConnectionVariable(l *loader, rest string, e entry) {
 			fitting = append(fitting, names...)
 		}
 	}
-	if strings.HasPrefix(key, "OPTIONS__") {
+	if strings.HasPrefix(key, "OPTIONS__") && f == databases {
 		return
 	}
 	m.Reason = "is not a setting"
 	m.Hint = "unset it"
 	if near := nearest(key, fitting); near != "" {
-		m.Hint = "did you mean " + connectionPrefix + conName + "__" + strings.ToUpper(near) + "?"
+		m.Hint = "did you mean " + f.prefix + conName + "__" + strings.ToUpper(near) + "?"
 	}
 	l.add(m)
 }
@@ -182,12 +201,12 @@ func (c *Config) noConnection(name string) (reason, hint string) {
 		return "is an address, not the name of a connection",
 			"make it the dsn of a connection: set DB_CONNECTIONS__MAIN__DSN and DB_CONNECTIONS__MAIN__DRIVER"
 	}
-	return "is not a configured connection", c.configured(name)
+	return "is not a configured connection", configured(c.connections, name)
 }
 
 // configured lists the configured connections, for a hint.
-func (c *Config) configured(wanted string) string {
-	names := c.Connections()
+func configured(all map[string]*connection, wanted string) string {
+	names := namesOf(all)
 	if len(names) == 0 {
 		return "none is configured"
 	}

@@ -39,20 +39,14 @@ func (c *Config) checkStore(l *loader, doc document) {
 			`use "database" or "file" where that matters`))
 	case name == "null":
 		l.warnings = append(l.warnings, s.mistake("", "store", "keeps nothing: a session lasts for one request", ""))
-	case registered || name == "file":
-	case elsewhere[name] != "" && slices.Contains(c.absent(), name):
-		s.refuse(l, "", "store", "is not compiled into this program",
-			fmt.Sprintf("import %q, and pass sessionconfig.With(%q, %sstore.Open) to Open", elsewhere[name], name, name))
-	case slices.Contains(c.absent(), name):
-		s.refuse(l, "", "store", "is not in a released module yet", fmt.Sprintf(
-			"valid stores: %s; sessionconfig.With(%q, open) registers one of your own", strings.Join(slices.Sorted(slices.Values(append(sortedKeys(c.foreign), builtin...))), ", "), name))
+	case registered || name == "file" || name == "redis":
 	case nearest(name, sortedKeys(dialectOf)) != "":
 		s.refuse(l, "", "store", "is a kind of database, not a store", c.databaseHint(nearest(name, sortedKeys(dialectOf))))
 	default:
 		known := append(sortedKeys(c.foreign), builtin...)
 		slices.Sort(known)
 		hint := "valid stores: " + strings.Join(known, ", ") + "; sessionconfig.With registers others"
-		if near := nearest(name, append(known, c.absent()...)); near != "" {
+		if near := nearest(name, known); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
 		s.refuse(l, "", "store", "is not a known store", hint)
@@ -87,7 +81,7 @@ func (c *Config) checkStoreConnection(l *loader, doc document) {
 			Hint: "add a table such as [connections.main]"})
 	default:
 		l.add(&Error{File: doc.name, Key: "default", Reason: "does not say which connection to use",
-			Hint: c.configured("")})
+			Hint: configured(c.connections, "")})
 	}
 }
 
@@ -112,9 +106,9 @@ func (c *Config) Connection(name string) (Connection, error) {
 	}
 	switch {
 	case con == nil && name == "":
-		return Connection{}, &Error{Key: "default", Reason: "does not say which connection to use", Hint: c.configured(name)}
+		return Connection{}, &Error{Key: "default", Reason: "does not say which connection to use", Hint: configured(c.connections, name)}
 	case con == nil:
-		return Connection{}, &Error{Key: "connections." + name, Reason: "is not a configured connection", Hint: c.configured(name)}
+		return Connection{}, &Error{Key: "connections." + name, Reason: "is not a configured connection", Hint: configured(c.connections, name)}
 	case con.broken:
 		return Connection{}, c.err
 	}

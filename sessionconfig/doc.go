@@ -23,9 +23,9 @@
 // that file. An empty variable counts as unset. Names of connections are compared ignoring
 // case, hyphens and underscores, because variable names cannot express the difference.
 //
-// [SessionTemplate] and [DatabaseTemplate] show every setting with its default. The file
-// session.toml is required. The file database.toml is required only for the database
-// store, and only if no variable defines its connection.
+// [SessionTemplate], [DatabaseTemplate] and [RedisTemplate] show every setting with its default.
+// The file session.toml is required. The files database.toml and redis.toml are required only for
+// the stores database and redis, and only if no variable defines the connection.
 //
 // The .env file is read for these settings only. It does not change the environment of the
 // process. In its values, except in single quotes, ${NAME} is replaced with a variable of the
@@ -39,7 +39,7 @@
 // [database/sql] driver, which the program must import: modernc.org/sqlite or
 // github.com/mattn/go-sqlite3, github.com/jackc/pgx/v5/stdlib or github.com/lib/pq,
 // github.com/go-sql-driver/mysql. With [WithPostgres], it uses pgxstore for PostgreSQL, and
-// needs no driver.
+// needs no driver. The store redis needs [WithRedis].
 //
 // Paths in the files are relative to the project folder. The file store creates its folder
 // if it is missing. Open does not create a SQLite file, because an empty database has no

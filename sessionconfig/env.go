@@ -16,6 +16,8 @@ const (
 	storesPrefix     = "SESSION_STORES__"
 	defaultVariable  = "DB_CONNECTION"
 	connectionPrefix = "DB_CONNECTIONS__"
+	redisVariable    = "REDIS_CONNECTION"
+	redisPrefix      = "REDIS_CONNECTIONS__"
 	fileSuffix       = "_FILE" // for secrets: names a file that contains the value
 )
 
@@ -100,7 +102,8 @@ func (r *report) readFile(path string) ([]byte, error) {
 // isOurs reports whether a variable could be ours, possibly misspelled.
 func isOurs(name string) bool {
 	return utf8.ValidString(name) &&
-		(strings.HasPrefix(name, sessionPrefix) || name == defaultVariable || strings.HasPrefix(name, connectionPrefix))
+		(strings.HasPrefix(name, sessionPrefix) || name == defaultVariable || strings.HasPrefix(name, connectionPrefix) ||
+			name == redisVariable || strings.HasPrefix(name, redisPrefix))
 }
 
 // takeSecretFile resolves NAME_FILE to the content of the file that it names, which is

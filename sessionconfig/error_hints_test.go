@@ -1,10 +1,5 @@
 package sessionconfig
 
-import (
-	"strings"
-	"testing"
-)
-
 // hintTests are values in the wrong setting and misspelt names, with the hints that the
 // report gives for them.
 var hintTests = []reportTest{
@@ -53,7 +48,7 @@ DB_CONNECTIONS__B__DSN: connections.b.dsn = [redacted]: is the address of a serv
 		database: sqlite + "foo = 1\nhots = 1\nusername = 1\n[connections.b]\ndriver = \"mysql\"\ndatabase = \"b\"\nhots = 1\n[connections.b.optoins]\ntls = 1\n",
 		environ:  []string{"DB_CONNECTIONS__MAIN__COOKIE=x", "DB_CONNECTIONS__MAIN__USERNAME=x", "DB_CONNECTIONS__B__USERNAME=x"},
 		want: `
-config/session.toml:2: cookie: is not a known table; valid tables: stores, stores.database, stores.file, stores.memory, stores.null
+config/session.toml:2: cookie: is not a known table; valid tables: stores, stores.database, stores.file, stores.memory, stores.null, stores.redis
 config/database.toml:6: connections.main.foo: is not a setting; valid here: database, driver, dsn, max_lifetime, max_open, options
 config/database.toml:7: connections.main.hots: is not a setting; valid here: database, driver, dsn, max_lifetime, max_open, options
 config/database.toml:8: connections.main.username: is not a setting; valid here: database, driver, dsn, max_lifetime, max_open, options
@@ -106,22 +101,4 @@ config/database.toml:7: connections.b.dsn = [redacted]: contains an option that 
 		database: sqlite,
 		want:     `config/database.toml:4: connections.main.driver = "sqlite": is not compiled into this program; add the import _ "modernc.org/sqlite"`,
 	},
-}
-
-// For a released store that is not registered, the report shows the code that adds it.
-func TestStoreElsewhere(t *testing.T) {
-	elsewhere["vault"] = "example.com/vaultstore"
-	t.Cleanup(func() { delete(elsewhere, "vault") })
-	project(t, map[string]string{"config/session.toml": `store = "vault"`})
-	_, err := Load("config", WithEnv(nil))
-	want := `session: config/session.toml:1: store = "vault": is not compiled into this program; import "example.com/vaultstore", and pass sessionconfig.With("vault", vaultstore.Open) to Open`
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v\nwant %s", err, want)
-	}
-	if _, err := Load("config", WithEnv(nil), With("vault", openCache)); err != nil {
-		t.Errorf("registered: got %v", err)
-	}
-	if _, err := Load("config", WithEnv([]string{"SESSION_STORE=vualt"})); err == nil || !strings.Contains(err.Error(), `did you mean "vault"?`) {
-		t.Errorf("misspelt: got %v", err)
-	}
 }

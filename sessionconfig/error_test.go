@@ -71,7 +71,7 @@ config/session.toml:6: stores.file.sync: is not a setting; did you mean stores.f
 		want: `
 config/session.toml:2: frobnicate: is not a setting; valid here: absolute_lifetime, application, clear_with_browser, client, dangerously_allow_cross_site, dangerously_allow_http, dangerously_allow_script, dangerously_drop_host_prefix, domain, grace, http_only, lifetime, max_bytes, max_per_owner, name, partitioned, path, prune_every, revoke_on_reuse, rotate_every, same_site, secure, store, store_timeout, stores, touch_every, trusted_origins
 config/session.toml:4: stores.file.zzz: is not a setting; valid here: dangerously_no_sync, path
-config/session.toml:5: widgets: is not a known table; valid tables: stores, stores.database, stores.file, stores.memory, stores.null`,
+config/session.toml:5: widgets: is not a known table; valid tables: stores, stores.database, stores.file, stores.memory, stores.null, stores.redis`,
 	},
 	{
 		name: "wrong type",
@@ -96,7 +96,7 @@ config/session.toml:5: same_site = "laxx": must be one of "lax", "strict", "none
 config/session.toml:6: max_bytes = "1MB": must be a positive number of bytes, such as 65536 or "64KiB" (KiB, MiB, GiB), or "off" (no limit)
 config/session.toml:7: trusted_origins = "https://a.example": must be a list of strings, such as ["a", "b"]
 config/session.toml:9: stores.memory.max_sessions = "many": must be a whole number, or "off" (no limit)
-config/session.toml:10: lifetime2: is not a known table; valid tables: stores, stores.database, stores.file, stores.memory, stores.null
+config/session.toml:10: lifetime2: is not a known table; valid tables: stores, stores.database, stores.file, stores.memory, stores.null, stores.redis
 config/session.toml:11: secure: is a setting, not a table`,
 	},
 	{
@@ -129,13 +129,12 @@ SESSION_LIFETIME: lifetime = "-5": must be greater than 0, or "off" (idle sessio
 	{
 		name:    "store that nobody knows",
 		session: `store = "cassandra"`,
-		want:    `config/session.toml:1: store = "cassandra": is not a known store; valid stores: database, dict, file, memory, null; sessionconfig.With registers others`,
+		want:    `config/session.toml:1: store = "cassandra": is not a known store; valid stores: database, dict, file, memory, null, redis; sessionconfig.With registers others`,
 	},
 	{
 		name:    "store not compiled in",
-		session: "store = \"redis\"\n[stores.redis]\naddress = \"localhost:6379\"",
-		environ: []string{"SESSION_STORES__REDIS__PASSWORD=x"},
-		want:    `config/session.toml:1: store = "redis": is not in a released module yet; valid stores: database, dict, file, memory, null; sessionconfig.With("redis", open) registers one of your own`,
+		session: "store = \"redis\"",
+		want:    `config/session.toml:1: store = "redis": is not compiled into this program; import "github.com/expanse-go/session/redisstore", and pass sessionconfig.WithRedis(redisstore.Open) to Open`,
 	},
 	{
 		name:     "unknown connection",

@@ -26,10 +26,10 @@ var storeName = regexp.MustCompile(`^[a-z][a-z0-9]*([_-][a-z0-9]+)*$`)
 
 // With makes a store from another module available under a name:
 //
-//	sessionconfig.With("redis", redisstore.Open)
+//	sessionconfig.With("mystore", mystore.Open)
 //
 // If store is set to that name, open is called with the values of the table
-// [stores.redis] and of the variables SESSION_STORES__REDIS__…. C must be a struct. The
+// [stores.mystore] and of the variables SESSION_STORES__MYSTORE__…. C must be a struct. The
 // key of a field is its name in snake case (MaxConns becomes max_conns), or the name in
 // its tag `toml:"…"`. A field may be a string, a bool, an int or int64, a [time.Duration]
 // ("5s"), a slice of strings, or a struct of these, which becomes a table. Other fields

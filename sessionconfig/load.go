@@ -33,6 +33,8 @@ type contents struct {
 	settings    settings               // session.toml
 	database    settings               // database.toml without its connections
 	connections map[string]*connection // :: folded name → connection
+	redisSet    settings               // redis.toml without its connections
+	redises     map[string]*connection // likewise
 	session     session.Config
 	written     session.Config // session before Configure
 	readOnly    bool           // see ReadOnly
@@ -41,11 +43,14 @@ type contents struct {
 	// postgres is nil without WithPostgres.
 	postgres func(ctx context.Context, dsn, schema, table string) (session.Store, error)
 
+	// redis is nil without WithRedis.
+	redis func(ctx context.Context, url, prefix string) (session.Store, error)
+
 	err      error // mistakes
 	warnings []*Error
 }
 
-// Load reads dir/session.toml and dir/database.toml, the .env file in the parent of dir,
+// Load reads dir/session.toml, dir/database.toml and dir/redis.toml, the .env file in the parent of dir,
 // and the environment. Each source overrides the ones before it. dir is usually "config".
 //
 // The error contains all mistakes, each as an [*Error]; [Mistakes] lists them. Load
@@ -62,16 +67,19 @@ func Load(dir string, opts ...Option) (*Config, error) {
 	}
 	c := &Config{&hidden{&contents{
 		dir: dir, root: filepath.Join(dir, ".."), base: absolute(filepath.Join(dir, "..")),
-		logger: l.logger, foreign: l.foreign, postgres: l.postgres, readOnly: l.readOnly,
+		logger: l.logger, foreign: l.foreign, postgres: l.postgres, redis: l.redis, readOnly: l.readOnly,
 	}}}
 	sessionDoc := l.readTOML(filepath.Join(dir, sessionFile))
 	databaseDoc := l.readTOML(filepath.Join(dir, databaseFile))
+	redisDoc := l.readTOML(filepath.Join(dir, redisFile))
 	vars := l.readEnv(filepath.Join(c.root, ".env"), l.environ)
 
 	c.loadSession(l, sessionDoc, vars)
 	c.loadDatabase(l, databaseDoc, vars)
+	c.loadRedis(l, redisDoc, vars)
 	if !sessionDoc.broken {
 		c.checkStore(l, databaseDoc)
+		c.checkRedisStore(l, redisDoc)
 	}
 	c.buildSession(l)
 
@@ -99,7 +107,7 @@ func (c *Config) Root() string { return c.root }
 // memory. [Open] logs the warnings.
 func (c *Config) Warnings() []*Error { return slices.Clone(c.warnings) }
 
-// StoreName returns the configured store: "database", "file", "memory", "null" or a name
+// StoreName returns the configured store: "database", "file", "memory", "null", "redis" or a name
 // registered with [With]. For "dict" it returns "memory".
 func (c *Config) StoreName() string {
 	name := c.settings.text("store")
@@ -153,28 +161,13 @@ func (d *document) mergeAlias(l *loader) {
 	}
 }
 
-// vocabulary returns the names that session.toml may contain. Tables of a known store
-// that the program does not include are ignored unless that store is in use.
+// vocabulary returns the names that session.toml may contain.
 func (c *Config) vocabulary() vocabulary {
 	v := vocabulary{keys: c.settings.keys(), tables: []string{"stores.null"}}
 	for _, name := range sortedKeys(c.foreign) {
 		v.tables = append(v.tables, "stores."+name)
 	}
-	for _, name := range c.absent() {
-		v.open = append(v.open, "stores."+name)
-	}
 	return v
-}
-
-// absent returns the known stores that are not registered with [With].
-func (c *Config) absent() []string {
-	var names []string
-	for _, name := range sortedKeys(elsewhere) {
-		if _, here := c.foreign[name]; !here {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // unknownVariables reports SESSION_ variables that are not settings. A name that closely
@@ -193,7 +186,7 @@ func (c *Config) unknownVariables(l *loader, vars map[string]entry) {
 		}
 	}
 	for _, name := range sortedKeys(vars) {
-		if !strings.HasPrefix(name, sessionPrefix) || known[name] || c.variableOfAbsentStore(name) {
+		if !strings.HasPrefix(name, sessionPrefix) || known[name] {
 			continue
 		}
 		m := &Error{File: vars[name].origin.File, Line: vars[name].origin.Line, Variable: name,
@@ -212,12 +205,6 @@ func (c *Config) unknownVariables(l *loader, vars map[string]entry) {
 			l.add(m)
 		}
 	}
-}
-
-func (c *Config) variableOfAbsentStore(name string) bool {
-	return slices.ContainsFunc(c.absent(), func(store string) bool {
-		return strings.HasPrefix(name, variable(storesPrefix, store)+"__")
-	})
 }
 
 // nearestVariable compares names without the prefix, which would make all of them look

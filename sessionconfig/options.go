@@ -19,6 +19,7 @@ type loader struct {
 	readOnly  bool
 	foreign   map[string]foreign
 	postgres  func(ctx context.Context, dsn, schema, table string) (session.Store, error)
+	redis     func(ctx context.Context, url, prefix string) (session.Store, error)
 }
 
 // WithEnv replaces the environment with environ, which has the form of [os.Environ].

@@ -9,6 +9,7 @@ import (
 const (
 	sessionFile  = "session.toml"
 	databaseFile = "database.toml"
+	redisFile    = "redis.toml"
 )
 
 // A spec describes one setting. The tables below are the only list of settings: parsing,
@@ -64,6 +65,8 @@ var sessionSpecs = []spec{
 	{key: "stores.file.dangerously_no_sync", kind: kindBool, def: "false"},
 	{key: "stores.memory.max_sessions", kind: kindCount, def: "1000000", word: "off", effect: "no limit"},
 	{key: "stores.memory.max_bytes", kind: kindBytes, def: `"1GiB"`, word: "off", effect: "no limit"},
+	{key: "stores.redis.connection", kind: kindText},
+	{key: "stores.redis.prefix", kind: kindText, def: `"session:"`},
 }
 
 // databaseSpecs are the settings of database.toml outside its connections.
@@ -86,20 +89,39 @@ var connectionSpecs = []spec{
 	{key: "prepare", kind: kindBool, def: "true"},
 }
 
+// redisSpecs are the settings of redis.toml outside its connections.
+var redisSpecs = []spec{
+	{key: "default", kind: kindText},
+}
+
+// redisConnectionSpecs are the settings of one connection of redis.toml.
+var redisConnectionSpecs = []spec{
+	{key: "url", kind: kindText, secret: true},
+	{key: "addresses", kind: kindList, def: "[]"},
+	{key: "database", kind: kindNumber, def: "0"},
+	{key: "username", kind: kindText, user: true},
+	{key: "password", kind: kindText, secret: true},
+	{key: "cluster", kind: kindBool, def: "false"},
+	{key: "sentinel_master", kind: kindText},
+	{key: "sentinel_username", kind: kindText, user: true},
+	{key: "sentinel_password", kind: kindText, secret: true},
+	{key: "tls", kind: kindBool, def: "false"},
+	{key: "tls_ca_file", kind: kindText},
+	{key: "tls_cert_file", kind: kindText},
+	{key: "tls_key_file", kind: kindText},
+	{key: "tls_server_name", kind: kindText},
+	{key: "pool_size", kind: kindCount, most: 10_000},
+	{key: "auto_pipeline", kind: kindBool, def: "false"},
+}
+
 // serverKeys are the settings of a connection that do not apply to SQLite.
 var serverKeys = map[string]bool{"host": true, "max_idle_time": true, "password": true, "port": true, "prepare": true, "user": true}
 
 // options is the table of a connection whose keys are passed to the driver.
 const options = "options"
 
-// The names of stores. [With] registers others.
-var (
-	builtin = []string{"database", "dict", "file", "memory", "null"}
-
-	// elsewhere maps the stores of this project that are separate modules to their
-	// import paths, or to "" if the module is not released yet.
-	elsewhere = map[string]string{"redis": ""}
-)
+// builtin are the names of stores. [With] registers others.
+var builtin = []string{"database", "dict", "file", "memory", "null", "redis"}
 
 // synonyms maps other common names of settings, after fold, to their real names. They
 // only serve as suggestions: each setting has one name.
@@ -125,6 +147,7 @@ var synonyms = map[string]string{
 	"filespath":     "stores.file.path",
 	"username":      "user",
 	"url":           "dsn",
+	"address":       "addresses",
 	"dbname":        "database",
 	"name":          "database",
 	"pass":          "password",

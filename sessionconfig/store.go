@@ -50,6 +50,8 @@ func (c *Config) openStore(ctx context.Context) (session.Store, error) {
 		return c.openDatabase(ctx)
 	case "file":
 		return c.openFiles()
+	case "redis":
+		return c.openRedis(ctx)
 	case "memory":
 		return memstore.New(memstore.Config{
 			MaxSessions: s.number("stores.memory.max_sessions"),
@@ -78,6 +80,16 @@ func (c *Config) storeReadable() bool {
 			return false
 		}
 		about = append(about, con.details.prefix(), connectionPrefix+variable("", con.Name)+"__")
+	}
+	if name == "redis" {
+		con, _ := c.redisConnection()
+		if con == nil || c.redis == nil {
+			return false
+		}
+		if con.broken {
+			return false
+		}
+		about = append(about, con.prefix(), redisPrefix)
 	}
 	return !slices.ContainsFunc(Mistakes(c.err), func(m *Error) bool {
 		return slices.ContainsFunc(about, func(prefix string) bool {

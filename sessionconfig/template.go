@@ -8,6 +8,9 @@ var sessionTemplate string
 //go:embed templates/database.toml
 var databaseTemplate string
 
+//go:embed templates/redis.toml
+var redisTemplate string
+
 //go:embed templates/env.example
 var envTemplate string
 
@@ -22,3 +25,7 @@ func DatabaseTemplate() string { return databaseTemplate }
 
 // EnvTemplate returns a .env.example with the most useful variables, commented out.
 func EnvTemplate() string { return envTemplate }
+
+// RedisTemplate returns a redis.toml that lists every setting of a connection, with its default
+// and an explanation.
+func RedisTemplate() string { return redisTemplate }

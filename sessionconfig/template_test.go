@@ -163,7 +163,7 @@ func TestDefaultsParse(t *testing.T) {
 	}
 	// A synonym for an unknown name would never be suggested.
 	var known []string
-	for _, sp := range append(slices.Clone(sessionSpecs), connectionSpecs...) {
+	for _, sp := range slices.Concat(sessionSpecs, connectionSpecs, redisConnectionSpecs) {
 		known = append(known, sp.key)
 		known = append(known, sp.choices...)
 	}

@@ -9,7 +9,7 @@ import (
 
 // A Value is one setting with its effective value and the origin of that value.
 type Value struct {
-	// File is the file that the key belongs to: "session.toml" or "database.toml".
+	// File is the file that the key belongs to: "session.toml", "database.toml" or "redis.toml".
 	File string
 	Key  string
 
@@ -26,7 +26,8 @@ type Value struct {
 }
 
 // Values returns all settings with their effective values: first those of session.toml,
-// then those of database.toml, with connections sorted by name. It contains no secrets.
+// then those of database.toml and, if a connection is configured there, of redis.toml, with
+// connections sorted by name. It contains no secrets.
 func (c *Config) Values() []Value {
 	var all []Value
 	for _, sp := range c.settings.specs {
@@ -35,6 +36,9 @@ func (c *Config) Values() []Value {
 			v.Value = sp.show(d)
 		}
 		if con, _ := c.storeConnection(); v.Default && con != nil && sp.key == "stores.database.connection" {
+			v.Value = literal(con.name)
+		}
+		if con, _ := c.redisConnection(); v.Default && con != nil && sp.key == "stores.redis.connection" {
 			v.Value = literal(con.name)
 		}
 		v.File = sessionFile
@@ -46,7 +50,7 @@ func (c *Config) Values() []Value {
 	for _, name := range sortedKeys(c.connections) {
 		all = append(all, c.connections[name].values()...)
 	}
-	return all
+	return append(all, c.redisValues()...)
 }
 
 func (c *connection) values() []Value {
