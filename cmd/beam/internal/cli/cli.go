@@ -56,7 +56,7 @@ const description = `Beam manages the sessions of an application. Run it in the 
 config/session.toml, config/database.toml and .env. The environment overrides these files.
 
 Environment variables ("beam config show --json" lists the variable of every setting):
-  SESSION_STORE                          the store: database, file, memory, null
+  SESSION_STORE                          the store: database, file, memory, redis, null
   SESSION_LIFETIME                       the idle timeout: 120 (minutes), 2h
   SESSION_STORES__DATABASE__CONNECTION   a connection from config/database.toml
   SESSION_STORES__DATABASE__TABLE        the table (default: "sessions")

@@ -14,6 +14,7 @@ import (
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/cmd/beam/internal/migrate"
 	"github.com/expanse-go/session/cmd/beam/internal/owner"
+	"github.com/expanse-go/session/redisstore"
 	"github.com/expanse-go/session/sessionconfig"
 	"github.com/expanse-go/session/sqlstore"
 
@@ -42,7 +43,7 @@ func (a *app) read(dir, store string, environ []string, log *slog.Logger, opts .
 		a.storeFlag = true
 		environ = append(environ[:len(environ):len(environ)], storeVariable+"="+store)
 	}
-	return sessionconfig.Load(dir, append(opts, sessionconfig.WithEnv(environ), sessionconfig.WithLogger(log))...)
+	return sessionconfig.Load(dir, append(opts, sessionconfig.WithEnv(environ), sessionconfig.WithLogger(log), sessionconfig.WithRedis(redisstore.Open))...)
 }
 
 const storeVariable = "SESSION_STORE"

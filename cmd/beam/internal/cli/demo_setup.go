@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 
@@ -18,9 +19,12 @@ import (
 // content can be deleted at any time, like that of any cache.
 const demoFolder = "beam-demo"
 
-// demoConfig and demoDatabase are the demo's own configuration.
+// demoConfig, demoDatabase and demoRedis are the demo's own configuration.
 const demoConfig = `# The configuration of "beam demo".
 store = "database"
+
+[stores.redis]
+prefix = "beam-demo:"
 `
 
 const demoDatabase = `default = "sqlite"
@@ -28,6 +32,11 @@ const demoDatabase = `default = "sqlite"
 [connections.sqlite]
 driver = "sqlite"
 database = "demo.db"
+`
+
+const demoRedis = `default = "main"
+
+[connections.main]
 `
 
 // demoCookie differs from the name of any application's cookie. Cookies of one host are shared
@@ -57,13 +66,20 @@ func (a *app) demoConfiguration(ctx context.Context, cmd *cli.Command) (*session
 	if err != nil {
 		return nil, err
 	}
-	for name, text := range map[string]string{"session.toml": demoConfig, "database.toml": demoDatabase} {
+	for name, text := range map[string]string{"session.toml": demoConfig, "database.toml": demoDatabase, "redis.toml": demoRedis} {
 		if err := writeOwn(filepath.Join(home, "config", name), text); err != nil {
 			return nil, err
 		}
 	}
-	// Variables such as SESSION_STORES__FILE__PATH belong to the application.
-	c, err := a.readForDemo(filepath.Join(home, "config"), cmd, nil)
+	// Variables such as SESSION_STORES__FILE__PATH belong to the application. But only they can say
+	// where a server is; the demo has a prefix of its own there.
+	var environ []string
+	for _, v := range a.environ {
+		if strings.HasPrefix(v, "REDIS_CONNECTION") {
+			environ = append(environ, v)
+		}
+	}
+	c, err := a.readForDemo(filepath.Join(home, "config"), cmd, environ)
 	if err != nil {
 		return nil, err
 	}

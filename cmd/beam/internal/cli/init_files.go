@@ -16,6 +16,9 @@ func (p *plan) files() ([]file, error) {
 		{p.Config + "/database.toml", choose(sessionconfig.DatabaseTemplate(), "default", "sqlite", p.Connection), 0o644},
 		{".env.example", sessionconfig.EnvTemplate(), 0o644},
 	}
+	if p.Redis {
+		out = append(out, file{p.Config + "/redis.toml", sessionconfig.RedisTemplate(), 0o644})
+	}
 	for _, f := range []struct {
 		name, template string
 		mode           fs.FileMode

@@ -35,11 +35,14 @@ func (p *plan) goMod() string {
 	fmt.Fprintf(&b, "module %s\n\ngo %s\n\ntool %s/cmd/beam\n", p.Module, goVersion, modulePath)
 	if p.Version != "" {
 		fmt.Fprintf(&b, "\nrequire (\n")
-		modules := []string{"", "/cmd/beam", "/sessionconfig"}
+		modules := []string{"", "/cmd/beam"}
 		if p.Postgres {
-			modules = []string{"", "/cmd/beam", "/pgxstore", "/sessionconfig"}
+			modules = append(modules, "/pgxstore")
 		}
-		for _, m := range modules {
+		if p.Redis {
+			modules = append(modules, "/redisstore")
+		}
+		for _, m := range append(modules, "/sessionconfig") {
 			fmt.Fprintf(&b, "\t%s%s %s\n", modulePath, m, p.Version)
 		}
 		fmt.Fprintf(&b, ")\n")

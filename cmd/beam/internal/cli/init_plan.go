@@ -11,7 +11,7 @@ import (
 
 // initStores are the valid names for --stores. The first three are connections of the
 // database store.
-var initStores = []string{"sqlite", "postgres", "mysql", "file", "memory", "null"}
+var initStores = []string{"sqlite", "postgres", "mysql", "file", "memory", "redis", "null"}
 
 // drivers maps connections to the import paths of their drivers. PostgreSQL has none,
 // because its store is pgxstore.
@@ -24,11 +24,12 @@ func isConnection(store string) bool { _, ok := connectionDialects[store]; retur
 
 // A plan holds the decoded flags of init.
 type plan struct {
-	Store       string   // the configured store: database, file, memory or null
+	Store       string   // the configured store: database, file, memory, redis or null
 	Connection  string   // the default connection
 	Connections []string // the connections to compile in, default first; never empty
 	Drivers     []string // imports, sorted
 	Postgres    bool     // compile in pgxstore
+	Redis       bool     // compile in redisstore
 	Config      string   // the configuration folder, in the current folder
 	Module      string
 	Command     string // the last element of Module
@@ -72,6 +73,7 @@ func (a *app) plan(cmd *cli.Command, stores, name string) (*plan, error) {
 	}
 	p.Connections = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !isConnection(n) })
 	p.Postgres = slices.Contains(p.Connections, "postgres")
+	p.Redis = slices.Contains(names, "redis")
 	if len(p.Connections) == 0 {
 		p.Connections = []string{"sqlite"}
 	}
