@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/redisstore"
 	"github.com/expanse-go/session/sessionconfig"
 )
 
@@ -14,7 +15,7 @@ import (
 // ordinary value and one with terminal control characters.
 func seed() {
 	ctx := context.Background()
-	m, err := sessionconfig.Open(ctx, "config")
+	m, err := sessionconfig.Open(ctx, "config", sessionconfig.WithRedis(redisstore.Open))
 	if err == nil {
 		for _, owner := range os.Args[1:] {
 			var id session.ID

@@ -3,6 +3,7 @@ package main
 import (
 	"database/sql"
 	"net/url"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -88,6 +89,26 @@ func onServer(t *testing.T, dir, driver, dsn, schema string) {
 		"DB_CONNECTIONS__MAIN__DSN":        dsn,
 		"SESSION_STORES__DATABASE__SCHEMA": schema,
 	}))
+}
+
+// TestRedis runs the commands on a Redis server, and the demo with one variable.
+func TestRedis(t *testing.T) {
+	server := testserver.DSN(t, testserver.Redis)
+	wrong, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong.User = url.UserPassword("nobody", "hunter2")
+	testscript.Run(t, params("redis", map[string]string{
+		"REDIS_CONNECTIONS__MAIN__URL":  server,
+		"SESSION_STORES__REDIS__PREFIX": testserver.Name() + ":",
+		"WRONG_URL":                     wrong.String(),
+	}))
+	t.Run("demo", func(t *testing.T) {
+		t.Setenv("REDIS_CONNECTIONS__MAIN__URL", server)
+		d := startDemo(t, "--store", "redis", "--dir", t.TempDir())
+		d.end(t, os.Interrupt)
+	})
 }
 
 func sqliteFile(t *testing.T) string {
