@@ -59,10 +59,10 @@ fuzz: ## fuzz with each fuzz test for a while: make fuzz D=10m
 
 .PHONY: torture
 torture: ## mutants, histories, interleavings, kills and faults on every store, within 20 minutes
-	$(TOOLS) servers --fast --need postgres,mariadb -- go run ./internal/torture all
+	$(TOOLS) servers --fast --need postgres,mariadb,redis -- go run ./internal/torture all
 
 .PHONY: soak
 soak: D ?= 10m
 soak: STORE ?= memory
 soak: ## mixed load with faults: make soak D=10m STORE=postgres
-	$(TOOLS) servers --fast --need postgres,mariadb -- go run ./internal/torture soak -d $(D) -stores $(STORE)
+	$(TOOLS) servers --fast --need postgres,mariadb,redis -- go run ./internal/torture soak -d $(D) -stores $(STORE)
