@@ -83,6 +83,9 @@ func (loc *location) setOption(name, value string) error {
 // terminateConnections makes the server close all connections to this location, and no
 // others.
 func (loc *location) terminateConnections(ctx context.Context) error {
+	if loc.Kind == "redis" {
+		return loc.terminateRedis(ctx)
+	}
 	db, err := sql.Open(loc.driver(), loc.DSN)
 	if err != nil {
 		return err
@@ -130,6 +133,9 @@ func (loc *location) openConnections(ctx context.Context) (n int, err error) {
 		query, args = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()", []any{loc.Schema}
 	case "mariadb":
 		query = "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id <> connection_id()"
+	case "redis":
+		ids, err := loc.redisConnections(ctx)
+		return len(ids), err
 	case "file", "sqlite":
 		return loc.openFiles()
 	default:

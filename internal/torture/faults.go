@@ -43,6 +43,12 @@ func (t *trial) faults(ctx context.Context) error {
 		errs = append(errs, t.withServer(ctx, run))
 	}
 	switch t.kind {
+	case "redis":
+		for _, w := range networkFaults {
+			run(string(w), func(ctx context.Context) (string, error) { return t.networkFault(ctx, w) })
+		}
+		run("scripts lost", t.scriptsLost)
+		errs = append(errs, t.withServer(ctx, run))
 	case "sqlite":
 		run("locked by another process", t.databaseLocked)
 	case "postgres":

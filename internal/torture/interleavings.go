@@ -17,6 +17,7 @@ var interleavingTests = map[string]check{
 	"sqlite":   {"", "./internal/integration", []string{"-test.v", "-test.run", "^TestInterleavings$/^sqlite-modernc$"}},
 	"postgres": {"", "./internal/integration", []string{"-test.v", "-test.run", "^TestInterleavings$/^postgres-pgx$"}},
 	"mariadb":  {"", "./internal/integration", []string{"-test.v", "-test.run", "^TestInterleavings$/^mysql$"}},
+	"redis":    {"", "./redisstore", []string{"-test.v", "-test.run", "^TestInterleavings$/^pool$"}},
 }
 
 // countPattern matches what the tests print about the number of interleavings.

@@ -26,18 +26,18 @@ import (
 // A location is where sessions are stored. Its exported fields are all that another process
 // needs to open it.
 type location struct {
-	Kind   string // memory, file, sqlite, postgres, mariadb
+	Kind   string // memory, file, sqlite, postgres, mariadb, redis
 	DSN    string // of a file store: its directory
-	Schema string // PostgreSQL only
+	Schema string // PostgreSQL; of Redis the prefix, without its colon
 
 	remove func() error // set in the process that created the location
 }
 
 // kinds lists the stores, the fast ones first.
-var kinds = []string{"memory", "file", "sqlite", "postgres", "mariadb"}
+var kinds = []string{"memory", "file", "sqlite", "postgres", "mariadb", "redis"}
 
 // serverEnv names the environment variables with the servers' addresses.
-var serverEnv = map[string]string{"postgres": "SESSION_TEST_POSTGRES", "mariadb": "SESSION_TEST_MYSQL"}
+var serverEnv = map[string]string{"postgres": "SESSION_TEST_POSTGRES", "mariadb": "SESSION_TEST_MYSQL", "redis": "SESSION_TEST_REDIS"}
 
 // available returns an error that says why a store can't be used here, or nil.
 func available(kind string) error {
@@ -82,6 +82,10 @@ func newLocationAt(ctx context.Context, kind, dir, server string) (loc location,
 			loc.DSN = cfg.FormatDSN()
 			err = loc.create(ctx, admin, "CREATE DATABASE `"+name+"`", "DROP DATABASE `"+name+"`")
 		}
+	case "redis":
+		loc.DSN, loc.Schema = server, name
+		loc.remove = func() error { return loc.deleteKeys(context.WithoutCancel(ctx)) }
+		return loc, loc.setOption("client_name", name) // for terminateConnections
 	default:
 		err = fmt.Errorf("unknown store %q; want one of %s", kind, strings.Join(kinds, ", "))
 	}
@@ -144,6 +148,7 @@ type openStore struct {
 
 	db       *sql.DB       // nil without a database
 	pgErrors *errorCounter // PostgreSQL only
+	redis    io.Closer     // Redis only
 }
 
 // maxConns limits the connections of one process to a database.
@@ -152,7 +157,7 @@ const maxConns = 10
 // open opens the store, and checks it if it is in a database.
 func (loc *location) open(ctx context.Context) (openStore, error) {
 	o, err := loc.openUnchecked()
-	if c, ok := o.Store.(*sqlstore.Store); ok && err == nil {
+	if c, ok := o.Store.(interface{ Check(context.Context) error }); ok && err == nil {
 		if err = c.Check(ctx); err != nil {
 			return openStore{}, errors.Join(err, o.close())
 		}
@@ -168,6 +173,9 @@ func (loc *location) openUnchecked() (openStore, error) {
 		s, err := filestore.Open(loc.DSN, filestore.Config{})
 		return openStore{Store: s}, err
 	}
+	if loc.Kind == "redis" {
+		return loc.openRedis()
+	}
 	if loc.Kind == "mariadb" {
 		_ = mysql.SetLogger(&mysql.NopLogger{}) // it logs every broken connection
 	}
@@ -181,7 +189,7 @@ func (loc *location) openUnchecked() (openStore, error) {
 	if err != nil {
 		return openStore{}, errors.Join(err, db.Close())
 	}
-	return openStore{s, db, pgErrors}, nil
+	return openStore{Store: s, db: db, pgErrors: pgErrors}, nil
 }
 
 func (loc *location) connect() (*sql.DB, *errorCounter, error) {
@@ -202,6 +210,9 @@ func (o openStore) close() error {
 	var errs []error
 	if c, ok := o.Store.(io.Closer); ok {
 		errs = append(errs, c.Close())
+	}
+	if o.redis != nil {
+		errs = append(errs, o.redis.Close())
 	}
 	if o.db != nil {
 		errs = append(errs, o.db.Close())

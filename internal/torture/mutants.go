@@ -83,6 +83,30 @@ var mutants = []mutant{
 		`thisVersion = " WHERE id = ? AND version = ?"`, `thisVersion = " WHERE id = ? AND version <> 0 * ?"`, modelOn("sqlite"),
 	},
 	{
+		"the store for Redis ignores versions", "redisstore/script.go",
+		"if old:sub(18, 25) ~= ARGV[1] then", "if old:sub(18, 25) == '' then", modelOn("redis"),
+	},
+	{
+		"Update of the store for Redis is an upsert", "redisstore/script.go",
+		"if old == '' then return 0 end\nif #old < 58 then return redis.error_reply('the value is no session') end\nif old:sub(18, 25) ~= ARGV[1] then", "if old == '' then old = string.rep('\\0', 58) elseif old:sub(18, 25) ~= ARGV[1] then", modelOn("redis"),
+	},
+	{
+		"a touch on Redis brings a session back", "redisstore/script.go",
+		"if #old < 58 then return 1 end", "if #old < 58 then old = string.rep('\\0', 58) end", testOf("./redisstore", "TestContract"),
+	},
+	{
+		"a lost answer of Redis is a conflict", "redisstore/script.go",
+		"if old:sub(18, 33) == new:sub(2, 17) then return 1 end", "", testOf("./redisstore", "TestSentTwice"),
+	},
+	{
+		"a late removal takes a newer entry out of an index", "redisstore/index.go",
+		"rand.Uint64()|1) // 0 is no entry", "rand.Uint64N(1)|1)", testOf("./redisstore", "TestLateRemovalOfAnEntry"),
+	},
+	{
+		"an index covers a session for too short a time", "redisstore/script.go",
+		"later(new:sub(26, 33), entry:sub(9, 16))", "false", testOf("./redisstore", "TestIndexFollowsTheExpiry"),
+	},
+	{
 		"batches on PostgreSQL ignore versions", "internal/sqltable/postgres.go",
 		"AND t.version = new.version", "AND t.version > 0 * new.version", testOf("./internal/integration", "TestEachWriterGetsItsOwnResult"),
 	},

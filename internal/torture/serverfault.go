@@ -36,15 +36,20 @@ func (t *trial) withServer(ctx context.Context, run func(string, func(context.Co
 	}
 	run("server killed and restarted", on(t.restarted))
 	run("server read-only for a while", on(t.readOnly))
-	run("deadlocks with another program", on(t.deadlocks))
+	if t.kind != "redis" {
+		run("deadlocks with another program", on(t.deadlocks))
+	}
 	return nil
 }
 
 // serverStarter returns the path of the server program, "" if it is not installed, and the
 // function that starts it.
 func (t *trial) serverStarter() (program string, start func(ctx context.Context, program, dir string, fast bool) (*server.Server, error)) {
-	if t.kind == "mariadb" {
+	switch t.kind {
+	case "mariadb":
 		return server.FindMariaDB(), server.StartMariaDB
+	case "redis":
+		return server.FindRedis(), server.StartDurableRedis
 	}
 	return server.FindPostgres(), server.StartPostgres
 }
@@ -105,19 +110,24 @@ func (t *trial) readOnly(ctx context.Context, s *server.Server) (summary string,
 		return "", err
 	}
 	defer func() { err = errors.Join(err, loc.remove()) }()
-	admin, err := sql.Open(loc.driver(), s.Address)
-	if err != nil {
-		return "", err
-	}
-	defer admin.Close()
-	admin.SetMaxIdleConns(-1) // so that no idle connection is counted as a leak
-	setReadOnly := func(on string) error { return execAll(ctx, admin, "SET GLOBAL read_only = "+on) }
-	if t.kind == "postgres" {
-		setReadOnly = func(on string) error {
-			return execAll(ctx, admin, "ALTER SYSTEM SET default_transaction_read_only = "+on, "SELECT pg_reload_conf()")
+	var setReadOnly func(on string) error
+	if t.kind == "redis" {
+		setReadOnly = func(on string) error { return setReplica(ctx, s, on == "ON") }
+	} else {
+		admin, err := sql.Open(loc.driver(), s.Address)
+		if err != nil {
+			return "", err
 		}
-	} else if err := loc.dropPrivileges(ctx, admin); err != nil {
-		return "", err
+		defer admin.Close()
+		admin.SetMaxIdleConns(-1) // so that no idle connection is counted as a leak
+		setReadOnly = func(on string) error { return execAll(ctx, admin, "SET GLOBAL read_only = "+on) }
+		if t.kind == "postgres" {
+			setReadOnly = func(on string) error {
+				return execAll(ctx, admin, "ALTER SYSTEM SET default_transaction_read_only = "+on, "SELECT pg_reload_conf()")
+			}
+		} else if err := loc.dropPrivileges(ctx, admin); err != nil {
+			return "", err
+		}
 	}
 	return t.loadLocation(ctx, loc, time.Now, func(l *load, _ openStore) error {
 		wait(ctx, t.each/3)

@@ -23,9 +23,22 @@ func StartRedis(ctx context.Context, redis, dir string, _ bool) (*Server, error)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
+	return startRedis(ctx, redis, dir, "--appendonly", "no")
+}
+
+// StartDurableRedis is StartRedis for a server that keeps its data when it is killed: each write
+// is on disk before its answer.
+func StartDurableRedis(ctx context.Context, redis, dir string, _ bool) (*Server, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return startRedis(ctx, redis, dir, "--appendonly", "yes", "--appendfsync", "always")
+}
+
+func startRedis(ctx context.Context, redis, dir string, options ...string) (*Server, error) {
 	launch := func(ctx context.Context, port string) (*daemon, error) {
-		d, err := launch(nil, dir, redis, "--port", port, "--bind", "127.0.0.1", "--dir", dir,
-			"--pidfile", filepath.Join(dir, "pid"), "--save", "", "--appendonly", "no")
+		d, err := launch(nil, dir, redis, append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", dir,
+			"--pidfile", filepath.Join(dir, "pid"), "--save", ""}, options...)...)
 		if err != nil {
 			return nil, err
 		}
