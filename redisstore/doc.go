@@ -61,6 +61,10 @@
 //	…
 //	store, err := redisstore.New(pipelined, redisstore.Config{Base: client})
 //
+// With [Config].CacheFor, which is off by default, loads of a session that was just loaded ask no
+// server. It suits a single process, or sticky sessions. The client-side cache of go-redis is not
+// used: it is experimental, and serves only one server with RESP3.
+//
 // # Deadlines
 //
 // A call ends when its context does, whatever the client does; the context of a manager ends after

@@ -258,6 +258,11 @@ func (s *Store) deleteAll(ctx context.Context, ids []session.ID, condition strin
 		return 0, nil
 	}
 	ids = slices.Clone(ids) // after the end of ctx, the pipeline goes on
+	defer func() {
+		for _, id := range ids {
+			s.cache.drop(id)
+		}
+	}()
 	return await(ctx, s, func(ctx context.Context) (n int, err error) {
 		answers, err := s.runAll(ctx, deleteScript, ids, condition, value)
 		if err != nil {

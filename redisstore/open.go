@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -37,6 +38,7 @@ import (
 //   - tls_ca_file, tls_cert_file, tls_key_file: PEM files with the authorities that sign the
 //     server's certificate, and with a certificate of the client,
 //   - tls_server_name: the name in the server's certificate, if it is not the host,
+//   - cache_for: Config.CacheFor, such as 2s,
 //   - auto_pipeline=true: commands that wait at the same time share a pipeline (see
 //     [redis.AutoPipeliner], which go-redis calls experimental).
 //
@@ -45,19 +47,19 @@ import (
 // To use the client for other purposes too, create it yourself and call [New]. To read the
 // settings from files and variables, pass Open to sessionconfig.WithRedis.
 func Open(ctx context.Context, address, prefix string) (*Store, error) {
-	base, pipelined, err := connect(address)
+	base, own, err := connect(address)
 	if err != nil {
 		return nil, err
 	}
 	client, closeAll := base, base.Close
-	if pipelined {
+	if own.pipeline {
 		p, err := autoPipeline(base)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("session: %w", err), base.Close())
 		}
 		client, closeAll = p, func() error { return errors.Join(p.Close(), base.Close()) }
 	}
-	s, err := New(client, Config{Prefix: prefix, Base: base})
+	s, err := New(client, Config{Prefix: prefix, Base: base, CacheFor: own.cacheFor})
 	if err != nil {
 		return nil, errors.Join(err, closeAll())
 	}
@@ -80,67 +82,89 @@ func autoPipeline(c redis.UniversalClient) (*redis.AutoPipeliner, error) {
 // not escaped can be in any part of it.
 var errAddress = errors.New("session: the address of Redis is not a URL such as redis://USER:PASSWORD@HOST:6379/0; write special characters in the password as percent escapes")
 
-// connect creates a client for an address.
-func connect(address string) (c redis.UniversalClient, pipelined bool, err error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" && u.Scheme != "unix" {
-		return nil, false, errAddress
-	}
-	q, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return nil, false, errAddress
-	}
-	take := func(name string) string {
+// parameters are those of an address that are not go-redis's.
+type parameters struct {
+	cluster, pipeline   bool
+	cacheFor            time.Duration
+	ca, cert, key, name string
+}
+
+// take removes the parameters from q.
+func (p *parameters) take(q url.Values) error {
+	get := func(name string) string {
 		v := q.Get(name)
 		q.Del(name)
 		return v
 	}
-	cluster, pipeline := take("cluster"), take("auto_pipeline")
-	ca, cert, key, name := take("tls_ca_file"), take("tls_cert_file"), take("tls_key_file"), take("tls_server_name")
-	u.RawQuery = q.Encode()
-	for _, v := range []string{cluster, pipeline} {
-		if v != "" && v != "true" && v != "false" {
-			return nil, false, errors.New("session: the address of Redis is not valid: cluster and auto_pipeline are true or false")
+	for name, to := range map[string]*bool{"cluster": &p.cluster, "auto_pipeline": &p.pipeline} {
+		if v := get(name); v != "" && v != "true" && v != "false" {
+			return fmt.Errorf("session: the address of Redis is not valid: %s is true or false", name)
+		} else {
+			*to = v == "true"
 		}
 	}
-	if (ca != "" || cert != "" || key != "" || name != "") && u.Scheme != "rediss" {
-		return nil, false, errors.New("session: the address of Redis is not valid: its parameters are for TLS, which needs the scheme rediss")
+	if v := get("cache_for"); v != "" {
+		var err error
+		if p.cacheFor, err = time.ParseDuration(v); err != nil {
+			return errors.New("session: the address of Redis is not valid: cache_for is a duration such as 2s")
+		}
+	}
+	p.ca, p.cert, p.key, p.name = get("tls_ca_file"), get("tls_cert_file"), get("tls_key_file"), get("tls_server_name")
+	return nil
+}
+
+// connect creates a client for an address.
+func connect(address string) (c redis.UniversalClient, own parameters, err error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" && u.Scheme != "unix" {
+		return nil, own, errAddress
+	}
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, own, errAddress
+	}
+	if err := own.take(q); err != nil {
+		return nil, own, err
+	}
+	u.RawQuery = q.Encode()
+	if own.ca+own.cert+own.key+own.name != "" && u.Scheme != "rediss" {
+		return nil, own, errors.New("session: the address of Redis is not valid: its parameters are for TLS, which needs the scheme rediss")
 	}
 
 	var secure *tls.Config
 	var dial func() redis.UniversalClient
 	switch {
-	case cluster == "true":
+	case own.cluster:
 		o, perr := redis.ParseClusterURL(u.String())
 		if perr != nil {
-			return nil, false, invalid(perr)
+			return nil, own, invalid(perr)
 		}
 		o.ContextTimeoutEnabled = true
 		secure, dial = o.TLSConfig, func() redis.UniversalClient { return redis.NewClusterClient(o) }
 	case q.Has("master_name"):
 		o, perr := redis.ParseFailoverURL(u.String())
 		if perr != nil {
-			return nil, false, invalid(perr)
+			return nil, own, invalid(perr)
 		}
 		if o.RouteByLatency || o.RouteRandomly || o.ReplicaOnly {
-			return nil, false, errors.New("session: the address of Redis is not valid: it asks for replicas, which may still have a session that has ended")
+			return nil, own, errors.New("session: the address of Redis is not valid: it asks for replicas, which may still have a session that has ended")
 		}
 		o.ContextTimeoutEnabled = true
 		secure, dial = o.TLSConfig, func() redis.UniversalClient { return redis.NewFailoverClient(o) }
 	default:
 		o, perr := redis.ParseURL(u.String())
 		if perr != nil {
-			return nil, false, invalid(perr)
+			return nil, own, invalid(perr)
 		}
 		o.ContextTimeoutEnabled = true
 		secure, dial = o.TLSConfig, func() redis.UniversalClient { return redis.NewClient(o) }
 	}
 	if secure != nil {
-		if err := certify(secure, ca, cert, key, name); err != nil {
-			return nil, false, err
+		if err := own.certify(secure); err != nil {
+			return nil, own, err
 		}
 	}
-	return dial(), pipeline == "true", nil
+	return dial(), own, nil
 }
 
 // invalid returns what is wrong with an address without quoting it: go-redis puts what it quotes
@@ -151,7 +175,8 @@ func invalid(err error) error {
 }
 
 // certify adds certificates to the settings of TLS.
-func certify(t *tls.Config, ca, cert, key, name string) error {
+func (p *parameters) certify(t *tls.Config) error {
+	ca, cert, key, name := p.ca, p.cert, p.key, p.name
 	if name != "" {
 		t.ServerName = name
 	}

@@ -48,7 +48,7 @@ func TestOpen(t *testing.T) {
 	server := testserver.DSN(t, testserver.Redis)
 	works(t, server)
 	works(t, server+"/3?pool_size=2&auto_pipeline=true")
-	works(t, server+"?auto_pipeline=false&cluster=false")
+	works(t, server+"?auto_pipeline=false&cluster=false&cache_for=1s")
 }
 
 // certificate writes a certificate for localhost and its key, and returns the files.
@@ -137,11 +137,13 @@ func TestOpenQuotesNoSecret(t *testing.T) {
 		"redis://u:p@h/hunter2":                  "invalid database number",
 		"redis://u:p@h/0?hunter2=1":              "unexpected option",
 		"redis://u:p@h/0?pool_size=hunter2":      "invalid pool_size number",
-		"redis://u:p@h?cluster=hunter2":          "are true or false",
+		"redis://u:p@h?cluster=hunter2":          "cluster is true or false",
 		"redis://u:p@h?tls_ca_file=hunter2":      "needs the scheme rediss",
 		"redis://h?master_name=m&addr=hunter2":   "unable to parse addr param",
 		"redis://h?master_name=m&replica_only=1": "it asks for replicas",
 		"redis://h?cluster=true&read_only=1":     "reads from replicas",
+		"redis://u:p@h?cache_for=hunter2":        "cache_for is a duration",
+		"redis://u:p@h?cache_for=2m":             "use at most a minute",
 		"postgres://u:hunter2@h":                 "invalid URL scheme",
 	} {
 		_, err := redisstore.Open(t.Context(), address, "")

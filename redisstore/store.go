@@ -31,6 +31,18 @@ type Config struct {
 	// [Store.Check] and [Store.Warnings] use it, because only a *redis.ClusterClient knows
 	// every node of a cluster. It is needed for a cluster only; without it, List fails there.
 	Base redis.UniversalClient
+
+	// CacheFor makes Load return a session that this store has loaded, and not written since, up
+	// to this long ago: at most a minute. Zero, the default, means that every load asks the server.
+	//
+	// What other processes do is then noticed up to CacheFor later: a session that they have
+	// ended can be used for that long, and one that they have written is the older one. A
+	// visitor's next request must therefore reach the same process (a single process, or a load
+	// balancer with sticky sessions); otherwise, a new token seems to be invalid, and a flash
+	// message missing. A session that this store has ended is never returned.
+	//
+	// The cache takes up to 64 MiB.
+	CacheFor time.Duration
 }
 
 // A Store keeps sessions in Redis. It implements [session.Store], [session.Toucher],
@@ -42,6 +54,8 @@ type Store struct {
 	async  *redis.AutoPipeliner  // client, if it has the asynchronous face
 	prefix string
 	closed atomic.Bool
+
+	cache *cache // nil without Config.CacheFor
 
 	deadlines bool // the client ends commands at the deadline of their context
 
@@ -65,7 +79,7 @@ func (*Store) Format(f fmt.State, _ rune) { io.WriteString(f, "redisstore.Store"
 // *redis.ClusterClient, or an *redis.AutoPipeliner of one of them. The caller must close client
 // after the store. New does not access the server; call [Store.Check] before serving.
 //
-// It fails for a nil client, an invalid prefix (a [*session.ConfigError]), and clients with which
+// It fails for a nil client, invalid settings (each a [*session.ConfigError]), and clients with which
 // a session that has ended could come back: a *redis.Ring, and clients that read from replicas or
 // from a cache of their own. It reports all mistakes, joined.
 func New(client redis.UniversalClient, cfg Config) (*Store, error) {
@@ -90,6 +104,11 @@ func New(client redis.UniversalClient, cfg Config) (*Store, error) {
 		s.deadlines = c.Options().ContextTimeoutEnabled
 	}
 	errs := []error{checkPrefix(s.prefix)}
+	if cfg.CacheFor < 0 || cfg.CacheFor > longestCache {
+		errs = append(errs, &session.ConfigError{Field: "CacheFor", Value: cfg.CacheFor, Reason: "use at most a minute; 0 means no cache"})
+	} else if cfg.CacheFor > 0 {
+		s.cache = &cache{keep: cfg.CacheFor}
+	}
 	if reason := unsuitable(client); reason != "" {
 		errs = append(errs, fmt.Errorf("session: redisstore.New cannot use this %T: %s", client, reason))
 	}
@@ -128,8 +147,18 @@ func (s *Store) Close() error {
 	return s.closeClient()
 }
 
-// Load implements [session.Store] with one GET.
+// Load implements [session.Store] with one GET, or none with [Config].CacheFor.
 func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error) {
+	if s.cache == nil {
+		return s.load(ctx, id)
+	}
+	if err := s.usable(ctx); err != nil {
+		return session.Record{}, s.failed(ctx, "load", id, err)
+	}
+	return s.cache.load(ctx, id, s.load)
+}
+
+func (s *Store) load(ctx context.Context, id session.ID) (session.Record, error) {
 	get := redis.NewStringCmd(ctx, "get", s.key(id))
 	err := s.do(ctx, get)
 	if errors.Is(err, redis.Nil) {
@@ -149,6 +178,7 @@ func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error)
 // Create implements [session.Store] with one SET that fails if the key exists. If the session
 // has an owner, the owner's index comes first.
 func (s *Store) Create(ctx context.Context, r session.Record) error {
+	defer s.cache.drop(r.ID)
 	return s.answer(ctx, "create", r.ID, s.create(ctx, &r))
 }
 
@@ -184,6 +214,7 @@ func (s *Store) create(ctx context.Context, r *session.Record) error {
 // Update implements [session.Store] with one script, which compares the version. A change of
 // the owner takes up to three more commands, for the indexes of the owners.
 func (s *Store) Update(ctx context.Context, r session.Record) error {
+	defer s.cache.drop(r.ID)
 	return s.answer(ctx, "update", r.ID, s.update(ctx, &r))
 }
 
@@ -224,6 +255,7 @@ func check(r *session.Record) error {
 // Delete implements [session.Store] with one script. If the session has an owner, a second
 // command removes it from the owner's index.
 func (s *Store) Delete(ctx context.Context, id session.ID) error {
+	defer s.cache.drop(id)
 	answer, err := s.run(ctx, deleteScript, s.key(id), "any", "")
 	if err != nil {
 		return s.failed(ctx, "delete", id, err)
@@ -236,6 +268,7 @@ func (s *Store) Delete(ctx context.Context, id session.ID) error {
 // key's time of deletion. It takes three more commands, about once a day, for a session whose
 // owner's index does not cover the new expiry.
 func (s *Store) Touch(ctx context.Context, id session.ID, lastActivity, expires time.Time) error {
+	defer s.cache.drop(id)
 	return s.answer(ctx, "touch", id, s.touch(ctx, id, lastActivity, expires))
 }
 
