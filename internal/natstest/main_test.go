@@ -1,0 +1,109 @@
+package natstest_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/natstest"
+	"github.com/expanse-go/session/internal/respawn"
+	"github.com/expanse-go/session/natsstore"
+)
+
+// TestMain is also the main function of the servers of a cluster.
+func TestMain(m *testing.M) {
+	job, args := respawn.Job()
+	if job != natstest.Job {
+		os.Exit(m.Run())
+	}
+	if err := natstest.Serve(args); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// startServer starts a server in this process.
+func startServer(tb testing.TB, change func(*server.Options)) *server.Server {
+	tb.Helper()
+	s, err := natstest.Start(tb.TempDir(), change)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	return s
+}
+
+func startCluster(tb testing.TB) *natstest.Cluster {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
+	defer cancel()
+	c, err := natstest.StartCluster(ctx, tb.TempDir(), 3)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(c.Stop)
+	return c
+}
+
+// connect opens a connection of its own, as each process has one.
+func connect(tb testing.TB, url string, opts ...nats.Option) jetstream.JetStream {
+	tb.Helper()
+	conn, err := nats.Connect(url, append([]nats.Option{nats.MaxReconnects(-1), nats.ReconnectWait(20 * time.Millisecond)}, opts...)...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return js
+}
+
+// newBucket creates a bucket as the documentation of natsstore recommends. A cluster that
+// has just started may need a while until it can.
+func newBucket(tb testing.TB, js jetstream.JetStream, name string, replicas int) {
+	tb.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		_, err := js.CreateKeyValue(tb.Context(), jetstream.KeyValueConfig{Bucket: name, Replicas: replicas, LimitMarkerTTL: time.Minute})
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			tb.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func open(tb testing.TB, js jetstream.JetStream, bucket string) *natsstore.Store {
+	tb.Helper()
+	s, err := natsstore.New(js, natsstore.Config{Bucket: bucket})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func mustCreate(tb testing.TB, s session.Store, r session.Record) {
+	tb.Helper()
+	if err := s.Create(tb.Context(), r); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// record returns a record that is valid for an hour.
+func record(id byte, owner string) session.Record {
+	now := time.Now().UTC()
+	return session.Record{ID: session.ID{id}, Owner: owner, CreatedAt: now, LastActivity: now, ExpiresAt: now.Add(time.Hour)}
+}
