@@ -200,7 +200,7 @@ func (s *Store) current(ctx context.Context, id session.ID) (cur current, err er
 			Data     []byte `json:"data"`
 		} `json:"message"`
 	}
-	err = s.request(ctx, "STREAM.MSG.GET", map[string]any{"last_by_subj": s.keys + recordKey(id)}, &answer)
+	err = s.request(ctx, "STREAM.MSG.GET", map[string]any{"last_by_subj": s.subjects + recordKey(id)}, &answer)
 	var refused *jetstream.APIError
 	if errors.As(err, &refused) && refused.ErrorCode == jetstream.JSErrCodeMessageNotFound {
 		return cur, nil
@@ -229,37 +229,33 @@ func (s *Store) current(ctx context.Context, id session.ID) (cur current, err er
 	return cur, nil
 }
 
-// ids returns the IDs in the keys that match the filter, of which the server sends up to
-// 100,000 at once.
-func (s *Store) ids(ctx context.Context, filter string) (map[session.ID]bool, error) {
-	ids := map[session.ID]bool{}
-	for offset := 0; ; {
-		var page struct {
-			Total int `json:"total"`
-			State struct {
-				Subjects map[string]uint64 `json:"subjects"`
-			} `json:"state"`
-		}
-		err := s.retry(ctx, func(ctx context.Context) error {
-			return s.request(ctx, "STREAM.INFO", map[string]any{"subjects_filter": s.keys + filter, "offset": offset}, &page)
-		})
-		if err != nil {
-			return nil, err
-		}
-		for subject := range page.State.Subjects {
-			tokens := strings.Split(strings.TrimPrefix(subject, s.keys), ".")
-			if len(tokens) < 3 {
-				continue
-			}
-			if id, err := session.ParseID(tokens[2]); err == nil {
-				ids[id] = true
-			}
-		}
-		offset += len(page.State.Subjects)
-		if offset >= page.Total || len(page.State.Subjects) == 0 {
-			return ids, nil
+// keys returns all keys that match the filter.
+func (s *Store) keys(ctx context.Context, filter string) (keys []string, err error) {
+	for {
+		page, total, err := s.page(ctx, filter, len(keys))
+		keys = append(keys, page...)
+		if err != nil || len(page) == 0 || len(keys) >= total {
+			return keys, err
 		}
 	}
+}
+
+// page returns the keys that match the filter, of which the server sends up to 100,000 at
+// once from the offset on, and the number of all of them.
+func (s *Store) page(ctx context.Context, filter string, offset int) (keys []string, total int, err error) {
+	var answer struct {
+		Total int `json:"total"`
+		State struct {
+			Subjects map[string]uint64 `json:"subjects"`
+		} `json:"state"`
+	}
+	err = s.retry(ctx, func(ctx context.Context) error {
+		return s.request(ctx, "STREAM.INFO", map[string]any{"subjects_filter": s.subjects + filter, "offset": offset}, &answer)
+	})
+	for subject := range answer.State.Subjects {
+		keys = append(keys, strings.TrimPrefix(subject, s.subjects))
+	}
+	return keys, max(answer.Total, len(keys)), err
 }
 
 // request asks JetStream about the bucket.

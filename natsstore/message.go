@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/expanse-go/session"
@@ -52,6 +53,16 @@ func recordKey(id session.ID) string {
 
 func entryKey(owner string, id session.ID, entry uint64) string {
 	return fmt.Sprintf("owner.%s.%s.%016x", hash(owner), id, entry)
+}
+
+// idOf returns the ID in a key of either kind.
+func idOf(key string) (id session.ID, ok bool) {
+	tokens := strings.Split(key, ".")
+	if len(tokens) < 3 {
+		return id, false
+	}
+	id, err := session.ParseID(tokens[2])
+	return id, err == nil
 }
 
 // hash returns the text that stands for an owner in keys, which have few characters.

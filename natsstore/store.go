@@ -36,7 +36,8 @@ type Store struct {
 	bucket string
 	api    string // prefix of requests to JetStream
 	put    string // prefix of the subjects to publish to
-	keys   string // prefix of the subjects in the stream
+
+	subjects string // prefix of the subjects of the bucket
 }
 
 var (
@@ -69,8 +70,8 @@ func New(js jetstream.JetStream, cfg Config) (*Store, error) {
 	if strings.Trim(bucket, "_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 		return nil, &session.ConfigError{Field: "Bucket", Value: bucket, Reason: "use letters, digits, _ and - only"}
 	}
-	s := &Store{js: js, bucket: bucket, api: jetstream.DefaultAPIPrefix, keys: "$KV." + bucket + "."}
-	s.put = s.keys
+	s := &Store{js: js, bucket: bucket, api: jetstream.DefaultAPIPrefix, subjects: "$KV." + bucket + "."}
+	s.put = s.subjects
 	switch opts := js.Options(); {
 	case opts.APIPrefix != "":
 		s.api = strings.TrimSuffix(opts.APIPrefix, ".") + "."
@@ -78,7 +79,7 @@ func New(js jetstream.JetStream, cfg Config) (*Store, error) {
 		s.api = "$JS." + opts.Domain + ".API."
 	}
 	if s.api != jetstream.DefaultAPIPrefix {
-		s.put = s.api + s.keys // as the KeyValue clients do
+		s.put = s.api + s.subjects // as the KeyValue clients do
 	}
 	return s, nil
 }
@@ -184,12 +185,20 @@ func (s *Store) Prune(ctx context.Context, before time.Time, limit int) (int, er
 	return n, nil
 }
 
-// List implements [session.Lister]. It asks the leader for the keys in 256 parts, and loads
-// each record by itself: a server without many sessions takes longest for the parts.
+// List implements [session.Lister]. It asks the leader for the keys, up to 100,000 at once,
+// and loads each record by itself.
 func (s *Store) List(ctx context.Context) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
+		keys, total, err := s.page(ctx, "id.>", 0)
+		if len(keys) == total {
+			s.load(ctx, keys, err)(yield)
+			return
+		}
+		// The next page would begin at an offset, and miss a key if one before it is removed
+		// in the meantime. Each of these parts has a single page, up to 25 million sessions.
 		for part := range 256 {
-			for r, err := range s.under(ctx, fmt.Sprintf("id.%02x.*", part)) {
+			keys, err := s.keys(ctx, fmt.Sprintf("id.%02x.*", part))
+			for r, err := range s.load(ctx, keys, err) {
 				if !yield(r, err) || err != nil {
 					return
 				}
@@ -201,11 +210,12 @@ func (s *Store) List(ctx context.Context) iter.Seq2[session.Record, error] {
 // ListOwner implements [session.OwnerLister] by the index of owners: one request for the
 // keys, and one load for each session. For the owner "" it reads all records.
 func (s *Store) ListOwner(ctx context.Context, owner string) iter.Seq2[session.Record, error] {
-	all := s.List(ctx)
-	if owner != "" {
-		all = s.under(ctx, "owner."+hash(owner)+".>")
-	}
 	return func(yield func(session.Record, error) bool) {
+		all := s.List(ctx)
+		if owner != "" {
+			keys, err := s.keys(ctx, "owner."+hash(owner)+".>")
+			all = s.load(ctx, keys, err)
+		}
 		for r, err := range all {
 			if err == nil && r.Owner != owner {
 				continue // the index may name sessions that it should not
@@ -232,16 +242,21 @@ func (s *Store) DeleteOwned(ctx context.Context, owner string, ids []session.ID)
 	return n, nil
 }
 
-// under yields the records whose IDs are the last or the last but one tokens of the keys
-// that match the filter.
-func (s *Store) under(ctx context.Context, filter string) iter.Seq2[session.Record, error] {
+// load yields the records that the keys belong to, or the error with which listing the keys
+// failed.
+func (s *Store) load(ctx context.Context, keys []string, err error) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) {
-		ids, err := s.ids(ctx, filter)
 		if err != nil {
 			yield(session.Record{}, s.failed("list", session.ID{}, err))
 			return
 		}
-		for id := range ids {
+		done := make(map[session.ID]bool, len(keys))
+		for _, key := range keys {
+			id, ok := idOf(key)
+			if !ok || done[id] {
+				continue
+			}
+			done[id] = true
 			r, err := s.Load(ctx, id)
 			if err == session.ErrNotFound {
 				continue

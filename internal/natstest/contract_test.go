@@ -1,6 +1,7 @@
 package natstest_test
 
 import (
+	"context"
 	"crypto/rand"
 	"testing"
 
@@ -37,7 +38,7 @@ func harness(t testing.TB, url string, replicas int) sessiontest.Harness {
 			name := rand.Text()
 			newBucket(tb, admin, name, replicas)
 			tb.Cleanup(func() {
-				if err := admin.DeleteKeyValue(t.Context(), name); err != nil {
+				if err := admin.DeleteKeyValue(context.Background(), name); err != nil {
 					tb.Error(err)
 				}
 			})
