@@ -14,7 +14,7 @@ import (
 
 // checkTimeout limits Check and Warnings. The server does not answer what it does not permit,
 // so they could wait for as long as their context lets them.
-const checkTimeout = 10 * time.Second
+const checkTimeout = 5 * time.Second
 
 // Check verifies that the store can work: the bucket exists, has no setting that would lose
 // sessions, and the account may read and write it. Check tries that on a session that does
@@ -98,7 +98,7 @@ func (s *Store) info(ctx context.Context) (*jetstream.StreamInfo, error) {
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return nil, &session.ConfigError{Field: "Bucket", Value: s.bucket,
-			Reason: fmt.Sprintf("there is no such bucket; create it with: nats kv add %s --history=1 --replicas=3 --marker-ttl=1m", s.bucket)}
+			Reason: fmt.Sprintf("there is no such bucket; create it with: js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: %q, Replicas: 3, LimitMarkerTTL: time.Minute})", s.bucket)}
 	case err != nil:
 		return nil, s.failed("check", session.ID{}, err)
 	}
