@@ -337,7 +337,7 @@ func passes(err error) bool {
 
 // failed wraps an error that the contract does not name.
 func (s *Store) failed(op string, id session.ID, err error) error {
-	if err == nil || err == session.ErrNotFound || err == session.ErrConflict {
+	if err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrConflict) {
 		return err
 	}
 	if last := s.js.Conn().LastError(); errors.Is(err, context.DeadlineExceeded) && errors.Is(last, nats.ErrPermissionViolation) {

@@ -258,7 +258,7 @@ func (s *Store) load(ctx context.Context, keys []string, err error) iter.Seq2[se
 			}
 			done[id] = true
 			r, err := s.Load(ctx, id)
-			if err == session.ErrNotFound {
+			if errors.Is(err, session.ErrNotFound) {
 				continue
 			}
 			if !yield(r, err) || err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -65,15 +66,19 @@ func StartCluster(ctx context.Context, dir string, n int) (*Cluster, error) {
 
 // freePorts returns loopback ports that nobody uses at the moment.
 func freePorts(n int) (ports []int, err error) {
+	var open []net.Listener // until all are found, so that none is found twice
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close()
+		open = append(open, l)
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
-	return ports, nil
+	for _, l := range open {
+		err = errors.Join(err, l.Close())
+	}
+	return ports, err
 }
 
 // URL returns the addresses of all servers, separated by commas.
