@@ -251,6 +251,12 @@ func TestHungServers(t *testing.T) {
 		}
 	}
 	all(syscall.SIGSTOP)
+	await(t, "the leader hangs", func() bool { // a signal takes a moment
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		_, err := s.Load(ctx, r.ID)
+		return err != nil
+	})
 	for name, call := range map[string]func(context.Context) error{
 		"load": func(ctx context.Context) error {
 			_, err := s.Load(ctx, r.ID)
