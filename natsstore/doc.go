@@ -72,9 +72,11 @@
 // # Failures
 //
 // When a server is lost, calls wait until another one answers, up to the deadline of their
-// context, which a manager sets from StoreTimeout. An election takes a few seconds, so a
-// StoreTimeout of 10 seconds hides most of them. Without a deadline, a call waits for as long
-// as the JetStream context does by default, five seconds.
+// context, which a manager sets from StoreTimeout. After the loss of the leader, the others
+// wait for four to nine seconds before they elect another one, so requests hardly notice it
+// with a StoreTimeout of 15 seconds, and fail with 503 for a while with the default of five.
+// Without a deadline, a call waits for as long as the JetStream context does by default, five
+// seconds.
 //
 // If the answer to a write is lost, the store looks whether the write has been stored, by a
 // random number in the record, and otherwise sends it again; it takes effect once. While the

@@ -37,7 +37,7 @@ func Example() {
 	if err := store.Check(ctx); err != nil {
 		log.Fatal(err)
 	}
-	manager, err := session.New(store, session.Config{StoreTimeout: 10 * time.Second})
+	manager, err := session.New(store, session.Config{StoreTimeout: 15 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}

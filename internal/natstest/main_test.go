@@ -70,19 +70,10 @@ func connect(tb testing.TB, url string, opts ...nats.Option) jetstream.JetStream
 	return js
 }
 
-// newBucket creates a bucket as the documentation of natsstore recommends. A cluster that
-// has just started may need a while until it can.
 func newBucket(tb testing.TB, js jetstream.JetStream, name string, replicas int) {
 	tb.Helper()
-	for deadline := time.Now().Add(time.Minute); ; {
-		_, err := js.CreateKeyValue(tb.Context(), jetstream.KeyValueConfig{Bucket: name, Replicas: replicas, LimitMarkerTTL: time.Minute})
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			tb.Fatal(err)
-		}
-		time.Sleep(50 * time.Millisecond)
+	if err := natstest.CreateBucket(tb.Context(), js, name, replicas); err != nil {
+		tb.Fatal(err)
 	}
 }
 

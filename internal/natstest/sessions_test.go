@@ -15,12 +15,14 @@ func TestInterleavings(t *testing.T) {
 	js := connect(t, url)
 	newBucket(t, js, "sessions", 1)
 	one, other := open(t, js, "sessions"), open(t, connect(t, url), "sessions")
-	for _, c := range append(interleavings.Pairs(true), interleavings.Others()...) {
+	cases := append(interleavings.Pairs(true), interleavings.Others()...)
+	for _, c := range cases {
 		t.Run(c.Name(), func(t *testing.T) {
 			c.Check(t, one)
 			c.Check(t, one, other)
 		})
 	}
+	t.Logf("%d interleavings", 2*len(cases))
 }
 
 // TestModel compares the sessions with a plain model: all operations in random order, over

@@ -16,7 +16,8 @@
 // PostgreSQL and MariaDB are tested if SESSION_TEST_POSTGRES and SESSION_TEST_MYSQL contain
 // their addresses; "make torture" starts both servers. Faults that affect a whole server
 // are injected into servers that torture starts itself, so the server programs must be
-// installed. The full disk needs root on Linux.
+// installed. A cluster of NATS servers needs nothing: torture contains the server. The full
+// disk needs root on Linux.
 //
 // Every run prints its seed. A run with the same -seed makes the same random choices, but
 // the interleaving differs. The program runs on Linux, macOS and the BSDs: it needs

@@ -53,6 +53,8 @@ func (t *trial) faults(ctx context.Context) error {
 		run("locked by another process", t.databaseLocked)
 	case "postgres":
 		run("failover to a replica", t.failover)
+	case "nats":
+		run("leader killed", t.leaderKilled)
 	}
 	run("clock set back an hour", t.clockSetBack)
 	return errors.Join(errs...)
@@ -106,7 +108,10 @@ func (t *trial) loadStore(ctx context.Context, store openStore, observer *sessio
 
 // waitForRecovery sends requests until one gets a 200. It returns the time that took.
 func (l *load) waitForRecovery(ctx context.Context) (time.Duration, error) {
-	const limit = 10 * time.Second
+	return l.recoversWithin(ctx, 10*time.Second)
+}
+
+func (l *load) recoversWithin(ctx context.Context, limit time.Duration) (time.Duration, error) {
 	start := time.Now()
 	for time.Since(start) < limit && ctx.Err() == nil {
 		if status, _ := l.request(ctx, http.MethodPost, "/", "", "first"); status == http.StatusOK {

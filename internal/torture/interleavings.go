@@ -18,6 +18,7 @@ var interleavingTests = map[string]check{
 	"postgres": {"", "./internal/integration", []string{"-test.v", "-test.run", "^TestInterleavings$/^postgres-pgx$"}},
 	"mariadb":  {"", "./internal/integration", []string{"-test.v", "-test.run", "^TestInterleavings$/^mysql$"}},
 	"redis":    {"", "./redisstore", []string{"-test.v", "-test.run", "^TestInterleavings$/^pool$"}},
+	"nats":     {"", "./internal/natstest", []string{"-test.v", "-test.run", "^TestInterleavings$"}},
 }
 
 // countPattern matches what the tests print about the number of interleavings.

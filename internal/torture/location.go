@@ -19,6 +19,7 @@ import (
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/filestore"
+	"github.com/expanse-go/session/internal/natstest"
 	"github.com/expanse-go/session/memstore"
 	"github.com/expanse-go/session/sqlstore"
 )
@@ -27,14 +28,18 @@ import (
 // needs to open it.
 type location struct {
 	Kind   string // memory, file, sqlite, postgres, mariadb, redis
+	Kind   string // memory, file, sqlite, postgres, mariadb, nats
 	DSN    string // of a file store: its directory
 	Schema string // PostgreSQL; of Redis the prefix, without its colon
 
-	remove func() error // set in the process that created the location
+	// Set in the process that created the location:
+	remove  func() error
+	cluster *natstest.Cluster // NATS only
 }
 
 // kinds lists the stores, the fast ones first.
 var kinds = []string{"memory", "file", "sqlite", "postgres", "mariadb", "redis"}
+var kinds = []string{"memory", "file", "sqlite", "postgres", "mariadb", "nats"}
 
 // serverEnv names the environment variables with the servers' addresses.
 var serverEnv = map[string]string{"postgres": "SESSION_TEST_POSTGRES", "mariadb": "SESSION_TEST_MYSQL", "redis": "SESSION_TEST_REDIS"}
@@ -66,6 +71,11 @@ func newLocationAt(ctx context.Context, kind, dir, server string) (loc location,
 	case "file":
 		loc.DSN = filepath.Join(dir, name)
 		return loc, nil
+	case "nats":
+		if err = loc.createNATS(ctx, filepath.Join(dir, name)); err != nil {
+			err = errors.Join(err, loc.remove())
+		}
+		return loc, err
 	case "sqlite":
 		loc.DSN = "file:" + filepath.Join(dir, name+".db") + "?_pragma=busy_timeout(100)"
 	case "postgres":
@@ -142,19 +152,20 @@ func (loc *location) migrate(ctx context.Context) error {
 	return nil
 }
 
-// An openStore is a store with the database handle that has to be closed after it.
+// An openStore is a store with what has to be closed after it.
 type openStore struct {
 	session.Store
 
 	db       *sql.DB       // nil without a database
 	pgErrors *errorCounter // PostgreSQL only
 	redis    io.Closer     // Redis only
+	done     func()        // NATS only: closes the connection
 }
 
 // maxConns limits the connections of one process to a database.
 const maxConns = 10
 
-// open opens the store, and checks it if it is in a database.
+// open opens the store, and checks it if it is on a server.
 func (loc *location) open(ctx context.Context) (openStore, error) {
 	o, err := loc.openUnchecked()
 	if c, ok := o.Store.(interface{ Check(context.Context) error }); ok && err == nil {
@@ -172,6 +183,8 @@ func (loc *location) openUnchecked() (openStore, error) {
 	case "file":
 		s, err := filestore.Open(loc.DSN, filestore.Config{})
 		return openStore{Store: s}, err
+	case "nats":
+		return loc.openNATS()
 	}
 	if loc.Kind == "redis" {
 		return loc.openRedis()
@@ -216,6 +229,9 @@ func (o openStore) close() error {
 	}
 	if o.db != nil {
 		errs = append(errs, o.db.Close())
+	}
+	if o.done != nil {
+		o.done()
 	}
 	return errors.Join(errs...)
 }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"sync"
 
+	"github.com/expanse-go/session/internal/natstest"
 	"github.com/expanse-go/session/internal/respawn"
 )
 
@@ -19,6 +20,8 @@ var children = map[string]func(context.Context, []byte) error{
 	"worker": workerChild,
 	"writer": writerChild,
 	"locker": lockerChild,
+
+	natstest.Job: func(_ context.Context, args []byte) error { return natstest.Serve(args) },
 }
 
 // runChild runs the function of a child process if the program was started as one.
