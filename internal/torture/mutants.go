@@ -115,6 +115,18 @@ var mutants = []mutant{
 		`" OR (id = ? AND version = ?)"`, `" OR (id = ? AND version > 0 * ?)"`, testOf("./internal/integration", "TestEachWriterGetsItsOwnResult"),
 	},
 	{
+		"a write to NATS replaces whatever is there", "natsstore/bucket.go",
+		"forget(r.ExpiresAt), nil, &cur.seq)", "forget(r.ExpiresAt), nil, nil)", testOf("./internal/natstest", "TestContract"),
+	},
+	{
+		"a write to NATS whose answer was lost is a conflict", "natsstore/bucket.go",
+		"cur.here && cur.stamp == stamp {", "cur.here && cur.stamp == stamp+1 {", testOf("./internal/natstest", "TestLostAnswers"),
+	},
+	{
+		"an index entry in NATS ends before its record", "natsstore/bucket.go",
+		"cur.until > need.Unix()", "cur.until > 0", testOf("./internal/natstest", "TestIndexOutlivesTheRecord"),
+	},
+	{
 		"Update of the memory store is an upsert", "memstore/shard.go",
 		"\t\treturn 0, session.ErrNotFound", "\t\ts.unlock()\n\t\tdefer s.mu.Lock()\n\t\treturn 0, s.create(h, r, entry)", modelOn("memory"),
 	},
