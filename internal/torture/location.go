@@ -27,8 +27,7 @@ import (
 // A location is where sessions are stored. Its exported fields are all that another process
 // needs to open it.
 type location struct {
-	Kind   string // memory, file, sqlite, postgres, mariadb, redis
-	Kind   string // memory, file, sqlite, postgres, mariadb, nats
+	Kind   string // memory, file, sqlite, postgres, mariadb, redis, nats
 	DSN    string // of a file store: its directory
 	Schema string // PostgreSQL; of Redis the prefix, without its colon
 
@@ -38,8 +37,7 @@ type location struct {
 }
 
 // kinds lists the stores, the fast ones first.
-var kinds = []string{"memory", "file", "sqlite", "postgres", "mariadb", "redis"}
-var kinds = []string{"memory", "file", "sqlite", "postgres", "mariadb", "nats"}
+var kinds = []string{"memory", "file", "sqlite", "postgres", "mariadb", "redis", "nats"}
 
 // serverEnv names the environment variables with the servers' addresses.
 var serverEnv = map[string]string{"postgres": "SESSION_TEST_POSTGRES", "mariadb": "SESSION_TEST_MYSQL", "redis": "SESSION_TEST_REDIS"}
