@@ -138,9 +138,10 @@ A program that only uses sessions can skip this part, and the names in it. [Stor
 methods: Load, Create, Update and Delete of a [Record]. A store that can do more implements
 optional interfaces: [Viewer] (return records without copying), [Toucher] (extend a
 session), [Pruner] (delete expired records), [Lister] and [OwnerLister] (enumerate
-records), and [OwnerDeleter] (delete many records of one owner). The functions [Touch],
-[Prune], [List] and [ListOwner] use these interfaces if the store implements them, and fall
-back otherwise. [Capability] finds them through wrappers. Every store must accept owners of
+records), [OwnerDeleter] (delete many records of one owner), and [Importer] (take records
+over from another store). The functions [Touch], [Prune], [List] and [ListOwner] use these
+interfaces if the store implements them, and fall back otherwise. [Capability] finds them
+through wrappers. Every store must accept owners of
 up to [MaxOwner] bytes, and keep expired records for [PruneSlack]. sessiontest.TestStore
 checks the contract.
 */

@@ -75,7 +75,7 @@ const MaxOwner = 255
 // Errors may be wrapped; callers use [errors.Is].
 //
 // sessiontest.TestStore checks every sentence of this contract. The optional interfaces
-// are [Viewer], [Toucher], [Pruner], [Lister], [OwnerLister] and [OwnerDeleter].
+// are [Viewer], [Toucher], [Pruner], [Lister], [OwnerLister], [OwnerDeleter] and [Importer].
 type Store interface {
 	// Load returns the record, expired or not. It returns [ErrNotFound] if there
 	// is none. The caller owns the result, Data included, and may change it.
@@ -252,6 +252,15 @@ type OwnerDeleter interface {
 	// them together: after an error, some of the records may have been deleted. The owner is
 	// not "".
 	DeleteOwned(ctx context.Context, owner string, ids []ID) (int, error)
+}
+
+// An Importer takes records over from another store. Packages and commands that move
+// sessions between stores need it; a manager does not.
+type Importer interface {
+	// Import is like Create, except that the new record keeps r.Version, which is at least 1
+	// and less than 1<<62. A request that has loaded the record from the other store can then
+	// update it in this one, and one with an older version cannot.
+	Import(ctx context.Context, r Record) error
 }
 
 // Discard is a store that keeps nothing, like io.Discard; the configuration files call

@@ -74,8 +74,8 @@ type Config struct {
 }
 
 // A Store is a [session.Store] in a folder. It also implements [session.Toucher],
-// [session.Pruner], [session.Lister], [session.OwnerLister] and [session.OwnerDeleter]. Its methods are safe for
-// concurrent use, and several processes may open the same folder.
+// [session.Pruner], [session.Lister], [session.OwnerLister], [session.OwnerDeleter] and [session.Importer]. Its
+// methods are safe for concurrent use, and several processes may open the same folder.
 type Store struct {
 	dir      string // absolute
 	readOnly bool
@@ -100,6 +100,7 @@ var (
 	_ session.Lister       = (*Store)(nil)
 	_ session.OwnerLister  = (*Store)(nil)
 	_ session.OwnerDeleter = (*Store)(nil)
+	_ session.Importer     = (*Store)(nil)
 )
 
 // Load returns a record. It does not wait for writers.
@@ -114,7 +115,16 @@ func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error)
 // Create stores a new record. Any file in its place is a conflict, even if it is not a
 // record.
 func (s *Store) Create(ctx context.Context, r session.Record) error {
-	content, err := encode(&r, 1)
+	return s.add(ctx, r, 1)
+}
+
+// Import implements [session.Importer].
+func (s *Store) Import(ctx context.Context, r session.Record) error {
+	return s.add(ctx, r, r.Version)
+}
+
+func (s *Store) add(ctx context.Context, r session.Record, version uint64) error {
+	content, err := encode(&r, version)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (s *shard) slot(ref uint32) *slot {
 	return &s.chunks[ref/chunkSize][ref%chunkSize]
 }
 
-// create stores a new record. The entry contains the body of r with version 1.
+// create stores a new record. The entry contains the body of r with its version.
 func (s *shard) create(h uint64, r *session.Record, entry []byte) error {
 	s.mu.Lock()
 	defer s.unlock()

@@ -68,8 +68,8 @@ const (
 )
 
 // A Store is a [session.Store] in memory. It also implements [session.Viewer],
-// [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister] and [session.OwnerDeleter]. Its
-// methods are safe for concurrent use. They wait for nothing but the lock of a shard, so
+// [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister], [session.OwnerDeleter] and
+// [session.Importer]. Its methods are safe for concurrent use. They wait for nothing but the lock of a shard, so
 // only methods that process many records check their context.
 type Store struct {
 	seed  maphash.Seed
@@ -95,6 +95,7 @@ var (
 	_ session.Lister       = (*Store)(nil)
 	_ session.OwnerLister  = (*Store)(nil)
 	_ session.OwnerDeleter = (*Store)(nil)
+	_ session.Importer     = (*Store)(nil)
 )
 
 // Format writes the name of the type for every verb, so that a store that is logged by
@@ -158,11 +159,16 @@ func (s *Store) View(_ context.Context, id session.ID) (session.Record, error) {
 
 // Create stores a new record. If the store is full, it evicts others; see the package
 // documentation.
-func (s *Store) Create(_ context.Context, r session.Record) error {
+func (s *Store) Create(_ context.Context, r session.Record) error { return s.create(r, 1) }
+
+// Import implements [session.Importer]. A full store evicts others, as for Create.
+func (s *Store) Import(_ context.Context, r session.Record) error { return s.create(r, r.Version) }
+
+func (s *Store) create(r session.Record, version uint64) error {
 	sh, h := s.shard(r.ID)
 	b := buffers.Get().(*buffer)
 	defer buffers.Put(b)
-	entry := pack(b, &r, 1)
+	entry := pack(b, &r, version)
 	for {
 		err := sh.create(h, &r, entry)
 		if !errors.Is(err, errNoRoom) {

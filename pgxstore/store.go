@@ -34,9 +34,9 @@ type Config struct {
 }
 
 // A Store keeps sessions in one table of PostgreSQL. It implements [session.Store],
-// [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister] and
-// [session.OwnerDeleter]. It is safe for concurrent use, and several processes may use
-// the same table, also through sqlstore.
+// [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister],
+// [session.OwnerDeleter] and [session.Importer]. It is safe for concurrent use, and
+// several processes may use the same table, also through sqlstore.
 type Store struct {
 	pool   *pgxpool.Pool
 	names  sqltable.Names
@@ -60,6 +60,7 @@ var (
 	_ session.Lister       = (*Store)(nil)
 	_ session.OwnerLister  = (*Store)(nil)
 	_ session.OwnerDeleter = (*Store)(nil)
+	_ session.Importer     = (*Store)(nil)
 )
 
 // Format writes the name of the type for every verb, so that a store that is logged by
@@ -109,11 +110,20 @@ func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error)
 
 // Create implements [session.Store] with one INSERT.
 func (s *Store) Create(ctx context.Context, r session.Record) error {
-	n, err := s.exec(ctx, s.text.Create(&r), false)
+	return s.insert(ctx, "create", r.ID, s.text.Create(&r))
+}
+
+// Import implements [session.Importer] with one INSERT.
+func (s *Store) Import(ctx context.Context, r session.Record) error {
+	return s.insert(ctx, "import", r.ID, s.text.Import(&r))
+}
+
+func (s *Store) insert(ctx context.Context, op string, id session.ID, st sqltable.Statement) error {
+	n, err := s.exec(ctx, st, false)
 	if err == nil && n == 0 {
 		return session.ErrConflict
 	}
-	return s.answer(ctx, "create", r.ID, err)
+	return s.answer(ctx, op, id, err)
 }
 
 // Update implements [session.Store] with one UPDATE that names ID and version. Only if

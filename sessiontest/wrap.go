@@ -10,15 +10,15 @@ import (
 
 // A Call is one call of a store's method, as [Wrap] passes it to the function.
 type Call struct {
-	// Op is "load", "create", "update", "delete", "touch", "prune", "list", "list-owner" or
-	// "delete-owned".
+	// Op is "load", "create", "update", "delete", "touch", "prune", "list", "list-owner",
+	// "delete-owned" or "import".
 	Op string
 
 	// ID is the ID of the record. It is zero for "prune", "list", "list-owner" and
 	// "delete-owned".
 	ID session.ID
 
-	// Record is the record that "create" and "update" are about to write. For "load" it
+	// Record is the record that "create", "update" and "import" are about to write. For "load" it
 	// is the loaded record, once next has returned. It is nil for all others. The
 	// function may change it, for example to simulate damaged data.
 	Record *session.Record
@@ -47,6 +47,9 @@ type Call struct {
 // the same way. It implements Unwrap.
 func Wrap(s session.Store, around func(ctx context.Context, c Call, next func() error) error) session.Store {
 	w := wrapped{s, around}
+	if i, ok := session.Capability[session.Importer](s); ok {
+		s = importer{s, w, i}
+	}
 	if d, ok := session.Capability[session.OwnerDeleter](s); ok {
 		s = ownerDeleter{s, w, d}
 	}
@@ -128,6 +131,11 @@ type (
 		w wrapped
 		d session.OwnerDeleter
 	}
+	importer struct {
+		session.Store
+		w wrapped
+		i session.Importer
+	}
 )
 
 func (o outermost) Unwrap() session.Store    { return o.next }
@@ -136,6 +144,11 @@ func (p pruner) Unwrap() session.Store       { return p.Store }
 func (l lister) Unwrap() session.Store       { return l.Store }
 func (l ownerLister) Unwrap() session.Store  { return l.Store }
 func (d ownerDeleter) Unwrap() session.Store { return d.Store }
+func (i importer) Unwrap() session.Store     { return i.Store }
+
+func (i importer) Import(ctx context.Context, r session.Record) error {
+	return i.w.around(ctx, Call{"import", r.ID, &r}, func() error { return i.i.Import(ctx, r) })
+}
 
 func (d ownerDeleter) DeleteOwned(ctx context.Context, owner string, ids []session.ID) (n int, err error) {
 	err = d.w.around(ctx, Call{Op: "delete-owned"}, func() (err error) {

@@ -49,9 +49,9 @@ const DefaultTable = sqltable.DefaultTable
 var ErrClosed = errors.New("session: the store is closed")
 
 // A Store keeps sessions in one table of a database. It implements [session.Store],
-// [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister] and
-// [session.OwnerDeleter]. It is safe for concurrent use, and several processes may use
-// the same table.
+// [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister],
+// [session.OwnerDeleter] and [session.Importer]. It is safe for concurrent use, and
+// several processes may use the same table.
 type Store struct {
 	db     *sql.DB
 	names  sqltable.Names
@@ -79,6 +79,7 @@ var (
 	_ session.Lister       = (*Store)(nil)
 	_ session.OwnerLister  = (*Store)(nil)
 	_ session.OwnerDeleter = (*Store)(nil)
+	_ session.Importer     = (*Store)(nil)
 )
 
 // Format writes the name of the type for every verb, so that a store that is logged by
@@ -198,6 +199,11 @@ func (s *Store) loadPinned(ctx context.Context, id session.ID) (r session.Record
 // Create implements [session.Store] with one INSERT.
 func (s *Store) Create(ctx context.Context, r session.Record) error {
 	return s.write(ctx, &write{op: opCreate, rec: r})
+}
+
+// Import implements [session.Importer] with one INSERT.
+func (s *Store) Import(ctx context.Context, r session.Record) error {
+	return s.write(ctx, &write{op: opImport, rec: r})
 }
 
 // Update implements [session.Store] with one UPDATE that names ID and version. Only if

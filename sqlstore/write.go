@@ -15,6 +15,7 @@ type op string
 const (
 	opLoad   op = "load"
 	opCreate op = "create"
+	opImport op = "import"
 	opUpdate op = "update"
 	opDelete op = "delete"
 	opTouch  op = "touch"
@@ -89,6 +90,8 @@ func (s *Store) statements(w *write) []sqltable.Statement {
 	switch w.op {
 	case opCreate:
 		return []sqltable.Statement{s.text.Create(r)}
+	case opImport:
+		return []sqltable.Statement{s.text.Import(r)}
 	case opUpdate:
 		if st, ok := s.text.UpdateInPlace(r); ok {
 			return []sqltable.Statement{st, s.text.Update(r)}
@@ -111,12 +114,13 @@ func (s *Store) statements(w *write) []sqltable.Statement {
 // exec runs a write. In a transaction of the pool, all statements that it may need must
 // already be prepared.
 func (s *Store) exec(ctx context.Context, on runner, w *write) error {
+	creates := w.op == opCreate || w.op == opImport
 	n, before := 0, 0
 	for _, st := range s.statements(w) {
 		var err error
 		before = n
 		if n, err = on.exec(ctx, st); err != nil {
-			if duplicate := s.names.Dialect.Duplicate; w.op == opCreate && duplicate != nil && duplicate(err) {
+			if duplicate := s.names.Dialect.Duplicate; creates && duplicate != nil && duplicate(err) {
 				return session.ErrConflict
 			}
 			return err
@@ -126,7 +130,7 @@ func (s *Store) exec(ctx context.Context, on runner, w *write) error {
 		}
 	}
 	switch w.op {
-	case opCreate:
+	case opCreate, opImport:
 		return session.ErrConflict
 	case opUpdate:
 		return s.whyNot(ctx, on, w.rec.ID)

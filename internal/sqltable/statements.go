@@ -31,6 +31,7 @@ type Statements struct {
 	prune, postpone                string
 	list, listOwner, listAnonymous string
 	createNone                     string // takes an ID that does not exist
+	insert                         string // like create, with a version
 
 	// by number of records, for powers of two
 	updates, loads, deletes map[int]string
@@ -72,6 +73,10 @@ func NewStatements(n Names) *Statements {
 		inPlace = n.text("UPDATE {table} SET version = version + 1, address = ?, user_agent = ?, " +
 			"created_at = ?, last_activity = ?, expires_at = ?, data = ?" + thisVersion + " AND owner = ? AND expires_hour <= ?")
 	}
+	create := func(version string) string {
+		return n.text("INSERT INTO {table} (owner, address, user_agent, created_at, last_activity, expires_at, data, id, version" + createHour + ") " +
+			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, " + version + createValue + ")" + d.ifAbsent)
+	}
 	return &Statements{
 		Load:    n.text("SELECT " + RecordColumns + " FROM {table} WHERE id = ?"),
 		Pinned:  n.text("SELECT " + d.pinned + " FROM {table} WHERE id = ?"),
@@ -80,8 +85,8 @@ func NewStatements(n Names) *Statements {
 		n:       n,
 		inPlace: inPlace,
 		updates: updates, loads: loads, deletes: deletes,
-		create: n.text("INSERT INTO {table} (owner, address, user_agent, created_at, last_activity, expires_at, data, id, version" + createHour + ") " +
-			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1" + createValue + ")" + d.ifAbsent),
+		create: create("1"),
+		insert: create("?"),
 		update: n.text("UPDATE {table} SET version = version + 1, owner = ?, address = ?, user_agent = ?, " +
 			"created_at = ?, last_activity = ?, expires_at = ?, data = ?" + updateHour + thisVersion),
 		delete: n.text("DELETE FROM {table} WHERE id = ?"),
@@ -124,6 +129,14 @@ func (s *Statements) Create(r *session.Record) Statement {
 		return Statement{s.create, recordArgs(r, r.ID[:], hour(nanos(r.ExpiresAt)))}
 	}
 	return Statement{s.create, recordArgs(r, r.ID[:])}
+}
+
+// Import is Create of a record that keeps its version.
+func (s *Statements) Import(r *session.Record) Statement {
+	if s.postpone != "" {
+		return Statement{s.insert, recordArgs(r, r.ID[:], int64(r.Version), hour(nanos(r.ExpiresAt)))}
+	}
+	return Statement{s.insert, recordArgs(r, r.ID[:], int64(r.Version))}
 }
 
 // Update replaces a record of the given version.

@@ -8,7 +8,7 @@ import (
 
 // Capabilities is a set of what a store and its environment support beyond the four
 // methods of [session.Store].
-type Capabilities uint8
+type Capabilities uint16
 
 // These are the capabilities.
 const (
@@ -18,6 +18,7 @@ const (
 	Lists                                 // [session.Lister]
 	ListsOwner                            // [session.OwnerLister]
 	DeletesOwner                          // [session.OwnerDeleter]
+	Imports                               // [session.Importer]
 	Reopens                               // [Env.Reopen]
 	Shares                                // [Env.Share]
 )
@@ -25,7 +26,7 @@ const (
 // String returns the names of the capabilities, as in "Toucher and Pruner".
 func (c Capabilities) String() string {
 	var names []string
-	for i, name := range []string{"Viewer", "Toucher", "Pruner", "Lister", "OwnerLister", "OwnerDeleter", "a way to reopen", "a second handle"} {
+	for i, name := range []string{"Viewer", "Toucher", "Pruner", "Lister", "OwnerLister", "OwnerDeleter", "Importer", "a way to reopen", "a second handle"} {
 		if c&(1<<i) != 0 {
 			names = append(names, name)
 		}
@@ -52,6 +53,9 @@ func (e Env) Capabilities() (c Capabilities) {
 	}
 	if _, ok := session.Capability[session.OwnerDeleter](e.Store); ok {
 		c |= DeletesOwner
+	}
+	if _, ok := session.Capability[session.Importer](e.Store); ok {
+		c |= Imports
 	}
 	if e.Reopen != nil {
 		c |= Reopens

@@ -45,6 +45,16 @@ func (m *mem) Create(_ context.Context, r session.Record) error {
 	return nil
 }
 
+func (m *mem) Import(_ context.Context, r session.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.m[r.ID]; ok {
+		return session.ErrConflict
+	}
+	m.m[r.ID] = clone(r)
+	return nil
+}
+
 func (m *mem) Update(_ context.Context, r session.Record) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

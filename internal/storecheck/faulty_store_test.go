@@ -24,6 +24,7 @@ type faulty struct {
 	lists     func(context.Context) iter.Seq2[session.Record, error]
 	listOwner func(context.Context, string) iter.Seq2[session.Record, error]
 	owned     func(owner string, ids []session.ID) int
+	imports   func(session.Record) error
 
 	reopen func() session.Store // nil: the store itself
 	share  func() session.Store // nil: the store itself
@@ -137,6 +138,13 @@ func (f *faulty) DeleteOwned(ctx context.Context, owner string, ids []session.ID
 		return f.owned(owner, ids), nil
 	}
 	return f.mem.DeleteOwned(ctx, owner, ids)
+}
+
+func (f *faulty) Import(ctx context.Context, r session.Record) error {
+	if f.imports != nil {
+		return f.imports(r)
+	}
+	return f.mem.Import(ctx, r)
 }
 
 func (f *faulty) remember(in map[session.ID]session.Record, r session.Record) {
