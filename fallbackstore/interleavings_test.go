@@ -36,6 +36,7 @@ type process struct {
 	proceed chan bool     // false: die
 	history maphash.Hash  // of the answers
 	died    bool
+	open    func(primary int) *fallbackstore.Store
 
 	acked []string // the writes that were confirmed
 	ended bool     // it has ended the session
@@ -195,6 +196,23 @@ func move(primary int) role {
 	}}
 }
 
+// backAndForth moves the session several times.
+func backAndForth() role {
+	one, other := move(inOld), move(inNew)
+	return role{"back and forth", inOld, func(p *process, s *fallbackstore.Store) {
+		exchanged := p.open(inNew)
+		for i := range 3 {
+			p.history.Reset() // nothing is left of the moves before, except how many there were
+			p.history.WriteByte(byte(i))
+			if i%2 == 0 {
+				one.run(p, s)
+			} else {
+				other.run(p, exchanged)
+			}
+		}
+	}}
+}
+
 // begin creates a world whose session is in one of the stores, and starts the processes.
 func begin(t *testing.T, in int, roles []role) *world {
 	w := &world{inCalls: make(chan struct{})}
@@ -204,7 +222,8 @@ func begin(t *testing.T, in int, roles []role) *world {
 		p := &process{name: r.name, proceed: make(chan bool)}
 		p.history.SetSeed(seed)
 		w.procs = append(w.procs, p)
-		s := w.open(t, p, r.primary)
+		p.open = func(primary int) *fallbackstore.Store { return w.open(t, p, primary) }
+		s := p.open(r.primary)
 		go func() {
 			defer func() {
 				p.call = nil
@@ -391,6 +410,9 @@ func TestEveryOrder(t *testing.T) {
 		"move and revoke":                  {2, []role{move(inNew), revoke(inNew)}},
 		"opposite writes":                  {1, []role{write("a", inNew), write("b", inOld)}},
 		"opposite moves":                   {2, []role{move(inNew), move(inOld)}},
+		"back and forth, and a move":       {1, []role{backAndForth(), move(inNew)}},
+		"back and forth, and a write":      {most, []role{backAndForth(), write("a", inNew)}},
+		"back and forth, and a revoke":     {most, []role{backAndForth(), revoke(inOld)}},
 		"opposite write and revoke":        {1, []role{write("a", inNew), revoke(inOld)}},
 		"write, move and revoke":           {most, []role{write("a", inNew), move(inNew), revoke(inNew)}},
 		"two moves and a revoke":           {most, []role{move(inNew), move(inNew), revoke(inNew)}},
