@@ -30,6 +30,7 @@ func (c *Config) checkStore(l *loader, doc document) {
 		c.database.refuse(l, "", "default", reason, hint)
 	}
 	_, registered := c.foreign[name]
+	c.checkFallback(l)
 	switch {
 	case s.bad["store"]:
 	case name == "database":
@@ -229,10 +230,10 @@ func (c *connection) at(key, reason, hint string, err error) *Error {
 	return m
 }
 
-// openDatabase opens the database store. It does not create a missing SQLite file,
+// openDatabase opens the database store on a connection, named as for [Config.Connection]. It does not create a missing SQLite file,
 // because that would be an empty database without the table.
-func (c *Config) openDatabase(ctx context.Context) (session.Store, error) {
-	con, err := c.Connection("")
+func (c *Config) openDatabase(ctx context.Context, connection string) (session.Store, error) {
+	con, err := c.Connection(connection)
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func ExampleConfig_Values() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, v := range c.Values()[:3] {
+	for _, v := range c.Values()[:4] {
 		origin := v.Origin
 		origin.File = filepath.Base(origin.File) // the temporary folder has a random name
 		if v.Default {
@@ -92,6 +92,7 @@ func ExampleConfig_Values() {
 	}
 	// Output:
 	// store = "null" (line 0, variable "SESSION_STORE")
+	// fallback = "off" (line 0, variable "")
 	// lifetime = "2h" (line 2, variable "")
 	// absolute_lifetime = "24h" (line 0, variable "")
 }

@@ -138,6 +138,7 @@ func (c *Config) loadSession(l *loader, doc document, vars map[string]entry) {
 	if name := c.settings.text("store"); name != "" {
 		c.settings.values["store"] = strings.ToLower(name) // like every kindChoice
 	}
+	c.settings.values["fallback"] = lowerName(c.settings.text("fallback"))
 	l.reportUnknown(doc, c.vocabulary())
 	c.unknownVariables(l, vars)
 }

@@ -29,6 +29,7 @@ type spec struct {
 // sessionSpecs are the settings of session.toml, in the order of [Config.Values].
 var sessionSpecs = []spec{
 	{key: "store", kind: kindText, def: `"database"`},
+	{key: "fallback", kind: kindText, def: `"off"`},
 	{key: "lifetime", kind: kindMinutes, def: `"2h"`, word: "off", effect: "idle sessions never end"},
 	{key: "absolute_lifetime", kind: kindMinutes, def: `"24h"`, word: "off", effect: "sessions end only when idle"},
 	{key: "clear_with_browser", kind: kindBool, def: "false"},

@@ -44,10 +44,20 @@ func (c *Config) OpenStore(ctx context.Context) (session.Store, error) {
 }
 
 func (c *Config) openStore(ctx context.Context) (session.Store, error) {
+	primary, err := c.openNamed(ctx, c.StoreName())
+	if err != nil || c.Fallback() == "" {
+		return primary, err
+	}
+	return c.openFallback(ctx, primary)
+}
+
+// openNamed opens the store of a name such as "file" or "database:main".
+func (c *Config) openNamed(ctx context.Context, name string) (session.Store, error) {
 	s := &c.settings
-	switch name := c.StoreName(); name {
+	name, connection, _ := strings.Cut(name, ":")
+	switch name {
 	case "database":
-		return c.openDatabase(ctx)
+		return c.openDatabase(ctx, connection)
 	case "file":
 		return c.openFiles()
 	case "redis":
@@ -65,17 +75,25 @@ func (c *Config) openStore(ctx context.Context) (session.Store, error) {
 	}
 }
 
-// storeReadable reports whether the settings of the store are valid enough to open it.
+// storeReadable reports whether the settings of the store, and of the fallback, are valid
+// enough to open them.
 func (c *Config) storeReadable() bool {
-	name := c.StoreName()
+	if c.settings.bad["fallback"] || c.Fallback() != "" && !c.readable(c.Fallback()) {
+		return false
+	}
+	return !c.settings.bad["store"] && c.readable(c.StoreName())
+}
+
+func (c *Config) readable(name string) bool {
+	name, connection, _ := strings.Cut(name, ":")
 	_, registered := c.foreign[name]
-	if c.settings.bad["store"] || !registered && !slices.Contains(builtin, name) {
+	if !registered && !slices.Contains(builtin, name) {
 		return false
 	}
 	// With a misspelled key, the store could be opened in the wrong place.
 	about := []string{"stores." + name + ".", variable(storesPrefix, name) + "__"}
 	if name == "database" {
-		con, err := c.Connection("")
+		con, err := c.Connection(connection)
 		if err != nil {
 			return false
 		}
