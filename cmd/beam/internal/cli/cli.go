@@ -135,11 +135,16 @@ func (a *app) tree() *cli.Command {
 			},
 			{
 				Name:  "store",
-				Usage: "check the store",
+				Usage: "check the store, and copy sessions to another one",
 				Commands: []*cli.Command{
 					{Name: "check", Usage: "test the live store against the store contract, using temporary records", Description: storeHelp, Flags: []cli.Flag{
 						&cli.StringFlag{Name: "store", Usage: "the store `NAME` (default: the configured store)", Local: true}, asJSON,
 					}, Action: a.storeCheck},
+					{Name: "copy", Usage: "copy sessions to another store, also while the application runs", Description: copyHelp, Flags: []cli.Flag{
+						&cli.StringFlag{Name: "from", Usage: "the store `NAME` to copy from", Local: true},
+						&cli.StringFlag{Name: "to", Usage: "the store `NAME` to copy to", Local: true},
+						&cli.BoolFlag{Name: "dry-run", Usage: "only count them", Local: true}, asJSON,
+					}, Action: a.storeCopy},
 				},
 			},
 			{

@@ -41,7 +41,7 @@ func (a *app) load(cmd *cli.Command, opts ...sessionconfig.Option) (*sessionconf
 func (a *app) read(dir, store string, environ []string, log *slog.Logger, opts ...sessionconfig.Option) (*sessionconfig.Config, error) {
 	if store != "" {
 		a.storeFlag = true
-		environ = append(environ[:len(environ):len(environ)], storeVariable+"="+store)
+		environ = append(environ[:len(environ):len(environ)], storeVariable+"="+store, "SESSION_FALLBACK=off")
 	}
 	return sessionconfig.Load(dir, append(opts, sessionconfig.WithEnv(environ), sessionconfig.WithLogger(log), sessionconfig.WithRedis(redisstore.Open))...)
 }
@@ -107,10 +107,19 @@ func (a *app) openManager(ctx context.Context, c *sessionconfig.Config) (m *sess
 // or to create it: the application could no longer write there. The database store needs
 // no such rule, because SQLite gives its files to the owner of the database.
 func (a *app) mayWrite(c *sessionconfig.Config) error {
-	if c.StoreName() != "file" {
+	if c.StoreName() != "file" && c.Fallback() != "file" {
 		return nil
 	}
+	return a.mayWriteFiles(c, false)
+}
+
+// mayWriteFiles is mayWrite for the file store. A command may create the folder if it then
+// belongs to the owner of the folder around it.
+func (a *app) mayWriteFiles(c *sessionconfig.Config, creates bool) error {
 	folder := c.Folder()
+	if creates {
+		folder = owner.Existing(folder)
+	}
 	if !exists(folder) {
 		return fmt.Errorf("the session folder %s does not exist yet; the application creates it when it starts", a.shorten(folder))
 	}
@@ -129,9 +138,14 @@ func (a *app) mayWrite(c *sessionconfig.Config) error {
 
 // store is like manager, for commands that read records directly.
 func (a *app) store(ctx context.Context, c *sessionconfig.Config) (s session.Store, done func(), err error) {
-	p := a.begin("opening the store %s", c.StoreName())
+	return a.opened(c.StoreName(), func() (session.Store, error) { return c.OpenStore(ctx) })
+}
+
+// opened calls open, which opens the store of a name, and shows what takes so long.
+func (a *app) opened(name string, open func() (session.Store, error)) (s session.Store, done func(), err error) {
+	p := a.begin("opening the store %s", name)
 	defer p.end()
-	if s, err = c.OpenStore(ctx); err != nil {
+	if s, err = open(); err != nil {
 		return nil, nil, err
 	}
 	return s, func() {

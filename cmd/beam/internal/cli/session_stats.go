@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/fallbackstore"
 	"github.com/expanse-go/session/sessionconfig"
 )
 
@@ -65,6 +66,9 @@ func (a *app) count(ctx context.Context, store session.Store, s *stats) error {
 	for r, err := range session.List(ctx, store) {
 		if err != nil {
 			return err
+		}
+		if fallbackstore.IsMark(r) { // in a store that sessions have moved from
+			continue
 		}
 		if !now.Before(r.ExpiresAt) {
 			s.Expired++
