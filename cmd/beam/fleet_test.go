@@ -106,9 +106,9 @@ func (f *fleet) migrate(environ []string) {
 	}
 }
 
-// roll replaces the replicas one by one: it starts the new one, sends it requests, and then ends
-// the old one.
-func (f *fleet) roll(release string, environ ...string) {
+// roll replaces the replicas one by one: it starts the new one, ends the old one, and waits for some
+// writes of the load, if there is any.
+func (f *fleet) roll(l *load, release string, environ ...string) {
 	f.t.Helper()
 	for i := range f.replicas {
 		r := f.start(release, environ)
@@ -118,6 +118,9 @@ func (f *fleet) roll(release string, environ ...string) {
 		f.mu.Unlock()
 		if old != nil {
 			f.stop(old)
+		}
+		if l != nil {
+			l.more(20)
 		}
 	}
 }

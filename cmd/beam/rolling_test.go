@@ -62,14 +62,13 @@ func rollingDeploy(t *testing.T, name string, environ []string) {
 	if name != "file" {
 		f.migrate(environ)
 	}
-	f.roll("older", environ...)
+	f.roll(nil, "older", environ...)
 	store := openIn(t, f.dir, environ)
 	outdated := createOutdated(t, store, 500)
 	l := begin(t, f.proxy.URL)
-	for _, release := range []string{"newer", "older", "newer"} {
-		f.roll(release, environ...)
+	for _, release := range []string{"newer", "older", "newer", "older"} {
+		f.roll(l, release, environ...)
 	}
-	f.roll("older", environ...)
 	l.end()
 	stamped := checkStamped(t, f.dir, store)
 	awaitPruned(t, store, outdated)

@@ -59,6 +59,13 @@ func begin(t *testing.T, url string) *load {
 	return l
 }
 
+// more waits until the visitors have made n more writes.
+func (l *load) more(n int64) {
+	for want := l.writes.Load() + n; l.writes.Load() < want && l.goesOn(); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 func (l *load) goesOn() bool {
 	select {
 	case <-l.stop:
@@ -177,13 +184,14 @@ func (l *load) checkEnded(v *visit) error {
 func (l *load) send(v *visit, method, path string, form url.Values) (body []byte, err error) {
 	for try := 0; ; try++ {
 		var status int
-		if body, status, err = l.try(v, method, path, form); err == nil && status < 400 {
+		body, status, err = l.try(v, method, path, form)
+		if err == nil && status < 400 {
 			return body, nil
 		}
 		if err == nil {
 			err = fmt.Errorf("%s %s: status %d: %s", method, path, status, body)
 		}
-		if try == 100 || err == nil && status < 500 {
+		if try == 100 || status >= 400 && status < 500 {
 			return nil, err
 		}
 		l.retries.Add(1)
