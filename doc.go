@@ -141,8 +141,7 @@ session), [Pruner] (delete expired records), [Lister] and [OwnerLister] (enumera
 records), [OwnerDeleter] (delete many records of one owner), and [Importer] (take records
 over from another store). The functions [Touch], [Prune], [List] and [ListOwner] use these
 interfaces if the store implements them, and fall back otherwise. [Capability] finds them
-through wrappers. Every store must accept owners of
-up to [MaxOwner] bytes, and keep expired records for [PruneSlack]. sessiontest.TestStore
-checks the contract.
+through wrappers. Every store must accept owners of up to [MaxOwner] bytes, and keep
+expired records for [PruneSlack]. sessiontest.TestStore checks the contract.
 */
 package session
