@@ -125,6 +125,24 @@ func (f *fleet) roll(l *load, release string, environ ...string) {
 	}
 }
 
+// crash kills a replica, and starts another one in its place.
+func (f *fleet) crash(l *load, release string, environ ...string) {
+	f.t.Helper()
+	f.mu.Lock()
+	r := f.replicas[0]
+	f.mu.Unlock()
+	if err := r.cmd.Process.Kill(); err != nil {
+		f.t.Fatal(err)
+	}
+	_ = r.cmd.Wait() // it reports that the process was killed
+	r.stdin.Close()
+	next := f.start(release, environ)
+	f.mu.Lock()
+	f.replicas[0] = next
+	f.mu.Unlock()
+	l.more(20)
+}
+
 func (f *fleet) start(release string, environ []string) *running {
 	f.t.Helper()
 	cmd := exec.Command("replica", release)
