@@ -2,11 +2,15 @@ package fallbackstore_test
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/fallbackstore"
 	"github.com/expanse-go/session/memstore"
+	"github.com/expanse-go/session/sessiontest"
 )
 
 // onStore returns a manager that reports a damaged record as an error of the test.
@@ -96,6 +100,87 @@ func TestManagerAlone(t *testing.T) {
 	}
 	if n := count(t, after, ""); n != 0 {
 		t.Errorf("after RevokeOwner: %d sessions", n)
+	}
+}
+
+// A limit of sessions per owner counts those of both stores, and ends them in either.
+func TestMaxPerOwner(t *testing.T) {
+	old := memstore.New(memstore.Config{})
+	both, err := fallbackstore.New(memstore.New(memstore.Config{}), old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := onStore(t, old)
+	during, err := session.New(both, session.Config{PruneEvery: -1, MaxPerOwner: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		token(t, before, "ada")
+	}
+	first := token(t, during, "ada")
+	if n := count(t, during, "ada"); n != 2 {
+		t.Errorf("%d sessions, want 2", n)
+	}
+	token(t, during, "ada")
+	if n, left := count(t, during, "ada"), count(t, before, "ada"); n != 2 || left != 0 {
+		t.Errorf("%d sessions, %d of them in the old store; want 2 and 0", n, left)
+	}
+	id(t, during, first)
+}
+
+// If one of the stores does not answer, nobody is taken for a stranger, and no session ends.
+func TestStoreDown(t *testing.T) {
+	down := errors.New("down")
+	for _, broken := range []string{"primary", "fallback"} {
+		t.Run(broken, func(t *testing.T) {
+			var fails atomic.Bool
+			stores := map[string]session.Store{"primary": memstore.New(memstore.Config{}), "fallback": memstore.New(memstore.Config{})}
+			stores[broken] = sessiontest.Wrap(stores[broken], func(_ context.Context, _ sessiontest.Call, next func() error) error {
+				if fails.Load() {
+					return down
+				}
+				return next()
+			})
+			s, err := fallbackstore.New(stores["primary"], stores["fallback"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := session.Record{ID: session.ID{1}, Version: 1, Owner: "ada"}
+			if err := stores["fallback"].Create(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			fails.Store(true)
+			_, loaded := s.Load(t.Context(), r.ID)
+			_, moved := s.Move(t.Context(), r.ID)
+			_, pruned := s.Prune(t.Context(), time.Unix(1, 0), 1)
+			for name, err := range map[string]error{
+				"Load": loaded, "Move": moved, "Prune": pruned,
+				"Create": s.Create(t.Context(), session.Record{ID: session.ID{2}}),
+				"Update": s.Update(t.Context(), r),
+				"Delete": s.Delete(t.Context(), r.ID),
+				"Touch":  s.Touch(t.Context(), r.ID, time.Unix(1, 0), time.Unix(1, 0)),
+			} {
+				if !errors.Is(err, down) {
+					t.Errorf("%s: got %v, want the error of the store", name, err)
+				}
+			}
+			fails.Store(false)
+			if got, err := s.Load(t.Context(), r.ID); err != nil || got.Version != 1 || got.Owner != "ada" {
+				t.Errorf("afterwards: %v, %v", got, err)
+			}
+		})
+	}
+}
+
+// New refuses stores that sessions cannot move between.
+func TestNewRefuses(t *testing.T) {
+	one := memstore.New(memstore.Config{})
+	plain := struct{ session.Store }{one} // without the optional interfaces
+	for _, stores := range [][2]session.Store{{nil, one}, {one, nil}, {plain, one}, {one, plain}} {
+		if s, err := fallbackstore.New(stores[0], stores[1]); s != nil || err == nil {
+			t.Errorf("%v, %v: accepted", stores[0], stores[1])
+		}
 	}
 }
 
