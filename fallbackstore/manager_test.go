@@ -173,6 +173,44 @@ func TestStoreDown(t *testing.T) {
 	}
 }
 
+// A process dies after each step of a move. Until Move has been called for the ID, the session is
+// there for those who use both stores; then it is also there for those who use the new one alone.
+func TestInterruptedMove(t *testing.T) {
+	for steps := range 3 {
+		old, primary := memstore.New(memstore.Config{}), memstore.New(memstore.Config{})
+		left := steps
+		dying := func(s session.Store) session.Store {
+			return sessiontest.Wrap(s, func(_ context.Context, c sessiontest.Call, next func() error) error {
+				if c.Op != "load" {
+					if left--; left < 0 {
+						return errors.New("died")
+					}
+				}
+				return next()
+			})
+		}
+		first, err := fallbackstore.New(dying(primary), dying(old))
+		if err != nil {
+			t.Fatal(err)
+		}
+		both, err := fallbackstore.New(primary, old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok := token(t, onStore(t, old), "ada")
+		id := id(t, onStore(t, both), tok)
+		if _, err := first.Move(t.Context(), id); err == nil {
+			t.Fatalf("the move takes %d steps only", steps)
+		}
+		if _, err := both.Move(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if n := count(t, onStore(t, primary), "ada"); n != 1 {
+			t.Errorf("interrupted after %d steps: %d sessions in the new store, want 1", steps, n)
+		}
+	}
+}
+
 // New refuses stores that sessions cannot move between.
 func TestNewRefuses(t *testing.T) {
 	one := memstore.New(memstore.Config{})

@@ -123,7 +123,7 @@ func parse(r session.Record) (entry, error) {
 }
 
 // IsMark reports whether a record is not a session, but a mark that this package has left in one
-// of the stores.
+// of the stores, perhaps of a move that is still to be finished; see [Store.Move].
 func IsMark(r session.Record) bool {
 	_, ok := unwrap(r.Data)
 	return ok

@@ -31,9 +31,11 @@ import (
 
 // A found says where a session is.
 type found struct {
-	store   session.Store // nil: nowhere
-	rec     session.Record
-	primary entry // what the primary store has of it
+	store session.Store // nil: nowhere
+	other session.Store
+	rec   session.Record
+	moves bool  // it is in the fallback store
+	left  entry // then: what the primary store has of it
 }
 
 // find returns where the session is. It finishes a move.
@@ -44,7 +46,7 @@ func (s *Store) find(ctx context.Context, id session.ID) (found, error) {
 		case err != nil:
 			return found{}, err
 		case p.kind == live:
-			return found{s.primary, p.rec, p}, nil
+			return found{store: s.primary, other: s.fallback, rec: p.rec}, nil
 		case p.kind == ended:
 			return found{}, nil
 		}
@@ -53,7 +55,7 @@ func (s *Store) find(ctx context.Context, id session.ID) (found, error) {
 		case err != nil:
 			return found{}, err
 		case f.kind == live:
-			return found{s.fallback, f.rec, p}, nil
+			return found{store: s.fallback, other: s.primary, rec: f.rec, moves: true, left: p}, nil
 		case f.kind == ended, p.kind == absent && f.kind == absent:
 			return found{}, nil
 		case p.kind == reserved && f.kind == moved:
@@ -143,14 +145,16 @@ func (s *Store) reserve(ctx context.Context, p entry, r session.Record) (entry, 
 }
 
 // Move moves a session from the fallback store to the primary one, and reports whether it was
-// there. It does not change what requests see.
+// there. It also finishes a move that another process has begun: call it for the ID of each
+// record in the fallback store, marks included, before the primary store is used alone. Move
+// does not change what requests see.
 func (s *Store) Move(ctx context.Context, id session.ID) (bool, error) {
 	for {
 		at, err := s.find(ctx, id)
-		if err != nil || at.store != s.fallback {
+		if err != nil || !at.moves {
 			return false, err
 		}
-		err = s.move(ctx, at.primary, at.rec)
+		err = s.move(ctx, at.left, at.rec)
 		switch {
 		case err == nil:
 			return true, nil

@@ -94,10 +94,10 @@ func (s *Store) Update(ctx context.Context, r session.Record) error {
 			return session.ErrNotFound
 		case at.rec.Version != r.Version:
 			return session.ErrConflict
-		case at.store == s.primary:
+		case !at.moves:
 			return s.primary.Update(ctx, r)
 		}
-		if err := s.move(ctx, at.primary, r); !errors.Is(err, errChanged) {
+		if err := s.move(ctx, at.left, r); !errors.Is(err, errChanged) {
 			return err
 		}
 	}
@@ -113,21 +113,17 @@ func (s *Store) Delete(ctx context.Context, id session.ID) error {
 		err = at.store.Update(ctx, mark(ended, at.rec))
 		switch {
 		case err == nil:
-			return s.clear(ctx, at.store, id)
+			return clearBoth(ctx, at.store, at.other, id)
 		case !errors.Is(err, session.ErrConflict) && !errors.Is(err, session.ErrNotFound):
 			return err
 		}
 	}
 }
 
-// clear removes what an ended session has left. A session that has never moved is only in one
+// clearBoth removes what an ended session has left. A session that has never moved is only in one
 // store, and goes without a trace. Otherwise both stores keep a mark until the session would
 // have expired, because another process may still be about to finish a move.
-func (s *Store) clear(ctx context.Context, in session.Store, id session.ID) error {
-	other := s.primary
-	if in == s.primary {
-		other = s.fallback
-	}
+func clearBoth(ctx context.Context, in, other session.Store, id session.ID) error {
 	e, err := read(ctx, other, id)
 	switch {
 	case err != nil:

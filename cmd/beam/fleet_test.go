@@ -86,6 +86,19 @@ func (f *fleet) beam(environ []string, args ...string) (string, error) {
 	return string(out), err
 }
 
+// interrupt starts a command and kills it after the next write of the load, or lets it end before.
+func (f *fleet) interrupt(l *load, environ []string, args ...string) {
+	f.t.Helper()
+	cmd := exec.Command("beam", args...)
+	cmd.Dir, cmd.Env = f.dir, append(os.Environ(), environ...)
+	if err := cmd.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	l.more(1)
+	_ = cmd.Process.Kill() // fails if it has ended
+	_ = cmd.Wait()         // reports that it was killed
+}
+
 // migrate creates the sessions table from all replicas at once.
 func (f *fleet) migrate(environ []string) {
 	f.t.Helper()

@@ -169,6 +169,9 @@ func (x *copying) run(ctx context.Context) error {
 			return errors.Join(g.Wait(), err)
 		}
 		if fallbackstore.IsMark(r) {
+			if x.report.Moves && !x.report.DryRun { // the process that moved it may have died
+				g.Go(func() error { _, err := x.both.Move(ctx, r.ID); return err })
+			}
 			continue
 		}
 		done++
