@@ -57,6 +57,7 @@ config/session.toml, config/database.toml and .env. The environment overrides th
 
 Environment variables ("beam config show --json" lists the variable of every setting):
   SESSION_STORE                          the store: database, file, memory, redis, null
+  SESSION_FALLBACK                       the store that sessions move from (default: off)
   SESSION_LIFETIME                       the idle timeout: 120 (minutes), 2h
   SESSION_STORES__DATABASE__CONNECTION   a connection from config/database.toml
   SESSION_STORES__DATABASE__TABLE        the table (default: "sessions")

@@ -137,7 +137,7 @@ func (a *app) copied(cmd *cli.Command, r copyReport) error {
 		a.printf("%s already there\n", plural(r.Present, "session"))
 	}
 	if r.Expired > 0 {
-		a.printf("%s left out, because they have expired\n", plural(r.Expired, "session"))
+		a.printf("%s left out\n", plural(r.Expired, "expired session"))
 	}
 	return nil
 }
