@@ -135,6 +135,7 @@ func (m *Manager) Revoke(ctx context.Context, id ID) error {
 		return storeError("delete", id, err)
 	}
 	m.queuesOf(id).forget(id)
+	m.ended(ctx, id)
 	m.revoked(ctx, id, "")
 	return nil
 }
@@ -251,10 +252,21 @@ func (m *Manager) endAll(ctx context.Context, owner string, some []ownedSession)
 		ended[i] = errors.Is(lerr, ErrNotFound)
 		answers = lerr == nil || ended[i]
 	}
+	m.ended(ctx, those(ids, ended)...)
 	if err != nil {
 		err = storeError("delete", ID{}, err)
 	}
 	return ended, err
+}
+
+// those returns the IDs of the sessions that have ended.
+func those(ids []ID, ended []bool) (some []ID) {
+	for i, id := range ids {
+		if ended[i] {
+			some = append(some, id)
+		}
+	}
+	return some
 }
 
 // endEach is endAll for a store that cannot delete under a condition.
@@ -281,7 +293,3 @@ func (m *Manager) endEach(ctx context.Context, owner string, some []ownedSession
 	}
 	return ended, nil
 }
-
-// atOnce is how many sessions endEach ends at the same time: enough for a store that writes
-// several of them together, and too few to take its connections from the requests.
-const atOnce = 8

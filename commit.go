@@ -21,6 +21,7 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 	defer s.committing.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.follow(s.hold())
 	if err := s.failure(); err != nil && (!s.pending.end || s.pending.leaves) { // a logout does not depend on later writes
 		return nil, err
 	}

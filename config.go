@@ -100,6 +100,14 @@ type Config struct {
 	// Negative: no sweeps; call [Manager.Prune]. Defaults to 5 minutes.
 	PruneEvery time.Duration
 
+	// WatchEvery is how often the manager looks, once for all of them, whether watched
+	// sessions have ended or got a new token in another process; see [Session.Watch]. So it
+	// is the longest time until a watch ends, unless the store fails. If RotateEvery is set,
+	// WatchEvery must be shorter. Negative: the manager watches only what happens in its own
+	// process, and expiry; use this if there is only one.
+	// Defaults to 5 seconds, or to half of RotateEvery if that is shorter.
+	WatchEvery time.Duration
+
 	// TrustedOrigins are the origins, such as "https://app.example.com", from which
 	// browsers may send unsafe requests to this site, in addition to its own origin.
 	// Wildcards are refused: list each origin. See [http.CrossOriginProtection].

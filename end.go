@@ -33,6 +33,7 @@ func (m *Manager) end(ctx context.Context, id ID, holds func(at *stored, live bo
 				_ = m.storeFailed(ctx, "delete", id, err) // it has ended anyway, and a sweep will delete it
 			}
 			m.queuesOf(id).forget(id)
+			m.ended(ctx, id)
 			return true, nil
 		case errors.Is(err, ErrNotFound), errors.Is(err, ErrCorrupt):
 			return false, nil

@@ -25,6 +25,15 @@ var (
 	// that the session does not come back.
 	ErrEnded = errors.New("session: the session ended before the request did; the changes of the request were not stored")
 
+	// ErrExpired is the cause of a context of [Session.Watch] whose session has expired. It
+	// matches [ErrEnded], too.
+	ErrExpired = errorf(ErrEnded, "the session has expired")
+
+	// ErrReplaced is the cause of a context of [Session.Watch] whose token gives no access
+	// any more, because [Session.Login] or [Session.Regenerate] has replaced it. It matches
+	// [ErrEnded], too.
+	ErrReplaced = errorf(ErrEnded, "a login has replaced the token of the session; connect again with the new one")
+
 	// ErrTooLarge is returned by a write or a commit that exceeds [Config].MaxBytes, 256
 	// flash messages, or 1,000 levels of nesting in a value.
 	ErrTooLarge = errors.New("session: too large")
@@ -175,6 +184,8 @@ var (
 	errGone        = errorf(ErrEnded, "ended by another request; the changes of this one were not stored")
 	errLogin       = errorf(ErrEnded, "the condition of the login (OnlyIf) is no longer true; the user has to sign in again")
 	errInterrupted = errors.New("session: the commit panicked, so its outcome is unknown")
+	errLoggedOut   = errorf(ErrEnded, "the session was logged out or revoked")
+	errUnwatched   = errorf(ErrEnded, "nothing is stored of the session, so there is nothing to watch")
 )
 
 // A kindError is an error of one of the kinds above, with a text of its own.

@@ -30,6 +30,7 @@ func (m *Manager) logout(ctx context.Context, s *Session, spent []op) error {
 		}
 	}
 	m.queuesOf(id).forget(id)
+	m.ended(ctx, id)
 	m.event(ctx, Event{Kind: EventLoggedOut, ID: id, Owner: s.at.owner})
 	return nil
 }

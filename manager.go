@@ -14,18 +14,20 @@ import (
 
 // A Manager gives the requests of a server their sessions. It is safe for
 // concurrent use, holds no connection of its own and starts no goroutine before
-// the first session is created. Several managers, with different cookie names, may
-// share a store, and several processes may share a database.
+// the first session is created or watched. Several managers, with different cookie names,
+// may share a store, and several processes may share a database.
 type Manager struct {
-	cfg     *settings
-	store   Store
-	viewer  Viewer // the store, if it is one
-	discard bool
-	queues  [64]queues
-	sweeper sweeper
-	closed  atomic.Bool
-	release sync.Once             // closes the store
-	below   atomic.Pointer[known] // see offers
+	cfg      *settings
+	store    Store
+	viewer   Viewer      // the store, if it is one
+	caster   Broadcaster // nil: there is none, or nobody wants it
+	discard  bool
+	queues   [64]queues
+	sweeper  sweeper
+	watchers watchers
+	closed   atomic.Bool
+	release  sync.Once             // closes the store
+	below    atomic.Pointer[known] // see offers
 
 	advised logged // the messages of advise
 	unlike  logged // the types and paths of values that do not decode
@@ -39,7 +41,8 @@ func (m *Manager) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "session manager 
 // of the configuration, each a [*ConfigError].
 //
 // Create one manager for the program, not one per handler or request: a manager that has
-// created a session runs a goroutine until [Manager.Close].
+// created a session runs a goroutine until [Manager.Close]. It runs up to two more while
+// sessions are watched.
 func New(store Store, cfg Config) (*Manager, error) {
 	s, err := cfg.check(store)
 	if store == nil {
@@ -50,7 +53,11 @@ func New(store Store, cfg Config) (*Manager, error) {
 	}
 	d, ok := Capability[discard](store)
 	v, _ := store.(Viewer) // not by Capability: a wrapper's own Load must not be bypassed
-	return &Manager{cfg: s, store: store, viewer: v, discard: ok && d == discard{}}, nil
+	m := &Manager{cfg: s, store: store, viewer: v, discard: ok && d == discard{}}
+	if s.WatchEvery > 0 {
+		m.caster, _ = Capability[Broadcaster](store)
+	}
+	return m, nil
 }
 
 // Store returns the store that New was given.
@@ -118,16 +125,19 @@ func storeError(op string, id ID, err error) error {
 	return &StoreError{Op: op, ID: id, Err: err}
 }
 
-// Close stops the sweeper, waits for it until ctx ends, and closes the store if
-// that has a Close method. Afterwards, every load and commit fails with [ErrClosed].
-// Shut the server down first. If ctx ends first, call it again; once it is done,
-// another Close does nothing.
+// Close ends the contexts of [Session.Watch] with [ErrClosed], stops the background
+// goroutines, waits for them until ctx ends, and closes the store if that has a Close
+// method. Afterwards, every load and commit fails with [ErrClosed]. Shut the server down
+// first. If ctx ends first, call it again; once it is done, another Close does nothing.
 func (m *Manager) Close(ctx context.Context) error {
 	m.closed.Store(true)
-	if err := m.sweeper.stop(ctx); err != nil {
+	err := m.watchers.close(ctx)
+	if err == nil {
+		err = m.sweeper.stop(ctx)
+	}
+	if err != nil {
 		return err
 	}
-	var err error
 	m.release.Do(func() {
 		if c, ok := Capability[io.Closer](m.store); ok {
 			err = c.Close()

@@ -48,6 +48,10 @@ type Session struct {
 	due         bool // when the session was loaded, a touch or a periodic rotation was due
 	touchFailed bool // one attempt per request is enough
 
+	watches []*watch // made from this session
+	holding bool     // a commit is under way
+	waiting bool     // a watch waits for a commit to create or replace the session
+
 	reported []string // the types and paths of values that did not decode, and of which an event was sent
 }
 
@@ -472,7 +476,7 @@ func (s *Session) quiet() bool {
 func (s *Session) settled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	settled := !s.due && !s.left && s.failure() == nil && !s.changed() && len(s.shown) == 0
+	settled := !s.due && !s.left && !s.waiting && s.failure() == nil && !s.changed() && len(s.shown) == 0
 	if settled {
 		s.enter(sealed)
 	}

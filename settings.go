@@ -40,6 +40,7 @@ func (cfg Config) check(store Store) (*settings, error) {
 	s := &settings{Config: cfg, origins: http.NewCrossOriginProtection()}
 	var c checker
 	c.times(s)
+	c.watching(s)
 	c.cookie(s)
 	c.maxPerOwner(s, store)
 	for _, o := range cfg.TrustedOrigins {
@@ -100,6 +101,22 @@ func (c *checker) times(s *settings) {
 		c.refuse("RotateEvery", s.RotateEvery, "must be longer than Grace ("+s.Grace.String()+"), or a token would be replaced before the clients that use its predecessor have received it")
 	}
 }
+
+// watching checks how often watched sessions are looked at. A watch has the token of its
+// request, and has to see each periodic rotation of it: after two of them, a record no longer
+// tells whether a login was among them.
+func (c *checker) watching(s *settings) {
+	if s.RotateEvery > 0 && s.WatchEvery >= s.RotateEvery {
+		c.refuse("WatchEvery", s.WatchEvery, "must be shorter than RotateEvery ("+s.RotateEvery.String()+"), or a watch would take a rotated token for a replaced one")
+	}
+	every := defaultWatchEvery
+	if s.RotateEvery > 0 {
+		every = min(every, s.RotateEvery/2)
+	}
+	s.WatchEvery = cmp.Or(s.WatchEvery, every)
+}
+
+const defaultWatchEvery = 5 * time.Second
 
 // idle is the effective idle limit of a session with timeouts of its own, or 0.
 func (s *settings) idle(idle, absolute time.Duration) time.Duration {

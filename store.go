@@ -75,7 +75,8 @@ const MaxOwner = 255
 // Errors may be wrapped; callers use [errors.Is].
 //
 // sessiontest.TestStore checks every sentence of this contract. The optional interfaces
-// are [Viewer], [Toucher], [Pruner], [Lister], [OwnerLister], [OwnerDeleter] and [Importer].
+// are [Viewer], [Toucher], [Pruner], [Lister], [OwnerLister], [OwnerDeleter], [Importer],
+// [Stater] and [Broadcaster].
 type Store interface {
 	// Load returns the record, expired or not. It returns [ErrNotFound] if there
 	// is none. The caller owns the result, Data included, and may change it.
@@ -261,6 +262,61 @@ type Importer interface {
 	// and less than 1<<62. A request that has loaded the record from the other store can then
 	// update it in this one, and one with an older version cannot.
 	Import(ctx context.Context, r Record) error
+}
+
+// A Status is what a [Stater] tells about a record.
+type Status struct {
+	ID           ID
+	Version      uint64
+	LastActivity time.Time
+	ExpiresAt    time.Time
+}
+
+// A Stater tells the state of many records at once without reading their data. The manager
+// asks it about all watched sessions together; see [Session.Watch].
+type Stater interface {
+	// Stat returns the status of each of the records, in no particular order. It leaves out
+	// IDs without a record, and may leave out those of records for which Load returns
+	// [ErrCorrupt]. The IDs differ from each other. Each status is that of one moment, but
+	// not all of them together.
+	Stat(ctx context.Context, ids []ID) ([]Status, error)
+}
+
+// Stat tells the state of records by [Stater] if s implements it, and otherwise by loading
+// each of them.
+func Stat(ctx context.Context, s Store, ids []ID) ([]Status, error) {
+	if st, ok := Capability[Stater](s); ok {
+		return st.Stat(ctx, ids)
+	}
+	var all []Status
+	for _, id := range ids {
+		r, err := s.Load(ctx, id)
+		switch {
+		case err == nil:
+			all = append(all, Status{id, r.Version, r.LastActivity, r.ExpiresAt})
+		case !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt):
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// A Broadcaster passes the IDs of sessions between the processes that share the store. A
+// manager broadcasts the ID of each session that ends, or whose token a login replaces; a
+// manager whose sessions are watched listens. A broadcast is only a hint, which says that
+// the record is worth a look: it may be late, repeated or lost, because the manager also
+// polls.
+type Broadcaster interface {
+	// Broadcast sends IDs to everybody who listens, in all processes. IDs that nobody
+	// listens for are lost.
+	Broadcast(ctx context.Context, ids []ID) error
+
+	// Listen calls heard for each ID that is broadcast, one after the other, until ctx ends
+	// or it can no longer listen. It always returns an error, which matches
+	// [errors.ErrUnsupported] if it is useless to call Listen again. Whenever it begins to
+	// hear, at the start and after an interruption, it calls heard with the zero ID: what
+	// was broadcast before may have been lost.
+	Listen(ctx context.Context, heard func(ID)) error
 }
 
 // Discard is a store that keeps nothing, like io.Discard; the configuration files call

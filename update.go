@@ -82,6 +82,10 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 		s.cred = credential{newToken(p.at.rec.ID, &a.sec), p.digest, current}
 		m.event(ctx, Event{Kind: EventRotated, ID: p.at.rec.ID, Owner: p.at.rec.Owner})
 	}
+	m.watchers.saw(p.at, m.cfg, now)
+	if p.rotated && p.rotation == privilege {
+		m.broadcast(ctx, p.at.rec.ID)
+	}
 	// The token is sent again only while it is the current one: another request may
 	// have got its successor meanwhile.
 	renewed := before.keptUntil != s.at.keptUntil

@@ -74,8 +74,9 @@ type Config struct {
 }
 
 // A Store is a [session.Store] in a folder. It also implements [session.Toucher],
-// [session.Pruner], [session.Lister], [session.OwnerLister], [session.OwnerDeleter] and [session.Importer]. Its
-// methods are safe for concurrent use, and several processes may open the same folder.
+// [session.Pruner], [session.Lister], [session.OwnerLister], [session.OwnerDeleter],
+// [session.Importer] and [session.Stater]. Its methods are safe for concurrent use, and
+// several processes may open the same folder.
 type Store struct {
 	dir      string // absolute
 	readOnly bool
@@ -101,6 +102,7 @@ var (
 	_ session.OwnerLister  = (*Store)(nil)
 	_ session.OwnerDeleter = (*Store)(nil)
 	_ session.Importer     = (*Store)(nil)
+	_ session.Stater       = (*Store)(nil)
 )
 
 // Load returns a record. It does not wait for writers.

@@ -99,6 +99,20 @@ func (s *Store) listAnonymous(ctx context.Context, yield func(session.Record, er
 	}
 }
 
+// Stat implements [session.Stater].
+func (s *Store) Stat(ctx context.Context, ids []session.ID) ([]session.Status, error) {
+	all := make([]session.Status, 0, len(ids))
+	for i, id := range ids {
+		if i%batch == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if r, err := s.View(ctx, id); err == nil {
+			all = append(all, session.Status{ID: id, Version: r.Version, LastActivity: r.LastActivity, ExpiresAt: r.ExpiresAt})
+		}
+	}
+	return all, nil
+}
+
 // DeleteOwned implements [session.OwnerDeleter].
 func (s *Store) DeleteOwned(ctx context.Context, owner string, ids []session.ID) (n int, err error) {
 	for _, id := range ids {

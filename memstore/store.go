@@ -68,8 +68,9 @@ const (
 )
 
 // A Store is a [session.Store] in memory. It also implements [session.Viewer],
-// [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister], [session.OwnerDeleter] and
-// [session.Importer]. Its methods are safe for concurrent use. They wait for nothing but the lock of a shard, so
+// [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister],
+// [session.OwnerDeleter], [session.Importer] and [session.Stater]. Its methods are safe for
+// concurrent use. They wait for nothing but the lock of a shard, so
 // only methods that process many records check their context.
 type Store struct {
 	seed  maphash.Seed
@@ -96,6 +97,7 @@ var (
 	_ session.OwnerLister  = (*Store)(nil)
 	_ session.OwnerDeleter = (*Store)(nil)
 	_ session.Importer     = (*Store)(nil)
+	_ session.Stater       = (*Store)(nil)
 )
 
 // Format writes the name of the type for every verb, so that a store that is logged by

@@ -35,8 +35,9 @@ type Config struct {
 
 // A Store keeps sessions in one table of PostgreSQL. It implements [session.Store],
 // [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister],
-// [session.OwnerDeleter] and [session.Importer]. It is safe for concurrent use, and
-// several processes may use the same table, also through sqlstore.
+// [session.OwnerDeleter], [session.Importer], [session.Stater] and [session.Broadcaster]. It
+// is safe for concurrent use, and several processes may use the same table, also through
+// sqlstore.
 type Store struct {
 	pool   *pgxpool.Pool
 	names  sqltable.Names
@@ -61,6 +62,8 @@ var (
 	_ session.OwnerLister  = (*Store)(nil)
 	_ session.OwnerDeleter = (*Store)(nil)
 	_ session.Importer     = (*Store)(nil)
+	_ session.Stater       = (*Store)(nil)
+	_ session.Broadcaster  = (*Store)(nil)
 )
 
 // Format writes the name of the type for every verb, so that a store that is logged by

@@ -11,11 +11,10 @@ import (
 // A Call is one call of a store's method, as [Wrap] passes it to the function.
 type Call struct {
 	// Op is "load", "create", "update", "delete", "touch", "prune", "list", "list-owner",
-	// "delete-owned" or "import".
+	// "delete-owned", "import", "stat", "broadcast" or "listen".
 	Op string
 
-	// ID is the ID of the record. It is zero for "prune", "list", "list-owner" and
-	// "delete-owned".
+	// ID is the ID of the record. It is zero for calls that are not about a single record.
 	ID session.ID
 
 	// Record is the record that "create", "update" and "import" are about to write. For "load" it
@@ -41,7 +40,7 @@ type Call struct {
 // Around may call next at most once. It runs on the goroutine of the caller, so
 // concurrent calls of the store call it concurrently. For "list" and "list-owner", next
 // runs the whole loop and returns the error that the store yields. The loop then yields
-// the error that around returns.
+// the error that around returns. For "listen", next returns when the store stops listening.
 //
 // The result has the same capabilities as s, except [session.Viewer], and wraps them in
 // the same way. It implements Unwrap.
@@ -49,6 +48,12 @@ func Wrap(s session.Store, around func(ctx context.Context, c Call, next func() 
 	w := wrapped{s, around}
 	if i, ok := session.Capability[session.Importer](s); ok {
 		s = importer{s, w, i}
+	}
+	if b, ok := session.Capability[session.Broadcaster](s); ok {
+		s = broadcaster{s, w, b}
+	}
+	if st, ok := session.Capability[session.Stater](s); ok {
+		s = stater{s, w, st}
 	}
 	if d, ok := session.Capability[session.OwnerDeleter](s); ok {
 		s = ownerDeleter{s, w, d}
@@ -136,6 +141,16 @@ type (
 		w wrapped
 		i session.Importer
 	}
+	stater struct {
+		session.Store
+		w wrapped
+		s session.Stater
+	}
+	broadcaster struct {
+		session.Store
+		w wrapped
+		b session.Broadcaster
+	}
 )
 
 func (o outermost) Unwrap() session.Store    { return o.next }
@@ -148,6 +163,28 @@ func (i importer) Unwrap() session.Store     { return i.Store }
 
 func (i importer) Import(ctx context.Context, r session.Record) error {
 	return i.w.around(ctx, Call{"import", r.ID, &r}, func() error { return i.i.Import(ctx, r) })
+}
+
+func (s stater) Unwrap() session.Store       { return s.Store }
+func (b broadcaster) Unwrap() session.Store  { return b.Store }
+
+func (s stater) Stat(ctx context.Context, ids []session.ID) (all []session.Status, err error) {
+	err = s.w.around(ctx, Call{Op: "stat"}, func() (err error) {
+		all, err = s.s.Stat(ctx, ids)
+		return err
+	})
+	if err != nil {
+		all = nil
+	}
+	return all, err
+}
+
+func (b broadcaster) Broadcast(ctx context.Context, ids []session.ID) error {
+	return b.w.around(ctx, Call{Op: "broadcast"}, func() error { return b.b.Broadcast(ctx, ids) })
+}
+
+func (b broadcaster) Listen(ctx context.Context, heard func(session.ID)) error {
+	return b.w.around(ctx, Call{Op: "listen"}, func() error { return b.b.Listen(ctx, heard) })
 }
 
 func (d ownerDeleter) DeleteOwned(ctx context.Context, owner string, ids []session.ID) (n int, err error) {

@@ -50,8 +50,8 @@ var ErrClosed = errors.New("session: the store is closed")
 
 // A Store keeps sessions in one table of a database. It implements [session.Store],
 // [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister],
-// [session.OwnerDeleter] and [session.Importer]. It is safe for concurrent use, and
-// several processes may use the same table.
+// [session.OwnerDeleter], [session.Importer] and [session.Stater]. It is safe for concurrent
+// use, and several processes may use the same table.
 type Store struct {
 	db     *sql.DB
 	names  sqltable.Names
@@ -80,6 +80,7 @@ var (
 	_ session.OwnerLister  = (*Store)(nil)
 	_ session.OwnerDeleter = (*Store)(nil)
 	_ session.Importer     = (*Store)(nil)
+	_ session.Stater       = (*Store)(nil)
 )
 
 // Format writes the name of the type for every verb, so that a store that is logged by

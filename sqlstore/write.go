@@ -21,6 +21,7 @@ const (
 	opTouch  op = "touch"
 	opPrune  op = "prune"
 	opList   op = "list"
+	opStat   op = "stat"
 	opRevoke op = "delete of an owner"
 )
 

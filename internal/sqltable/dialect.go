@@ -71,6 +71,10 @@ type Dialect struct {
 	// early. It takes the instant, the hour, the instant and a limit.
 	postpone string
 
+	// idList is a list of IDs from one parameter: their hexadecimal digits, with commas
+	// between the IDs. If it is empty, each ID is a parameter.
+	idList string
+
 	// UpdateMany says that one statement can update several records. updateMany returns
 	// its text for a number of rows, and manyArgs its arguments, padded with NULL,
 	// which is not an ID. The statement returns the IDs of the records that it updated.

@@ -15,6 +15,7 @@ var postgresMigration string
 var PostgreSQL = &Dialect{
 	quote:     `"`,
 	numbered:  true,
+	idList:    "(SELECT decode(digits, 'hex') FROM unnest(string_to_array(?, ',')) AS digits)",
 	greatest:  "greatest",
 	ifAbsent:  " ON CONFLICT (id) DO NOTHING",
 	Transient: postgresTransient,

@@ -1,0 +1,49 @@
+package sqlstore
+
+import (
+	"context"
+	"slices"
+
+	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/sqltable"
+)
+
+// Stat implements [session.Stater] with one SELECT for each 16,384 records.
+func (s *Store) Stat(ctx context.Context, ids []session.ID) ([]session.Status, error) {
+	all := make([]session.Status, 0, len(ids))
+	for some := range slices.Chunk(ids, sqltable.MaxStat) {
+		found, err := s.stat(ctx, s.text.Stat(some))
+		if err != nil {
+			return nil, s.failed(ctx, opStat, session.ID{}, err)
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+func (s *Store) stat(ctx context.Context, st sqltable.Statement) (found []session.Status, err error) {
+	read := func() error {
+		return s.withStmt(ctx, st.Text, func(stmt sender) error {
+			found = found[:0]
+			rows, err := stmt.QueryContext(ctx, st.Args...)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var r sqltable.StatRow
+				if err := rows.Scan(&r.ID, &r.Version, &r.Activity, &r.Expires); err != nil {
+					return err
+				}
+				status, err := r.Status()
+				if err != nil {
+					return err
+				}
+				found = append(found, status)
+			}
+			return rows.Err()
+		})
+	}
+	err = s.again(ctx, true, s.names.Dialect.Retry(ctx, read), read)
+	return found, err
+}
