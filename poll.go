@@ -102,8 +102,9 @@ func (m *Manager) awaitPoll(ctx context.Context, wake <-chan struct{}, next time
 // minLook is the shortest time between looking twice at a session that should have expired.
 const minLook = time.Millisecond
 
-// statAtOnce is how many sessions the store is asked for at once, within StoreTimeout.
-const statAtOnce = 10_000
+// statAtOnce is how many sessions the store is asked for at once, within StoreTimeout: as
+// many as fit into one statement in every database.
+const statAtOnce = 1 << 14
 
 // look looks at the sessions that are due, or at all that are watched.
 func (m *Manager) look(ctx context.Context, all bool) error {
