@@ -165,8 +165,8 @@ func (i importer) Import(ctx context.Context, r session.Record) error {
 	return i.w.around(ctx, Call{"import", r.ID, &r}, func() error { return i.i.Import(ctx, r) })
 }
 
-func (s stater) Unwrap() session.Store       { return s.Store }
-func (b broadcaster) Unwrap() session.Store  { return b.Store }
+func (s stater) Unwrap() session.Store      { return s.Store }
+func (b broadcaster) Unwrap() session.Store { return b.Store }
 
 func (s stater) Stat(ctx context.Context, ids []session.ID) (all []session.Status, err error) {
 	err = s.w.around(ctx, Call{Op: "stat"}, func() (err error) {

@@ -19,6 +19,8 @@ const (
 	ListsOwner                            // [session.OwnerLister]
 	DeletesOwner                          // [session.OwnerDeleter]
 	Imports                               // [session.Importer]
+	Stats                                 // [session.Stater]
+	Broadcasts                            // [session.Broadcaster]
 	Reopens                               // [Env.Reopen]
 	Shares                                // [Env.Share]
 )
@@ -26,7 +28,7 @@ const (
 // String returns the names of the capabilities, as in "Toucher and Pruner".
 func (c Capabilities) String() string {
 	var names []string
-	for i, name := range []string{"Viewer", "Toucher", "Pruner", "Lister", "OwnerLister", "OwnerDeleter", "Importer", "a way to reopen", "a second handle"} {
+	for i, name := range []string{"Viewer", "Toucher", "Pruner", "Lister", "OwnerLister", "OwnerDeleter", "Importer", "Stater", "Broadcaster", "a way to reopen", "a second handle"} {
 		if c&(1<<i) != 0 {
 			names = append(names, name)
 		}
@@ -56,6 +58,12 @@ func (e Env) Capabilities() (c Capabilities) {
 	}
 	if _, ok := session.Capability[session.Importer](e.Store); ok {
 		c |= Imports
+	}
+	if _, ok := session.Capability[session.Stater](e.Store); ok {
+		c |= Stats
+	}
+	if _, ok := session.Capability[session.Broadcaster](e.Store); ok {
+		c |= Broadcasts
 	}
 	if e.Reopen != nil {
 		c |= Reopens

@@ -16,6 +16,7 @@ var contextClauses = []Clause{
 	{Name: "Context/create", Rule: "a method honors the cancellation of ctx, and is atomic: a Create that is canceled stores the whole record or nothing", check: contextCreate},
 	{Name: "Context/update", Rule: "a method honors the cancellation of ctx, and is atomic: an Update that is canceled stores the whole record or changes nothing", check: contextUpdate},
 	{Name: "Context/delete", Rule: "a method honors the cancellation of ctx: a Delete that returns nil has removed the record", check: contextDelete},
+	{Name: "Context/stat", Rule: "a method honors the cancellation of ctx: a Stat that is canceled leaves out no stored record", Needs: Stats, check: contextStat},
 	{Name: "Context/touch", Rule: "a method honors the cancellation of ctx, and is atomic: a Touch that is canceled moves both times or neither", Needs: Touches, check: contextTouch},
 }
 
@@ -142,6 +143,25 @@ func contextDelete(p *probe) error {
 			return p.gone(r.ID)
 		}
 		return nil // the outcome is unknown
+	})
+}
+
+func contextStat(p *probe) error {
+	rs, err := p.several(20, func(int, *session.Record) {})
+	if err != nil {
+		return err
+	}
+	st, _ := session.Capability[session.Stater](p.store)
+	ids := make([]session.ID, len(rs))
+	for i, r := range rs {
+		ids[i] = r.ID
+	}
+	return p.withCancel(func(ctx context.Context) error {
+		found, err := st.Stat(ctx, ids)
+		if err == nil && len(found) < len(ids) {
+			return fmt.Errorf("Stat returned %d of %d stored records, and no error", len(found), len(ids))
+		}
+		return nil
 	})
 }
 

@@ -16,9 +16,72 @@ import (
 type mem struct {
 	mu sync.Mutex
 	m  map[session.ID]session.Record
+
+	listeners map[*earshot]bool
 }
 
-func newMem() *mem { return &mem{m: map[session.ID]session.Record{}} }
+// An earshot is one call of Listen.
+type earshot struct{ heard chan session.ID }
+
+func newMem() *mem {
+	return &mem{m: map[session.ID]session.Record{}, listeners: map[*earshot]bool{}}
+}
+
+func (m *mem) Stat(ctx context.Context, ids []session.ID) (all []session.Status, err error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	for _, id := range ids {
+		if r, ok := m.get(id); ok {
+			all = append(all, session.Status{ID: id, Version: r.Version, LastActivity: r.LastActivity, ExpiresAt: r.ExpiresAt})
+		}
+	}
+	return all, nil
+}
+
+func (m *mem) Broadcast(_ context.Context, ids []session.ID) error {
+	for _, l := range m.all() {
+		l.hear(ids)
+	}
+	return nil
+}
+
+// all returns those who listen.
+func (m *mem) all() []*earshot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Keys(m.listeners))
+}
+
+func (e *earshot) hear(ids []session.ID) {
+	for _, id := range ids {
+		select {
+		case e.heard <- id:
+		default: // a slow one misses some
+		}
+	}
+}
+
+func (m *mem) Listen(ctx context.Context, heard func(session.ID)) error {
+	e := &earshot{make(chan session.ID, 10_000)}
+	m.mu.Lock()
+	m.listeners[e] = true
+	m.mu.Unlock()
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.listeners, e)
+	}()
+	heard(session.ID{})
+	for {
+		select {
+		case id := <-e.heard:
+			heard(id)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
 
 func (m *mem) Load(_ context.Context, id session.ID) (session.Record, error) {
 	m.mu.Lock()

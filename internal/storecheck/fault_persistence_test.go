@@ -56,6 +56,7 @@ var persistenceFaults = []fault{
 		f.share = func() session.Store {
 			copies := map[session.ID]session.Record{}
 			h := newFaulty()
+			h.listen = f.mem.Listen
 			h.load = func(ctx context.Context, id session.ID) (session.Record, error) {
 				h.past.mu.Lock()
 				defer h.past.mu.Unlock()
@@ -86,6 +87,7 @@ var persistenceFaults = []fault{
 		}
 		f.share = func() session.Store {
 			h := newFaulty()
+			h.listen = f.mem.Listen
 			lock := make(chan struct{}, 1)
 			h.load = f.mem.Load
 			h.remove = f.mem.Delete

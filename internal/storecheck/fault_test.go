@@ -21,7 +21,7 @@ type fault struct {
 // The faults are narrow on purpose, and some are artificial. A broad bug, such as an
 // Update that inserts, violates several rules; see TestBroadFaults.
 func TestFaults(t *testing.T) {
-	faults := slices.Concat(fieldFaults, methodFaults, raceFaults, viewFaults, touchFaults, pruneFaults, listFaults, deleteOwnedFaults, importFaults, persistenceFaults)
+	faults := slices.Concat(fieldFaults, methodFaults, raceFaults, viewFaults, touchFaults, pruneFaults, listFaults, deleteOwnedFaults, importFaults, statFaults, broadcastFaults, persistenceFaults)
 	untested := map[string]bool{}
 	for _, c := range Clauses() {
 		untested[c.Name] = true

@@ -25,6 +25,9 @@ type faulty struct {
 	listOwner func(context.Context, string) iter.Seq2[session.Record, error]
 	owned     func(owner string, ids []session.ID) int
 	imports   func(session.Record) error
+	stat      func(context.Context, []session.ID) ([]session.Status, error)
+	broadcast func([]session.ID) error
+	listen    func(context.Context, func(session.ID)) error
 
 	reopen func() session.Store // nil: the store itself
 	share  func() session.Store // nil: the store itself
@@ -145,6 +148,27 @@ func (f *faulty) Import(ctx context.Context, r session.Record) error {
 		return f.imports(r)
 	}
 	return f.mem.Import(ctx, r)
+}
+
+func (f *faulty) Stat(ctx context.Context, ids []session.ID) ([]session.Status, error) {
+	if f.stat != nil {
+		return f.stat(ctx, ids)
+	}
+	return f.mem.Stat(ctx, ids)
+}
+
+func (f *faulty) Broadcast(ctx context.Context, ids []session.ID) error {
+	if f.broadcast != nil {
+		return f.broadcast(ids)
+	}
+	return f.mem.Broadcast(ctx, ids)
+}
+
+func (f *faulty) Listen(ctx context.Context, heard func(session.ID)) error {
+	if f.listen != nil {
+		return f.listen(ctx, heard)
+	}
+	return f.mem.Listen(ctx, heard)
 }
 
 func (f *faulty) remember(in map[session.ID]session.Record, r session.Record) {

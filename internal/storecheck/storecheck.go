@@ -71,7 +71,7 @@ func Clauses() []Clause {
 		loadClauses, createClauses, recordClauses, updateClauses, deleteClauses,
 		parallelClauses, contextClauses, viewClauses, touchClauses, pruneClauses,
 		listClauses("List", Lists, listAll), listClauses("ListOwner", ListsOwner, listOwner),
-		ownerClauses, deleteOwnedClauses, importClauses, reopenClauses, shareClauses,
+		ownerClauses, deleteOwnedClauses, importClauses, statClauses, broadcastClauses, reopenClauses, shareClauses,
 	)
 }
 
