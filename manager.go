@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,11 +132,8 @@ func storeError(op string, id ID, err error) error {
 // first. If ctx ends first, call it again; once it is done, another Close does nothing.
 func (m *Manager) Close(ctx context.Context) error {
 	m.closed.Store(true)
-	err := m.watchers.close(ctx)
-	if err == nil {
-		err = m.sweeper.stop(ctx)
-	}
-	if err != nil {
+	err, swept := m.watchers.close(ctx), m.sweeper.stop(ctx)
+	if err = cmp.Or(err, swept); err != nil {
 		return err
 	}
 	m.release.Do(func() {

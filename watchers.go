@@ -276,7 +276,11 @@ func (ws *watchers) close(ctx context.Context) error {
 			ws.finish(w, ErrClosed)
 		}
 	}
+	never := ws.byID == nil
 	ws.mu.Unlock()
+	if never {
+		return nil
+	}
 	done := make(chan struct{})
 	go func() {
 		ws.loops.Wait()
