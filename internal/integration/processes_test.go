@@ -16,14 +16,14 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// TestProcessesShareOneFile starts the test binary again as child processes, which run
-// writeShared.
+// Some tests start the test binary again as child processes, which have a job.
 func TestMain(m *testing.M) {
 	job, args := respawn.Job()
 	if job == "" {
 		os.Exit(m.Run())
 	}
-	if err := writeShared(args); err != nil {
+	do := map[string]func([]byte) error{"write": writeShared, "watch": watchHere}[job]
+	if err := do(args); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
