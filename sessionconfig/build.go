@@ -91,6 +91,7 @@ var fields = map[string]string{
 	"MaxBytes":                         "max_bytes",
 	"MaxPerOwner":                      "max_per_owner",
 	"PruneEvery":                       "prune_every",
+	"WatchEvery":                       "watch_every",
 	"TrustedOrigins":                   "trusted_origins",
 	"Client":                           "client",
 }
@@ -124,6 +125,7 @@ func (c *Config) buildSession(l *loader) {
 		MaxBytes:       s.number("max_bytes"),
 		MaxPerOwner:    s.number("max_per_owner"),
 		PruneEvery:     s.duration("prune_every"),
+		WatchEvery:     s.duration("watch_every"),
 		TrustedOrigins: s.list("trusted_origins"),
 		Logger:         c.logger,
 	}

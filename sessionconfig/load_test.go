@@ -136,6 +136,7 @@ store_timeout = "1s"
 max_bytes = "off"
 max_per_owner = 3
 prune_every = "1m"
+watch_every = "2s"
 trusted_origins = ["https://a.example"]
 client = false
 `})
@@ -149,11 +150,11 @@ client = false
 	}
 	want := session.Config{
 		IdleTimeout: -1, AbsoluteTimeout: 10 * time.Hour, TouchEvery: -1, RotateEvery: 2 * time.Hour, Grace: 10 * time.Second,
-		StoreTimeout: time.Second, MaxBytes: -1, MaxPerOwner: 3, PruneEvery: time.Minute,
+		StoreTimeout: time.Second, MaxBytes: -1, MaxPerOwner: 3, PruneEvery: time.Minute, WatchEvery: 2 * time.Second,
 	}
 	if cfg.IdleTimeout != want.IdleTimeout || cfg.AbsoluteTimeout != want.AbsoluteTimeout || cfg.TouchEvery != want.TouchEvery ||
 		cfg.RotateEvery != want.RotateEvery || cfg.Grace != want.Grace || cfg.StoreTimeout != want.StoreTimeout ||
-		cfg.MaxBytes != want.MaxBytes || cfg.MaxPerOwner != want.MaxPerOwner || cfg.PruneEvery != want.PruneEvery {
+		cfg.MaxBytes != want.MaxBytes || cfg.MaxPerOwner != want.MaxPerOwner || cfg.PruneEvery != want.PruneEvery || cfg.WatchEvery != want.WatchEvery {
 		t.Errorf("got %+v, want %+v", cfg, want)
 	}
 	k := cfg.Cookie

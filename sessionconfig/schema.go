@@ -55,6 +55,7 @@ var sessionSpecs = []spec{
 	{key: "application", kind: kindText, def: `""`},
 	{key: "max_per_owner", kind: kindCount, def: `"off"`, word: "off", effect: "no limit"},
 	{key: "prune_every", kind: kindDuration, def: `"5m"`, word: "off", effect: "expired sessions are not removed automatically"},
+	{key: "watch_every", kind: kindDuration, def: `"5s"`, word: "off", effect: "streams do not learn what other processes do to their sessions"},
 	{key: "trusted_origins", kind: kindList, def: "[]"},
 	{key: "client", kind: kindBool, def: "true"},
 
