@@ -293,3 +293,70 @@ func TestWatchConcurrently(t *testing.T) {
 		all.Wait()
 	})
 }
+
+// A stream and another request of the session meet in every order: the other one commits
+// after the stream has loaded the session, after its Watch, or after its commit.
+func TestWatchOrders(t *testing.T) {
+	changes := []struct {
+		name   string
+		do     func(*session.Session)
+		signIn bool // goes on in a new session if the other request was first
+	}{
+		{"reads", func(*session.Session) {}, false},
+		{"sets", func(s *session.Session) { s.Set("k", 1) }, false},
+		{"regenerates", (*session.Session).Regenerate, false},
+		{"logs in", func(s *session.Session) { s.Login("ada") }, true},
+	}
+	others := []struct {
+		name  string
+		do    func(*session.Session)
+		cause error
+	}{
+		{"logs out", (*session.Session).Invalidate, session.ErrEnded},
+		{"logs in", func(s *session.Session) { s.Login("ada") }, session.ErrReplaced},
+		{"logs in as another owner", func(s *session.Session) { s.Login("ben") }, session.ErrEnded},
+		{"sets", func(s *session.Session) { s.Set("other", 1) }, nil},
+	}
+	for _, change := range changes {
+		for _, other := range others {
+			for _, step := range []string{"load", "watch", "commit"} {
+				for _, here := range []bool{true, false} {
+					t.Run(change.name+", the other "+other.name+" after the "+step, func(t *testing.T) {
+						streaming(t, func(r *streamRig) {
+							m := r.m
+							if !here {
+								m = r.other
+							}
+							now := func(at string, token session.Token) {
+								if at == step {
+									r.do(m, token, other.do)
+								}
+							}
+							r.visit(true, func(w http.ResponseWriter, req *http.Request, s *session.Session) {
+								now("load", r.token)
+								change.do(s)
+								var cancel context.CancelFunc
+								r.watched, cancel = s.Watch(req.Context())
+								defer cancel()
+								now("watch", r.token)
+								w.WriteHeader(http.StatusOK)
+								synctest.Wait()
+								token := r.token
+								for _, c := range (&http.Response{Header: w.Header()}).Cookies() {
+									token = session.Token(c.Value)
+								}
+								now("commit", token)
+								time.Sleep(5 * time.Second)
+								if other.cause == nil || change.signIn && step != "commit" {
+									r.goesOn()
+								} else {
+									r.endsWithin(0, other.cause)
+								}
+							})
+						})
+					})
+				}
+			}
+		}
+	}
+}
