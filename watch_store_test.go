@@ -309,3 +309,35 @@ func TestWatchStops(t *testing.T) {
 		}
 	})
 }
+
+// A watch that has begun with a newer token does not end by an older version of the record,
+// which a slow load brings.
+func TestWatchOlderVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		spy := newSpyStore()
+		cfg := session.Config{PruneEvery: -1, WatchEvery: 10 * time.Second, Logger: quiet}
+		r := &watchRig{t: t, m: managerOn(t, spy, cfg), other: managerOn(t, spy, cfg)}
+		r.token = r.signIn(r.other, "ada")
+		first, cancel := r.load(r.m, r.token).Watch(t.Context())
+		defer cancel()
+		synctest.Wait()
+		next := r.do(r.other, r.token, (*session.Session).Regenerate)
+
+		// The second load is of the record that has changed, for the first watch. It is slow.
+		loads := 0
+		spy.hook(nil, func(op string, _ session.ID, err error) error {
+			if loads++; op == "load" && loads == 2 {
+				time.Sleep(4 * time.Second)
+			}
+			return err
+		})
+		time.Sleep(11 * time.Second) // the poll is at 7.5 to 10
+		spy.hook(nil, nil)
+		newest := r.do(r.other, next, (*session.Session).Regenerate)
+		r.watched, cancel = r.load(r.m, newest).Watch(t.Context())
+		defer cancel()
+		time.Sleep(3 * time.Second)
+		checkCause(t, first, session.ErrReplaced)
+		r.goesOn()
+	})
+}

@@ -255,6 +255,30 @@ var mutants = []mutant{
 		"return string(d.app) == s.Application", "return true", testOf(".", "TestField24Applications"),
 	},
 	{
+		"a stream: goes on with a token that a login has replaced", "watchers.go",
+		"case !at.admits(&w.digest):", "case false:", testOf(".", "TestWatchInOneProcess"),
+	},
+	{
+		"a stream: ends at a periodic rotation", "watchers.go",
+		"case !at.admits(&w.digest):", "case !at.digest.equal(&w.digest):", testOf(".", "TestWatchPeriodicRotation"),
+	},
+	{
+		"a stream: misses what happened before Watch", "watchers.go",
+		"\tws.lookAt(w.id)\n", "", testOf(".", "TestWatchEndedBefore"),
+	},
+	{
+		"a stream: ends when its own request replaces the token", "watchers.go",
+		"w.held = true", "w.held = false", testOf(".", "TestWatchDuringCommit"),
+	},
+	{
+		"a stream: expires although another process has extended the session", "watchers.go",
+		"w.expires = later(w.expires, w.end(st.LastActivity, st.ExpiresAt, cfg, now))", "", testOf(".", "TestWatchExpires"),
+	},
+	{
+		"a stream: an older version ends a newer watch", "watchers.go",
+		"if at.rec.Version < w.version {", "if false {", testOf(".", "TestWatchOlderVersion"),
+	},
+	{
 		"a login stands although the former owner can go on", "another_owner.go",
 		"err != nil && !s.beginsAnew(err) {", "false && err != nil {", testOf(".", "TestFailedLoginKeepsTheFormerSession"),
 	},
