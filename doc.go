@@ -50,7 +50,8 @@ new token: such a change fails with [ErrCommitted], which is logged.
 
 A handler that serves a WebSocket or a long stream calls [Manager.Load] and [Manager.Commit]
 for each message. The session of its request is a snapshot, which is committed only when
-the handler returns.
+the handler returns. [Session.Watch] gives it a context that ends with the session: at a
+logout, a revocation, an expiry, or when a login replaces the token, in whatever process.
 
 # Isolation
 
@@ -138,10 +139,12 @@ A program that only uses sessions can skip this part, and the names in it. [Stor
 methods: Load, Create, Update and Delete of a [Record]. A store that can do more implements
 optional interfaces: [Viewer] (return records without copying), [Toucher] (extend a
 session), [Pruner] (delete expired records), [Lister] and [OwnerLister] (enumerate
-records), [OwnerDeleter] (delete many records of one owner), and [Importer] (take records
-over from another store). The functions [Touch], [Prune], [List] and [ListOwner] use these
-interfaces if the store implements them, and fall back otherwise. [Capability] finds them
-through wrappers. Every store must accept owners of up to [MaxOwner] bytes, and keep
-expired records for [PruneSlack]. sessiontest.TestStore checks the contract.
+records), [OwnerDeleter] (delete many records of one owner), [Importer] (take records over
+from another store), [Stater] (tell which of many records have changed), and [Broadcaster]
+(tell other processes at once which sessions have ended). The functions [Touch], [Prune],
+[List], [ListOwner] and [Stat] use these interfaces if the store implements them, and fall
+back otherwise. [Capability] finds them through wrappers. Every store must accept owners of
+up to [MaxOwner] bytes, and keep expired records for [PruneSlack]. sessiontest.TestStore
+checks the contract.
 */
 package session

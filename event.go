@@ -32,5 +32,5 @@ const (
 	EventCrossOrigin  EventKind = "cross-origin"  // a request was refused; Err names its origin and what to do
 	EventNotCreated   EventKind = "not-created"   // what was written is not stored, because the browser may have another session; see Err
 	EventRejected     EventKind = "rejected"      // browsers reject the cookie that was sent; see Err
-	EventFailed       EventKind = "failed"        // a load, commit, touch or sweep failed; see Err
+	EventFailed       EventKind = "failed"        // a load, commit, touch or sweep failed, or a look at watched sessions; see Err
 )

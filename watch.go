@@ -18,9 +18,9 @@ import "context"
 //
 // The cause is [ErrClosed] after [Manager.Close], and that of ctx if ctx ends first.
 //
-// What happens in this process ends the context at once, and so does expiry. What happens
-// in other processes ends it within [Config].WatchEvery, or almost at once if the store is a
-// [Broadcaster]. While the store fails, the context goes on; the failure is logged once and
+// What this manager does ends the context at once, and so does expiry. What other processes
+// do, or other managers, ends it within [Config].WatchEvery, or almost at once if the store
+// is a [Broadcaster]. While the store fails, the context goes on; the failure is logged once and
 // sent as an [EventFailed].
 //
 // Call Watch before or after the response begins, in any order with the changes of the

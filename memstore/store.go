@@ -70,8 +70,8 @@ const (
 // A Store is a [session.Store] in memory. It also implements [session.Viewer],
 // [session.Toucher], [session.Pruner], [session.Lister], [session.OwnerLister],
 // [session.OwnerDeleter], [session.Importer] and [session.Stater]. Its methods are safe for
-// concurrent use. They wait for nothing but the lock of a shard, so
-// only methods that process many records check their context.
+// concurrent use. They wait for nothing but the lock of a shard, so only methods that process
+// many records check their context.
 type Store struct {
 	seed  maphash.Seed
 	now   func() time.Time

@@ -29,9 +29,10 @@ type Harness struct {
 // TestStore checks a store against every clause of the contract of [session.Store].
 // Each clause is a subtest with a store of its own and a name like
 // "Update/stale-version". The clauses of [session.Viewer], [session.Toucher],
-// [session.Pruner], [session.Lister], [session.OwnerLister], [session.OwnerDeleter] and
-// [session.Importer] run if the store has that capability. The clauses about restarts and other processes run if
-// h.Reopen and h.Share are set.
+// [session.Pruner], [session.Lister], [session.OwnerLister], [session.OwnerDeleter],
+// [session.Importer], [session.Stater] and [session.Broadcaster] run if the store has that
+// capability. The clauses about restarts and other processes run if h.Reopen and h.Share are
+// set.
 //
 // The subtest "Model" compares about a thousand random operations with a map. Its
 // seeds are fixed, and a failure names its seed and step.
