@@ -56,6 +56,14 @@
 // Deadlocks and serialization failures are retried, up to eight times within the
 // context's deadline. Every isolation level is enough.
 //
+// # Watched sessions
+//
+// The store passes on to other processes which sessions have ended, so a context of
+// [session.Session.Watch] ends some milliseconds after a logout anywhere. The store sends one
+// NOTIFY for each session that ends or gets a new token by a login. A manager whose sessions
+// are watched listens on one connection, which it takes out of the pool. Behind a connection
+// pooler, notifications do not arrive, so the store does not listen, and the manager polls.
+//
 // # Deadlines
 //
 // A call ends at the deadline of its context, which a manager sets from StoreTimeout.

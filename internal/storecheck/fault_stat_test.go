@@ -69,7 +69,7 @@ var statFaults = []fault{
 			return f.mem.Stat(ctx, ids[:min(len(ids), 1000)])
 		}
 	}},
-	{"Context/stat", "a Stat that is cancelled returns what it has found", func(f *faulty) {
+	{"Context/stat", "a Stat that is canceled returns what it has found", func(f *faulty) {
 		f.stat = func(ctx context.Context, ids []session.ID) (all []session.Status, _ error) {
 			for i := range ids {
 				if ctx.Err() != nil {
