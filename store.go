@@ -266,10 +266,10 @@ type Importer interface {
 
 // A Status is what a [Stater] tells about a record.
 type Status struct {
-	ID           ID
-	Version      uint64
-	LastActivity time.Time
-	ExpiresAt    time.Time
+	ID           ID        // of the record
+	Version      uint64    // as in the record, like the rest
+	LastActivity time.Time // of the last write or touch
+	ExpiresAt    time.Time // the first instant at which the session has ended
 }
 
 // A Stater tells the state of many records at once without reading their data. The manager

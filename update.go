@@ -75,17 +75,7 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 	}
 	// The request continues to see the messages that it has used up.
 	s.mixed = s.mixed || p.replayed || len(p.ops) > a.ops
-	if p.replayed {
-		m.event(ctx, Event{Kind: EventReplayed, ID: p.at.rec.ID, Owner: p.at.rec.Owner})
-	}
-	if p.rotated {
-		s.cred = credential{newToken(p.at.rec.ID, &a.sec), p.digest, current}
-		m.event(ctx, Event{Kind: EventRotated, ID: p.at.rec.ID, Owner: p.at.rec.Owner})
-	}
-	m.watchers.saw(p.at, m.cfg, now)
-	if p.rotated && p.rotation == privilege {
-		m.broadcast(ctx, p.at.rec.ID)
-	}
+	m.tell(ctx, s, p, &a.sec, now)
 	// The token is sent again only while it is the current one: another request may
 	// have got its successor meanwhile.
 	renewed := before.keptUntil != s.at.keptUntil
@@ -93,6 +83,21 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 		return m.cfg.cookie(s.scope, s.cred.token, &s.at.draft, p.at.rec.CreatedAt, now), nil
 	}
 	return nil, nil
+}
+
+// tell sends the events of an update, notes the new token, and tells the watches.
+func (m *Manager) tell(ctx context.Context, s *Session, p *patch, sec *secret, now time.Time) {
+	if p.replayed {
+		m.event(ctx, Event{Kind: EventReplayed, ID: p.at.rec.ID, Owner: p.at.rec.Owner})
+	}
+	if p.rotated {
+		s.cred = credential{newToken(p.at.rec.ID, sec), p.digest, current}
+		m.event(ctx, Event{Kind: EventRotated, ID: p.at.rec.ID, Owner: p.at.rec.Owner})
+	}
+	m.watchers.saw(p.at, m.cfg, now)
+	if p.rotated && p.rotation == privilege {
+		m.broadcast(ctx, p.at.rec.ID)
+	}
 }
 
 // newPatch makes the patch of an attempt and of the flash messages that are used up.

@@ -255,7 +255,7 @@ func TestWatchSeveralTokens(t *testing.T) {
 		r.watched, cancel = r.load(r.m, next).Watch(r.t.Context())
 		defer cancel()
 		synctest.Wait()
-		checkCause(r.t, old, session.ErrReplaced)
+		checkCause(old, r.t, session.ErrReplaced)
 		time.Sleep(time.Minute)
 		r.goesOn()
 	})
@@ -286,7 +286,7 @@ func TestWatchConcurrently(t *testing.T) {
 					}
 					r.do(m, token, (*session.Session).Invalidate)
 					<-ctx.Done()
-					checkCause(t, ctx, session.ErrEnded)
+					checkCause(ctx, t, session.ErrEnded)
 				}
 			})
 		}

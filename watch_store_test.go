@@ -337,7 +337,7 @@ func TestWatchOlderVersion(t *testing.T) {
 		r.watched, cancel = r.load(r.m, newest).Watch(t.Context())
 		defer cancel()
 		time.Sleep(3 * time.Second)
-		checkCause(t, first, session.ErrReplaced)
+		checkCause(first, t, session.ErrReplaced)
 		r.goesOn()
 	})
 }

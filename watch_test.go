@@ -107,13 +107,13 @@ func (r *watchRig) endsWithin(d time.Duration, want error) {
 		case <-timer.C:
 		}
 	}
-	checkCause(r.t, r.watched, want)
+	checkCause(r.watched, r.t, want)
 }
 
 var causes = []error{session.ErrExpired, session.ErrReplaced, session.ErrClosed, context.Canceled}
 
 // checkCause checks why a context has ended. ErrEnded means that it alone has to match.
-func checkCause(t *testing.T, ctx context.Context, want error) {
+func checkCause(ctx context.Context, t *testing.T, want error) {
 	t.Helper()
 	got := context.Cause(ctx)
 	if !errors.Is(got, want) {
@@ -265,7 +265,7 @@ func TestWatchExpires(t *testing.T) {
 			r.do(r.other, r.token, func(*session.Session) {})
 			time.Sleep(time.Hour - 1)
 			r.goesOn()
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			r.endsWithin(0, session.ErrExpired)
 		})
 	}
@@ -281,7 +281,7 @@ func TestWatchIsNoActivity(t *testing.T) {
 		})
 		time.Sleep(30*time.Minute - 1)
 		r.goesOn()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		r.endsWithin(0, session.ErrExpired)
 	})
 }
@@ -292,7 +292,7 @@ func TestWatchShorterTimeout(t *testing.T) {
 		r.do(r.other, r.token, func(s *session.Session) { s.SetTimeouts(time.Minute, time.Hour) })
 		time.Sleep(time.Minute - 1)
 		r.goesOn()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		r.endsWithin(0, session.ErrExpired)
 	})
 }

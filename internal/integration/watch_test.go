@@ -77,7 +77,7 @@ func watch(t *testing.T, m *session.Manager, token session.Token) context.Contex
 }
 
 // ends waits until a watch ends, and checks why.
-func ends(t *testing.T, ctx context.Context, want error) {
+func ends(ctx context.Context, t *testing.T, want error) {
 	t.Helper()
 	select {
 	case <-ctx.Done():
@@ -107,13 +107,13 @@ func TestWatch(t *testing.T) {
 		out, again, all, goesOn := watch(t, m, ada), watch(t, m, ben), watch(t, m, eve), watch(t, m, newLogin(t, other, "sam"))
 		changeIn(t, other, ada, func(s *session.Session) { s.Set("k", 1) })
 		changeIn(t, other, ada, (*session.Session).Invalidate)
-		ends(t, out, session.ErrEnded)
+		ends(out, t, session.ErrEnded)
 		changeIn(t, other, ben, func(s *session.Session) { s.Login("ben") })
-		ends(t, again, session.ErrReplaced)
+		ends(again, t, session.ErrReplaced)
 		if n, err := other.RevokeOwner(t.Context(), "eve"); n != 1 || err != nil {
 			t.Error(n, err)
 		}
-		ends(t, all, session.ErrEnded)
+		ends(all, t, session.ErrEnded)
 		if goesOn.Err() != nil {
 			t.Error("a watch of another session has ended:", context.Cause(goesOn))
 		}
@@ -166,7 +166,7 @@ func TestWatchConnectionLost(t *testing.T) {
 		t.Error(err)
 	}
 	changeIn(t, other, token, (*session.Session).Invalidate)
-	ends(t, ctx, session.ErrEnded)
+	ends(ctx, t, session.ErrEnded)
 	if err := m.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -202,7 +202,7 @@ func TestWatchBehindAPooler(t *testing.T) {
 	token := newLogin(t, other, "ada")
 	ctx := watch(t, m, token)
 	changeIn(t, other, token, (*session.Session).Invalidate)
-	ends(t, ctx, session.ErrEnded)
+	ends(ctx, t, session.ErrEnded)
 	select {
 	case err := <-failed.seen:
 		t.Errorf("an event about %v", err)
