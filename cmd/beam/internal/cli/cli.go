@@ -118,9 +118,9 @@ func (a *app) tree() *cli.Command {
 				Name:  "session",
 				Usage: "inspect and end live sessions",
 				Commands: []*cli.Command{
-					{Name: "list", Usage: "list sessions, most recently active first", Flags: []cli.Flag{
-						&cli.StringFlag{Name: "owner", Usage: "list only the sessions of `NAME`", Local: true}, asJSON,
-					}, Action: a.sessionList},
+					{Name: "list", Usage: "list sessions, most recently active first", Flags: append(filterFlags(),
+						&cli.IntFlag{Name: "limit", Value: 1000, Usage: "list at most `N` sessions; 0 lists all, in no particular order", Local: true}, asJSON,
+					), Action: a.sessionList},
 					{Name: "show", Usage: "show one session and its data", ArgsUsage: "ID", Flags: []cli.Flag{asJSON}, ArgValidator: anyArgs, Action: a.sessionShow},
 					{Name: "revoke", Usage: "end sessions, like a logout", ArgsUsage: "ID… | --owner NAME [--keep ID]", Flags: []cli.Flag{
 						&cli.StringFlag{Name: "owner", Usage: "end all sessions of `NAME`", Local: true},
@@ -131,7 +131,7 @@ func (a *app) tree() *cli.Command {
 						&cli.BoolFlag{Name: "yes", Usage: "do not ask for confirmation", Local: true},
 						&cli.BoolFlag{Name: "dry-run", Usage: "only count them", Local: true}, asJSON,
 					}, Action: a.sessionClear},
-					{Name: "stats", Usage: "count sessions and their size in bytes", Flags: []cli.Flag{asJSON}, Action: a.sessionStats},
+					{Name: "stats", Usage: "count sessions and their size in bytes", Flags: append(filterFlags(), asJSON), Action: a.sessionStats},
 				},
 			},
 			{

@@ -91,15 +91,21 @@ func (a *app) fail(text string) {
 // json writes v as indented JSON. It also escapes non-ASCII control characters, which
 // encoding/json does not. They occur only in strings.
 func (a *app) json(v any) error {
+	text, err := encode(v)
+	if err != nil {
+		return err
+	}
+	a.printf("%s", text)
+	return nil
+}
+
+func encode(v any) (string, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	a.printf("%s", escapeControls(b.String()))
-	return nil
+	err := enc.Encode(v)
+	return escapeControls(b.String()), err
 }
 
 func escapeControls(s string) string {
@@ -128,17 +134,21 @@ func clean(s string) string {
 	}, s)
 }
 
-// table writes rows in aligned columns. The last column is not padded.
+// table writes rows in aligned columns. The last column is not padded. A nil header is left
+// out.
 func (a *app) table(header []string, rows [][]string) {
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, row := range append([][]string{header}, rows...) {
+	if header != nil {
+		rows = append([][]string{header}, rows...)
+	}
+	for _, row := range rows {
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	w.Flush()
 	for i, line := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
 		line = strings.TrimRight(line, " ")
-		if i == 0 {
+		if i == 0 && header != nil {
 			line = a.stdout.paint(faint, line)
 		}
 		a.printf("%s\n", line)

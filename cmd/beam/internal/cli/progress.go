@@ -51,6 +51,9 @@ func (a *app) begin(format string, args ...any) *progress {
 
 // say replaces the text.
 func (p *progress) say(format string, args ...any) {
+	if !p.app.stderr.terminal {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.text = fmt.Sprintf(format, args...)

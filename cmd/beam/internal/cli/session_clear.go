@@ -33,9 +33,7 @@ func (a *app) sessionClear(ctx context.Context, cmd *cli.Command) error {
 	var n int
 	switch {
 	case cmd.Bool("dry-run"):
-		var ids []session.ID
-		ids, err = a.removable(ctx, manager.Store(), cmd.Bool("all"))
-		n = len(ids)
+		n, err = a.removable(ctx, manager.Store(), cmd.Bool("all"))
 	case cmd.Bool("all"):
 		n, err = a.clearAll(ctx, cmd, manager)
 	default:
@@ -64,45 +62,49 @@ func (a *app) cleared(cmd *cli.Command, n int) error {
 	return nil
 }
 
-// removable lists the records that would be removed. Expired records are kept for another
-// [session.PruneSlack], and are not listed before that.
-func (a *app) removable(ctx context.Context, store session.Store, all bool) ([]session.ID, error) {
+// removable counts the records that would be removed. Expired records are kept for another
+// [session.PruneSlack], and are not counted before that.
+func (a *app) removable(ctx context.Context, store session.Store, all bool) (n int, err error) {
 	p := a.begin("reading sessions")
 	defer p.end()
 	before := time.Now().Add(-session.PruneSlack)
-	var ids []session.ID
 	for r, err := range session.List(ctx, store) {
 		if err != nil {
-			return ids, err
+			return n, err
 		}
 		if all || r.ExpiresAt.Before(before) {
-			ids = append(ids, r.ID)
-			p.say("reading sessions: %d", len(ids))
+			n++
+			p.say("reading sessions: %d", n)
 		}
 	}
-	return ids, nil
+	return n, nil
 }
 
-// clearAll asks for confirmation, unless --yes is given.
-func (a *app) clearAll(ctx context.Context, cmd *cli.Command, m *session.Manager) (int, error) {
-	ids, err := a.removable(ctx, m.Store(), true)
-	if err != nil || len(ids) == 0 {
+// clearAll asks for confirmation, unless --yes is given. It reads the store twice instead of
+// keeping all IDs.
+func (a *app) clearAll(ctx context.Context, cmd *cli.Command, m *session.Manager) (n int, err error) {
+	total, err := a.removable(ctx, m.Store(), true)
+	if err != nil || total == 0 {
 		return 0, err
 	}
 	if !cmd.Bool("yes") {
-		if err := a.confirm(cmd, len(ids), "nothing was removed; to sign everyone out, add --yes to --all", errKept); err != nil {
+		if err := a.confirm(cmd, total, "nothing was removed; to sign everyone out, add --yes to --all", errKept); err != nil {
 			return 0, err
 		}
 	}
 	p := a.begin("removing sessions")
 	defer p.end()
-	for i, id := range ids {
-		if err := m.Revoke(ctx, id); err != nil && !errors.Is(err, session.ErrNotFound) {
-			return i, err
+	for r, err := range session.List(ctx, m.Store()) {
+		if err == nil {
+			err = m.Revoke(ctx, r.ID)
 		}
-		p.say("removing sessions: %d of %d", i+1, len(ids))
+		if err != nil && !errors.Is(err, session.ErrNotFound) {
+			return n, err
+		}
+		n++
+		p.say("removing sessions: %d of %d", n, total)
 	}
-	return len(ids), nil
+	return n, nil
 }
 
 var errKept = errors.New("nothing was removed")
