@@ -49,6 +49,8 @@ type Results struct {
 	Loopback []Loopback `json:"loopback"`
 	Network  []Network  `json:"network"`
 
+	Footprints []Footprint `json:"footprints"`
+
 	Runs []Run `json:"runs"`
 }
 

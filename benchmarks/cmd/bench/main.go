@@ -70,6 +70,7 @@ var parts = []part{
 	{"http", (*job).http},
 	{"network", (*job).network},
 	{"representations", (*job).representations},
+	{"footprint", (*job).footprint},
 }
 
 func run() error {

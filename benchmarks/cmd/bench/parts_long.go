@@ -82,3 +82,12 @@ func (j *job) network() error {
 	j.results.Network = bench.Merge(j.results.Network, all, bench.Network.Key)
 	return err
 }
+
+func (j *job) footprint() error {
+	all, err := stores.Footprints(j.dir, j.driver, min(j.rows, 50_000), j.passes, progress)
+	for _, f := range all {
+		fmt.Printf("%+v\n", f)
+	}
+	j.results.Footprints = bench.Merge(j.results.Footprints, all, func(f bench.Footprint) string { return f.Engine })
+	return err
+}
