@@ -43,8 +43,8 @@ cover: ## statement coverage by package, from the tests of all modules
 	$(TOOLS) cover
 
 .PHONY: bench
-bench: PARTS ?= matrix,anomalies,races,drivers,latency,payload,curves,scale,representations,processes,http,network
-bench: ## measure beside the peers, on real servers; rewrites benchmarks/: make bench PARTS=matrix
+bench: PARTS ?= matrix,anomalies,races,drivers,latency,payload,curves,scale,representations,processes,http,network,footprint
+bench: ## measure beside the peers, on real servers; rewrites benchmarks/ and docs/scaling.md: make bench PARTS=matrix
 	$(TOOLS) servers --need postgres,mariadb,redis -- go run ./benchmarks/cmd/bench -parts $(PARTS) -write
 
 .PHONY: benchbig

@@ -6,8 +6,8 @@ import (
 )
 
 // runGenerate rewrites the files that are made from the code: testdata/api.txt,
-// docs/interleavings.md, the tables of benchmarks/README.md and README.md with the
-// curves (from benchmarks/results.json, without measuring again), and the badges. The
+// docs/interleavings.md, the tables of benchmarks/README.md, README.md and docs/scaling.md
+// with the curves (from benchmarks/results.json, without measuring again), and the badges. The
 // tests that compare the first three also write them, so the two cannot disagree.
 func runGenerate(ctx context.Context, r *repo, _ []string) error {
 	return errors.Join(

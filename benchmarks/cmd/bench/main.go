@@ -207,6 +207,9 @@ func publish(home string, r bench.Results) error {
 	if err := os.WriteFile(filepath.Join(home, "README.md"), []byte(r.Markdown()), 0o644); err != nil {
 		return err
 	}
+	if err := publishScaling(r); err != nil {
+		return err
+	}
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		return err
@@ -218,4 +221,18 @@ func publish(home string, r bench.Results) error {
 		return nil
 	}
 	return os.WriteFile("README.md", []byte(head+begin+r.Summary()+end+tail), 0o644)
+}
+
+// publishScaling updates the tables in docs/scaling.md.
+func publishScaling(r bench.Results) error {
+	const name = "docs/scaling.md"
+	old, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	text, err := r.Scaling(string(old))
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return os.WriteFile(name, []byte(text), 0o644)
 }
