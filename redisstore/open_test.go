@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -30,6 +31,25 @@ var kinds = []kind{
 	{"asynchronous pipeline", func(tb testing.TB) redis.UniversalClient {
 		return pipeline(tb, (*redis.Client).AsyncAutoPipeline)
 	}},
+	{"cluster", func(tb testing.TB) redis.UniversalClient {
+		o, err := redis.ParseClusterURL(strings.Replace(testserver.DSN(tb, testserver.RedisCluster), "cluster=true&", "", 1))
+		return closed(tb, redis.NewClusterClient, o, err)
+	}},
+	{"sentinel", func(tb testing.TB) redis.UniversalClient {
+		o, err := redis.ParseFailoverURL(testserver.DSN(tb, testserver.RedisSentinel))
+		return closed(tb, redis.NewFailoverClient, o, err)
+	}},
+}
+
+// closed returns a client that is closed after the test.
+func closed[O any, C redis.UniversalClient](tb testing.TB, create func(*O) C, o *O, err error) redis.UniversalClient {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c := create(o)
+	tb.Cleanup(func() { c.Close() })
+	return c
 }
 
 // each runs a test on every kind of client.

@@ -11,10 +11,12 @@ import (
 // The environment variables with the data source names of the servers, and with the
 // program of a pooler, which each test starts for itself.
 const (
-	Postgres  = "SESSION_TEST_POSTGRES"
-	MySQL     = "SESSION_TEST_MYSQL"
-	Redis     = "SESSION_TEST_REDIS"
-	PgBouncer = "SESSION_TEST_PGBOUNCER"
+	Postgres      = "SESSION_TEST_POSTGRES"
+	MySQL         = "SESSION_TEST_MYSQL"
+	Redis         = "SESSION_TEST_REDIS"
+	RedisCluster  = "SESSION_TEST_REDIS_CLUSTER"
+	RedisSentinel = "SESSION_TEST_REDIS_SENTINEL"
+	PgBouncer     = "SESSION_TEST_PGBOUNCER"
 )
 
 // DSN returns the data source name in an environment variable. If the variable is not set,

@@ -32,6 +32,8 @@ func services() []service {
 		{"postgres", "SESSION_TEST_POSTGRES", []string{"postgresql"}, server.FindPostgres, started(server.StartPostgres)},
 		{"mariadb", "SESSION_TEST_MYSQL", []string{"mariadb-server"}, server.FindMariaDB, started(server.StartMariaDB)},
 		{"redis", "SESSION_TEST_REDIS", []string{"redis-server"}, server.FindRedis, started(server.StartRedis)},
+		{"redis-cluster", "SESSION_TEST_REDIS_CLUSTER", []string{"redis-server"}, server.FindRedisGroup, startedGroup(server.StartRedisCluster)},
+		{"redis-sentinel", "SESSION_TEST_REDIS_SENTINEL", []string{"redis-server"}, server.FindRedisGroup, startedGroup(server.StartRedisSentinel)},
 		{"pgbouncer", "SESSION_TEST_PGBOUNCER", []string{"pgbouncer"}, server.FindPgBouncer, startNothing},
 		{"chromium", "SESSION_TEST_CHROMIUM", []string{"chromium", "fonts-liberation"}, findChromium, startNothing},
 	}
@@ -41,7 +43,7 @@ func services() []service {
 // on free loopback ports, with their data in a temporary folder.
 func runServers(ctx context.Context, _ *repo, args []string) error {
 	flags := flag.NewFlagSet("servers", flag.ContinueOnError)
-	need := flags.String("need", "postgres,mariadb,redis,pgbouncer,chromium", "what to have, separated by commas")
+	need := flags.String("need", "postgres,mariadb,redis,redis-cluster,redis-sentinel,pgbouncer,chromium", "what to have, separated by commas")
 	fast := flags.Bool("fast", false, "no fsync: right for tests, wrong for benchmarks")
 	if err := flags.Parse(args); err != nil || flags.NArg() == 0 {
 		return errUsage
@@ -68,7 +70,7 @@ func choose(names string) ([]service, error) {
 			}
 		}
 		if !known {
-			return nil, fmt.Errorf("servers: --need %q: know postgres, mariadb, redis, pgbouncer and chromium", name)
+			return nil, fmt.Errorf("servers: --need %q: know postgres, mariadb, redis, redis-cluster, redis-sentinel, pgbouncer and chromium", name)
 		}
 	}
 	return chosen, nil
@@ -114,6 +116,17 @@ func started(start func(ctx context.Context, found, dir string, fast bool) (*ser
 			return "", nil, err
 		}
 		return s.Address, s.Stop, nil
+	}
+}
+
+// startedGroup is started for servers that act as one.
+func startedGroup(start func(ctx context.Context, found, dir string, fast bool) (*server.RedisGroup, error)) func(context.Context, string, string, bool) (string, func(), error) {
+	return func(ctx context.Context, found, dir string, fast bool) (string, func(), error) {
+		g, err := start(ctx, found, dir, fast)
+		if err != nil {
+			return "", nil, err
+		}
+		return g.Address, g.Stop, nil
 	}
 }
 
