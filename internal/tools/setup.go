@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -58,7 +59,8 @@ func packages(of []service) []string {
 	for _, s := range of {
 		names = append(names, s.packages...)
 	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names) // services share packages
 }
 
 // aptInstall is quiet unless it fails.

@@ -24,6 +24,7 @@ type trial struct {
 	kills     int           // of the crash test
 	each      time.Duration // of the faults: how long each lasts
 	processes int
+	cheap     bool // leave out the failovers that take long
 }
 
 // Totals count what a run did on all stores.

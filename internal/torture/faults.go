@@ -17,21 +17,7 @@ import (
 // with the responses that the clients got.
 func (t *trial) faults(ctx context.Context) error {
 	var errs []error
-	run := func(name string, f func(context.Context) (string, error)) {
-		if ctx.Err() != nil {
-			return
-		}
-		start := time.Now()
-		summary, err := f(ctx)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("faults, %s, -seed %d, %s: %w", t.kind, t.seed, name, err))
-			return
-		}
-		if !strings.HasPrefix(summary, "skipped") {
-			t.totals.faults++
-		}
-		fmt.Fprintf(t.out, "faults  %-8s seed %d: %s: %s in %.1fs\n", t.kind, t.seed, name, summary, time.Since(start).Seconds())
-	}
+	run := t.runner(ctx, "faults", &errs)
 	switch t.kind {
 	case "file", "sqlite":
 		run("disk full", t.diskFull)
@@ -58,6 +44,25 @@ func (t *trial) faults(ctx context.Context) error {
 	}
 	run("clock set back an hour", t.clockSetBack)
 	return errors.Join(errs...)
+}
+
+// runner returns a function that runs one experiment, prints its summary, and collects errors.
+func (t *trial) runner(ctx context.Context, of string, errs *[]error) func(name string, f func(context.Context) (string, error)) {
+	return func(name string, f func(context.Context) (string, error)) {
+		if ctx.Err() != nil {
+			return
+		}
+		start := time.Now()
+		summary, err := f(ctx)
+		if err != nil {
+			*errs = append(*errs, fmt.Errorf("%s, %s, -seed %d, %s: %w", of, t.kind, t.seed, name, err))
+			return
+		}
+		if !strings.HasPrefix(summary, "skipped") {
+			t.totals.faults++
+		}
+		fmt.Fprintf(t.out, "%-7s %-8s seed %d: %s: %s in %.1fs\n", of, t.kind, t.seed, name, summary, time.Since(start).Seconds())
+	}
 }
 
 // loadLocation opens a location, runs a load on it until f returns, and verifies the result.

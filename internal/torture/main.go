@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f.DurationVar(&o.duration, "d", time.Minute, "how long soak lasts, for each store")
 	f.StringVar(&o.only, "only", "", "run only the mutants whose names contain this `text`")
 	f.Usage = func() {
-		fmt.Fprintln(f.Output(), "usage: go run ./internal/torture all|model|overlaps|mutants|interleavings|crash|faults|soak [flags]")
+		fmt.Fprintln(f.Output(), "usage: go run ./internal/torture all|model|overlaps|mutants|interleavings|crash|faults|failovers|soak [flags]")
 		f.PrintDefaults()
 	}
 	if len(args) == 0 {
@@ -74,12 +74,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 // failure and reports all failures together.
 func (o *options) command(ctx context.Context, name, dir string, out io.Writer) error {
 	experiments := map[string]func(*trial, context.Context) error{
-		"model": (*trial).model, "overlaps": (*trial).overlaps, "interleavings": (*trial).interleavings, "crash": (*trial).crash, "faults": (*trial).faults,
+		"model": (*trial).model, "overlaps": (*trial).overlaps, "interleavings": (*trial).interleavings, "crash": (*trial).crash, "faults": (*trial).faults, "failovers": (*trial).failovers,
 		"soak": func(t *trial, ctx context.Context) error { return t.soak(ctx, o.duration) },
 	}
 	names := []string{name}
 	if name == "all" {
-		names = []string{"mutants", "model", "overlaps", "interleavings", "crash", "faults"}
+		names = []string{"mutants", "model", "overlaps", "interleavings", "crash", "faults", "failovers"}
 	}
 	start, done := time.Now(), &totals{}
 	var errs []error

@@ -29,7 +29,7 @@ func each(t *testing.T, experiment func(*trial, context.Context) error) {
 				t.Skip(err)
 			}
 			short := &trial{kind: kind, dir: t.TempDir(), seed: rand.Uint64N(1e6), out: t.Output(), totals: &totals{},
-				rounds: 4, kills: 4, each: 600 * time.Millisecond, processes: 3}
+				rounds: 4, kills: 4, each: 600 * time.Millisecond, processes: 3, cheap: true}
 			if err := experiment(short, t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -44,6 +44,8 @@ func TestOverlaps(t *testing.T) { each(t, (*trial).overlaps) }
 func TestCrash(t *testing.T) { each(t, (*trial).crash) }
 
 func TestFaults(t *testing.T) { each(t, (*trial).faults) }
+
+func TestFailovers(t *testing.T) { each(t, (*trial).failovers) }
 
 func TestSoak(t *testing.T) {
 	each(t, func(short *trial, ctx context.Context) error { return short.soak(ctx, time.Second) })

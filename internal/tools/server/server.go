@@ -65,3 +65,10 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 	}
 }
+
+// Pause stops the process as a machine that hangs does: it keeps its connections and its data,
+// and answers nothing until Resume.
+func (s *Server) Pause() error { return s.daemon.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Resume lets a paused process go on.
+func (s *Server) Resume() error { return s.daemon.cmd.Process.Signal(syscall.SIGCONT) }
