@@ -84,9 +84,24 @@
 // new primary did not receive are lost: sessions may be missing or outdated, and a session that was
 // logged out or revoked in one of those writes is valid again. In a cluster, the index of an owner
 // may lack a session that exists, because they are on different servers; RevokeOwner then misses
-// this session. min-replicas-to-write 1 and a short min-replicas-max-lag limit what can be lost,
-// but do not rule it out. Where a revocation must never be lost, use PostgreSQL with a synchronous
-// replica.
+// this session. Nothing else breaks: a session is never a mixture, no write is stored twice, and
+// one with a response 409 is not stored.
+//
+// How much is lost depends on how far the replica is behind. A primary that is killed on a good
+// network usually loses nothing. One that has lost its replicas, and fails later, loses everything
+// that it has confirmed in between. Two settings of the server end that:
+//
+//	min-replicas-to-write 1    # refuse writes without a replica …
+//	min-replicas-max-lag 1     # … that has answered within a second
+//
+// It takes the primary up to three seconds to notice, and these are lost. Then writes fail with a
+// [*session.StoreError], and a manager answers 503. Where a revocation must never be lost, use
+// PostgreSQL with a synchronous replica.
+//
+// While a failover or the migration of a slot is in progress, go-redis follows the answers MOVED
+// and ASK, and the store needs nothing from it. With a timeout of two seconds for a node, a cluster
+// and Sentinel replace a primary that is dead or hangs after about three; until then, requests for
+// its sessions get a 503.
 //
 // Set maxmemory-policy to noeviction. With other policies, Redis signs users out when its memory is
 // full; [Store.Warnings] says so. With noeviction, a write then fails with [session.ErrFull].

@@ -10,14 +10,17 @@
 //	go run ./internal/torture faults         # injects network faults, server crashes, failover, a read-only
 //	                                         # server, deadlocks, a full disk, a locked database file,
 //	                                         # and a clock that is set back
+//	go run ./internal/torture failovers      # kills, pauses and cuts off the primaries of a Redis Cluster and of
+//	                                         # servers with sentinels; moves slots; fills the memory
 //	go run ./internal/torture soak           # runs a mixed load with faults for a given time
 //	go run ./internal/torture all            # runs everything except soak; "make torture" uses it
 //
 // PostgreSQL and MariaDB are tested if SESSION_TEST_POSTGRES and SESSION_TEST_MYSQL contain
 // their addresses; "make torture" starts both servers. Faults that affect a whole server
 // are injected into servers that torture starts itself, so the server programs must be
-// installed. A cluster of NATS servers needs nothing: torture contains the server. The full
-// disk needs root on Linux.
+// installed. A cluster of NATS servers needs nothing: torture contains the server. For Redis,
+// the failovers by a kill, a pause and a cut connection take the longest; they run here and in
+// "make torture", but not in the tests. The full disk needs root on Linux.
 //
 // Every run prints its seed. A run with the same -seed makes the same random choices, but
 // the interleaving differs. The program runs on Linux, macOS and the BSDs: it needs

@@ -8,10 +8,13 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/expanse-go/session/internal/tools/server"
 	"github.com/expanse-go/session/redisstore"
 )
+
+func init() { logging.Disable() } // go-redis prints every broken connection
 
 // client returns a client of the location's server.
 func (loc *location) client() (*redis.Client, error) {
