@@ -18,13 +18,13 @@
 // PostgreSQL and MariaDB are tested if SESSION_TEST_POSTGRES and SESSION_TEST_MYSQL contain
 // their addresses; "make torture" starts both servers. Faults that affect a whole server
 // are injected into servers that torture starts itself, so the server programs must be
-// installed. A cluster of NATS servers needs nothing: torture contains the server. For Redis,
-// the failovers by a kill, a pause and a cut connection take the longest; they run here and in
-// "make torture", but not in the tests. The full disk needs root on Linux.
+// installed. A cluster of NATS servers needs nothing: torture contains the server. The full
+// disk needs root on Linux.
 //
 // Every run prints its seed. A run with the same -seed makes the same random choices, but
 // the interleaving differs. The program runs on Linux, macOS and the BSDs: it needs
 // SIGKILL and a monotonic clock that all processes share.
 //
-// The tests of this package run shorter versions of the same experiments.
+// The tests of this package run shorter versions of the same experiments. They leave out the
+// slowest failovers of Redis: a paused primary, those of Sentinel, and a replica that is cut off.
 package main
