@@ -23,12 +23,16 @@ func withRedis(ctx context.Context, n int, f func([]*server.Server) error) (err 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	var servers []*server.Server
+	defer func() {
+		for _, s := range servers {
+			s.Stop()
+		}
+	}()
 	for i := range n {
 		s, err := server.StartRedis(ctx, server.FindRedis(), filepath.Join(dir, strconv.Itoa(i)), false)
 		if err != nil {
 			return err
 		}
-		defer s.Stop()
 		servers = append(servers, s)
 	}
 	return f(servers)

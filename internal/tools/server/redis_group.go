@@ -86,7 +86,8 @@ func (g *RedisGroup) node(ctx context.Context, redis, dir string, settings ...st
 		if err != nil {
 			return nil, err
 		}
-		return d, d.await(ctx, func() bool { return d.log.contains("Ready to accept connections") })
+		err = d.await(ctx, func() bool { return d.log.contains("Ready to accept connections") })
+		return d, err
 	}
 	s, err := begin(ctx, "127.0.0.1:%s", syscall.SIGTERM, launch)
 	if err == nil {
@@ -155,7 +156,8 @@ func StartRedisCluster(ctx context.Context, redis, dir string, _ bool) (g *Redis
 	for _, s := range g.Nodes[1:] {
 		g.Address += "&addr=" + s.Address
 	}
-	return g, g.AwaitCluster(ctx)
+	err = g.AwaitCluster(ctx)
+	return g, err
 }
 
 // AwaitCluster waits until each running node knows a primary for each slot, and each replica
@@ -225,7 +227,8 @@ func StartRedisSentinel(ctx context.Context, redis, dir string, _ bool) (g *Redi
 	for _, s := range g.Sentinels[1:] {
 		g.Address += "&addr=" + s.Address
 	}
-	return g, g.AwaitSentinel(ctx)
+	err = g.AwaitSentinel(ctx)
+	return g, err
 }
 
 func startSentinel(ctx context.Context, redis, dir, primary string) (*Server, error) {
@@ -245,7 +248,8 @@ sentinel failover-timeout %[1]s 6000
 		if err != nil {
 			return nil, err
 		}
-		return d, d.await(ctx, func() bool { return d.log.contains("+monitor") })
+		err = d.await(ctx, func() bool { return d.log.contains("+monitor") })
+		return d, err
 	}
 	return begin(ctx, "127.0.0.1:%s", syscall.SIGTERM, launch)
 }
