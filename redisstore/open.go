@@ -97,11 +97,11 @@ func (p *parameters) take(q url.Values) error {
 		return v
 	}
 	for name, to := range map[string]*bool{"cluster": &p.cluster, "auto_pipeline": &p.pipeline} {
-		if v := get(name); v != "" && v != "true" && v != "false" {
+		v := get(name)
+		if v != "" && v != "true" && v != "false" {
 			return fmt.Errorf("session: the address of Redis is not valid: %s is true or false", name)
-		} else {
-			*to = v == "true"
 		}
+		*to = v == "true"
 	}
 	if v := get("cache_for"); v != "" {
 		var err error

@@ -158,7 +158,10 @@ func postgresEngine(server string) (engine, error) {
 		return engine{}, fmt.Errorf("the server must run on this machine: %w", err)
 	}
 	one := func(query string) func() (int64, error) {
-		return func() (n int64, err error) { return n, admin.QueryRow(query).Scan(&n) }
+		return func() (n int64, err error) {
+			err = admin.QueryRow(query).Scan(&n)
+			return n, err
+		}
 	}
 	return engine{
 		name: "PostgreSQL",
@@ -213,7 +216,10 @@ func mariaEngine(server string) (engine, error) {
 		return engine{}, err
 	}
 	one := func(query string) func() (int64, error) {
-		return func() (n int64, err error) { return n, admin.QueryRow(query).Scan(&n) }
+		return func() (n int64, err error) {
+			err = admin.QueryRow(query).Scan(&n)
+			return n, err
+		}
 	}
 	return engine{
 		name: "MariaDB",

@@ -95,7 +95,8 @@ func footprint(e engine, sessions, passes int) (f bench.Footprint, err error) {
 			return f, err
 		}
 	}
-	return f, work(e, server, passes, &f)
+	err = work(e, server, passes, &f)
+	return f, err
 }
 
 // A pattern is the record of a session with the ten keys of the workloads.

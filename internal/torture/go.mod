@@ -7,20 +7,20 @@ require (
 	github.com/expanse-go/session v0.1.0
 	github.com/expanse-go/session/internal/natstest v0.1.0
 	github.com/expanse-go/session/internal/tools v0.1.0
+	github.com/expanse-go/session/natsstore v0.1.0
 	github.com/expanse-go/session/redisstore v0.1.0
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0
-	github.com/redis/go-redis/v9 v9.22.0
-	github.com/expanse-go/session/natsstore v0.1.0
 	github.com/nats-io/nats.go v1.53.1
+	github.com/redis/go-redis/v9 v9.22.0
 	golang.org/x/sys v0.49.0
 	modernc.org/sqlite v1.61.1
 )
 
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
-	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/google/go-tpm v0.9.8 // indirect
 	github.com/google/uuid v1.6.0 // indirect

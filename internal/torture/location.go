@@ -93,7 +93,8 @@ func newLocationAt(ctx context.Context, kind, dir, server string) (loc location,
 	case "redis":
 		loc.DSN, loc.Schema = server, name
 		loc.remove = func() error { return loc.deleteKeys(context.WithoutCancel(ctx)) }
-		return loc, loc.setOption("client_name", name) // for terminateConnections
+		err = loc.setOption("client_name", name) // for terminateConnections
+		return loc, err
 	default:
 		err = fmt.Errorf("unknown store %q; want one of %s", kind, strings.Join(kinds, ", "))
 	}

@@ -123,9 +123,9 @@ func setReplica(ctx context.Context, s *server.Server, on bool) error {
 	}
 	c := redis.NewClient(o)
 	if on {
-		err = c.SlaveOf(ctx, "127.0.0.1", "1").Err()
+		err = c.Do(ctx, "REPLICAOF", "127.0.0.1", "1").Err()
 	} else {
-		err = c.SlaveOf(ctx, "NO", "ONE").Err()
+		err = c.Do(ctx, "REPLICAOF", "NO", "ONE").Err()
 	}
 	return errors.Join(err, c.Close())
 }

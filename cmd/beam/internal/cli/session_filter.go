@@ -32,7 +32,7 @@ func filterOf(cmd *cli.Command) (f filter, err error) {
 	now := time.Now()
 	for _, flag := range []struct {
 		name string
-		sign time.Duration
+		sign int
 		into *time.Time
 	}{
 		{"active-since", -1, &f.activeSince},
@@ -53,8 +53,8 @@ func filterOf(cmd *cli.Command) (f filter, err error) {
 }
 
 // instant parses a date, which means midnight in UTC, a time in RFC 3339, or a duration from
-// now, in the direction of sign.
-func instant(text string, now time.Time, sign time.Duration) (time.Time, bool) {
+// now: ahead if sign is 1, ago if it is -1.
+func instant(text string, now time.Time, sign int) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if t, err := time.Parse(layout, text); err == nil {
 			return t, true
@@ -62,10 +62,13 @@ func instant(text string, now time.Time, sign time.Duration) (time.Time, bool) {
 	}
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 16)
-		return now.Add(sign * time.Duration(n) * 24 * time.Hour), err == nil
+		return now.Add(time.Duration(sign*int(n)) * 24 * time.Hour), err == nil
 	}
 	d, err := time.ParseDuration(text)
-	return now.Add(sign * d), err == nil && d >= 0
+	if sign < 0 {
+		return now.Add(-d), err == nil && d >= 0
+	}
+	return now.Add(d), err == nil && d >= 0
 }
 
 // wants ignores the owner, by which the store selects.
