@@ -115,10 +115,12 @@
 // # Permissions
 //
 // A user with an ACL needs these rules, with the prefix in place of "session:". SCAN is for List
-// only. Check names them when one is missing.
+// only. Check names them when one is missing, except those of the channel: without them, a context
+// of [session.Session.Watch] ends only when the manager polls.
 //
 //	ACL SETUSER app on >password ~session:* +get +set +getrange +setrange +del +pexpireat
 //	+eval +evalsha +zadd +zrem +zrevrange +zremrangebyscore +zscan +scan +info
+//	&session:ended +publish +subscribe
 //
 // go-redis itself uses HELLO, CLIENT and PING, Sentinel needs nothing else, and a cluster also needs
 // CLUSTER (+hello +client +ping +cluster).

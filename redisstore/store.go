@@ -46,8 +46,9 @@ type Config struct {
 }
 
 // A Store keeps sessions in Redis. It implements [session.Store], [session.Toucher],
-// [session.Pruner], [session.Lister], [session.OwnerLister] and [session.OwnerDeleter]. It is
-// safe for concurrent use, and several processes may use the same keys.
+// [session.Pruner], [session.Lister], [session.OwnerLister], [session.OwnerDeleter],
+// [session.Importer], [session.Stater] and [session.Broadcaster]. It is safe for concurrent use,
+// and several processes may use the same keys.
 type Store struct {
 	client redis.UniversalClient
 	base   redis.UniversalClient // knows the nodes
@@ -69,6 +70,9 @@ var (
 	_ session.Lister       = (*Store)(nil)
 	_ session.OwnerLister  = (*Store)(nil)
 	_ session.OwnerDeleter = (*Store)(nil)
+	_ session.Importer     = (*Store)(nil)
+	_ session.Stater       = (*Store)(nil)
+	_ session.Broadcaster  = (*Store)(nil)
 )
 
 // Format writes the name of the type, whatever the verb is, so that a store that is logged by
@@ -179,10 +183,16 @@ func (s *Store) load(ctx context.Context, id session.ID) (session.Record, error)
 // has an owner, the owner's index comes first.
 func (s *Store) Create(ctx context.Context, r session.Record) error {
 	defer s.cache.drop(r.ID)
-	return s.answer(ctx, "create", r.ID, s.create(ctx, &r))
+	return s.answer(ctx, "create", r.ID, s.create(ctx, &r, 1))
 }
 
-func (s *Store) create(ctx context.Context, r *session.Record) error {
+// Import implements [session.Importer]. It is Create with the version of r.
+func (s *Store) Import(ctx context.Context, r session.Record) error {
+	defer s.cache.drop(r.ID)
+	return s.answer(ctx, "import", r.ID, s.create(ctx, &r, r.Version))
+}
+
+func (s *Store) create(ctx context.Context, r *session.Record, version uint64) error {
 	if err := check(r); err != nil {
 		return err
 	}
@@ -194,7 +204,7 @@ func (s *Store) create(ctx context.Context, r *session.Record) error {
 		}
 		copy(value, e[:])
 	}
-	value = appendRest(value, r, 1, rand.Uint64())
+	value = appendRest(value, r, version, rand.Uint64())
 	key := s.key(r.ID)
 	err := s.do(ctx, redis.NewStatusCmd(ctx, "set", key, value, "nx", "pxat", deletion(r.ExpiresAt)))
 	if !errors.Is(err, redis.Nil) {

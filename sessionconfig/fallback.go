@@ -77,7 +77,7 @@ func (c *Config) unusable(name string) (reason, hint string) {
 			return "needs a connection", "add one to " + databaseFile
 		}
 	case !registered && !slices.Contains(builtin, store):
-		known := append(sortedKeys(c.foreign), "database", "file")
+		known := append(sortedKeys(c.foreign), "database", "file", "redis")
 		slices.Sort(known)
 		return "is not a known store", "valid stores: " + strings.Join(known, ", ") + ", database:CONNECTION; sessionconfig.With registers others"
 	}

@@ -63,7 +63,7 @@ func TestFallbackMistakes(t *testing.T) {
 		{"file", "dict", `is the memory of another process`},
 		{"file", "file:main", `names a connection, but the file store has none`},
 		{"file", "database:mian", `did you mean "main"?`},
-		{"file", "mongo", `valid stores: database, file, database:CONNECTION`},
+		{"file", "mongo", `valid stores: database, file, redis, database:CONNECTION`},
 		{"null", "file", `cannot be used with the null store`},
 	} {
 		t.Run(tc.store+" "+tc.fallback, func(t *testing.T) {
