@@ -52,7 +52,7 @@ func (m *Manager) follow(ctx context.Context, qs *queues, q *queue, p *patch) {
 		case msg := <-p.inbox:
 			switch msg.kind {
 			case applyPatch:
-				panicked = p.answer(msg)
+				panicked = p.answerAndStay(msg)
 			case becomeLeader:
 				if msg.at.rec.Version >= p.at.rec.Version {
 					p.rebase(msg.at)

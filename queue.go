@@ -176,6 +176,20 @@ func (p *patch) answer(msg message) (panicked any) {
 	return panicked
 }
 
+// answerAndStay is answer. If a function of the patch ends the goroutine, it waits for the outcome:
+// until then, the patch belongs to the leader.
+func (p *patch) answerAndStay(msg message) (panicked any) {
+	returned := false
+	defer func() {
+		for done := returned; !done; {
+			done = (<-p.inbox).kind == isDone
+		}
+	}()
+	panicked = p.answer(msg)
+	returned = true
+	return panicked
+}
+
 // rebase makes the patch apply to another record.
 func (p *patch) rebase(at *stored) {
 	if at.rec.Version != p.at.rec.Version {
