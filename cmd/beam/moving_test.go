@@ -42,6 +42,9 @@ func TestMovingHouse(t *testing.T) {
 	t.Run("sqlite and mariadb", func(t *testing.T) {
 		movingHouse(t, house{"database:sqlite", places(t)["sqlite"][2:]}, house{"database:mariadb", onMariaDB(t)[2:]})
 	})
+	t.Run("sqlite and redis", func(t *testing.T) {
+		movingHouse(t, house{"database:sqlite", places(t)["sqlite"][2:]}, house{"redis", onRedis(t)[1:]})
+	})
 	t.Run("postgres and mariadb", func(t *testing.T) {
 		movingHouse(t, house{"database:postgres", onPostgres(t)[2:]}, house{"database:mariadb", onMariaDB(t)[2:]})
 	})

@@ -18,6 +18,7 @@ import (
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/cmd/beam/internal/demo"
+	"github.com/expanse-go/session/redisstore"
 	"github.com/expanse-go/session/sessionconfig"
 	"github.com/expanse-go/session/sessiontest"
 )
@@ -39,7 +40,7 @@ func serveReplica(release string) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	c, err := sessionconfig.Load("config", sessionconfig.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))),
+	c, err := sessionconfig.Load("config", sessionconfig.WithRedis(redisstore.Open), sessionconfig.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))),
 		sessionconfig.Configure(func(s *session.Config) { s.Cookie = session.CookieConfig{DangerouslyAllowHTTP: true} }))
 	if err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/testserver"
+	"github.com/expanse-go/session/redisstore"
 	"github.com/expanse-go/session/sessionconfig"
 )
 
@@ -23,7 +25,7 @@ func places(t *testing.T) map[string][]string {
 	}
 }
 
-// onPostgres and onMariaDB are places on servers.
+// onPostgres, onMariaDB and onRedis are places on servers.
 func onPostgres(t *testing.T) []string {
 	t.Helper()
 	server := postgres(t)
@@ -36,6 +38,11 @@ func onMariaDB(t *testing.T) []string {
 	cfg := mariadb(t)
 	cfg.DBName = createDatabase(t, "mysql", cfg.FormatDSN(), "`")
 	return []string{"SESSION_STORE=database", "DB_CONNECTION=mariadb", "DB_CONNECTIONS__MARIADB__DRIVER=mysql", "DB_CONNECTIONS__MARIADB__DSN=" + cfg.FormatDSN()}
+}
+
+func onRedis(t *testing.T) []string {
+	t.Helper()
+	return []string{"SESSION_STORE=redis", "REDIS_CONNECTIONS__MAIN__URL=" + testserver.DSN(t, testserver.Redis), "SESSION_STORES__REDIS__PREFIX=" + testserver.Name() + ":"}
 }
 
 var projectFiles = map[string]string{"session.toml": "store = \"database\"\n"}
@@ -51,6 +58,7 @@ func TestRollingDeploy(t *testing.T) {
 		"sqlite":   func(*testing.T) []string { return p["sqlite"] },
 		"postgres": onPostgres,
 		"mariadb":  onMariaDB,
+		"redis":    onRedis,
 	} {
 		t.Run(name, func(t *testing.T) { rollingDeploy(t, name, environ(t)) })
 	}
@@ -59,7 +67,7 @@ func TestRollingDeploy(t *testing.T) {
 func rollingDeploy(t *testing.T, name string, environ []string) {
 	began := time.Now()
 	f := newFleet(t, projectFiles)
-	if name != "file" {
+	if name != "file" && name != "redis" {
 		f.migrate(environ)
 	}
 	f.roll(nil, "older", environ...)
@@ -79,7 +87,7 @@ func rollingDeploy(t *testing.T, name string, environ []string) {
 // openIn opens the store of a project.
 func openIn(t *testing.T, dir string, environ []string) session.Store {
 	t.Helper()
-	c, err := sessionconfig.Load(filepath.Join(dir, "config"), sessionconfig.WithEnv(environ))
+	c, err := sessionconfig.Load(filepath.Join(dir, "config"), sessionconfig.WithEnv(environ), sessionconfig.WithRedis(redisstore.Open))
 	if err != nil {
 		t.Fatal(err)
 	}
