@@ -22,8 +22,9 @@ const demoHelp = `Serves a small application over plain HTTP, on this computer o
 database of its own, in your cache folder, so that they survive a restart. To use another kind of
 store in that folder, use --store. With --store redis, it uses the server of this computer, or that
 of REDIS_CONNECTIONS__MAIN__URL, under the prefix beam-demo:. Otherwise, the demo ignores
-config/session.toml and the environment, because it signs anyone in without a password. To make it use the store of the current folder anyway, with a
-cookie of its own and with owners that begin with "demo:", use --` + useConfigured + `.`
+config/session.toml and the environment, because it signs anyone in without a password. To make it
+use the store of the current folder anyway, with a cookie of its own and with owners that begin with
+"demo:", use --` + useConfigured + `.`
 
 // useConfigured is the flag that lets the demo use the store of an application.
 const useConfigured = "dangerously-use-configured-store"

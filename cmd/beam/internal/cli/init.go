@@ -16,9 +16,10 @@ import (
 
 const initHelp = `Creates config/session.toml, config/database.toml, config/redis.toml if --stores names redis,
 .env.example, .env with the settings for this computer, .gitignore, the migration for the sessions
-table, main.go, go.mod and the script beam, then downloads the modules. Existing files are not changed. A beam that was built in a checkout of
-the library makes the application use that checkout: go.mod replaces the modules of the library with
-the folders there, and says how to change to a release. Afterwards, run:
+table, main.go, go.mod and the script beam, then downloads the modules. Existing files are not
+changed. A beam that was built in a checkout of the library makes the application use that checkout:
+go.mod replaces the modules of the library with the folders there, and says how to change to a
+release. Afterwards, run:
 
   ./beam db migrate && go run .`
 
