@@ -36,12 +36,6 @@ func TestMovingHouse(t *testing.T) {
 	t.Run("file and sqlite", func(t *testing.T) {
 		movingHouse(t, house{"file", nil}, house{"database:sqlite", places(t)["sqlite"][2:]})
 	})
-	t.Run("file and postgres", func(t *testing.T) {
-		movingHouse(t, house{"file", nil}, house{"database:postgres", onPostgres(t)[2:]})
-	})
-	t.Run("sqlite and mariadb", func(t *testing.T) {
-		movingHouse(t, house{"database:sqlite", places(t)["sqlite"][2:]}, house{"database:mariadb", onMariaDB(t)[2:]})
-	})
 	t.Run("sqlite and redis", func(t *testing.T) {
 		movingHouse(t, house{"database:sqlite", places(t)["sqlite"][2:]}, house{"redis", onRedis(t)[1:]})
 	})
@@ -73,7 +67,7 @@ func movingHouse(t *testing.T, one, two house) {
 	l := begin(t, f.proxy.URL)
 	l.more(100)
 	from, to := one, two
-	for range 3 { // there, back, and there again
+	for range 2 { // there and back
 		f.roll(l, "older", with(from, to)...)
 		f.roll(l, "older", with(to, from)...)
 		f.crash(l, "older", with(to, from)...)

@@ -319,12 +319,15 @@ func (p place) patient(t *testing.T) place {
 // awaitNoIdle returns when no connection is idle.
 func awaitNoIdle(t *testing.T, db *sql.DB) {
 	t.Helper()
-	await(t, "no connection is idle", func() bool {
-		if pool := poolOf(db); pool != nil {
-			return pool.Stat().IdleConns() == 0
-		}
-		return db.Stats().Idle == 0
-	})
+	await(t, "no connection is idle", func() bool { return idleConns(db) == 0 })
+}
+
+// idleConns returns how many connections of a pool are idle.
+func idleConns(db *sql.DB) int {
+	if pool := poolOf(db); pool != nil {
+		return int(pool.Stat().IdleConns())
+	}
+	return db.Stats().Idle
 }
 
 // await returns when something has come true.
