@@ -49,6 +49,9 @@ func TestContract(t *testing.T) {
 		"memory before files":  {memory, files},
 		"files before memory":  {files, memory},
 	} {
+		if testing.Short() && name != "memory before memory" {
+			continue // files take most of the time
+		}
 		both := func(tb testing.TB) (*fallbackstore.Store, session.Store) {
 			tb.Helper()
 			fallback := open[1](tb)

@@ -33,6 +33,9 @@ func (h house) store() []string {
 // does the first copy. No session and no write is lost, and nobody who has signed out is signed
 // in again.
 func TestMovingHouse(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts dozens of processes; run without -short")
+	}
 	t.Run("file and sqlite", func(t *testing.T) {
 		movingHouse(t, house{"file", nil}, house{"database:sqlite", places(t)["sqlite"][2:]})
 	})

@@ -52,6 +52,9 @@ var projectFiles = map[string]string{"session.toml": "store = \"database\"\n"}
 // know, by the older one again, and by the newer one. No session and no write is lost, and no
 // field.
 func TestRollingDeploy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts dozens of processes; run without -short")
+	}
 	p := places(t)
 	for name, environ := range map[string]func(*testing.T) []string{
 		"file":     func(*testing.T) []string { return p["file"] },
