@@ -25,14 +25,24 @@ import (
 //     on until the client gives up, with the timeouts of its options.
 const longestDeadline = time.Minute
 
-// do runs one command. After an error, the command belongs to the client.
+// do runs one command, alone or in a pipeline with others. After an error, the command belongs
+// to the client.
 func (s *Store) do(ctx context.Context, cmd redis.Cmder) error {
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
-	if s.async != nil {
+	switch {
+	case s.queue != nil:
+		_, err := s.queue.Do(ctx, cmd)
+		return overdue(ctx, err)
+	case s.async != nil:
 		return s.async.Submit(ctx, cmd).WaitContext(ctx)
 	}
+	return s.send(ctx, cmd)
+}
+
+// send runs one command alone.
+func (s *Store) send(ctx context.Context, cmd redis.Cmder) error {
 	if s.keepsDeadline(ctx) {
 		return overdue(ctx, s.client.Process(ctx, cmd))
 	}

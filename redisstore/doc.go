@@ -53,8 +53,11 @@
 //
 // # Many requests at once
 //
-// The store does not queue commands itself. To let commands that wait at the same time share a
-// pipeline, pass an [redis.AutoPipeliner], which go-redis calls experimental:
+// With one server, or with Sentinel, commands that wait at the same time share a pipeline once two
+// are on their way. On a distant server, more are sent at once, as long as the pool has a free
+// connection. In a cluster, where a pipeline would wait for its slowest node, commands are sent
+// alone; to let them share pipelines there, pass an [redis.AutoPipeliner], which go-redis calls
+// experimental:
 //
 //	client := redis.NewClusterClient(…)
 //	pipelined, err := client.AutoPipeline()

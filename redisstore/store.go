@@ -53,6 +53,7 @@ type Store struct {
 	client redis.UniversalClient
 	base   redis.UniversalClient // knows the nodes
 	async  *redis.AutoPipeliner  // client, if it has the asynchronous face
+	queue  *queue                // nil unless client is a *redis.Client
 	prefix string
 	closed atomic.Bool
 
@@ -104,6 +105,7 @@ func New(client redis.UniversalClient, cfg Config) (*Store, error) {
 		}
 	case *redis.Client:
 		s.deadlines = c.Options().ContextTimeoutEnabled
+		s.queue = newQueue(s, c)
 	case *redis.ClusterClient:
 		s.deadlines = c.Options().ContextTimeoutEnabled
 	}

@@ -147,6 +147,13 @@ func (q *Queue[C, R]) free() bool {
 	return !q.gathering && (running < q.Slots || q.Server != nil && q.Server.room(running))
 }
 
+// Waiting returns how many calls wait for a slot, for tests.
+func (q *Queue[C, R]) Waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.queue)
+}
+
 // enqueue adds the entry to the queue and sets the alarm. One alarm serves all entries:
 // measured, a timer for each took a tenth of the processor time of a load.
 func (q *Queue[C, R]) enqueue(e *entry[C, R]) {
