@@ -40,6 +40,7 @@ func (m *Manager) refuseOrigin(r *http.Request) error {
 func (m *Manager) inspect(ctx context.Context, r *http.Request, sc *scope) {
 	host, domain := hostOf(r), sc.domain
 	switch {
+	case sc.header != "": // there is no cookie
 	case domain != "" && host != domain && !strings.HasSuffix(host, "."+domain):
 		err := errorf(errRejected, "browsers reject the cookie, because Config.Cookie.Domain %q is not the host %q or a parent of it; leave Domain out, or let the proxy pass on the browser's host", domain, host)
 		m.event(ctx, Event{Kind: EventRejected, Err: err})

@@ -87,14 +87,42 @@ func (m *Manager) refuseSuperseded(ctx context.Context, s *Session) error {
 // another Commit finds out, and stores nothing twice. After [Session.Invalidate], the
 // old session has ended even if the new one could not be stored.
 func (m *Manager) Commit(ctx context.Context, s *Session) (*http.Cookie, error) {
-	if m.closed.Load() {
-		return nil, ErrClosed
+	if err := m.mayCommit(s); err != nil {
+		return nil, err
 	}
-	switch {
-	case s == nil:
-		return nil, errors.New("session: Commit needs a session; pass the one that Load returned")
-	case s.m != m:
-		return nil, errors.New("session: the session passed to Commit belongs to another manager; use the manager that loaded it")
+	if s.scope.header != "" {
+		return nil, errors.New("session: the token of the session passed to Commit belongs in a header, and Commit returns cookies; call CommitToken")
 	}
 	return m.commit(ctx, s, s.uses(usesAll))
+}
+
+// CommitToken is like [Manager.Commit], and returns the token in place of the cookie. Use it
+// for clients that send their tokens in a header ([TransportConfig]). If changed is true, the
+// client has to get t; then an empty t means that the session has ended, and with it the
+// token.
+//
+// If the session came by cookie, t is what the cookie has to contain from then on; to send it,
+// use Commit. A new session is one for a cookie, unless [TransportConfig].HeaderOnly is set.
+func (m *Manager) CommitToken(ctx context.Context, s *Session) (t Token, changed bool, err error) {
+	if err := m.mayCommit(s); err != nil {
+		return "", false, err
+	}
+	c, err := m.commit(ctx, s, s.uses(usesAll))
+	if c == nil {
+		return "", false, err
+	}
+	return Token(c.Value), true, err
+}
+
+// mayCommit refuses a session that is not the manager's.
+func (m *Manager) mayCommit(s *Session) error {
+	switch {
+	case m.closed.Load():
+		return ErrClosed
+	case s == nil:
+		return errors.New("session: Commit needs a session; pass the one that Load returned")
+	case s.m != m:
+		return errors.New("session: the session passed to Commit belongs to another manager; use the manager that loaded it")
+	}
+	return nil
 }

@@ -20,6 +20,10 @@ type Config struct {
 	// Cookie configures the session cookie.
 	Cookie CookieConfig
 
+	// Transport configures tokens in headers, for clients other than a site's own pages.
+	// Defaults to tokens in the cookie only.
+	Transport TransportConfig
+
 	// Application separates this program's sessions from those of other programs that share
 	// the store. A manager does not see sessions of another application: their tokens are
 	// unknown, and List, ListAll, Info, RevokeOwner and MaxPerOwner skip them, even if the
@@ -48,12 +52,12 @@ type Config struct {
 
 	// RotateEvery replaces the token of a session in use after this time. The previous
 	// token works for Grace and no longer, so a client that never gets the response with
-	// the new token is signed out. Negative or zero: only [Session.Login] and
-	// [Session.Regenerate] rotate.
+	// the new token is signed out. Negative or zero: only [Session.Login],
+	// [Session.Confirm] and [Session.Regenerate] rotate.
 	RotateEvery time.Duration
 
 	// Grace is how long a replaced token is recognized, so that requests that are already
-	// under way do not begin sessions of their own. After Login and Regenerate, the old
+	// under way do not begin sessions of their own. After these, the old
 	// token is recognized too, but gives no access. Negative: not at all. Defaults to 30
 	// seconds.
 	Grace time.Duration

@@ -41,6 +41,20 @@ func readTokens(h http.Header, name string) (tokens []Token) {
 	return tokens
 }
 
+// keyed reports whether a request has credentials of its own, and no cookie that a browser may
+// have added; see TransportConfig.KeyHeaders.
+func (s *settings) keyed(r *http.Request) bool {
+	for _, sc := range []*scope{s.scope, s.plain} {
+		if sc == nil {
+			continue
+		}
+		if _, found, _ := readCookie(r.Header, sc.name); found {
+			return false
+		}
+	}
+	return s.Transport.hasKey(r.Header)
+}
+
 // cutCookie returns the value of the first cookie of that name, and what follows it.
 func cutCookie(line, name string) (value, rest string, found bool) {
 	for line != "" {
@@ -179,20 +193,19 @@ func directive(cc, name string) bool {
 	return false
 }
 
-// varyOnCookie tells caches that the response depends on the cookie.
-func varyOnCookie(h http.Header) {
-	for _, line := range h["Vary"] {
-		for part := range strings.SplitSeq(line, ",") {
-			if part = strings.TrimSpace(part); part == "*" || strings.EqualFold(part, "Cookie") {
-				return
-			}
-		}
+// send adds the session's token to a response.
+func send(h http.Header, sc *scope, c *http.Cookie) {
+	if sc.header != "" {
+		setToken(h, sc.header, c.Value)
+	} else {
+		setCookie(h, c)
 	}
-	if len(h["Vary"]) == 0 {
-		h["Vary"] = varyCookie
-		return
-	}
-	h["Vary"] = append(h["Vary"], "Cookie")
 }
 
-var varyCookie = []string{"Cookie"} // shared: full, so that an append copies it
+// setToken adds the session's token to a response whose client uses a header. It allows no
+// cache at all, not even the browser's own: a script would take the token from there for a
+// new one.
+func setToken(h http.Header, name, token string) {
+	h[name] = []string{cmp.Or(token, tokenGone)}
+	h["Cache-Control"] = []string{"no-store"}
+}

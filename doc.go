@@ -73,7 +73,7 @@ this process or in another one:
     stored value, use Update, not Get and Set.
   - After a logout, a revocation or an expiry, requests that are still running store
     nothing, and the session does not come back. After [Session.Login] or
-    [Session.Regenerate], requests that came with the old token store nothing, and cannot
+    [Session.Regenerate] (or Confirm), requests that came with the old token store nothing, and cannot
     log out either. Their commit fails with [ErrEnded], and the client gets a 409. Requests
     without changes get their usual response.
   - There are two exceptions to the 409. A Login begins a new session, so that valid
@@ -107,6 +107,10 @@ causes. In such a request, only Login creates a session: the visitor may already
 one, and a new cookie would replace its cookie. The file docs/deploying.md explains how
 to sign in through another site, how to serve HTTPS and plain HTTP, and what happens
 when you change the cookie's settings.
+
+[Config].Transport lets apps and scripts keep their tokens themselves and send them in a
+header. [Manager.RequireLogin] and [Manager.RequireFresh] are middleware for routes that need
+a signed-in user, or one who has entered the password lately.
 
 # Time
 

@@ -42,7 +42,7 @@ type op struct {
 	raw  []byte // set: the value; append: the values as a list; take, consume: what was seen
 	gen  uint64 // keep, consume: the generation that was seen
 	fn   func(old []byte, ok bool) ([]byte, error)
-	args *opArgs // login, timeouts, persist
+	args *opArgs // login, confirm, timeouts, persist
 }
 
 // An opArgs holds the arguments of the rarer ops: each uses some of the fields.
@@ -66,6 +66,7 @@ const (
 	opKeep
 	opConsume
 	opLogin
+	opConfirm
 	opTimeouts
 	opPersist
 )
@@ -97,6 +98,8 @@ func (d *draft) apply(o *op, id uint64, limit int) (err error) {
 		d.doc = dotpath.NewDoc(emptyDoc)
 	case opLogin:
 		d.owner, d.authAt = o.args.owner, o.args.authAt
+	case opConfirm: // the owner is the same: a request that has another one does not get here
+		d.authAt = o.args.authAt
 	case opTimeouts:
 		d.idle, d.absolute = o.args.idle, o.args.absolute
 	case opPersist:
@@ -317,12 +320,12 @@ func (d *draft) admits(presented *digest) bool {
 
 // A standing is what the client's token is worth.
 //
-//	noToken ──create──▶ current ──Login, Regenerate or a periodic rotation──▶ current
+//	noToken ──create──▶ current ──Login, Confirm, Regenerate or a periodic rotation──▶ current
 //
 //	load: the token is the record's, or was replaced within Config.Grace
 //	  ├──▶ current
 //	  ├──▶ recent     by a periodic rotation: it may write, but gets no token of its own
-//	  └──▶ superseded by Login or Regenerate: it gives no access
+//	  └──▶ superseded by Login, Confirm or Regenerate: it gives no access
 type standing byte
 
 const (

@@ -30,7 +30,7 @@ var (
 	ErrExpired = errorf(ErrEnded, "the session has expired")
 
 	// ErrReplaced is the cause of a context of [Session.Watch] whose token gives no access
-	// any more, because [Session.Login] or [Session.Regenerate] has replaced it. It matches
+	// any more, because [Session.Login], [Session.Confirm] or [Session.Regenerate] has replaced it. It matches
 	// [ErrEnded], too.
 	ErrReplaced = errorf(ErrEnded, "a login has replaced the token of the session; connect again with the new one")
 
@@ -51,6 +51,9 @@ var (
 	// changes after the request has ended, after a timeout has responded for the handler,
 	// or after a panic match it too; their texts give the reason.
 	ErrCommitted = errors.New("session: changed too late: the response has begun, so no cookie can be sent; make the change before the first write")
+
+	// ErrAnonymous is the error of [Session.Confirm] in a session that has no owner.
+	ErrAnonymous = errors.New("session: nobody is signed in; Login comes before Confirm")
 
 	// ErrClosed is returned by a manager after [Manager.Close].
 	ErrClosed = errors.New("session: manager is closed; close it only after the server has shut down")
@@ -172,20 +175,22 @@ func (takenError) Error() string {
 func (takenError) Is(target error) bool { return target == ErrConflict }
 
 var (
-	errSeveral     = errors.New("session: several cookies of the same name with different values")
-	errUnclear     = errors.New("session: several cookies of the same name are valid, so at least one was planted, and none is trusted; the changes are not stored, because only Login creates a session in such a request")
-	errWithheld    = errors.New("session: another site caused the request, so browsers withhold the cookie (SameSite); the changes are not stored, because only Login creates a session in such a request; redirect to a page of this site before you write")
-	errRejected    = errors.New("session: browsers reject the cookie")
-	errOver        = errorf(ErrCommitted, "changed too late: the request has ended; for work that continues, use Load and Commit")
-	errTimedOut    = errorf(ErrCommitted, "nothing is stored: the context passed to From reached its deadline before the response began")
-	errPanicked    = errorf(ErrCommitted, "nothing is stored: the handler panicked")
-	errFunction    = errors.New("session: a function passed to Update or OnlyIf panicked")
-	errLoad        = errors.New("session: loading the session panicked")
-	errGone        = errorf(ErrEnded, "ended by another request; the changes of this one were not stored")
-	errLogin       = errorf(ErrEnded, "the condition of the login (OnlyIf) is no longer true; the user has to sign in again")
-	errInterrupted = errors.New("session: the commit panicked, so its outcome is unknown")
-	errLoggedOut   = errorf(ErrEnded, "the session was logged out or revoked")
-	errUnwatched   = errorf(ErrEnded, "nothing is stored of the session, so there is nothing to watch")
+	errSeveral        = errors.New("session: several cookies of the same name with different values")
+	errSeveralHeaders = errors.New("session: several token headers with different values")
+	errUnclear        = errors.New("session: several cookies of the same name are valid, so at least one was planted, and none is trusted; the changes are not stored, because only Login creates a session in such a request")
+	errWithheld       = errors.New("session: another site caused the request, so browsers withhold the cookie (SameSite); the changes are not stored, because only Login creates a session in such a request; redirect to a page of this site before you write")
+	errRejected       = errors.New("session: browsers reject the cookie")
+	errOver           = errorf(ErrCommitted, "changed too late: the request has ended; for work that continues, use Load and Commit")
+	errEdit           = errorf(ErrCommitted, "Edit can send the client nothing, so it cannot change the owner, the token or the lifetime of a session")
+	errTimedOut       = errorf(ErrCommitted, "nothing is stored: the context passed to From reached its deadline before the response began")
+	errPanicked       = errorf(ErrCommitted, "nothing is stored: the handler panicked")
+	errFunction       = errors.New("session: a function passed to Update or OnlyIf panicked")
+	errLoad           = errors.New("session: loading the session panicked")
+	errGone           = errorf(ErrEnded, "ended by another request; the changes of this one were not stored")
+	errLogin          = errorf(ErrEnded, "the condition of the login (OnlyIf) is no longer true; the user has to sign in again")
+	errInterrupted    = errors.New("session: the commit panicked, so its outcome is unknown")
+	errLoggedOut      = errorf(ErrEnded, "the session was logged out or revoked")
+	errUnwatched      = errorf(ErrEnded, "nothing is stored of the session, so there is nothing to watch")
 )
 
 // A kindError is an error of one of the kinds above, with a text of its own.
@@ -204,6 +209,7 @@ func errorf(kind error, format string, args ...any) error {
 // DefaultError is the default of [Config].OnError. It responds in plain text, with a
 // sentence that tells the visitor what to do, and with the status
 //
+//   - 401 for a Confirm while nobody is signed in,
 //   - 403 for a cross-origin write,
 //   - 404 if [Manager.Info] found no session,
 //   - 409 if the session ended before the request did, or if another request got the value
@@ -220,6 +226,9 @@ func DefaultError(w http.ResponseWriter, _ *http.Request, err error) {
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Length", strconv.Itoa(len(text))) // complete even if the handler aborts
+	if status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", challenge)
+	}
 	if status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "2")
 	}
@@ -227,10 +236,16 @@ func DefaultError(w http.ResponseWriter, _ *http.Request, err error) {
 	_, _ = w.Write([]byte(text)) // a client that has gone needs no answer
 }
 
+// challenge is what a 401 has to contain (RFC 9110, section 15.5.2) where no registered scheme
+// applies. Browsers ignore a scheme that they don't know.
+const challenge = "Session"
+
 const unknownOutcome = "Your changes may not have been saved. Check before you try again."
 
 func statusOf(err error) (status int, advice string) {
 	switch {
+	case errors.Is(err, ErrAnonymous):
+		return http.StatusUnauthorized, "Sign in, and try again."
 	case errors.Is(err, ErrCrossOrigin):
 		return http.StatusForbidden, "The request came from another site."
 	case errors.Is(err, ErrEnded), errors.Is(err, errTaken):

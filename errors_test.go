@@ -39,6 +39,7 @@ func TestErrorTexts(t *testing.T) {
 		"sum":      commit(func(s *session.Session) { s.Set("a", strings.Repeat("x", 50)); s.Set("b", strings.Repeat("x", 50)) }),
 		"list":     commit(func(s *session.Session) { s.Set("a", []int{1}); s.Set("a.b", 1) }),
 		"append":   commit(func(s *session.Session) { s.Set("a", 1); s.Append("a", 1) }),
+		"confirm":  commit(func(s *session.Session) { s.Confirm() }),
 		"owner":    commit(func(s *session.Session) { s.Login("") }),
 		"timeouts": commit(func(s *session.Session) { s.SetTimeouts(1e18, 1e18) }),
 		"decode":   load(t, m, "").Decode("a", new(int)),
@@ -74,6 +75,7 @@ func TestDefaultErrorAdvises(t *testing.T) {
 		advice string
 	}{
 		{session.ErrCrossOrigin, http.StatusForbidden, "another site"},
+		{session.ErrAnonymous, http.StatusUnauthorized, "Sign in"},
 		{session.ErrEnded, http.StatusConflict, "Reload the page"},
 		{&session.StoreError{Op: "load", Err: io.ErrUnexpectedEOF}, http.StatusServiceUnavailable, "Check before you try again"},
 		{session.ErrClosed, http.StatusServiceUnavailable, "Check before you try again"},

@@ -23,7 +23,7 @@ const (
 	EventExpired      EventKind = "expired"       // a request came too late
 	EventUnknownToken EventKind = "unknown-token" // well-formed, but no such session, or a wrong secret
 	EventBadCookie    EventKind = "bad-cookie"    // malformed, or several with different values; see Err
-	EventReplaced     EventKind = "replaced"      // a request presented a token that Login or Regenerate has just replaced
+	EventReplaced     EventKind = "replaced"      // a request presented a token that Login, Confirm or Regenerate has just replaced
 	EventTokenReuse   EventKind = "token-reuse"   // a token that was replaced more than Config.Grace ago: it may be stolen
 	EventCorrupt      EventKind = "corrupt"       // the stored record or a value does not decode, or a write replaced a scalar along its path
 	EventReplayed     EventKind = "replayed"      // a commit was applied again, to a newer version

@@ -33,7 +33,8 @@ type exchange struct {
 	passive  bool            // see Session.IgnoreActivity
 	finished bool            // the handler has returned
 
-	below offer // of w
+	below  offer      // of w
+	header *presented // what the token header contained when the request arrived; nil: it had none
 
 	committing sync.Mutex // held during the commit, so that nothing overtakes it
 	failed     error      // of the commit; set before state, as are the next two
@@ -84,6 +85,8 @@ func (x *exchange) session(ctx context.Context) (*Session, error) {
 	sc := x.m.cfg.scopeOf(x.came)
 	value, found, unique := readCookie(x.r.Header, sc.name)
 	switch {
+	case x.header != nil || x.m.cfg.Transport.HeaderOnly:
+		x.s, x.err = x.m.loadHeader(x.Context, x.header)
 	case !unique:
 		x.s, x.rivals, x.err = x.m.choose(x.Context, x.came, sc)
 	default:
@@ -199,7 +202,7 @@ func (x *exchange) beginWith(status int, hijacked bool) error {
 	}
 	switch {
 	case s == nil:
-		varyOnCookie(x.w.Header())
+		varyOn(x.w.Header(), x.m.cfg.varies)
 		return nil
 	case late:
 		next = dropped
@@ -238,9 +241,9 @@ func (x *exchange) beginWith(status int, hijacked bool) error {
 // sendHeaders sets the headers of a successful response.
 func (x *exchange) sendHeaders(cookie *http.Cookie) {
 	h := x.w.Header()
-	varyOnCookie(h)
+	varyOn(h, x.m.cfg.varies)
 	if cookie != nil {
-		setCookie(h, cookie)
+		send(h, x.s.scope, cookie)
 		if cookie.Value != "" {
 			x.m.inspect(x.Context, x.came, x.s.scope)
 		}
@@ -273,7 +276,7 @@ func panicking() bool {
 // drop commits nothing, because the response is not the handler's. If changes are lost, it
 // replaces a response that the client would take for a success by an error.
 func (x *exchange) drop(s *Session, status int, err error) error {
-	varyOnCookie(x.w.Header())
+	varyOn(x.w.Header(), x.m.cfg.varies)
 	changed := s.drop(err)
 	if changed && status < http.StatusBadRequest {
 		x.failed = err
@@ -330,7 +333,7 @@ func (x *exchange) commitAll(s *Session, u usage) (*http.Cookie, error) {
 // answer responds with the error handler.
 func (x *exchange) answer() {
 	x.entry.restore(x.w.Header())
-	varyOnCookie(x.w.Header())
+	varyOn(x.w.Header(), x.m.cfg.varies)
 	if !errors.Is(x.failed, ErrEnded) {
 		x.m.cfg.Logger.LogAttrs(x, slog.LevelError, "session: commit failed", slog.Any("error", x.failed))
 	}

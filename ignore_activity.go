@@ -13,14 +13,14 @@ import "net/http"
 //   - uses up a flash message only if it has read it.
 //
 // There are exceptions: creating a session counts as activity, and so do [Session.Login],
-// [Session.Regenerate] and [Session.SetTimeouts].
+// [Session.Confirm], [Session.Regenerate] and [Session.SetTimeouts].
 func (s *Session) IgnoreActivity() { s.markPassive() }
 
 // IgnoreActivity wraps the handler of routes that a page polls. It marks each request to
 // the handler as [Session.IgnoreActivity] does, without loading its session. Outside
 // [Manager.Handler], it adds the middleware itself.
 func (m *Manager) IgnoreActivity(next http.Handler) http.Handler {
-	marked := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return m.inside(func(w http.ResponseWriter, r *http.Request) {
 		switch v := r.Context().Value(ownKey{m}).(type) {
 		case *exchange:
 			v.ignoreActivity()
@@ -28,13 +28,5 @@ func (m *Manager) IgnoreActivity(next http.Handler) http.Handler {
 			v.markPassive()
 		}
 		next.ServeHTTP(w, r)
-	})
-	handler := m.Handler(marked)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := r.Context().Value(ownKey{m}).(*Session); ok { // of another transport, by NewContext
-			marked.ServeHTTP(w, r)
-			return
-		}
-		handler.ServeHTTP(w, r)
 	})
 }

@@ -30,7 +30,7 @@ func TestInterleavings(t *testing.T) {
 		t.Errorf("%s is not what the tables say; run: go test -run TestInterleavings -update", file)
 	}
 	pairs, others := interleavings.Pairs(false), interleavings.Others()
-	if got, want := len(pairs), 12*12*10; got != want || len(others) < 10 {
+	if got, want := len(pairs), 13*13*10; got != want || len(others) < 10 {
 		t.Errorf("%d cases of two and %d others; want %d, and at least 10", got, len(others), want)
 	}
 	store := memstore.New(memstore.Config{})

@@ -3,12 +3,14 @@ package session
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 )
 
 // Load returns the session of a token, for transports other than the middleware. For an
 // empty, unknown or expired token it returns a new, empty session. The error is
-// [ErrClosed] or a [*StoreError]. Call [Manager.Commit] at the end.
+// [ErrClosed] or a [*StoreError]. Call [Manager.Commit] at the end, or [Manager.CommitToken]
+// if the client uses a header. [Manager.TokenOf] returns the token of a request.
 //
 // A handler that serves a WebSocket or a long stream calls Load and Commit for each
 // message, with the context and the token of its request. Its response has begun, so no
@@ -18,18 +20,44 @@ func (m *Manager) Load(ctx context.Context, t Token) (*Session, error) {
 	if m.closed.Load() {
 		return nil, ErrClosed
 	}
-	s, err := m.load(ctx, t, m.cfg.scope)
-	if m.cfg.plain != nil && err == nil && t != "" && s.cred.standing == noToken {
-		s, err = m.load(ctx, t, m.cfg.plain) // only the middleware knows how the token came
-	}
+	s, err := m.load(ctx, t, m.cfg.scopes...) // only the middleware knows how the token came
 	if x, ok := ctx.Value(ownKey{m}).(interface{ begunFor(Token) bool }); ok && err == nil && x.begunFor(t) {
 		s.enter(sealed)
 	}
 	return s, err
 }
 
-// load is Load of a token in a scope, by a manager that is open.
-func (m *Manager) load(parent context.Context, t Token, sc *scope) (*Session, error) {
+// TokenOf returns the token that a request presents in its header ([TransportConfig]) or its
+// cookie, for [Manager.Load]. It returns "" if there is none, or if there are several.
+func (m *Manager) TokenOf(r *http.Request) Token {
+	p := m.cfg.Transport.read(r.Header)
+	if p == nil && !m.cfg.Transport.HeaderOnly {
+		value, _, unique := readCookie(r.Header, m.cfg.scopeOf(r).name)
+		p = &presented{value, unique}
+	}
+	if p == nil || !p.unique {
+		return ""
+	}
+	return Token(p.value)
+}
+
+// loadHeader is load of what a token header contains. Without the header, the session is a
+// new one.
+func (m *Manager) loadHeader(ctx context.Context, p *presented) (*Session, error) {
+	switch {
+	case p == nil:
+		return newSession(m, m.cfg.header), nil
+	case !p.unique:
+		m.event(ctx, Event{Kind: EventBadCookie, Err: errSeveralHeaders})
+		return newSession(m, m.cfg.header), nil
+	}
+	return m.load(ctx, Token(p.value), m.cfg.header)
+}
+
+// load is Load of a token in one of some scopes, by a manager that is open. A new session is
+// in the first of them.
+func (m *Manager) load(parent context.Context, t Token, scopes ...*scope) (*Session, error) {
+	sc := scopes[0]
 	if t == "" || m.discard {
 		return newSession(m, sc), nil
 	}
@@ -69,6 +97,11 @@ func (m *Manager) load(parent context.Context, t Token, sc *scope) (*Session, er
 	m.cfg.shorten(&at.rec, &at.draft, now)
 	digest := sc.digestOf(id, &sec)
 	standing := at.standingOf(&digest, now)
+	for _, other := range scopes[1:] {
+		if d := other.digestOf(id, &sec); standing == noToken && at.standingOf(&d, now) != noToken {
+			sc, digest, standing = other, d, at.standingOf(&d, now)
+		}
+	}
 	switch {
 	case standing == noToken:
 		m.noToken(ctx, at, &digest, now)

@@ -85,12 +85,36 @@ func OnlyIf(holds func(ctx context.Context) (bool, error)) LoginOption {
 }
 
 // Regenerate gives the client a new token for the same session and data. The old token
-// stops working at the commit. Call it at every change of privilege except Login, to prevent
-// session fixation. It does not create a session for a visitor who has none.
+// stops working at the commit. Call it at every change of privilege except Login and Confirm, to
+// prevent session fixation. It does not create a session for a visitor who has none.
 func (s *Session) Regenerate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rotateToken()
+}
+
+// Confirm records that the owner has just proved again who they are, by a password or a second
+// factor (OWASP ASVS 7.5.3). The owner and the data stay the same. As at a login, the client
+// gets a new token, the old one stops working at the commit, AuthenticatedAt is the time of
+// the call, and the absolute timeout starts again. [Manager.RequireFresh] asks for it.
+//
+// Unlike Login, Confirm never begins a session, because it is not a proof by itself: if the
+// session has ended, or another request has replaced its token, the commit fails with
+// [ErrEnded]. If the session is anonymous, it fails with [ErrAnonymous].
+func (s *Session) Confirm() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.now.owner != "":
+	case s.cred.standing == superseded:
+		s.fail(ErrEnded)
+		return
+	default:
+		s.fail(ErrAnonymous)
+		return
+	}
+	s.rotateToken()
+	s.do(op{kind: opConfirm, args: &opArgs{authAt: s.m.cfg.Now().UnixNano()}})
 }
 
 // rotateToken requests a new token. The caller holds the lock.
@@ -128,9 +152,9 @@ func (s *Session) Owner() string {
 	return strings.Clone(s.now.owner) // a caller may keep it for long, and it may be part of what a store has lent
 }
 
-// AuthenticatedAt returns the time of the last [Session.Login], or the zero time. If it
-// is long ago, ask for the password again before a sensitive operation (OWASP ASVS
-// 7.5.3).
+// AuthenticatedAt returns the time of the last [Session.Login] or [Session.Confirm], or the
+// zero time. If it is long ago, ask for the password again before a sensitive operation (OWASP
+// ASVS 7.5.3); [Manager.RequireFresh] does.
 func (s *Session) AuthenticatedAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -71,6 +71,11 @@ func (m *Manager) CookieName() string { return m.cfg.scope.name }
 // CookieNameOf returns the name, with its prefix, of the session cookie that a request uses.
 func (m *Manager) CookieNameOf(r *http.Request) string { return m.cfg.scopeOf(r).name }
 
+// TokenHeader returns the name of the response header in which clients get new tokens, or ""
+// if [Config].Transport has no Header. It is "Session-Token" if the header of requests is
+// Authorization, and otherwise that header.
+func (m *Manager) TokenHeader() string { return m.cfg.Transport.responseHeader() }
+
 // DangerouslyAllowCrossOrigin exempts the requests that match a pattern of [http.ServeMux] from
 // the refusal of cross-origin writes. Other sites' pages can then make a visitor's browser send
 // such requests in the visitor's name, so the handler must not act on the session. Call it before

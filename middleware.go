@@ -13,7 +13,8 @@ import (
 // Handler refuses requests that other sites make a browser send: an unsafe method with a
 // foreign origin gets a 403 ([ErrCrossOrigin]) from the error handler, and causes an
 // [EventCrossOrigin]; see [http.CrossOriginProtection] and [Config].TrustedOrigins. GET,
-// HEAD and OPTIONS always pass, so they must not change state.
+// HEAD and OPTIONS always pass, so they must not change state. So do requests with a token
+// or a key in a header; see [Config].Transport.
 //
 // If a panic leaves Handler or [Manager.HandlerFunc], nothing is committed, and the panic
 // continues. If middleware inside Handler recovers from the panic, nothing is committed
@@ -35,18 +36,26 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 			x.guard(next, w, r)
 			return
 		}
-		x := &exchange{Context: r.Context(), m: m, came: r, w: w}
+		x := &exchange{Context: r.Context(), m: m, came: r, w: w, header: m.cfg.Transport.read(r.Header)}
 		x.entry.take(w.Header())
 		r = r.WithContext(x)
 		x.r = r
 		handle := next
-		if m.cfg.origins.Check(r) != nil {
-			err := m.refuseOrigin(r)
+		if err := m.checkOrigin(r, x.header); err != nil {
 			handle = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.cfg.OnError(w, r, err) })
 		}
 		x.serve(handle, r)
 		x.finish()
 	})
+}
+
+// checkOrigin refuses an unsafe request of another origin, unless its credentials are in a
+// header, which no browser adds by itself.
+func (m *Manager) checkOrigin(r *http.Request, header *presented) error {
+	if m.cfg.origins.Check(r) == nil || header != nil || m.cfg.keyed(r) {
+		return nil
+	}
+	return m.refuseOrigin(r)
 }
 
 // serve runs the handler. After a failed commit the error handler has answered, so
@@ -92,6 +101,19 @@ func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *
 		}
 		h(w, r, s)
 	})).ServeHTTP
+}
+
+// inside returns a handler that runs in the middleware of the manager, or in the context of a
+// session from another transport ([NewContext]).
+func (m *Manager) inside(h http.HandlerFunc) http.Handler {
+	handler := m.Handler(h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := r.Context().Value(ownKey{m}).(*Session); ok {
+			h(w, r)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 // From returns the session of a request. The first call loads it; later calls return the

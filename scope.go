@@ -2,13 +2,15 @@ package session
 
 import "crypto/sha256"
 
-// A scope is where browsers send a cookie. A token is valid only in the scope that it was
-// issued for. So after a change of the settings, the old cookie is invalid, and cannot be
-// mistaken for the new one of the same name.
+// A scope is where browsers send a cookie, or the header that clients send in its place. A
+// token is valid only in the scope that it was issued for. So after a change of the settings,
+// the old cookie is invalid, and cannot be mistaken for the new one of the same name, and
+// nobody can turn the token of a header into a cookie.
 type scope struct {
 	name      string // of the cookie, with prefix
 	domain    string // in lower case, without a leading dot; "" for the host alone
 	secure    bool
+	header    string // the response header that carries tokens in place of a cookie; "": there is a cookie
 	namespace namespace
 }
 

@@ -33,7 +33,7 @@ type Session struct {
 
 	mu      sync.Mutex
 	phase   phase
-	ended   error // why the phase is over; nil: the request has ended
+	ended   error // why the phase is over, or sealed; nil: the request has ended, or the response has begun
 	cred    credential
 	at      *stored  // what is stored, as far as this request knows; nothing if there is no record
 	pending *pending // what the next commit is to store; nil: nothing
@@ -169,7 +169,7 @@ func (s *Session) tooLate() error {
 	if s.phase == over {
 		return cmp.Or(s.ended, errOver)
 	}
-	return ErrCommitted
+	return cmp.Or(s.ended, ErrCommitted)
 }
 
 // enter moves to a later phase. The caller holds the lock.
@@ -195,7 +195,7 @@ func (s *Session) do(o op) {
 		}
 	}
 	if s.phase >= sealed && !s.m.discard && (s.fresh() || o.kind == opPersist || o.kind == opTimeouts) {
-		s.fail(ErrCommitted)
+		s.fail(s.tooLate())
 		return
 	}
 	s.scan()
@@ -351,7 +351,7 @@ func (s *Session) IsNew() bool {
 }
 
 // WillRotate reports whether the next commit gives the client a new token: the session is
-// new and has something to store, [Session.Login] or [Session.Regenerate] was called, or
+// new and has something to store, [Session.Login], [Session.Confirm] or [Session.Regenerate] was called, or
 // a periodic rotation ([Config].RotateEvery) is due. The response then carries a cookie, so
 // a handler that hijacks it must send its headers. (A periodic rotation is postponed if the
 // response is hijacked or has the status 101.)
@@ -386,7 +386,7 @@ func (s *Session) barred() error {
 		return nil
 	case s.unclear:
 		return errUnclear
-	case s.request != nil && s.m.cfg.withholds(s.request):
+	case s.request != nil && s.scope.header == "" && s.m.cfg.withholds(s.request):
 		return errWithheld
 	}
 	return nil
@@ -460,7 +460,10 @@ func (s *Session) goesOnWith(id ID) bool {
 
 func isLogin(o op) bool { return o.kind == opLogin }
 
-func isActivity(o op) bool { return o.kind == opLogin || o.kind == opTimeouts }
+func isActivity(o op) bool { return needsToken(o) || o.kind == opTimeouts }
+
+// needsToken reports whether an op must not be stored without a new token for the client.
+func needsToken(o op) bool { return o.kind == opLogin || o.kind == opConfirm }
 
 // quiet reports whether a commit of the pending changes does not count as visitor
 // activity. The caller holds the lock.

@@ -24,6 +24,9 @@ type settings struct {
 	Config
 	scope   *scope // of the cookie, or of the one over HTTPS if there are two
 	plain   *scope // of the cookie over plain HTTP, if Cookie.IsHTTPS is set
+	header  *scope // of tokens in a header, if Transport.Header is set
+	scopes  []*scope
+	varies  []string // the request headers on which a response with a session depends
 	origins *http.CrossOriginProtection
 }
 
@@ -42,6 +45,7 @@ func (cfg Config) check(store Store) (*settings, error) {
 	c.times(s)
 	c.watching(s)
 	c.cookie(s)
+	c.transport(s)
 	c.maxPerOwner(s, store)
 	for _, o := range cfg.TrustedOrigins {
 		origin, reason := normalOrigin(o)
@@ -211,6 +215,27 @@ func (c *checker) scope(s *settings, prefix string) *scope {
 	return sc
 }
 
+// transport says which scopes there are, the one of new sessions first.
+func (c *checker) transport(s *settings) {
+	t := &s.Transport
+	t.check(c.refuse)
+	if t.Header == "" {
+		s.varies = []string{"Cookie"}
+	} else {
+		s.header = t.scope(s.Cookie.Name, s.Application)
+		s.varies = []string{t.Header, "Cookie"}
+	}
+	if t.HeaderOnly {
+		s.scopes, s.varies = []*scope{s.header}, slices.Clip(s.varies[:1])
+		return
+	}
+	for _, sc := range []*scope{s.scope, s.plain, s.header} {
+		if sc != nil {
+			s.scopes = append(s.scopes, sc)
+		}
+	}
+}
+
 // scopeOf returns the scope of the cookie that belongs to a request.
 func (s *settings) scopeOf(r *http.Request) *scope {
 	if s.plain != nil && !s.Cookie.IsHTTPS(r) {
@@ -243,17 +268,6 @@ func (c *checker) cookieName(name, prefix string, script bool) string {
 		c.refuse("Cookie.Name", name, "use letters, digits, - and _, at most 128 of them")
 	}
 	return name
-}
-
-// token is RFC 9110, section 5.6.2.
-func token(s string) bool {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
-			return false
-		}
-	}
-	return s != ""
 }
 
 func validDomain(d string) bool {

@@ -40,7 +40,7 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 	case s.rotationDue(now):
 		a.rotation, a.sec = periodic, randomSecret()
 	}
-	renews := s.phase == open && s.cred.standing == current && m.cfg.outdated(&s.at.draft, s.at.rec.CreatedAt, now)
+	renews := s.answersByCookie() && s.cred.standing == current && m.cfg.outdated(&s.at.draft, s.at.rec.CreatedAt, now)
 	if a.ops+len(used) == 0 && a.rotation == 0 && !renews {
 		m.touch(ctx, s, now)
 		return nil, nil
@@ -69,7 +69,7 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 	} else {
 		rotate := todo.rotate // Regenerate was called during the commit
 		if repeats && asked {
-			rotate = rotate || a.rotation != privilege || slices.ContainsFunc(todo.ops[a.ops:], isLogin)
+			rotate = rotate || a.rotation != privilege || slices.ContainsFunc(todo.ops[a.ops:], needsToken)
 		}
 		s.committed(p.at, todo.rest(a.ops, rotate))
 	}
@@ -105,7 +105,7 @@ func (m *Manager) newPatch(s *Session, a *attempt, used []op) *patch {
 	todo := s.change()
 	p := &patch{
 		ops: append(slices.Clip(todo.ops[:a.ops]), used...), id: s.commitID(), retries: a.storedAs,
-		requested: s.changed(), passive: s.quiet(), answers: s.phase == open, presented: s.cred.digest, client: s.client(),
+		requested: s.changed(), passive: s.quiet(), answers: s.answersByCookie(), presented: s.cred.digest, client: s.client(),
 		at: s.at, rotation: a.rotation,
 	}
 	if p.rotation != 0 {
@@ -123,6 +123,9 @@ func (m *Manager) newPatch(s *Session, a *attempt, used []op) *patch {
 	}
 	return p
 }
+
+// answersByCookie reports whether the response can renew the client's cookie.
+func (s *Session) answersByCookie() bool { return s.phase == open && s.scope.header == "" }
 
 // repeat returns the attempt as it has to be repeated, or nil if it is known that
 // nothing of the patch is stored.

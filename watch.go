@@ -10,7 +10,7 @@ import "context"
 //
 //   - [ErrExpired]: the session has expired. What other requests do extends it, also in other
 //     processes. To watch is no activity, so a stream does not keep its session alive.
-//   - [ErrReplaced]: [Session.Login] or [Session.Regenerate] has replaced the token that the
+//   - [ErrReplaced]: [Session.Login], Confirm or [Session.Regenerate] has replaced the token that the
 //     session was loaded with, so the client has to connect again with its new one, and with
 //     other privileges. A periodic rotation ([Config].RotateEvery) does not end the context.
 //   - ErrEnded itself: the session was logged out or revoked, or another owner has logged in,

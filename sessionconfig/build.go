@@ -93,6 +93,9 @@ var fields = map[string]string{
 	"PruneEvery":                       "prune_every",
 	"WatchEvery":                       "watch_every",
 	"TrustedOrigins":                   "trusted_origins",
+	"Transport.Header":                 "token_header",
+	"Transport.HeaderOnly":             "token_header_only",
+	"Transport.KeyHeaders":             "api_key_headers",
 	"Client":                           "client",
 }
 
@@ -127,7 +130,12 @@ func (c *Config) buildSession(l *loader) {
 		PruneEvery:     s.duration("prune_every"),
 		WatchEvery:     s.duration("watch_every"),
 		TrustedOrigins: s.list("trusted_origins"),
-		Logger:         c.logger,
+		Transport: session.TransportConfig{
+			Header:     s.text("token_header"),
+			HeaderOnly: s.yes("token_header_only"),
+			KeyHeaders: s.list("api_key_headers"),
+		},
+		Logger: c.logger,
 	}
 	if path := s.text("path"); path != "/" {
 		cfg.Cookie.Path = path
@@ -221,7 +229,7 @@ func changed(a, b session.Config, field string) bool {
 	return get(a) != get(b)
 }
 
-var goName = regexp.MustCompile(`\b(Config\.)?(Cookie\.)?[A-Z][A-Za-z]+\b`)
+var goName = regexp.MustCompile(`\b(Config\.)?(Cookie\.|Transport\.)?[A-Z][A-Za-z]+\b`)
 
 // inKeys replaces the names of Go fields with the keys of the file, and negative
 // numbers with words such as "off".

@@ -69,7 +69,7 @@ config/session.toml:6: stores.file.sync: is not a setting; did you mean stores.f
 		name:    "unlike anything",
 		session: "store = \"memory\"\nfrobnicate = 1\n[stores.file]\nzzz = 1\n[widgets]\na = 1\n",
 		want: `
-config/session.toml:2: frobnicate: is not a setting; valid here: absolute_lifetime, application, clear_with_browser, client, dangerously_allow_cross_site, dangerously_allow_http, dangerously_allow_script, dangerously_drop_host_prefix, domain, fallback, grace, http_only, lifetime, max_bytes, max_per_owner, name, partitioned, path, prune_every, revoke_on_reuse, rotate_every, same_site, secure, store, store_timeout, stores, touch_every, trusted_origins, watch_every
+config/session.toml:2: frobnicate: is not a setting; valid here: absolute_lifetime, api_key_headers, application, clear_with_browser, client, dangerously_allow_cross_site, dangerously_allow_http, dangerously_allow_script, dangerously_drop_host_prefix, domain, fallback, grace, http_only, lifetime, max_bytes, max_per_owner, name, partitioned, path, prune_every, revoke_on_reuse, rotate_every, same_site, secure, store, store_timeout, stores, token_header, token_header_only, touch_every, trusted_origins, watch_every
 config/session.toml:4: stores.file.zzz: is not a setting; valid here: dangerously_no_sync, path
 config/session.toml:5: widgets: is not a known table; valid tables: stores, stores.database, stores.file, stores.memory, stores.null, stores.redis`,
 	},
@@ -236,6 +236,8 @@ partitioned = true
 name = "a b"
 trusted_origins = ["https://a.example", "b.example"]
 touch_every = "3h"
+token_header = "Accept"
+api_key_headers = ["X-Api-Key", "a b"]
 `,
 		dotenv: "SESSION_ROTATE_EVERY=10s\n",
 		want: `
@@ -244,7 +246,14 @@ config/session.toml:3: partitioned = true: needs same_site None and secure; with
 config/session.toml:4: name = "a b": use letters, digits, - and _, at most 128 of them
 config/session.toml:5: trusted_origins = ["https://a.example", "b.example"]: write it as scheme://host[:port], without a path
 config/session.toml:6: touch_every = "3h": must be below the idle timeout (2h0m0s), or sessions in use would expire
+config/session.toml:7: token_header = "Accept": browsers send this header by themselves or let other sites set it, so it does not show who sent the request; use Authorization or a name of your own, such as X-Session-Token
+config/session.toml:8: api_key_headers = ["X-Api-Key", "a b"]: is not the name of a header; use letters, digits and -, at most 128 of them
 SESSION_ROTATE_EVERY (.env:1): rotate_every = "10s": must be longer than grace (30s), or a token would be replaced before the clients that use its predecessor have received it`,
+	},
+	{
+		name:    "a header that is not named",
+		session: "store = \"memory\"\ntoken_header_only = true\n",
+		want:    `config/session.toml:2: token_header_only = true: without token_header, no client could have a session; set that to Authorization, for example`,
 	},
 	{
 		name:    "too long a life",

@@ -92,6 +92,8 @@ func TestKinds(t *testing.T) {
 		{"max_per_owner", "3", "3", "3"},
 		{"max_per_owner", `"off"`, "off", `"off"`},
 		{"trusted_origins", `["https://a.example", "https://b.example"]`, "https://a.example, https://b.example", `["https://a.example", "https://b.example"]`},
+		{"token_header", `"Authorization"`, "Authorization", `"Authorization"`},
+		{"api_key_headers", `["X-Api-Key", "X-Key"]`, "X-Api-Key, X-Key", `["X-Api-Key", "X-Key"]`},
 		{"stores.memory.max_sessions", "7", "7", "7"},
 		{"stores.dict.max_sessions", "7", "7", "7"},
 	}
@@ -138,6 +140,9 @@ max_per_owner = 3
 prune_every = "1m"
 watch_every = "2s"
 trusted_origins = ["https://a.example"]
+token_header = "Authorization"
+token_header_only = true
+api_key_headers = ["X-Api-Key"]
 client = false
 `})
 	var seen bool
@@ -164,6 +169,9 @@ client = false
 	}
 	if !slices.Equal(cfg.TrustedOrigins, []string{"https://a.example"}) {
 		t.Errorf("got origins %q", cfg.TrustedOrigins)
+	}
+	if tr := cfg.Transport; tr.Header != "Authorization" || !tr.HeaderOnly || !slices.Equal(tr.KeyHeaders, []string{"X-Api-Key"}) {
+		t.Errorf("got transport %+v", tr)
 	}
 	r := httptest.NewRequest("GET", "/", nil)
 	if cfg.Client == nil || cfg.Client(r) != (session.Client{}) {

@@ -57,6 +57,9 @@ var sessionSpecs = []spec{
 	{key: "prune_every", kind: kindDuration, def: `"5m"`, word: "off", effect: "expired sessions are not removed automatically"},
 	{key: "watch_every", kind: kindDuration, def: `"5s"`, word: "off", effect: "streams do not learn what other processes do to their sessions"},
 	{key: "trusted_origins", kind: kindList, def: "[]"},
+	{key: "token_header", kind: kindText, def: `""`},
+	{key: "token_header_only", kind: kindBool, def: "false"},
+	{key: "api_key_headers", kind: kindList, def: "[]"},
 	{key: "client", kind: kindBool, def: "true"},
 
 	{key: "stores.database.connection", kind: kindText},

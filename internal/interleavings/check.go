@@ -32,6 +32,7 @@ type call struct {
 	sawNew   bool
 	had      bool      // PopOnce found a value
 	end      time.Time // the expiry of the session if the touch has an effect
+	at       time.Time // when the user confirmed
 
 	refused    bool
 	lastCookie bool // the browser's cookie is from the response to this request
@@ -44,6 +45,7 @@ type run struct {
 	clock *sessiontest.Clock
 	m     *session.Manager
 	id    session.ID // of the seeded session
+	owner string     // of the seeded session
 	calls []*call
 }
 
@@ -71,12 +73,18 @@ var start = time.Date(2100, 3, 1, 12, 0, 0, 0, time.UTC)
 func (c Case) Check(tb testing.TB, stores ...session.Store) {
 	tb.Helper()
 	s := &run{tb: tb, title: c.Name(), clock: sessiontest.NewClock(start)}
+	if slices.Contains(c.Ops, "confirm") {
+		s.owner = "the user"
+	}
 	race := sessiontest.Race{
 		Open: func(testing.TB) (*session.Manager, http.Handler) {
 			s.m = s.open(stores[0])
 			return s.m, nil
 		},
 		Seed: func(seeded *session.Session) {
+			if s.owner != "" {
+				seeded.Login(s.owner)
+			}
 			seeded.Set("seed", true)
 			seeded.Set("ticket", "t")
 			s.id = seeded.ID()
@@ -129,7 +137,7 @@ func (s *run) outcome(o sessiontest.RaceOutcome) string {
 	var last *call
 	for _, x := range s.committed(o.Order) {
 		a := o.Answers[slices.Index(s.calls, x)]
-		x.refused = a.StatusCode == http.StatusConflict
+		x.refused = a.StatusCode == http.StatusConflict || x.confirms && a.StatusCode == http.StatusUnauthorized
 		if !x.stranger && len(a.Cookies()) > 0 {
 			last = x
 		}
@@ -225,16 +233,19 @@ func (s *run) checkSnapshots(c Case) {
 	committed := strings.Index(c.Order, "A commits")
 	after := strings.Index(c.Order, "B loads") > committed
 	newCookie := strings.Index(c.Order+", B sends", "B sends") > committed
-	want, owner := map[string]any{"seed": true, "ticket": "t"}, ""
+	want, owner := map[string]any{"seed": true, "ticket": "t"}, s.owner
 	gone := b.stranger || after && (a.ends || a.rotates && !newCookie)
 	switch {
 	case gone:
-		want = map[string]any{}
+		want, owner = map[string]any{}, ""
 	case after:
 		if a.adds != nil {
 			a.adds(a, want)
 		}
 		if c.Ops[0] == "login" {
+			if owner != "" { // of another user
+				want = map[string]any{}
+			}
 			owner = "A"
 		}
 	}

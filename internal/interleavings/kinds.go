@@ -12,7 +12,7 @@ import (
 // kinds lists the rows and columns of the tables, in order.
 var kinds = []string{
 	"read", "write", "append", "update", "flash",
-	"login", "regenerate", "invalidate", "revoke", "touch", "prune", "expire",
+	"login", "confirm", "regenerate", "invalidate", "revoke", "touch", "prune", "expire",
 }
 
 // A kind is something that a request does to a session. Everything that it stores
@@ -24,6 +24,7 @@ type kind struct {
 	stranger bool   // the request comes from another browser, without the visitor's cookie
 	ends     bool   // it ends the session
 	rotates  bool   // it replaces the token
+	confirms bool   // it needs a signed-in user; without one it gets a 401
 	keeps    bool   // only the end of the session undoes its effect
 	do       func(c *call)
 	effect   func(c *call, s *session.Session) bool // reports whether s shows the effect; nil: no effect
@@ -124,6 +125,17 @@ var byName = map[string]kind{
 		rotates: true,
 		do:      func(c *call) { c.s.Login(c.name) },
 		effect:  func(c *call, s *session.Session) bool { return s.Owner() == c.name },
+	},
+	"confirm": {
+		says:    "the signed-in user enters the password again, which replaces the token: `s.Confirm()`; the cases with it begin with a session that has an owner, so a login is one of another user",
+		rotates: true, confirms: true,
+		do: func(c *call) {
+			c.at = c.clock.Advance(time.Second)
+			c.s.Confirm()
+		},
+		effect: func(c *call, s *session.Session) bool {
+			return s.Owner() == c.sawOwner && s.AuthenticatedAt().Equal(c.at)
+		},
 	},
 	"regenerate": {
 		says:    "replaces the token: `s.Regenerate()`; its effect is that the browser ends up with this token, and not with a later one",

@@ -38,7 +38,7 @@ In each table, the row is request A, which commits first, and the column is requ
 | B | only B has an effect: A has none of its own, or B's effect replaced it |
 | gone | the session has ended, and none of its data is left; the visitor has no session |
 | new: B | the first session has ended; the visitor has a new session, which contains only what B did |
-| …, not B | B gets a 409, and none of B's changes are stored; all other requests get a 200 |
+| …, not B | B gets a 409, or a 401 if it confirms and nobody is signed in, and none of B's changes are stored; all other requests get a 200 |
 | …, 1 orphaned | the store also has a session that the browser no longer has a cookie for |
 
 These are the requests. Revoke, prune and expire come from another browser, without the visitor's cookie. In the Go

@@ -19,45 +19,48 @@ import (
 
 // overlap: A loads, B loads, A commits, B commits.
 const overlap = `
-           | read | write       | append      | update      | flash       | login              | regenerate  | invalidate | revoke | touch | prune | expire
-read       | ·    | B           | B           | B           | B           | B                  | B           | gone       | gone   | B     | ·     | gone
-write      | A    | B           | A+B         | A+B         | A+B         | A+B                | A+B         | gone       | gone   | A+B   | A     | gone
-append     | A    | A+B         | A+B         | A+B         | A+B         | A+B                | A+B         | gone       | gone   | A+B   | A     | gone
-update     | A    | A+B         | A+B         | A+B         | A+B         | A+B                | A+B         | gone       | gone   | A+B   | A     | gone
-flash      | A    | A+B         | A+B         | A+B         | B           | A+B                | A+B         | gone       | gone   | A+B   | A     | gone
-login      | A    | A, not B    | A, not B    | A, not B    | A, not B    | new: B, 1 orphaned | A, not B    | A, not B   | gone   | A+B   | A     | gone
-regenerate | A    | A, not B    | A, not B    | A, not B    | A, not B    | new: B, 1 orphaned | A, not B    | A, not B   | gone   | A+B   | A     | gone
-invalidate | gone | gone, not B | gone, not B | gone, not B | gone, not B | new: B             | gone, not B | gone       | gone   | gone  | gone  | gone
-revoke     | gone | gone, not B | gone, not B | gone, not B | gone, not B | new: B             | gone, not B | gone       | gone   | gone  | gone  | gone
-touch      | A    | A+B         | A+B         | A+B         | A+B         | A+B                | A+B         | gone       | gone   | A+B   | A     | gone
-prune      | ·    | B           | B           | B           | B           | B                  | B           | gone       | gone   | B     | ·     | gone
-expire     | gone | gone, not B | gone, not B | gone, not B | gone, not B | new: B             | gone, not B | gone       | gone   | gone  | gone  | gone
+           | read | write       | append      | update      | flash       | login              | confirm       | regenerate  | invalidate | revoke | touch | prune | expire
+read       | ·    | B           | B           | B           | B           | B                  | B             | B           | gone       | gone   | B     | ·     | gone
+write      | A    | B           | A+B         | A+B         | A+B         | A+B                | A+B           | A+B         | gone       | gone   | A+B   | A     | gone
+append     | A    | A+B         | A+B         | A+B         | A+B         | A+B                | A+B           | A+B         | gone       | gone   | A+B   | A     | gone
+update     | A    | A+B         | A+B         | A+B         | A+B         | A+B                | A+B           | A+B         | gone       | gone   | A+B   | A     | gone
+flash      | A    | A+B         | A+B         | A+B         | B           | A+B                | A+B           | A+B         | gone       | gone   | A+B   | A     | gone
+login      | A    | A, not B    | A, not B    | A, not B    | A, not B    | new: B, 1 orphaned | new: A, not B | A, not B    | A, not B   | gone   | A+B   | A     | gone
+confirm    | A    | A, not B    | A, not B    | A, not B    | A, not B    | new: B, 1 orphaned | A, not B      | A, not B    | A, not B   | gone   | A+B   | A     | gone
+regenerate | A    | A, not B    | A, not B    | A, not B    | A, not B    | new: B, 1 orphaned | A, not B      | A, not B    | A, not B   | gone   | A+B   | A     | gone
+invalidate | gone | gone, not B | gone, not B | gone, not B | gone, not B | new: B             | gone, not B   | gone, not B | gone       | gone   | gone  | gone  | gone
+revoke     | gone | gone, not B | gone, not B | gone, not B | gone, not B | new: B             | gone, not B   | gone, not B | gone       | gone   | gone  | gone  | gone
+touch      | A    | A+B         | A+B         | A+B         | A+B         | A+B                | A+B           | A+B         | gone       | gone   | A+B   | A     | gone
+prune      | ·    | B           | B           | B           | B           | B                  | B             | B           | gone       | gone   | B     | ·     | gone
+expire     | gone | gone, not B | gone, not B | gone, not B | gone, not B | new: B             | gone, not B   | gone, not B | gone       | gone   | gone  | gone  | gone
 `
 
 // sequential: A loads, A commits, and then the browser sends B, which loads and
 // commits.
 const sequential = `
-           | read | write  | append | update | flash  | login  | regenerate | invalidate | revoke | touch | prune | expire
-read       | ·    | B      | B      | B      | B      | B      | B          | gone       | gone   | B     | ·     | gone
-write      | A    | B      | A+B    | A+B    | A+B    | A+B    | A+B        | gone       | gone   | A+B   | A     | gone
-append     | A    | A+B    | A+B    | A+B    | A+B    | A+B    | A+B        | gone       | gone   | A+B   | A     | gone
-update     | A    | A+B    | A+B    | A+B    | A+B    | A+B    | A+B        | gone       | gone   | A+B   | A     | gone
-flash      | ·    | B      | B      | B      | B      | B      | B          | gone       | gone   | B     | A     | gone
-login      | A    | A+B    | A+B    | A+B    | A+B    | new: B | A+B        | gone       | gone   | A+B   | A     | gone
-regenerate | A    | A+B    | A+B    | A+B    | A+B    | B      | B          | gone       | gone   | A+B   | A     | gone
-invalidate | gone | new: B | new: B | new: B | new: B | new: B | gone       | gone       | gone   | gone  | gone  | gone
-revoke     | gone | new: B | new: B | new: B | new: B | new: B | gone       | gone       | gone   | gone  | gone  | gone
-touch      | A    | A+B    | A+B    | A+B    | A+B    | A+B    | A+B        | gone       | gone   | A+B   | A     | gone
-prune      | ·    | B      | B      | B      | B      | B      | B          | gone       | gone   | B     | ·     | gone
-expire     | gone | new: B | new: B | new: B | new: B | new: B | gone       | gone       | gone   | gone  | gone  | gone
+           | read | write  | append | update | flash  | login  | confirm     | regenerate | invalidate | revoke | touch | prune | expire
+read       | ·    | B      | B      | B      | B      | B      | B           | B          | gone       | gone   | B     | ·     | gone
+write      | A    | B      | A+B    | A+B    | A+B    | A+B    | A+B         | A+B        | gone       | gone   | A+B   | A     | gone
+append     | A    | A+B    | A+B    | A+B    | A+B    | A+B    | A+B         | A+B        | gone       | gone   | A+B   | A     | gone
+update     | A    | A+B    | A+B    | A+B    | A+B    | A+B    | A+B         | A+B        | gone       | gone   | A+B   | A     | gone
+flash      | ·    | B      | B      | B      | B      | B      | B           | B          | gone       | gone   | B     | A     | gone
+login      | A    | A+B    | A+B    | A+B    | A+B    | new: B | new: A+B    | A+B        | gone       | gone   | A+B   | A     | gone
+confirm    | A    | A+B    | A+B    | A+B    | A+B    | new: B | B           | A+B        | gone       | gone   | A+B   | A     | gone
+regenerate | A    | A+B    | A+B    | A+B    | A+B    | B      | B           | B          | gone       | gone   | A+B   | A     | gone
+invalidate | gone | new: B | new: B | new: B | new: B | new: B | gone, not B | gone       | gone       | gone   | gone  | gone  | gone
+revoke     | gone | new: B | new: B | new: B | new: B | new: B | gone, not B | gone       | gone       | gone   | gone  | gone  | gone
+touch      | A    | A+B    | A+B    | A+B    | A+B    | A+B    | A+B         | A+B        | gone       | gone   | A+B   | A     | gone
+prune      | ·    | B      | B      | B      | B      | B      | B           | B          | gone       | gone   | B     | ·     | gone
+expire     | gone | new: B | new: B | new: B | new: B | new: B | gone, not B | gone       | gone       | gone   | gone  | gone  | gone
 `
 
 // late: A loads, the browser sends B, A commits, B loads, B commits. B has the
 // cookie that A has replaced. All other rows are the same as in sequential.
 const late = `
-           | read | write    | append   | update   | flash    | login              | regenerate | invalidate | revoke | touch | prune | expire
-login      | A    | A, not B | A, not B | A, not B | A, not B | new: B, 1 orphaned | A, not B   | A          | gone   | A     | A     | gone
-regenerate | A    | A, not B | A, not B | A, not B | A, not B | new: B, 1 orphaned | A, not B   | A          | gone   | A     | A     | gone
+           | read | write    | append   | update   | flash    | login              | confirm       | regenerate | invalidate | revoke | touch | prune | expire
+login      | A    | A, not B | A, not B | A, not B | A, not B | new: B, 1 orphaned | new: A, not B | A, not B   | A          | gone   | A     | A     | gone
+confirm    | A    | A, not B | A, not B | A, not B | A, not B | new: B, 1 orphaned | A, not B      | A, not B   | A          | gone   | A     | A     | gone
+regenerate | A    | A, not B | A, not B | A, not B | A, not B | new: B, 1 orphaned | A, not B      | A, not B   | A          | gone   | A     | A     | gone
 `
 
 // others lists single orders that show something the tables do not.
@@ -80,6 +83,14 @@ var others = []Case{
 		"all requests that loaded before the login, and commit after it, are refused"},
 	{ops("login", "login", "login"), "A loads, B loads, C loads, B commits, C commits, A commits", "new: A, 2 orphaned",
 		"valid credentials always sign in; logins whose token has been replaced get sessions of their own, and the browser keeps the cookie of the last response"},
+	{ops("confirm", "confirm", "write"), "A loads, B loads, C loads, A commits, B commits, C commits", "A, not B, not C",
+		"of two confirmations at once, the first one counts; the other has the old token, and so has a request that loaded before"},
+	{ops("confirm", "invalidate", "write"), "A loads, B loads, C loads, B commits, A commits, C commits", "gone, not A, not C",
+		"a confirmation does not bring the session back, unlike a login, which would begin a new one"},
+	{ops("login", "confirm", "write"), "A loads, B loads, A commits, B commits, C loads, C commits", "new: A+C, not B",
+		"a user who confirms does not become the other user who has just signed in"},
+	{ops("write", "confirm", "update"), "B loads, A loads, C loads, A commits, C commits, B commits", "A+B+C",
+		"the confirmation keeps what was stored before it"},
 	{ops("regenerate", "login", "write"), "C loads, A loads, A commits, B loads, B commits, C commits", "B, not C",
 		"a token that was replaced twice is as invalid as one that was replaced once"},
 	{ops("login", "login", "write"), "C loads, A loads, A commits, B loads, B commits, C commits", "new: B, not C",
