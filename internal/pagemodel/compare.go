@@ -46,7 +46,7 @@ func (o *overlaps) limit(w world, before map[string][]owned) {
 	}
 	for id, rec := range w {
 		was := o.world[id]
-		if rec.owner == "" || rec.ended || was != nil && was.start.Equal(rec.start) && was.owner == rec.owner {
+		if rec.owner == "" || rec.ended || was != nil && was.login == rec.login && was.owner == rec.owner {
 			continue
 		}
 		own, over := owned{id, o.now}, 1-o.maxPerOwner

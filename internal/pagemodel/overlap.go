@@ -206,7 +206,7 @@ func (o *overlaps) act(r *request) error {
 // administer does what is not part of a request.
 func (o *overlaps) administer() error {
 	m := o.managers[o.rnd.IntN(len(o.managers))]
-	switch o.rnd.IntN(3) {
+	switch o.rnd.IntN(4) {
 	case 0:
 		o.note("prune")
 		if _, err := m.Prune(context.Background()); err != nil {
@@ -222,6 +222,11 @@ func (o *overlaps) administer() error {
 			return err
 		}
 		o.world[t.id].ended = true
+	case 2:
+		if len(o.tokens) == 0 {
+			return nil
+		}
+		return o.judge(o.edit(o.rnd.IntN(len(o.managers))))
 	default:
 		return o.judge(o.revokeOwner(o.rnd.IntN(len(o.managers))))
 	}
@@ -266,8 +271,11 @@ func (o *overlaps) commit() error {
 		for _, q := range o.open {
 			if q.manager != r.manager && q.phase != refused {
 				second := o.respond(q)
-				if q.login || o.rnd.IntN(5) == 0 {
+				switch n := o.rnd.IntN(5); {
+				case q.login || n == 0:
 					first = o.revokeOwner(r.manager)
+				case n == 1 && len(o.tokens) > 0:
+					first = o.edit(r.manager)
 				}
 				return o.judge(first, second)
 			}

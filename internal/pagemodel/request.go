@@ -320,8 +320,8 @@ func login(owner string, options ...session.LoginOption) func(*request, string, 
 			r.view, r.now = emptyContent(), map[string]any{}
 		}
 		r.rotate, r.login, r.active = true, true, true
-		r.do(func(c *content, _ int) error {
-			c.owner, c.start = owner, now
+		r.do(func(c *content, commit int) error {
+			c.owner, c.start, c.login = owner, now, commit
 			return nil
 		})
 	}
@@ -406,6 +406,7 @@ var actions = []action{
 	{"login bob", true, login("bob")},
 	{"login bob and keep", true, login("bob", session.KeepingData())},
 	{"login ann and keep", true, login("ann", session.KeepingData())},
+	{"confirm", true, confirm},
 	{"regenerate", true, func(r *request, _ string, _ time.Time) {
 		r.s.Regenerate()
 		if !r.failed && r.id != (session.ID{}) || r.standing == superseded {

@@ -21,7 +21,8 @@ type content struct {
 	data           map[string]any
 	marks          map[string]int // the flash messages, by path: the number of the commit that left them
 	owner          string
-	start          time.Time // of the absolute timeout: the creation, or the last login
+	start          time.Time // of the absolute timeout: the creation, the last login or confirmation
+	login          int       // the number of the commit of the last one
 	idle, absolute time.Duration
 	transient      bool // the browser drops the cookie when it is closed
 }
