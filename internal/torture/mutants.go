@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -45,7 +46,7 @@ func testOf(pkg, test string) check {
 
 var powerLoss = testOf("./filestore", "TestPowerLoss")
 
-var mutants = []mutant{
+var mutants = slices.Concat([]mutant{
 	{
 		"fields that are not exported are lost", "internal/jsonvalue/check.go",
 		"if f.Type.Size() > 0 {", "if false {", testOf(".", "TestField03"),
@@ -390,7 +391,7 @@ var mutants = []mutant{
 		"what failed on an old record hides that the session has ended", "leader.go",
 		"\t\t\tl.decideAnew()\n", "", testOf(".", "TestLawL3EndedIsNoOtherError"),
 	},
-}
+}, gateMutants)
 
 // apply returns the mutated file. It fails unless the file contains the old text exactly
 // once, so that a change of the source can't make a mutant outdated unnoticed.
