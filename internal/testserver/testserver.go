@@ -9,7 +9,7 @@ import (
 )
 
 // The environment variables with the data source names of the servers, and with the
-// program of a pooler, which each test starts for itself.
+// programs of a pooler and a proxy, which each test starts for itself.
 const (
 	Postgres      = "SESSION_TEST_POSTGRES"
 	MySQL         = "SESSION_TEST_MYSQL"
@@ -17,6 +17,7 @@ const (
 	RedisCluster  = "SESSION_TEST_REDIS_CLUSTER"
 	RedisSentinel = "SESSION_TEST_REDIS_SENTINEL"
 	PgBouncer     = "SESSION_TEST_PGBOUNCER"
+	Nginx         = "SESSION_TEST_NGINX"
 )
 
 // DSN returns the data source name in an environment variable. If the variable is not set,
