@@ -3,6 +3,7 @@ package session_test
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,7 +161,7 @@ func TestConfirmIsReplayed(t *testing.T) {
 func TestConfirmAgainAfterALostAnswer(t *testing.T) {
 	g := newRig(t)
 	g.signedIn(t, "ann")
-	s := load(t, g.Manager, session.Token(stored(t, g.Manager, func(s *session.Session) { s.Login("bob") })))
+	s := load(t, g.Manager, stored(t, g.Manager, func(s *session.Session) { s.Login("bob") }))
 	lost := errors.New("lost")
 	g.spy.hook(nil, func(op string, _ session.ID, err error) error {
 		if op == "update" || op == "load" {
@@ -176,10 +177,12 @@ func TestConfirmAgainAfterALostAnswer(t *testing.T) {
 	g.spy.hook(nil, nil)
 	g.clock.Advance(time.Minute)
 	s.Confirm()
+	g.kinds()
 	c, err := g.Commit(t.Context(), s)
 	if err != nil || c == nil {
 		t.Fatalf("Commit = %v, %v", c, err)
 	}
+	equal(t, "rotations", strings.Count(g.kinds(), "rotated"), 2)
 	n := 0
 	for r := range g.List(t.Context(), "bob") {
 		n++

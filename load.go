@@ -57,14 +57,14 @@ func (m *Manager) loadHeader(ctx context.Context, p *presented) (*Session, error
 // load is Load of a token in one of some scopes, by a manager that is open. A new session is
 // in the first of them.
 func (m *Manager) load(parent context.Context, t Token, scopes ...*scope) (*Session, error) {
-	sc := scopes[0]
+	none := scopes[0]
 	if t == "" || m.discard {
-		return newSession(m, sc), nil
+		return newSession(m, none), nil
 	}
 	id, sec, ok := t.split()
 	if !ok {
 		m.event(parent, Event{Kind: EventBadCookie})
-		return newSession(m, sc), nil
+		return newSession(m, none), nil
 	}
 	ctx := parent
 	if m.viewer == nil {
@@ -85,23 +85,17 @@ func (m *Manager) load(parent context.Context, t Token, scopes ...*scope) (*Sess
 	case err == nil:
 	case errors.Is(err, ErrNotFound):
 		m.event(ctx, Event{Kind: EventUnknownToken, ID: id})
-		return newSession(m, sc), nil
+		return newSession(m, none), nil
 	case errors.Is(err, ErrCorrupt):
 		m.corrupt(ctx, id, err)
-		return newSession(m, sc), nil
+		return newSession(m, none), nil
 	default:
 		return nil, m.storeFailed(ctx, "load", id, err)
 	}
 
 	now := m.cfg.Now()
 	m.cfg.shorten(&at.rec, &at.draft, now)
-	digest := sc.digestOf(id, &sec)
-	standing := at.standingOf(&digest, now)
-	for _, other := range scopes[1:] {
-		if d := other.digestOf(id, &sec); standing == noToken && at.standingOf(&d, now) != noToken {
-			sc, digest, standing = other, d, at.standingOf(&d, now)
-		}
-	}
+	sc, digest, standing := at.match(id, &sec, scopes, now)
 	switch {
 	case standing == noToken:
 		m.noToken(ctx, at, &digest, now)
@@ -120,6 +114,18 @@ func (m *Manager) load(parent context.Context, t Token, scopes ...*scope) (*Sess
 	s.cred, s.loadedAt = credential{t, digest, standing}, now
 	s.due = s.touchDue(now) || s.rotationDue(now)
 	return s, nil
+}
+
+// match returns the scope in which a token leads to a record, its digest there, and what it is
+// worth. Without one, it returns those of the first scope.
+func (at *stored) match(id ID, sec *secret, scopes []*scope, now time.Time) (sc *scope, d digest, worth standing) {
+	for _, sc := range scopes {
+		d := sc.digestOf(id, sec)
+		if worth := at.standingOf(&d, now); worth != noToken {
+			return sc, d, worth
+		}
+	}
+	return scopes[0], scopes[0].digestOf(id, sec), noToken
 }
 
 // noToken reports a token that gives no access. If it once did, and the session is still

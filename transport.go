@@ -90,7 +90,8 @@ func isAmbient(name string) bool {
 	}
 	return slices.Contains([]string{
 		"Age", "Cache-Control", "Connection", "Cookie", "Cookie2", "Date", "Device-Memory", "Dnt", "Downlink", "Dpr",
-		"Ect", "Expect", "Forwarded", "From", "Host", "Keep-Alive", "Last-Event-Id", "Origin", "Ping-From", "Ping-To", "Pragma",
+		"Ect", //nolint:misspell // a client hint: the effective connection type
+		"Expect", "Forwarded", "From", "Host", "Keep-Alive", "Last-Event-Id", "Origin", "Ping-From", "Ping-To", "Pragma",
 		"Priority", "Purpose", "Range", "Referer", "Rtt", "Save-Data", "Service-Worker", "Set-Cookie", "Te", "Trailer",
 		"Transfer-Encoding", "Upgrade", "Upgrade-Insecure-Requests", "User-Agent", "Vary", "Via", "Viewport-Width", "Width",
 	}, name)
