@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -27,11 +28,25 @@ type Info struct {
 
 	Bytes int `json:"bytes"` // of the document
 
-	doc []byte
+	doc     []byte
+	history []byte
 }
 
 // Document returns a copy of the session's data as JSON text.
 func (i Info) Document() []byte { return slices.Clone(dotpath.Unique(i.doc)) }
+
+// History returns the last commits of the session, the oldest first. It is empty if
+// [Config].History was off when they were stored.
+func (i Info) History() []HistoryEntry {
+	var all []HistoryEntry
+	for _, text := range historyEntries(i.history) {
+		var e HistoryEntry
+		if json.Unmarshal(text, &e) == nil {
+			all = append(all, e)
+		}
+	}
+	return all
+}
 
 // Format writes the fields of i without the session's data, for every verb.
 func (i Info) Format(f fmt.State, _ rune) {
@@ -58,6 +73,7 @@ func (m *Manager) info(r *Record) (i Info, live bool, err error) {
 		i.AuthenticatedAt = time.Unix(0, d.authAt).UTC()
 	}
 	i.Bytes, i.doc = d.doc.Len(), d.doc.Text()
+	i.history = d.history
 	return i, live, nil
 }
 

@@ -14,7 +14,7 @@ import (
 // advise logs a message the first time.
 func (m *Manager) advise(ctx context.Context, message string, attrs ...slog.Attr) {
 	if m.advised.first(message) {
-		m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, message, attrs...)
+		m.cfg.log(ctx, slog.LevelWarn, message, attrs...)
 	}
 }
 

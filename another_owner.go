@@ -47,6 +47,7 @@ func (m *Manager) commitSuccessor(ctx context.Context, s *Session, login *opArgs
 		return nil, err
 	}
 	if s.pending != todo || todo.err != nil {
+		s.tally.outcome = OutcomeEnded
 		m.endAgain(ctx, &rec, nil)
 		return nil, s.failure()
 	}
@@ -61,6 +62,7 @@ func (m *Manager) commitSuccessor(ctx context.Context, s *Session, login *opArgs
 	} else {
 		s.mixed = true // the request sees what was stored before
 	}
+	m.logChanges(ctx, s, rec.ID, todo.ops[:ops])
 	cookie := s.adopt(rec, next, &sec, rest)
 	m.limitOwner(ctx, s)
 	return cookie, nil

@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"time"
 )
 
 // commit stores what a request has changed. Which store call that takes, if any,
@@ -36,29 +38,38 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 	ctx.init(parent, m.cfg.StoreTimeout)
 	ctx.detached = true
 	defer ctx.release()
+	began, before := m.begin(), s.at
+	s.tally = tally{}
+	cookie, err = m.commitChanges(&ctx, s, u, now)
+	m.committed(&ctx, s, before, began, err)
+	return cookie, err
+}
+
+// commitChanges makes the store calls of a commit. The caller holds the lock of the session.
+func (m *Manager) commitChanges(ctx context.Context, s *Session, u usage, now time.Time) (cookie *http.Cookie, err error) {
 	login := s.login()
 	switch {
 	case s.cred.standing == superseded && login == nil:
-		return nil, m.refuseSuperseded(&ctx, s)
+		return nil, m.refuseSuperseded(ctx, s)
 	case login != nil && s.pending.end && s.pending.leaves:
-		return m.commitSuccessor(&ctx, s, login)
+		return m.commitSuccessor(ctx, s, login)
 	case s.fresh():
-		cookie, err = m.commitFresh(&ctx, s)
+		cookie, err = m.commitFresh(ctx, s)
 	default:
-		cookie, err = m.commitStored(&ctx, s, u, now)
+		cookie, err = m.commitStored(ctx, s, u, now)
 	}
 	if s.beginsAnew(err) {
 		s.at, s.cred, s.shown, s.mixed = nothing, credential{}, nil, true
 		s.pending.end, s.pending.tried = false, nil
-		cookie, err = m.commitFresh(&ctx, s)
+		cookie, err = m.commitFresh(ctx, s)
 	}
 	if login == nil || err != nil || s.at == nothing {
 		return cookie, err
 	}
-	if err := m.checkLogin(&ctx, s, &s.at.rec, login); err != nil {
+	if err := m.checkLogin(ctx, s, &s.at.rec, login); err != nil {
 		return nil, err
 	}
-	m.limitOwner(&ctx, s)
+	m.limitOwner(ctx, s)
 	return cookie, nil
 }
 
@@ -68,6 +79,7 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 // or the page to go to after a login. It is answered as usual, and without a cookie, so
 // that the client keeps the better one.
 func (m *Manager) refuseSuperseded(ctx context.Context, s *Session) error {
+	m.cfg.log(ctx, slog.LevelWarn, "session: changes were not stored, because a login has replaced the token", logError(ErrEnded))
 	m.event(ctx, Event{Kind: EventDropped, Err: ErrEnded})
 	if s.request == nil || s.request.Method != http.MethodGet && s.request.Method != http.MethodHead {
 		return ErrEnded

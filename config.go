@@ -124,12 +124,29 @@ type Config struct {
 	// User-Agent header.
 	Client func(*http.Request) Client
 
+	// History keeps the last commits of each session in its record: which request has changed
+	// which keys, and when, but no values. [Info.History] returns them, and beam session log
+	// shows them. An entry usually takes about a hundred bytes, at most two thousand, and is
+	// stored with the commit itself. It names the request by the pattern of [http.ServeMux],
+	// or else by its path. At most 100 entries. Negative or zero: none; the next commit then
+	// removes those of earlier ones.
+	History int
+
+	// DangerouslyLogChanges logs, for development, each value that a request has stored: the
+	// old and the new one, and the file and line of the program that made the change. Values
+	// are shortened to 100 bytes, but whatever the program keeps in sessions gets into the
+	// log, secrets included. New therefore refuses it unless Cookie.DangerouslyAllowHTTP is set
+	// without IsHTTPS, as in development, and logs a warning.
+	DangerouslyLogChanges bool
+
 	// Now is the clock. Defaults to [time.Now].
 	Now func() time.Time
 
 	// OnEvent is called for each [Event], for logs, metrics and audits. It runs on the
 	// goroutine of the request or sweep, so it must not block, and must be safe for
-	// concurrent use.
+	// concurrent use. It gets an event for each load and each commit; to see only what is out
+	// of the ordinary, skip the kinds that are [EventKind.Routine]. Without it, no clock is
+	// read for durations.
 	OnEvent func(context.Context, Event)
 
 	// OnError responds to a request that was refused as cross-origin, or whose session
@@ -138,7 +155,10 @@ type Config struct {
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Logger receives what would otherwise go unnoticed: failed commits, records that do
-	// not decode, failed sweeps. Defaults to [slog.Default].
+	// not decode, failed sweeps. Messages are constant, and attributes are in the group
+	// "session". No line contains a token, a digest or a value of a session, unless
+	// DangerouslyLogChanges is set. Levels: error if the store fails, warn if something is
+	// damaged or dropped, debug if a commit is replayed. Defaults to [slog.Default].
 	Logger *slog.Logger
 }
 

@@ -82,6 +82,7 @@ func (m *Manager) create(ctx context.Context, s *Session, d draft, ops int) (*ht
 	if err != nil {
 		return nil, err
 	}
+	m.logChanges(ctx, s, rec.ID, s.pending.ops[:ops])
 	return s.adopt(rec, d, &sec, s.pending.rest(ops, s.pending.rotate)), nil
 }
 
@@ -100,6 +101,7 @@ func (m *Manager) insert(ctx context.Context, s *Session, d *draft) (Record, sec
 	todo := s.pending
 	rec, sec := m.newRecord(s, d, todo.newID)
 	todo.newID = rec.ID
+	s.tally.called = true
 	for try := 0; ; try++ {
 		err := m.store.Create(ctx, rec)
 		collision := false
@@ -120,10 +122,13 @@ func (m *Manager) insert(ctx context.Context, s *Session, d *draft) (Record, sec
 		switch {
 		case err == nil:
 			m.startSweeper()
+			s.tally.outcome, s.tally.bytes, s.tally.batch = OutcomeCreated, d.doc.Len(), 1
 			m.event(ctx, Event{Kind: EventCreated, ID: rec.ID, Owner: d.owner})
 			return rec, sec, nil
 		case errors.Is(err, ErrFull), try >= maxTries, !collision && !backoff.Pause(ctx, try):
-			return rec, sec, m.storeFailed(ctx, "create", rec.ID, err)
+			err = storeError("create", rec.ID, err)
+			m.cfg.logStoreFailure(ctx, err)
+			return rec, sec, err
 		case collision:
 			rec, sec = m.newRecord(s, d, randomID())
 		}
@@ -146,6 +151,9 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 	d.ring, d.app, d.keptUntil = nil, nil, m.cfg.keptUntil(d, now, now)
 	if m.cfg.Application != "" {
 		d.app = []byte(m.cfg.Application)
+	}
+	if m.cfg.History > 0 {
+		d.history = m.cfg.remember(nil, 1, now, requestName(s.request, s.routed), s.pending.ops, false)
 	}
 	return Record{
 		ID: id, Version: 1, Owner: d.owner, Client: s.client(),

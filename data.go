@@ -1,10 +1,10 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"slices"
 
 	"github.com/expanse-go/session/internal/dotpath"
@@ -118,8 +118,8 @@ func (s *Session) damaged() {
 	at := s.at
 	s.mu.Unlock()
 	err := errorf(ErrCorrupt, "the stored data is not JSON, or nests deeper than 10,000 levels")
-	s.m.cfg.Logger.Error("session: the data of a session cannot be read as a whole", "id", at.rec.ID.String(), "error", err)
-	s.m.event(context.Background(), Event{Kind: EventCorrupt, ID: at.rec.ID, Owner: at.rec.Owner, Err: err})
+	s.m.cfg.log(s.context(), slog.LevelWarn, "session: the data of a session cannot be read as a whole", logID(at.rec.ID), logError(err))
+	s.m.event(s.context(), Event{Kind: EventCorrupt, ID: at.rec.ID, Owner: at.rec.Owner, Err: err})
 }
 
 // Keys yields the paths of the top-level values in sorted order. They are escaped as by

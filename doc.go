@@ -131,6 +131,13 @@ script's request, a prefetch or another redirect in between does not use it up.
 answers this request. The names Flash, [Session.Reflash] and [Session.Keep] are those of
 Laravel and Expanse.
 
+# Observing
+
+[Config].OnEvent gets an [Event] at the end of each load and commit, and of what happens to
+sessions besides. The module sessionotel makes metrics and traces of them. [Manager.Health]
+reports whether the store answers. [Config].History keeps, for each session, which requests
+have changed which keys. docs/telemetry.md describes all of this.
+
 # Stores
 
 The packages memstore, filestore and sqlstore (SQLite, PostgreSQL, MySQL and MariaDB)

@@ -43,6 +43,13 @@ type op struct {
 	gen  uint64 // keep, consume: the generation that was seen
 	fn   func(old []byte, ok bool) ([]byte, error)
 	args *opArgs // login, confirm, timeouts, persist
+	note *note   // for Config.DangerouslyLogChanges; nil otherwise
+}
+
+// A note is what Config.DangerouslyLogChanges logs of an op.
+type note struct {
+	old, new string
+	at       string // file and line of the program
 }
 
 // An opArgs holds the arguments of the rarer ops: each uses some of the fields.
@@ -70,6 +77,13 @@ const (
 	opTimeouts
 	opPersist
 )
+
+func (k opKind) String() string {
+	return [...]string{
+		opSet: "set", opAppend: "append", opUpdate: "update", opRemove: "remove", opPopOnce: "pop", opClear: "clear",
+		opKeep: "keep flash", opConsume: "use up flash", opLogin: "login", opTimeouts: "set timeouts", opPersist: "set persistence",
+	}[k]
+}
 
 // apply performs one op. The id is that of the commit; it becomes the generation of
 // flash messages. The document may grow up to a limit. After an error the draft is unchanged.

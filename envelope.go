@@ -30,6 +30,7 @@ import (
 //	 9  until when the browser keeps the cookie, 8 bytes
 //	10  tokens replaced longer ago: the first 8 bytes of each digest, newest last
 //	11  Config.Application, if it is set
+//	12  the last commits, for Config.History: length, HistoryEntry as JSON; repeated
 //	 …  older code keeps fields that it does not know, byte for byte, after the others
 //
 // Instants are nanoseconds since 1970 in UTC. The document is compact JSON text
@@ -49,6 +50,7 @@ type envelope struct {
 	keptUntil  int64  // by the browser: the cookie; 0: until it is closed, or unknown
 	retired    []byte // recognized, but only to report that they were used again
 	app        []byte
+	history    []byte
 	extensions []byte // unknown fields, as they were
 }
 
@@ -109,6 +111,7 @@ const (
 	tagKeptUntil
 	tagRetired
 	tagApp
+	tagHistory
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -154,6 +157,7 @@ func (e *envelope) encode(doc []byte, id uint64) []byte {
 	}
 	b = appendField(b, tagRetired, e.retired)
 	b = appendField(b, tagApp, e.app)
+	b = appendField(b, tagHistory, e.history)
 	b = append(append(append(b, e.extensions...), tagEnd), doc...)
 	binary.BigEndian.PutUint32(b[2:], crc32.Checksum(b[envelopeHead:], castagnoli))
 	return b
@@ -185,8 +189,8 @@ func (e *envelope) appendRing(b []byte, id uint64) []byte {
 func (e *envelope) size() int {
 	n := envelopeHead + 2 + len(e.digest) + 10 + 10 + 18 + 3 + 3 + len(e.ring) + 8 + 10 + len(e.extensions) + 1
 	n += len(e.prev) * (2 + len(e.digest) + 9)
-	if len(e.retired)+len(e.app) > 0 {
-		n += 2*(1+binary.MaxVarintLen32) + len(e.retired) + len(e.app)
+	if more := len(e.retired) + len(e.app) + len(e.history); more > 0 {
+		n += 3*(1+binary.MaxVarintLen32) + more
 	}
 	for _, m := range e.flash {
 		n += 8 + binary.MaxVarintLen32 + len(m.path)
@@ -303,6 +307,8 @@ func (e *envelope) field(tag byte, f, whole []byte) bool {
 		return len(f)%retiredSize == 0
 	case tagApp:
 		e.app = f
+	case tagHistory:
+		e.history = f
 	default:
 		e.extensions = append(e.extensions, whole...)
 	}

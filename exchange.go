@@ -97,6 +97,7 @@ func (x *exchange) session(ctx context.Context) (*Session, error) {
 	}
 	if x.err == nil {
 		x.s.request = x.came // not x.r: Config.Client is called while the session is locked
+		x.s.routed = x.r
 		x.s.passive = x.passive
 		x.askedLate()
 	}
@@ -284,7 +285,7 @@ func (x *exchange) drop(s *Session, status int, err error) error {
 		return err
 	}
 	if changed {
-		x.m.cfg.Logger.LogAttrs(x, slog.LevelWarn, "session: changes were not stored", slog.Any("error", err))
+		x.m.cfg.log(x, slog.LevelWarn, "session: changes were not stored", logError(err))
 		x.m.event(x, Event{Kind: EventDropped, Err: err})
 	}
 	return nil
@@ -335,7 +336,7 @@ func (x *exchange) answer() {
 	x.entry.restore(x.w.Header())
 	varyOn(x.w.Header(), x.m.cfg.varies)
 	if !errors.Is(x.failed, ErrEnded) {
-		x.m.cfg.Logger.LogAttrs(x, slog.LevelError, "session: commit failed", slog.Any("error", x.failed))
+		x.m.cfg.log(x, slog.LevelError, "session: commit failed", logError(x.failed))
 	}
 	t := tracker{ResponseWriter: x.w}
 	x.m.cfg.OnError(&t, x.r, x.failed)
@@ -384,7 +385,7 @@ func (x *exchange) finish() {
 	if errors.Is(err, ErrEnded) {
 		level, text = slog.LevelInfo, "session: changes after the response began were not stored, because the session had ended"
 	}
-	x.m.cfg.Logger.LogAttrs(x, level, text, slog.Any("error", err))
+	x.m.cfg.log(x, level, text, logError(err))
 	x.m.event(x, Event{Kind: EventLate, Err: err})
 }
 

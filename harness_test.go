@@ -193,7 +193,8 @@ type rig struct {
 
 	mu     sync.Mutex
 	logs   bytes.Buffer
-	events []session.Event
+	events []session.Event // without those that are routine
+	ops    []session.Event // those that end an operation
 }
 
 func newRig(t testing.TB, configure ...func(*session.Config)) *rig {
@@ -213,7 +214,12 @@ func newRigOn(t testing.TB, store session.Store, configure ...func(*session.Conf
 		OnEvent: func(_ context.Context, e session.Event) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
-			g.events = append(g.events, e)
+			if !e.Kind.Routine() {
+				g.events = append(g.events, e)
+			}
+			if e.Op != "" {
+				g.ops = append(g.ops, e)
+			}
 		},
 	}
 	for _, f := range configure {

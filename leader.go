@@ -54,6 +54,9 @@ func (m *Manager) follow(ctx context.Context, qs *queues, q *queue, p *patch) {
 			case applyPatch:
 				panicked = p.answerAndStay(msg)
 			case becomeLeader:
+				if msg.at.rec.Version > p.at.rec.Version {
+					p.winner = msg.from
+				}
 				if msg.at.rec.Version >= p.at.rec.Version {
 					p.rebase(msg.at)
 				}
@@ -79,7 +82,7 @@ func (m *Manager) follow(ctx context.Context, qs *queues, q *queue, p *patch) {
 // lead commits the leader's patch and a batch of followers. Whatever happens, the
 // followers get an answer, and the next one leads.
 func (m *Manager) lead(ctx context.Context, qs *queues, q *queue, p *patch) {
-	l := leader{m: m, own: p}
+	l := leader{m: m, own: p, ctx: ctx}
 	returned := false
 	defer func() {
 		if !returned && !l.exiting { // the store has panicked
@@ -93,7 +96,7 @@ func (m *Manager) lead(ctx context.Context, qs *queues, q *queue, p *patch) {
 				f.inbox <- message{kind: isDone}
 			}
 		}
-		m.leadNext(qs, q, p, unanswered)
+		m.leadNext(ctx, qs, q, p, unanswered)
 	}()
 	l.commit(ctx, qs, q)
 	returned = true
@@ -104,7 +107,7 @@ func (m *Manager) lead(ctx context.Context, qs *queues, q *queue, p *patch) {
 
 // leadNext makes the first follower the leader. Followers that this leader took but did
 // not answer come first.
-func (m *Manager) leadNext(qs *queues, q *queue, p *patch, unanswered []*patch) {
+func (m *Manager) leadNext(ctx context.Context, qs *queues, q *queue, p *patch, unanswered []*patch) {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
 	qs.keep(p)
@@ -117,13 +120,14 @@ func (m *Manager) leadNext(qs *queues, q *queue, p *patch, unanswered []*patch) 
 	}
 	next := q.followers[0]
 	q.followers = slices.Delete(q.followers, 0, 1)
-	next.inbox <- message{kind: becomeLeader, at: p.at}
+	next.inbox <- message{kind: becomeLeader, at: p.at, from: ctx}
 }
 
 // A leader commits its own patch, and those of a batch of followers.
 type leader struct {
 	m        *Manager
 	own      *patch
+	ctx      context.Context // of the request that leads
 	batch    []*patch
 	commitID uint64 // under which the store remembers the whole batch
 	passive  bool   // nothing that is applied counts as visitor activity
@@ -209,15 +213,19 @@ func (l *leader) gather(qs *queues, q *queue) {
 	}
 }
 
-// update stores the record. If others commit the same session, it measures how long
-// that takes.
-func (l *leader) update(ctx context.Context, rec *Record) error {
+// update stores the record, and counts the conflicts. If others commit the same session, it
+// measures how long that takes.
+func (l *leader) update(ctx context.Context, rec *Record) (err error) {
 	if !l.own.crowded && len(l.batch) == 0 {
-		return l.m.store.Update(ctx, *rec)
+		err = l.m.store.Update(ctx, *rec)
+	} else {
+		began := time.Now()
+		err = l.m.store.Update(ctx, *rec)
+		l.own.took = time.Since(began)
 	}
-	began := time.Now()
-	err := l.m.store.Update(ctx, *rec)
-	l.own.took = time.Since(began)
+	if errors.Is(err, ErrConflict) {
+		l.own.replays++
+	}
 	return err
 }
 
@@ -269,6 +277,7 @@ func (l *leader) fold(ctx context.Context, now time.Time, to *stored) (some bool
 		if p.answers && (p.rotated || next.digest.equal(&p.presented)) && l.m.cfg.outdated(&next, rec.CreatedAt, now) {
 			next.keptUntil = l.m.cfg.keptUntil(&next, rec.CreatedAt, now)
 		}
+		next.history = l.m.cfg.remember(d.history, rec.Version+1, now, p.request, p.ops, p.rotated)
 		if !some {
 			l.commitID = p.id
 		}
@@ -370,14 +379,17 @@ func (l *leader) reload(ctx context.Context, cause error, try int) (done bool, e
 
 // succeed gives the stored record to every patch that is part of it.
 func (l *leader) succeed(at *stored) {
+	p := l.own
+	p.batch = 0
 	for _, f := range l.batch {
 		if f.outcome == applied {
-			f.outcome, f.replayed, f.at = isStored, true, at
+			f.outcome, f.replayed, f.at, f.winner = isStored, true, at, l.ctx
+			p.batch++
 		}
 	}
-	p := l.own
 	if p.outcome == applied {
 		p.outcome = isStored
+		p.batch++
 	}
 	p.replayed = p.replayed || len(l.batch) > 0
 	p.at = at

@@ -73,6 +73,7 @@ func (m *Manager) load(parent context.Context, t Token, scopes ...*scope) (*Sess
 		defer limited.release()
 		ctx = limited
 	}
+	began := m.begin()
 	l := &loaded{}
 	at := &l.at
 	err := m.view(ctx, id, &at.rec)
@@ -84,13 +85,17 @@ func (m *Manager) load(parent context.Context, t Token, scopes ...*scope) (*Sess
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrNotFound):
-		m.event(ctx, Event{Kind: EventUnknownToken, ID: id})
+		m.ends(ctx, began, OpLoad, OutcomeUnknown, Event{Kind: EventUnknownToken, ID: id})
 		return newSession(m, none), nil
 	case errors.Is(err, ErrCorrupt):
-		m.corrupt(ctx, id, err)
+		m.logCorrupt(ctx, id, err)
+		m.ends(ctx, began, OpLoad, OutcomeCorrupt, Event{Kind: EventCorrupt, ID: id, Err: err})
 		return newSession(m, none), nil
 	default:
-		return nil, m.storeFailed(ctx, "load", id, err)
+		err = storeError("load", id, err)
+		m.cfg.logStoreFailure(ctx, err)
+		m.ends(ctx, began, OpLoad, OutcomeFailed, Event{Kind: EventFailed, ID: id, Err: err})
+		return nil, err
 	}
 
 	now := m.cfg.Now()
@@ -98,13 +103,13 @@ func (m *Manager) load(parent context.Context, t Token, scopes ...*scope) (*Sess
 	sc, digest, standing := at.match(id, &sec, scopes, now)
 	switch {
 	case standing == noToken:
-		m.noToken(ctx, at, &digest, now)
+		m.noToken(ctx, at, &digest, now, began)
 		return newSession(m, sc), nil
 	case !now.Before(at.rec.ExpiresAt):
-		m.event(ctx, Event{Kind: EventExpired, ID: id, Owner: at.rec.Owner})
+		m.ends(ctx, began, OpLoad, OutcomeExpired, Event{Kind: EventExpired, ID: id, Owner: at.rec.Owner})
 		return newSession(m, sc), nil
 	case standing == superseded:
-		m.event(ctx, Event{Kind: EventReplaced, ID: id, Owner: at.rec.Owner})
+		m.ends(ctx, began, OpLoad, OutcomeReplaced, Event{Kind: EventReplaced, ID: id, Owner: at.rec.Owner})
 		s := newSession(m, sc)
 		s.cred.standing = superseded
 		return s, nil
@@ -113,6 +118,9 @@ func (m *Manager) load(parent context.Context, t Token, scopes ...*scope) (*Sess
 	s.m, s.scope, s.at, s.now, s.shown = m, sc, at, &at.draft, at.flash
 	s.cred, s.loadedAt = credential{t, digest, standing}, now
 	s.due = s.touchDue(now) || s.rotationDue(now)
+	if m.cfg.OnEvent != nil {
+		m.ends(ctx, began, OpLoad, OutcomeFound, Event{Kind: EventLoaded, ID: id, Owner: at.rec.Owner, Bytes: at.doc.Len()})
+	}
 	return s, nil
 }
 
@@ -130,13 +138,13 @@ func (at *stored) match(id ID, sec *secret, scopes []*scope, now time.Time) (sc 
 
 // noToken reports a token that gives no access. If it once did, and the session is still
 // alive, the token may be stolen; then noToken ends the session if that is wanted.
-func (m *Manager) noToken(ctx context.Context, at *stored, presented *digest, now time.Time) {
+func (m *Manager) noToken(ctx context.Context, at *stored, presented *digest, now, began time.Time) {
 	id, owner := at.rec.ID, at.rec.Owner
 	if !at.reused(presented) || !now.Before(at.rec.ExpiresAt) {
-		m.event(ctx, Event{Kind: EventUnknownToken, ID: id})
+		m.ends(ctx, began, OpLoad, OutcomeUnknown, Event{Kind: EventUnknownToken, ID: id})
 		return
 	}
-	m.event(ctx, Event{Kind: EventTokenReuse, ID: id, Owner: owner})
+	m.ends(ctx, began, OpLoad, OutcomeUnknown, Event{Kind: EventTokenReuse, ID: id, Owner: owner})
 	if !m.cfg.RevokeOnReuse {
 		return
 	}

@@ -16,6 +16,7 @@ func (m *Manager) logout(ctx context.Context, s *Session, spent []op) error {
 	id := s.at.rec.ID
 	p := &patch{ops: spent, id: s.commitID(), requested: true, ends: true, presented: s.cred.digest, at: s.at, began: m.cfg.Now()}
 	m.combineUnlocked(ctx, s, p)
+	s.tally.add(p)
 	if p.outcome != isStored && (!errors.Is(p.err, errGone) || len(p.ops) > 0) {
 		return m.updateFailed(ctx, s, p)
 	}
@@ -31,6 +32,7 @@ func (m *Manager) logout(ctx context.Context, s *Session, spent []op) error {
 	}
 	m.queuesOf(id).forget(id)
 	m.ended(ctx, id)
+	s.tally.outcome, s.tally.bytes = OutcomeEnded, 0
 	m.event(ctx, Event{Kind: EventLoggedOut, ID: id, Owner: s.at.owner})
 	return nil
 }

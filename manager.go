@@ -26,6 +26,7 @@ type Manager struct {
 	queues   [64]queues
 	sweeper  sweeper
 	watchers watchers
+	health   health
 	closed   atomic.Bool
 	release  sync.Once             // closes the store
 	below    atomic.Pointer[known] // see offers
@@ -55,6 +56,9 @@ func New(store Store, cfg Config) (*Manager, error) {
 	d, ok := Capability[discard](store)
 	v, _ := store.(Viewer) // not by Capability: a wrapper's own Load must not be bypassed
 	m := &Manager{cfg: s, store: store, viewer: v, discard: ok && d == discard{}}
+	if s.DangerouslyLogChanges {
+		s.log(context.Background(), slog.LevelWarn, "session: Config.DangerouslyLogChanges is on: values of sessions, which may be secret, are written to the log")
+	}
 	if s.WatchEvery > 0 {
 		m.caster, _ = Capability[Broadcaster](store)
 	}
@@ -111,9 +115,14 @@ func (l *logged) first(what string) bool {
 	return true
 }
 
+// corrupt reports a record that does not decode, while a session is loaded or committed.
 func (m *Manager) corrupt(ctx context.Context, id ID, err error) {
-	m.cfg.Logger.LogAttrs(ctx, slog.LevelError, "session: stored record does not decode; the visitor gets a new, empty session", slog.String("id", id.String()), slog.Any("error", err))
+	m.logCorrupt(ctx, id, err)
 	m.event(ctx, Event{Kind: EventCorrupt, ID: id, Err: err})
+}
+
+func (m *Manager) logCorrupt(ctx context.Context, id ID, err error) {
+	m.cfg.log(ctx, slog.LevelWarn, "session: stored record does not decode; the visitor gets a new, empty session", logID(id), logError(err))
 }
 
 func (m *Manager) event(ctx context.Context, e Event) {
@@ -151,11 +160,7 @@ func (m *Manager) Close(ctx context.Context) error {
 
 func (m *Manager) storeFailed(ctx context.Context, op string, id ID, err error) error {
 	err = storeError(op, id, err)
-	m.logStoreFailure(ctx, err)
+	m.cfg.logStoreFailure(ctx, err)
 	m.event(ctx, Event{Kind: EventFailed, ID: id, Err: err})
 	return err
-}
-
-func (m *Manager) logStoreFailure(ctx context.Context, err error) {
-	m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "session: store failed", slog.Any("error", err))
 }

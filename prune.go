@@ -23,7 +23,18 @@ func (m *Manager) Prune(ctx context.Context) (int, error) {
 	if m.closed.Load() {
 		return 0, ErrClosed
 	}
-	before, total := m.cfg.Now().Add(-PruneSlack), 0
+	began := m.begin()
+	n, err := m.prune(ctx)
+	if n > 0 && err == nil {
+		m.ends(ctx, began, OpPrune, OutcomePruned, Event{Kind: EventPruned, Pruned: n})
+	} else if n > 0 { // the sweep ends with the event of its failure
+		m.event(ctx, Event{Kind: EventPruned, Pruned: n})
+	}
+	return n, err
+}
+
+func (m *Manager) prune(ctx context.Context) (total int, err error) {
+	before := m.cfg.Now().Add(-PruneSlack)
 	for {
 		began := time.Now()
 		n, err := Prune(ctx, m.store, before, pruneBatch)
@@ -52,10 +63,11 @@ func (m *Manager) startSweeper() {
 }
 
 func (m *Manager) sweep(ctx context.Context) {
+	began := m.begin()
 	_, err := m.Prune(ctx)
 	if err == nil || ctx.Err() != nil || errors.Is(err, errors.ErrUnsupported) {
 		return
 	}
-	m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "session: pruning failed; the next sweep tries again", slog.Any("error", err))
-	m.event(ctx, Event{Kind: EventFailed, Err: err})
+	m.cfg.log(ctx, slog.LevelError, "session: pruning failed; the next sweep tries again", logError(err))
+	m.ends(ctx, began, OpPrune, OutcomeFailed, Event{Kind: EventFailed, Err: err})
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -106,6 +107,7 @@ type patch struct {
 	rotation  rotation // 0: none
 	digest    digest   // of the new token, for a rotation
 	client    Client
+	request   string  // its name, for Config.History
 	at        *stored // the record to apply ops to; in the end, the stored one
 	result    *draft  // at with ops applied; nil: ops have to be applied
 
@@ -116,6 +118,10 @@ type patch struct {
 	rotated  bool   // the client has to get the new token
 	replayed bool   // applied to a newer record than the request had loaded
 	storedAs uint64 // the id under which the store may have the patch, if the outcome is unknown
+
+	batch   int             // how many patches the Update contained; 0: it was not this patch's
+	replays int             // how often another process was faster
+	winner  context.Context // see Event.Winner
 
 	crowded bool          // other requests commit the same session
 	took    time.Duration // the Update, if crowded
@@ -152,6 +158,7 @@ type message struct {
 	draft *draft            // for applyPatch: what to apply the patch to
 	reply chan<- applyReply // for applyPatch; buffered
 	at    *stored           // for becomeLeader: what the previous leader has stored
+	from  context.Context   // for becomeLeader: the previous leader's
 }
 
 type messageKind byte

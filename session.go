@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -25,6 +26,7 @@ import (
 type Session struct {
 	m       *Manager
 	request *http.Request // whose client it is; nil outside the middleware
+	routed  *http.Request // as the handler got it: with the pattern of a ServeMux
 	scope   *scope        // of the cookie
 	unclear bool          // several cookies belong to sessions, and this is none of them
 	left    bool          // unclear, and Invalidate was called: all of them are to end
@@ -42,6 +44,7 @@ type Session struct {
 	shown []flashMark // the flash messages that the session was loaded with; nil once a commit has used them up
 	read  []bool      // which of them the request has read
 
+	tally       tally // of the last commit; guarded by committing
 	loadedAt    time.Time
 	passive     bool // the request does not count as visitor activity
 	kept        bool // no periodic rotation: the response is an upgrade, and its cookie might not reach the client
@@ -179,7 +182,7 @@ func (s *Session) enter(p phase) { s.phase = max(s.phase, p) }
 func (s *Session) do(o op) {
 	p := s.change()
 	if p.err == nil && s.phase == over {
-		s.m.cfg.Logger.Warn("session: a session was changed after its request had ended; the change is not stored", "path", o.path)
+		s.m.cfg.log(s.context(), slog.LevelWarn, "session: a session was changed after its request had ended; the change is not stored", slog.String("path", o.path))
 		s.fail(s.tooLate())
 	}
 	if p.err != nil {
@@ -210,7 +213,7 @@ func (s *Session) do(o op) {
 	if o.kind == opSet || o.kind == opAppend || o.kind == opUpdate {
 		scalar = now.doc.Scalar(o.path)
 	}
-	err := now.apply(&o, s.commitID(), s.m.cfg.maxSize(old))
+	err := s.perform(now, &o, s.m.cfg.maxSize(old))
 	if errors.Is(err, dotpath.ErrTooLarge) {
 		err = errorf(ErrTooLarge, "the write to %q makes the data larger than Config.MaxBytes (%d); the largest values before the write: %s", o.path, s.m.cfg.MaxBytes, biggest(now))
 	}
@@ -228,13 +231,25 @@ func (s *Session) do(o op) {
 	}
 }
 
+// perform applies an op to what the request sees. The caller holds the lock.
+func (s *Session) perform(now *draft, o *op, limit int) error {
+	if !s.m.cfg.DangerouslyLogChanges {
+		return now.apply(o, s.commitID(), limit)
+	}
+	n := &note{old: shown(now, o), at: caller()}
+	err := now.apply(o, s.commitID(), limit)
+	n.new = shown(now, o)
+	o.note = n
+	return err
+}
+
 // replaced reports a scalar that a write has replaced with an object. This is not an error;
 // otherwise, a session from before the type was changed would fail forever. The caller holds the
 // lock.
 func (s *Session) replaced(scalar, path string) {
 	err := &TypeError{Path: scalar, Want: "map[string]any", Err: fmt.Errorf("the write to %q has replaced it with an object", path)}
 	if s.m.unlike.first("object " + scalar) {
-		s.m.cfg.Logger.Warn("session: a write replaced a value along its path with an object; this is logged once for each path", "error", err)
+		s.m.cfg.log(s.context(), slog.LevelWarn, "session: a write replaced a value along its path with an object; this is logged once for each path", logError(err))
 	}
 	s.report(err)
 }
@@ -245,8 +260,17 @@ func (s *Session) report(err *TypeError) {
 	what := err.Want + " " + err.Path
 	if len(s.reported) < maxReported && !slices.Contains(s.reported, what) {
 		s.reported = append(s.reported, what)
-		s.m.event(context.Background(), Event{Kind: EventCorrupt, ID: s.at.rec.ID, Owner: s.at.rec.Owner, Err: err})
+		s.m.event(s.context(), Event{Kind: EventCorrupt, ID: s.at.rec.ID, Owner: s.at.rec.Owner, Err: err})
 	}
+}
+
+// context returns the context of the request, without the session: it is for the log and for
+// events, which may be written while the session is locked.
+func (s *Session) context() context.Context {
+	if s.request == nil {
+		return context.Background()
+	}
+	return s.request.Context()
 }
 
 // maxReported limits the events of one request about values that do not have their type.

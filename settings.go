@@ -47,6 +47,7 @@ func (cfg Config) check(store Store) (*settings, error) {
 	c.cookie(s)
 	c.transport(s)
 	c.maxPerOwner(s, store)
+	c.observing(s)
 	for _, o := range cfg.TrustedOrigins {
 		origin, reason := normalOrigin(o)
 		if reason == "" && s.origins.AddTrustedOrigin(origin) != nil {
@@ -312,6 +313,20 @@ func (c *checker) maxPerOwner(s *settings, store Store) {
 	_, all := Capability[Lister](store)
 	if s.MaxPerOwner > 0 && store != nil && !byOwner && !all {
 		c.refuse("MaxPerOwner", s.MaxPerOwner, "the store cannot list sessions; implement session.OwnerLister (or session.Lister, which is slower) in the store, or leave the limit out")
+	}
+}
+
+// maxHistory limits Config.History.
+const maxHistory = 100
+
+// observing checks what is recorded about requests.
+func (c *checker) observing(s *settings) {
+	s.History = max(0, s.History)
+	if s.History > maxHistory {
+		c.refuse("History", s.History, fmt.Sprintf("would make every session large; use at most %d", maxHistory))
+	}
+	if s.DangerouslyLogChanges && (!s.Cookie.DangerouslyAllowHTTP || s.Cookie.IsHTTPS != nil) {
+		c.refuse("DangerouslyLogChanges", true, "writes the values of sessions to the log of a site that is served over HTTPS; it is for development over plain HTTP, with Cookie.DangerouslyAllowHTTP")
 	}
 }
 

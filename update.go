@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -58,6 +59,7 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 	}()
 	m.combineUnlocked(ctx, s, p)
 	returned = true
+	s.tally.add(p)
 	if p.outcome != isStored {
 		todo.rotate = todo.rotate || asked
 		todo.tried = a.repeat(p)
@@ -88,12 +90,14 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 // tell sends the events of an update, notes the new token, and tells the watches.
 func (m *Manager) tell(ctx context.Context, s *Session, p *patch, sec *secret, now time.Time) {
 	if p.replayed {
+		m.cfg.log(ctx, slog.LevelDebug, "session: commit was applied to a newer version than the request had loaded", logID(p.at.rec.ID), slog.Int("replays", p.replays))
 		m.event(ctx, Event{Kind: EventReplayed, ID: p.at.rec.ID, Owner: p.at.rec.Owner})
 	}
 	if p.rotated {
 		s.cred = credential{newToken(p.at.rec.ID, sec), p.digest, current}
 		m.event(ctx, Event{Kind: EventRotated, ID: p.at.rec.ID, Owner: p.at.rec.Owner})
 	}
+	m.logChanges(ctx, s, p.at.rec.ID, p.ops)
 	m.watchers.saw(p.at, m.cfg, now)
 	if p.rotated && p.rotation == privilege {
 		m.broadcast(ctx, p.at.rec.ID)
@@ -110,6 +114,9 @@ func (m *Manager) newPatch(s *Session, a *attempt, used []op) *patch {
 	}
 	if p.rotation != 0 {
 		p.digest = s.scope.digestOf(s.at.rec.ID, &a.sec)
+	}
+	if m.cfg.History > 0 {
+		p.request = requestName(s.request, s.routed)
 	}
 	if s.mixed || a.ops < len(todo.ops) {
 		return p
@@ -148,15 +155,17 @@ func (m *Manager) combineUnlocked(ctx context.Context, s *Session, p *patch) {
 // updateFailed sorts out what a failed update means. What the request did not ask for
 // fails no response.
 func (m *Manager) updateFailed(ctx context.Context, s *Session, p *patch) error {
-	err, kind := p.err, EventFailed
-	if errors.Is(err, ErrEnded) {
-		kind = EventDropped
-	}
+	err, ended := p.err, errors.Is(p.err, ErrEnded)
 	if errors.As(err, new(*StoreError)) {
-		m.logStoreFailure(ctx, err)
+		m.cfg.logStoreFailure(ctx, err)
 	}
-	if (p.requested || kind == EventFailed) && !s.beginsAnew(err) {
-		m.event(ctx, Event{Kind: kind, ID: s.at.rec.ID, Owner: s.at.owner, Err: err})
+	switch {
+	case p.requested && ended && !s.beginsAnew(err):
+		m.cfg.log(ctx, slog.LevelWarn, "session: changes were not stored", logID(s.at.rec.ID), logError(err))
+	case !p.requested && ended:
+		s.tally.outcome = OutcomeDropped
+	case !p.requested:
+		s.tally.err = err
 	}
 	if !p.requested {
 		return nil
@@ -174,6 +183,7 @@ const longRequest = time.Second
 func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
 	at := *s.at // other requests may share it
 	id := at.rec.ID
+	s.tally.called, s.tally.outcome = true, OutcomeTouched
 	if now.Sub(s.loadedAt) >= longRequest {
 		var err error
 		if at.rec, err = m.store.Load(ctx, id); err == nil {
@@ -184,8 +194,7 @@ func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
 			return
 		}
 		if err != nil {
-			s.touchFailed = true // the store may be slow to fail
-			_ = m.storeFailed(ctx, "load", id, err)
+			m.touchFailed(ctx, s, "load", err) // the store may be slow to fail
 			return
 		}
 		m.cfg.shorten(&at.rec, &at.draft, now)
@@ -195,11 +204,17 @@ func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
 	}
 	expires := m.cfg.expires(&at.draft, at.rec.CreatedAt, now).UTC()
 	if err := Touch(ctx, m.store, id, now.UTC(), expires); err != nil {
-		s.touchFailed = true
-		_ = m.storeFailed(ctx, "touch", id, err)
+		m.touchFailed(ctx, s, "touch", err)
 		return
 	}
 	touched := *s.at
 	touched.rec.LastActivity, touched.rec.ExpiresAt = now.UTC(), later(at.rec.ExpiresAt, expires)
 	s.at = &touched
+}
+
+// touchFailed notes that the session could not be extended. One attempt in a request is enough.
+func (m *Manager) touchFailed(ctx context.Context, s *Session, op string, err error) {
+	s.touchFailed = true
+	s.tally.err = storeError(op, s.at.rec.ID, err)
+	m.cfg.logStoreFailure(ctx, s.tally.err)
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"strings"
 
@@ -212,7 +213,7 @@ func (s *Session) changeable(path string) ([]byte, bool) {
 
 // mismatch reports a value that Update is about to replace.
 func (s *Session) mismatch(err *TypeError) {
-	s.m.cfg.Logger.Warn("session: Update replaced a value that does not have its type", "error", err)
+	s.m.cfg.log(s.context(), slog.LevelWarn, "session: Update replaced a value that does not have its type", logError(err))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.report(err)
@@ -221,7 +222,7 @@ func (s *Session) mismatch(err *TypeError) {
 // noT reports a value that counts as absent, because it is not a T.
 func (s *Session) noT(err *TypeError) {
 	if s.m.unlike.first(err.Want + " " + err.Path) {
-		s.m.cfg.Logger.Warn("session: a value does not have the type that the program asks for, and counts as absent; this is logged once for each path and type", "error", err)
+		s.m.cfg.log(s.context(), slog.LevelWarn, "session: a value does not have the type that the program asks for, and counts as absent; this is logged once for each path and type", logError(err))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

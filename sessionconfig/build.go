@@ -92,6 +92,8 @@ var fields = map[string]string{
 	"MaxPerOwner":                      "max_per_owner",
 	"PruneEvery":                       "prune_every",
 	"WatchEvery":                       "watch_every",
+	"History":                          "history",
+	"DangerouslyLogChanges":            "dangerously_log_changes",
 	"TrustedOrigins":                   "trusted_origins",
 	"Transport.Header":                 "token_header",
 	"Transport.HeaderOnly":             "token_header_only",
@@ -129,12 +131,16 @@ func (c *Config) buildSession(l *loader) {
 		MaxPerOwner:    s.number("max_per_owner"),
 		PruneEvery:     s.duration("prune_every"),
 		WatchEvery:     s.duration("watch_every"),
+		History:        s.number("history"),
 		TrustedOrigins: s.list("trusted_origins"),
 		Transport: session.TransportConfig{
 			Header:     s.text("token_header"),
 			HeaderOnly: s.yes("token_header_only"),
 			KeyHeaders: s.list("api_key_headers"),
 		},
+
+		DangerouslyLogChanges: s.yes("dangerously_log_changes"),
+
 		Logger: c.logger,
 	}
 	if path := s.text("path"); path != "/" {

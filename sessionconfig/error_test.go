@@ -69,7 +69,7 @@ config/session.toml:6: stores.file.sync: is not a setting; did you mean stores.f
 		name:    "unlike anything",
 		session: "store = \"memory\"\nfrobnicate = 1\n[stores.file]\nzzz = 1\n[widgets]\na = 1\n",
 		want: `
-config/session.toml:2: frobnicate: is not a setting; valid here: absolute_lifetime, api_key_headers, application, clear_with_browser, client, dangerously_allow_cross_site, dangerously_allow_http, dangerously_allow_script, dangerously_drop_host_prefix, domain, fallback, grace, http_only, lifetime, max_bytes, max_per_owner, name, partitioned, path, prune_every, revoke_on_reuse, rotate_every, same_site, secure, store, store_timeout, stores, token_header, token_header_only, touch_every, trusted_origins, watch_every
+config/session.toml:2: frobnicate: is not a setting; valid here: absolute_lifetime, api_key_headers, application, clear_with_browser, client, dangerously_allow_cross_site, dangerously_allow_http, dangerously_allow_script, dangerously_drop_host_prefix, dangerously_log_changes, domain, fallback, grace, history, http_only, lifetime, max_bytes, max_per_owner, name, partitioned, path, prune_every, revoke_on_reuse, rotate_every, same_site, secure, store, store_timeout, stores, token_header, token_header_only, touch_every, trusted_origins, watch_every
 config/session.toml:4: stores.file.zzz: is not a setting; valid here: dangerously_no_sync, path
 config/session.toml:5: widgets: is not a known table; valid tables: stores, stores.database, stores.file, stores.memory, stores.null, stores.redis`,
 	},

@@ -91,6 +91,8 @@ func TestKinds(t *testing.T) {
 		{"max_bytes", `"off"`, "off", `"off"`},
 		{"max_per_owner", "3", "3", "3"},
 		{"max_per_owner", `"off"`, "off", `"off"`},
+		{"history", "20", "20", "20"},
+		{"history", `"off"`, "off", `"off"`},
 		{"trusted_origins", `["https://a.example", "https://b.example"]`, "https://a.example, https://b.example", `["https://a.example", "https://b.example"]`},
 		{"token_header", `"Authorization"`, "Authorization", `"Authorization"`},
 		{"api_key_headers", `["X-Api-Key", "X-Key"]`, "X-Api-Key, X-Key", `["X-Api-Key", "X-Key"]`},
@@ -137,6 +139,8 @@ grace = "10s"
 store_timeout = "1s"
 max_bytes = "off"
 max_per_owner = 3
+history = 20
+dangerously_log_changes = true
 prune_every = "1m"
 watch_every = "2s"
 trusted_origins = ["https://a.example"]

@@ -56,6 +56,8 @@ var sessionSpecs = []spec{
 	{key: "max_per_owner", kind: kindCount, def: `"off"`, word: "off", effect: "no limit"},
 	{key: "prune_every", kind: kindDuration, def: `"5m"`, word: "off", effect: "expired sessions are not removed automatically"},
 	{key: "watch_every", kind: kindDuration, def: `"5s"`, word: "off", effect: "streams do not learn what other processes do to their sessions"},
+	{key: "history", kind: kindCount, def: `"off"`, word: "off", effect: "no commits are recorded"},
+	{key: "dangerously_log_changes", kind: kindBool, def: "false"},
 	{key: "trusted_origins", kind: kindList, def: "[]"},
 	{key: "token_header", kind: kindText, def: `""`},
 	{key: "token_header_only", kind: kindBool, def: "false"},

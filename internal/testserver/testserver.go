@@ -9,7 +9,7 @@ import (
 )
 
 // The environment variables with the data source names of the servers, and with the
-// programs of a pooler and a proxy, which each test starts for itself.
+// programs of a pooler, a proxy and Prometheus, which each test starts for itself.
 const (
 	Postgres      = "SESSION_TEST_POSTGRES"
 	MySQL         = "SESSION_TEST_MYSQL"
@@ -18,6 +18,7 @@ const (
 	RedisSentinel = "SESSION_TEST_REDIS_SENTINEL"
 	PgBouncer     = "SESSION_TEST_PGBOUNCER"
 	Nginx         = "SESSION_TEST_NGINX"
+	Prometheus    = "SESSION_TEST_PROMETHEUS"
 )
 
 // DSN returns the data source name in an environment variable. If the variable is not set,

@@ -36,6 +36,7 @@ func services() []service {
 		{"redis-sentinel", "SESSION_TEST_REDIS_SENTINEL", []string{"redis-server"}, server.FindRedisGroup, startedGroup(server.StartRedisSentinel)},
 		{"pgbouncer", "SESSION_TEST_PGBOUNCER", []string{"pgbouncer"}, server.FindPgBouncer, startNothing},
 		{"nginx", "SESSION_TEST_NGINX", []string{"nginx"}, server.FindNginx, startNothing},
+		{"prometheus", "SESSION_TEST_PROMETHEUS", []string{"prometheus"}, server.FindPrometheus, startNothing},
 		{"chromium", "SESSION_TEST_CHROMIUM", []string{"chromium", "fonts-liberation"}, findChromium, startNothing},
 	}
 }
@@ -44,7 +45,7 @@ func services() []service {
 // on free loopback ports, with their data in a temporary folder.
 func runServers(ctx context.Context, _ *repo, args []string) error {
 	flags := flag.NewFlagSet("servers", flag.ContinueOnError)
-	need := flags.String("need", "postgres,mariadb,redis,redis-cluster,redis-sentinel,pgbouncer,nginx,chromium", "what to have, separated by commas")
+	need := flags.String("need", "postgres,mariadb,redis,redis-cluster,redis-sentinel,pgbouncer,nginx,prometheus,chromium", "what to have, separated by commas")
 	fast := flags.Bool("fast", false, "no fsync: right for tests, wrong for benchmarks")
 	if err := flags.Parse(args); err != nil || flags.NArg() == 0 {
 		return errUsage
@@ -71,7 +72,7 @@ func choose(names string) ([]service, error) {
 			}
 		}
 		if !known {
-			return nil, fmt.Errorf("servers: --need %q: know postgres, mariadb, redis, redis-cluster, redis-sentinel, pgbouncer, nginx and chromium", name)
+			return nil, fmt.Errorf("servers: --need %q: know postgres, mariadb, redis, redis-cluster, redis-sentinel, pgbouncer, nginx, prometheus and chromium", name)
 		}
 	}
 	return chosen, nil

@@ -122,6 +122,7 @@ func (a *app) tree() *cli.Command {
 						&cli.IntFlag{Name: "limit", Value: 1000, Usage: "list at most `N` sessions; 0 lists all, in no particular order", Local: true}, asJSON,
 					), Action: a.sessionList},
 					{Name: "show", Usage: "show one session and its data", ArgsUsage: "ID", Flags: []cli.Flag{asJSON}, ArgValidator: anyArgs, Action: a.sessionShow},
+					{Name: "log", Usage: "show which request has changed which keys of a session, if history is set", ArgsUsage: "ID", Flags: []cli.Flag{asJSON}, ArgValidator: anyArgs, Action: a.sessionLog},
 					{Name: "revoke", Usage: "end sessions, like a logout", ArgsUsage: "ID… | --owner NAME [--keep ID]", Flags: []cli.Flag{
 						&cli.StringFlag{Name: "owner", Usage: "end all sessions of `NAME`", Local: true},
 						&cli.StringSliceFlag{Name: "keep", Usage: "with --owner, keep the session `ID`; can be repeated", Local: true}, asJSON,

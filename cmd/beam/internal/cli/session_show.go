@@ -15,22 +15,7 @@ import (
 // sessionShow shows the data of a session, which may be private: everything that the
 // application stored, but not the digests and marks of the library.
 func (a *app) sessionShow(ctx context.Context, cmd *cli.Command) error {
-	if cmd.NArg() != 1 {
-		return wrong(cmd, "give one session ID; beam session list shows them")
-	}
-	id, err := parseID(cmd, cmd.Args().First())
-	if err != nil {
-		return err
-	}
-	manager, done, err := a.viewer(ctx, cmd)
-	if err != nil {
-		return err
-	}
-	defer done()
-	info, err := manager.Info(ctx, id)
-	if errors.Is(err, session.ErrNotFound) {
-		return fmt.Errorf("no session has the ID %s; it may have expired, or its user may have signed out", id)
-	}
+	info, err := a.oneSession(ctx, cmd)
 	if err != nil {
 		return err
 	}
@@ -59,6 +44,27 @@ func (a *app) sessionShow(ctx context.Context, cmd *cli.Command) error {
 	}
 	a.printf("%s\n", escapeControls(b.String()))
 	return nil
+}
+
+// oneSession returns the session that the argument names.
+func (a *app) oneSession(ctx context.Context, cmd *cli.Command) (info session.Info, err error) {
+	if cmd.NArg() != 1 {
+		return info, wrong(cmd, "give one session ID; beam session list shows them")
+	}
+	id, err := parseID(cmd, cmd.Args().First())
+	if err != nil {
+		return info, err
+	}
+	manager, done, err := a.viewer(ctx, cmd)
+	if err != nil {
+		return info, err
+	}
+	defer done()
+	info, err = manager.Info(ctx, id)
+	if errors.Is(err, session.ErrNotFound) {
+		err = fmt.Errorf("no session has the ID %s; it may have expired, or its user may have signed out", id)
+	}
+	return info, err
 }
 
 func parseID(cmd *cli.Command, text string) (session.ID, error) {

@@ -1,0 +1,185 @@
+package sessionotel
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/expanse-go/session"
+)
+
+// scope is the name of the instrumentation.
+const scope = "github.com/expanse-go/session/sessionotel"
+
+// The keys of the attributes.
+const (
+	keyOutcome = attribute.Key("expanse.session.outcome")
+	keyStore   = attribute.Key("expanse.session.store")
+	keyEvent   = attribute.Key("expanse.session.event")
+	keyBatch   = attribute.Key("expanse.session.commit.batch.size")
+	keyReplays = attribute.Key("expanse.session.commit.replays")
+	keyError   = attribute.Key("error.type")
+)
+
+// A Config configures [New]. The zero value uses the global providers.
+type Config struct {
+	// MeterProvider defaults to [otel.GetMeterProvider].
+	MeterProvider metric.MeterProvider
+
+	// TracerProvider defaults to [otel.GetTracerProvider]. To have no spans, use that of
+	// package go.opentelemetry.io/otel/trace/noop.
+	TracerProvider trace.TracerProvider
+
+	// Store names the store in the attribute expanse.session.store of durations and spans, such
+	// as "redis". Set it if a program has several. Defaults to "", which means no attribute.
+	Store string
+}
+
+// New returns a function for [session.Config].OnEvent. It is safe for concurrent use, and may
+// serve several managers. The error is that of a MeterProvider that refuses an instrument.
+//
+// To use another hook as well, call both:
+//
+//	OnEvent: func(ctx context.Context, e session.Event) { hook(ctx, e); audit(ctx, e) },
+func New(cfg Config) (func(context.Context, session.Event), error) {
+	if cfg.MeterProvider == nil {
+		cfg.MeterProvider = otel.GetMeterProvider()
+	}
+	if cfg.TracerProvider == nil {
+		cfg.TracerProvider = otel.GetTracerProvider()
+	}
+	h := &hook{tracer: cfg.TracerProvider.Tracer(scope)}
+	if cfg.Store != "" {
+		h.store = []attribute.KeyValue{keyStore.String(cfg.Store)}
+	}
+	if err := h.instruments(cfg.MeterProvider.Meter(scope)); err != nil {
+		return nil, err
+	}
+	return h.event, nil
+}
+
+type hook struct {
+	tracer trace.Tracer
+	store  []attribute.KeyValue // empty, or one
+
+	load, commit    metric.Float64Histogram
+	batch, document metric.Int64Histogram
+	replays         metric.Int64Counter
+	events          metric.Int64Counter
+	pruned          metric.Int64Counter
+}
+
+// The bounds of the histograms. Those of the durations are the ones that the semantic conventions
+// have for databases, and some below, for stores in memory.
+var (
+	seconds = []float64{.00001, .0001, .001, .005, .01, .05, .1, .5, 1, 5, 10}
+	patches = []float64{1, 2, 4, 8, 16, 32, 64, 128, 256}
+	bytes   = []float64{256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20}
+)
+
+func (h *hook) instruments(m metric.Meter) error {
+	var errs [7]error
+	h.load, errs[0] = m.Float64Histogram("expanse.session.load.duration", metric.WithUnit("s"),
+		metric.WithDescription("Duration of the loads of sessions."), metric.WithExplicitBucketBoundaries(seconds...))
+	h.commit, errs[1] = m.Float64Histogram("expanse.session.commit.duration", metric.WithUnit("s"),
+		metric.WithDescription("Duration of the commits of sessions."), metric.WithExplicitBucketBoundaries(seconds...))
+	h.replays, errs[2] = m.Int64Counter("expanse.session.commit.replays", metric.WithUnit("{replay}"),
+		metric.WithDescription("Number of times that changes were applied again, because another process had committed first."))
+	h.batch, errs[3] = m.Int64Histogram("expanse.session.commit.batch.size", metric.WithUnit("{patch}"),
+		metric.WithDescription("Number of requests whose changes were stored together."), metric.WithExplicitBucketBoundaries(patches...))
+	h.document, errs[4] = m.Int64Histogram("expanse.session.document.size", metric.WithUnit("By"),
+		metric.WithDescription("Size of the documents of stored sessions."), metric.WithExplicitBucketBoundaries(bytes...))
+	h.events, errs[5] = m.Int64Counter("expanse.session.events", metric.WithUnit("{event}"),
+		metric.WithDescription("Number of events, by kind."))
+	h.pruned, errs[6] = m.Int64Counter("expanse.session.pruned", metric.WithUnit("{session}"),
+		metric.WithDescription("Number of expired sessions that were deleted."))
+	return errors.Join(errs[:]...)
+}
+
+// event records one event.
+func (h *hook) event(ctx context.Context, e session.Event) {
+	h.events.Add(ctx, 1, metric.WithAttributes(keyEvent.String(string(e.Kind))))
+	if e.Pruned > 0 {
+		h.pruned.Add(ctx, int64(e.Pruned))
+	}
+	if e.Op != session.OpLoad && e.Op != session.OpCommit {
+		return
+	}
+	var room [4]attribute.KeyValue
+	attrs := append(append(room[:0], h.store...), keyOutcome.String(string(e.Outcome)))
+	if e.Err != nil {
+		attrs = append(attrs, keyError.String(errorType(e.Err)))
+	}
+	measured := metric.WithAttributeSet(attribute.NewSet(attrs...))
+	if e.Op == session.OpLoad {
+		h.load.Record(ctx, e.Duration.Seconds(), measured)
+		h.span(ctx, "session load", e, attrs)
+		return
+	}
+	h.commit.Record(ctx, e.Duration.Seconds(), measured)
+	if e.Replays > 0 {
+		h.replays.Add(ctx, int64(e.Replays))
+	}
+	if e.Batch > 0 {
+		h.batch.Record(ctx, int64(e.Batch))
+	}
+	if e.Bytes > 0 {
+		h.document.Record(ctx, int64(e.Bytes))
+	}
+	if e.Batch > 0 {
+		attrs = append(attrs, keyBatch.Int(e.Batch))
+	}
+	if e.Replays > 0 {
+		attrs = append(attrs, keyReplays.Int(e.Replays))
+	}
+	h.span(ctx, "session commit", e, attrs)
+}
+
+// span makes the span of an operation that has ended. It begins none without a parent: the
+// sweeps and the calls of programs without tracing would be traces of one span.
+func (h *hook) span(ctx context.Context, name string, e session.Event, attrs []attribute.KeyValue) {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return
+	}
+	now := time.Now()
+	options := []trace.SpanStartOption{trace.WithTimestamp(now.Add(-e.Duration)), trace.WithAttributes(attrs...)}
+	if e.Winner != nil {
+		if winner := trace.SpanContextFromContext(e.Winner); winner.IsValid() {
+			options = append(options, trace.WithLinks(trace.Link{SpanContext: winner}))
+		}
+	}
+	_, span := h.tracer.Start(ctx, name, options...)
+	if e.Err != nil {
+		span.SetStatus(codes.Error, errorType(e.Err)) // the error itself may name the server, or the owner
+	}
+	span.End(trace.WithTimestamp(now))
+}
+
+// errorType returns one of few classes.
+func errorType(err error) string {
+	for _, class := range []struct {
+		err  error
+		name string
+	}{
+		{session.ErrConflict, "conflict"},
+		{session.ErrEnded, "ended"},
+		{session.ErrTooLarge, "too_large"},
+		{session.ErrPathConflict, "path_conflict"},
+		{session.ErrFull, "full"},
+		{session.ErrCorrupt, "corrupt"},
+		{session.ErrCommitted, "committed"},
+		{context.DeadlineExceeded, "timeout"},
+		{context.Canceled, "canceled"},
+	} {
+		if errors.Is(err, class.err) {
+			return class.name
+		}
+	}
+	return "_OTHER" // as in the semantic conventions
+}
