@@ -317,8 +317,8 @@ func TestAttackS7TheOrder(t *testing.T) {
 		owner  string
 	}{
 		"it holds":          {func(*userTable) (bool, error) { return true, nil }, http.StatusOK, "rotated", "ada"},
-		"it does not":       {func(u *userTable) (bool, error) { return u.get() == "old", nil }, http.StatusConflict, "rotated revoked", ""},
-		"it is not known":   {func(*userTable) (bool, error) { return true, io.ErrUnexpectedEOF }, http.StatusServiceUnavailable, "rotated revoked", ""},
+		"it does not":       {func(u *userTable) (bool, error) { return u.get() == "old", nil }, http.StatusConflict, "rotated revoked dropped", ""},
+		"it is not known":   {func(*userTable) (bool, error) { return true, io.ErrUnexpectedEOF }, http.StatusServiceUnavailable, "rotated revoked failed", ""},
 		"the check is lost": {func(*userTable) (bool, error) { panic("the database driver") }, http.StatusInternalServerError, "rotated revoked", ""},
 	}
 	for name, c := range tests {

@@ -389,9 +389,11 @@ func provokeLate(t *testing.T, w *watcher, canary string) {
 			past.WriteHeader(http.StatusOK)
 		}).ServeHTTP(past, r)
 	}))
-	server := httptest.NewServer(g.HandlerFunc(func(rw http.ResponseWriter, r *http.Request, s *session.Session) {
+	server := httptest.NewServer(g.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request, s *session.Session) {
 		s.Set("data", canary)
-		hijack(rw, r, s)
+		if conn, _, err := http.NewResponseController(rw).Hijack(); err == nil {
+			conn.Close()
+		}
 	}))
 	defer server.Close()
 	if res, err := http.Get(server.URL); err == nil {

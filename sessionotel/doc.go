@@ -39,6 +39,6 @@
 //
 // # Cost
 //
-// An event with metrics takes about a microsecond (see the benchmark). Without the hook, a
+// An event takes less than a microsecond and no allocation, besides its span. Without the hook, a
 // manager reads no clock for it.
 package sessionotel

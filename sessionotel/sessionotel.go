@@ -3,6 +3,8 @@ package sessionotel
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -54,7 +56,7 @@ func New(cfg Config) (func(context.Context, session.Event), error) {
 	if cfg.TracerProvider == nil {
 		cfg.TracerProvider = otel.GetTracerProvider()
 	}
-	h := &hook{tracer: cfg.TracerProvider.Tracer(scope)}
+	h := &hook{tracer: cfg.TracerProvider.Tracer(scope), kinds: map[session.EventKind][]metric.AddOption{}, ends: map[end]*series{}}
 	if cfg.Store != "" {
 		h.store = []attribute.KeyValue{keyStore.String(cfg.Store)}
 	}
@@ -73,6 +75,23 @@ type hook struct {
 	replays         metric.Int64Counter
 	events          metric.Int64Counter
 	pruned          metric.Int64Counter
+
+	mu    sync.RWMutex // guards the maps
+	kinds map[session.EventKind][]metric.AddOption
+	ends  map[end]*series
+}
+
+// An end is what distinguishes the series of a duration.
+type end struct {
+	outcome session.Outcome
+	error   string
+}
+
+// A series has the attributes of a duration. There are few, so they are made once: an event
+// then takes no allocation.
+type series struct {
+	attrs  []attribute.KeyValue
+	record []metric.RecordOption
 }
 
 // The bounds of the histograms. Those of the durations are the ones that the semantic conventions
@@ -104,41 +123,66 @@ func (h *hook) instruments(m metric.Meter) error {
 
 // event records one event.
 func (h *hook) event(ctx context.Context, e session.Event) {
-	h.events.Add(ctx, 1, metric.WithAttributes(keyEvent.String(string(e.Kind))))
+	h.events.Add(ctx, 1, h.kind(e.Kind)...)
 	if e.Pruned > 0 {
 		h.pruned.Add(ctx, int64(e.Pruned))
 	}
-	if e.Op != session.OpLoad && e.Op != session.OpCommit {
-		return
+	switch e.Op {
+	case session.OpLoad:
+		s := h.series(e)
+		h.load.Record(ctx, e.Duration.Seconds(), s.record...)
+		h.span(ctx, "session load", e, s.attrs)
+	case session.OpCommit:
+		s := h.series(e)
+		h.commit.Record(ctx, e.Duration.Seconds(), s.record...)
+		if e.Replays > 0 {
+			h.replays.Add(ctx, int64(e.Replays))
+		}
+		if e.Batch > 0 {
+			h.batch.Record(ctx, int64(e.Batch))
+		}
+		if e.Bytes > 0 && e.Batch > 0 { // once for each record that is stored
+			h.document.Record(ctx, int64(e.Bytes))
+		}
+		h.span(ctx, "session commit", e, s.attrs)
 	}
-	var room [4]attribute.KeyValue
-	attrs := append(append(room[:0], h.store...), keyOutcome.String(string(e.Outcome)))
+}
+
+// kind returns the attribute of an event.
+func (h *hook) kind(k session.EventKind) []metric.AddOption {
+	h.mu.RLock()
+	o, ok := h.kinds[k]
+	h.mu.RUnlock()
+	if !ok {
+		o = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(keyEvent.String(string(k))))}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.kinds[k] = o
+	}
+	return o
+}
+
+// series returns the attributes of the duration of an operation.
+func (h *hook) series(e session.Event) *series {
+	key := end{outcome: e.Outcome}
 	if e.Err != nil {
-		attrs = append(attrs, keyError.String(errorType(e.Err)))
+		key.error = errorType(e.Err)
 	}
-	measured := metric.WithAttributeSet(attribute.NewSet(attrs...))
-	if e.Op == session.OpLoad {
-		h.load.Record(ctx, e.Duration.Seconds(), measured)
-		h.span(ctx, "session load", e, attrs)
-		return
+	h.mu.RLock()
+	s := h.ends[key]
+	h.mu.RUnlock()
+	if s != nil {
+		return s
 	}
-	h.commit.Record(ctx, e.Duration.Seconds(), measured)
-	if e.Replays > 0 {
-		h.replays.Add(ctx, int64(e.Replays))
+	attrs := append(slices.Clip(h.store), keyOutcome.String(string(key.outcome)))
+	if key.error != "" {
+		attrs = append(attrs, keyError.String(key.error))
 	}
-	if e.Batch > 0 {
-		h.batch.Record(ctx, int64(e.Batch))
-	}
-	if e.Bytes > 0 {
-		h.document.Record(ctx, int64(e.Bytes))
-	}
-	if e.Batch > 0 {
-		attrs = append(attrs, keyBatch.Int(e.Batch))
-	}
-	if e.Replays > 0 {
-		attrs = append(attrs, keyReplays.Int(e.Replays))
-	}
-	h.span(ctx, "session commit", e, attrs)
+	s = &series{slices.Clip(attrs), []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attrs...))}}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ends[key] = s
+	return s
 }
 
 // span makes the span of an operation that has ended. It begins none without a parent: the
@@ -146,6 +190,12 @@ func (h *hook) event(ctx context.Context, e session.Event) {
 func (h *hook) span(ctx context.Context, name string, e session.Event, attrs []attribute.KeyValue) {
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		return
+	}
+	if e.Batch > 0 {
+		attrs = append(attrs, keyBatch.Int(e.Batch))
+	}
+	if e.Replays > 0 {
+		attrs = append(attrs, keyReplays.Int(e.Replays))
 	}
 	now := time.Now()
 	options := []trace.SpanStartOption{trace.WithTimestamp(now.Add(-e.Duration)), trace.WithAttributes(attrs...)}

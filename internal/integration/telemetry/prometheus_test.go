@@ -98,6 +98,22 @@ func queries(t *testing.T) (all []query) {
 	if len(all) < 10 {
 		t.Fatalf("the dashboard has %d queries", len(all))
 	}
+	return append(all, alerts(t)...)
+}
+
+// alerts returns the conditions that the documentation suggests.
+func alerts(t *testing.T) (all []query) {
+	t.Helper()
+	text, err := os.ReadFile("../../../docs/telemetry.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(rate\\(.*)` \\|").FindAllStringSubmatch(string(text), -1) {
+		all = append(all, query{"alert", strings.NewReplacer(`\|`, "|", "[5m]", "[30s]").Replace(row[1])})
+	}
+	if len(all) < 3 {
+		t.Fatalf("docs/telemetry.md has %d conditions", len(all))
+	}
 	return all
 }
 
@@ -250,11 +266,14 @@ func (a *app) round() {
 		a.send(token, func(s *session.Session) { s.Set("n", i) })
 	}
 	a.send(token, func(s *session.Session) { session.Get(s, "n", 0) })
-	var early []string
 	next := a.send(token, func(s *session.Session) { s.Login("ada") })
-	early = append(early, token)
-	a.send(early[0], func(s *session.Session) { session.Get(s, "n", 0) }) // replaced
-	a.send(next, func(s *session.Session) {                               // a logout comes first
+	next = a.send(next, (*session.Session).Regenerate)
+	old := next
+	next = a.send(next, (*session.Session).Regenerate)
+	a.send(old, func(s *session.Session) { session.Get(s, "n", 0) }) // replaced
+	a.clock.Add(int64(time.Minute))
+	a.send(old, func(s *session.Session) { session.Get(s, "n", 0) }) // used again
+	a.send(next, func(s *session.Session) {                          // a logout comes first
 		a.send(next, (*session.Session).Invalidate)
 		s.Set("n", 0)
 	})
