@@ -39,7 +39,7 @@ func (m *Manager) commitSuccessor(ctx context.Context, s *Session, login *opArgs
 	if err != nil {
 		return nil, err
 	}
-	rec, sec, err := m.insert(ctx, s, &next)
+	rec, sec, err := m.insert(ctx, s, &next, todo.ops[:ops])
 	if err != nil {
 		return nil, err
 	}

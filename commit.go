@@ -40,9 +40,9 @@ func (m *Manager) commit(parent context.Context, s *Session, u usage) (cookie *h
 	defer ctx.release()
 	began, before := m.begin(), s.at
 	s.tally = tally{}
-	cookie, err = m.commitChanges(&ctx, s, u, now)
-	m.committed(&ctx, s, before, began, err)
-	return cookie, err
+	err = errInterrupted // in case the store or a function of the request panics
+	defer func() { m.committed(&ctx, s, before, began, err) }()
+	return m.commitChanges(&ctx, s, u, now)
 }
 
 // commitChanges makes the store calls of a commit. The caller holds the lock of the session.

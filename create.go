@@ -78,7 +78,7 @@ func (m *Manager) create(ctx context.Context, s *Session, d draft, ops int) (*ht
 	if s.phase != open {
 		return nil, ErrCommitted
 	}
-	rec, sec, err := m.insert(ctx, s, &d)
+	rec, sec, err := m.insert(ctx, s, &d, s.pending.ops[:ops])
 	if err != nil {
 		return nil, err
 	}
@@ -93,13 +93,13 @@ func (s *Session) adopt(rec Record, d draft, sec *secret, rest *pending) *http.C
 	return s.m.cfg.cookie(s.scope, s.cred.token, &d, rec.CreatedAt, rec.CreatedAt)
 }
 
-// insert stores a new record. If there is one of the same ID, either this very commit has
+// insert stores a new record, the result of the ops. If there is one of the same ID, either this very commit has
 // made it and the answer was lost, or the IDs collide, and insert takes another one. After an
 // error, the next commit tries the same ID again and replaces what an earlier try has stored
 // there, so that no second record is left behind.
-func (m *Manager) insert(ctx context.Context, s *Session, d *draft) (Record, secret, error) {
+func (m *Manager) insert(ctx context.Context, s *Session, d *draft, ops []op) (Record, secret, error) {
 	todo := s.pending
-	rec, sec := m.newRecord(s, d, todo.newID)
+	rec, sec := m.newRecord(s, d, ops, todo.newID)
 	todo.newID = rec.ID
 	s.tally.called = true
 	for try := 0; ; try++ {
@@ -130,7 +130,7 @@ func (m *Manager) insert(ctx context.Context, s *Session, d *draft) (Record, sec
 			m.cfg.logStoreFailure(ctx, err)
 			return rec, sec, err
 		case collision:
-			rec, sec = m.newRecord(s, d, randomID())
+			rec, sec = m.newRecord(s, d, ops, randomID())
 		}
 	}
 }
@@ -141,8 +141,9 @@ func (s *Session) made(r Record) bool {
 	return at.decode() == nil && at.remembers(s.commitID())
 }
 
-// newRecord makes the record of a draft, and the secret of its token.
-func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
+// newRecord makes the record of a draft, which is the result of the ops, and the secret of its
+// token.
+func (m *Manager) newRecord(s *Session, d *draft, ops []op, id ID) (Record, secret) {
 	if id.IsZero() {
 		id = randomID()
 	}
@@ -153,7 +154,7 @@ func (m *Manager) newRecord(s *Session, d *draft, id ID) (Record, secret) {
 		d.app = []byte(m.cfg.Application)
 	}
 	if m.cfg.History > 0 {
-		d.history = m.cfg.remember(nil, 1, now, requestName(s.request, s.routed), s.pending.ops, false)
+		d.history = m.cfg.remember(nil, 1, now, requestName(s.request, s.routed), ops, false)
 	}
 	return Record{
 		ID: id, Version: 1, Owner: d.owner, Client: s.client(),

@@ -335,8 +335,11 @@ func (x *exchange) commitAll(s *Session, u usage) (*http.Cookie, error) {
 func (x *exchange) answer() {
 	x.entry.restore(x.w.Header())
 	varyOn(x.w.Header(), x.m.cfg.varies)
-	if !errors.Is(x.failed, ErrEnded) {
-		x.m.cfg.log(x, slog.LevelError, "session: commit failed", logError(x.failed))
+	if level := slog.LevelError; !errors.Is(x.failed, ErrEnded) {
+		if errors.Is(x.failed, ErrConflict) {
+			level = slog.LevelWarn // the store works
+		}
+		x.m.cfg.log(x, level, "session: commit failed", logError(x.failed))
 	}
 	t := tracker{ResponseWriter: x.w}
 	x.m.cfg.OnError(&t, x.r, x.failed)

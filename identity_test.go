@@ -319,7 +319,7 @@ func TestAttackS7TheOrder(t *testing.T) {
 		"it holds":          {func(*userTable) (bool, error) { return true, nil }, http.StatusOK, "rotated", "ada"},
 		"it does not":       {func(u *userTable) (bool, error) { return u.get() == "old", nil }, http.StatusConflict, "rotated revoked dropped", ""},
 		"it is not known":   {func(*userTable) (bool, error) { return true, io.ErrUnexpectedEOF }, http.StatusServiceUnavailable, "rotated revoked failed", ""},
-		"the check is lost": {func(*userTable) (bool, error) { panic("the database driver") }, http.StatusInternalServerError, "rotated revoked", ""},
+		"the check is lost": {func(*userTable) (bool, error) { panic("the database driver") }, http.StatusInternalServerError, "rotated revoked failed", ""},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -95,6 +95,13 @@ func (w *watcher) keep(g *rig, b *browser) {
 	}
 }
 
+// signedUp returns a browser with a session, and notes its secrets.
+func (w *watcher) signedUp(t *testing.T, g *rig, data string) *browser {
+	b := g.signedUp(t, data)
+	w.keep(g, b)
+	return b
+}
+
 // rig returns a rig that the watcher observes.
 func (w *watcher) rig(t *testing.T, configure ...func(*session.Config)) *rig {
 	return newRig(t, append([]func(*session.Config){func(c *session.Config) {
@@ -190,8 +197,7 @@ func messagesOf(t *testing.T) (all []string) {
 func provokeStore(t *testing.T, w *watcher, canary string, set handler) {
 	for _, op := range []string{"load", "update", "create", "touch", "delete"} {
 		g := w.rig(t)
-		b := g.signedUp(t, canary)
-		w.keep(g, b)
+		b := w.signedUp(t, g, canary)
 		g.spy.hook(func(o string, _ session.ID) error {
 			if o == op {
 				return errors.New("down")
@@ -212,7 +218,7 @@ func provokeStore(t *testing.T, w *watcher, canary string, set handler) {
 	}
 
 	g := w.rig(t)
-	b := g.signedUp(t, canary)
+	b := w.signedUp(t, g, canary)
 	g.visit(b, func(w http.ResponseWriter, r *http.Request, s *session.Session) {
 		other := load(t, g.Manager, session.Token(g.token(b)))
 		other.Set("other", canary)
@@ -266,8 +272,7 @@ func (w *pastWriter) WriteHeader(status int) {
 // provokeData reads and writes values that do not have their type.
 func provokeData(t *testing.T, w *watcher, canary string) {
 	g := w.rig(t)
-	b := g.signedUp(t, canary)
-	w.keep(g, b)
+	b := w.signedUp(t, g, canary)
 	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 		session.Get(s, "data", 0)
 		session.Update(s, "data", func(n int) int { return n + 1 })
@@ -284,8 +289,7 @@ func provokeData(t *testing.T, w *watcher, canary string) {
 // provokeTokens uses tokens that are old, unknown, malformed or several.
 func provokeTokens(t *testing.T, w *watcher, canary string, set, login handler) {
 	g := w.rig(t, func(c *session.Config) { c.RevokeOnReuse = true })
-	b := g.signedUp(t, canary)
-	w.keep(g, b)
+	b := w.signedUp(t, g, canary)
 	old := g.submitting(g.token(b))
 	g.visit(b, login)
 	w.keep(g, b)
@@ -302,9 +306,7 @@ func provokeTokens(t *testing.T, w *watcher, canary string, set, login handler) 
 	})
 
 	// Two valid cookies.
-	one, two := g.signedUp(t, canary), g.signedUp(t, canary)
-	w.keep(g, one)
-	w.keep(g, two)
+	one, two := w.signedUp(t, g, canary), w.signedUp(t, g, canary)
 	r := one.request("GET")
 	r.AddCookie(&http.Cookie{Name: g.CookieName(), Value: g.token(two)})
 	g.HandlerFunc(set).ServeHTTP(httptest.NewRecorder(), r)
@@ -339,8 +341,7 @@ func provokeAdvice(t *testing.T, w *watcher, set handler) {
 // hijacks.
 func provokeLate(t *testing.T, w *watcher, canary string) {
 	g := w.rig(t)
-	b := g.signedUp(t, canary)
-	w.keep(g, b)
+	b := w.signedUp(t, g, canary)
 	var kept *session.Session
 	for _, late := range []handler{
 		func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { s.Login("ada") },
@@ -359,7 +360,7 @@ func provokeLate(t *testing.T, w *watcher, canary string) {
 	}
 	kept.Set("after", canary)
 
-	b = g.signedUp(t, canary)
+	b = w.signedUp(t, g, canary)
 	g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 		s.Set("big", strings.Repeat(canary, 1<<20))
 	})

@@ -15,6 +15,7 @@ import (
 func (m *Manager) logout(ctx context.Context, s *Session, spent []op) error {
 	id := s.at.rec.ID
 	p := &patch{ops: spent, id: s.commitID(), requested: true, ends: true, presented: s.cred.digest, at: s.at, began: m.cfg.Now()}
+	s.tally.called = true
 	m.combineUnlocked(ctx, s, p)
 	s.tally.add(p)
 	if p.outcome != isStored && (!errors.Is(p.err, errGone) || len(p.ops) > 0) {

@@ -16,7 +16,6 @@ type tally struct {
 
 // add notes what came of a patch.
 func (t *tally) add(p *patch) {
-	t.called = true
 	t.batch = p.batch
 	t.replays += p.replays
 	t.winner = p.winner

@@ -88,6 +88,20 @@ func TestEachOperationEndsOnce(t *testing.T) {
 			g.spy.put(r)
 		}, func(*rig) handler { return read }, "load corrupt"},
 		{"load fails", fails("load"), func(*rig) handler { return read }, "load error"},
+		{"update panics", func(g *rig, _ *browser) {
+			g.spy.hook(func(o string, _ session.ID) error {
+				if o == "update" {
+					panic("test")
+				}
+				return nil
+			}, nil)
+		}, func(g *rig) handler {
+			return func(w http.ResponseWriter, r *http.Request, s *session.Session) {
+				defer func() { _ = recover() }()
+				set(w, r, s)
+				w.WriteHeader(http.StatusOK)
+			}
+		}, "load found, commit error"},
 		{"update fails", fails("update"), func(*rig) handler { return set }, "load found, commit error"},
 		{"ended meanwhile", nil, meanwhile((*session.Session).Invalidate, set), "commit dropped"},
 		{"taken meanwhile", nil, meanwhile(func(s *session.Session) { session.PopOnce(s, "data", "") },

@@ -57,6 +57,7 @@ func (m *Manager) commitPatch(ctx context.Context, s *Session, u usage, now time
 			todo.tried = cmp.Or(a.repeat(p), todo.tried)
 		}
 	}()
+	s.tally.called = true
 	m.combineUnlocked(ctx, s, p)
 	returned = true
 	s.tally.add(p)
@@ -183,7 +184,7 @@ const longRequest = time.Second
 func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
 	at := *s.at // other requests may share it
 	id := at.rec.ID
-	s.tally.called, s.tally.outcome = true, OutcomeTouched
+	s.tally.called, s.tally.outcome = true, OutcomeDropped
 	if now.Sub(s.loadedAt) >= longRequest {
 		var err error
 		if at.rec, err = m.store.Load(ctx, id); err == nil {
@@ -209,7 +210,7 @@ func (m *Manager) touch(ctx context.Context, s *Session, now time.Time) {
 	}
 	touched := *s.at
 	touched.rec.LastActivity, touched.rec.ExpiresAt = now.UTC(), later(at.rec.ExpiresAt, expires)
-	s.at = &touched
+	s.at, s.tally.outcome = &touched, OutcomeTouched
 }
 
 // touchFailed notes that the session could not be extended. One attempt in a request is enough.

@@ -32,7 +32,8 @@
 // # Spans
 //
 // A load or commit that calls the store becomes a span "session load" or "session commit", as a
-// child of the request's span. The event comes when the operation has ended, so the span is
+// child of the request's span, without which there is none: put otelhttp outside
+// [session.Manager.Handler]. The event comes when the operation has ended, so the span is
 // made with an earlier start, and the spans of a database driver are its siblings, not its
 // children. A request whose changes were stored together with those of another one, or after
 // them, has a link to that one's span, if both are in one process.
