@@ -43,6 +43,27 @@ func TestInterleavings(t *testing.T) {
 	t.Logf("%d interleavings", 2*(len(pairs)+len(others)))
 }
 
+// TestInterleavingsOfWatches checks the table of watches, in one process and in two.
+func TestInterleavingsOfWatches(t *testing.T) {
+	cases := interleavings.Watches()
+	if want := 16 * 3; len(cases) != want {
+		t.Errorf("%d cases, want %d", len(cases), want)
+	}
+	for _, c := range cases {
+		t.Run(c.Name(), func(t *testing.T) {
+			t.Parallel()
+			store := memstore.New(memstore.Config{})
+			c.Check(t, store)
+			c.Check(t, store, store)
+			c.Want += "."
+			f := &failing{TB: t}
+			if c.Check(f, store); len(f.texts) == 0 { // a wrong table fails
+				t.Errorf("the check accepts %q", c.Want)
+			}
+		})
+	}
+}
+
 // TestInterleavingsOfThree checks what holds in every order of three requests.
 func TestInterleavingsOfThree(t *testing.T) {
 	store := memstore.New(memstore.Config{})

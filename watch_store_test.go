@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -340,4 +341,68 @@ func TestWatchOlderVersion(t *testing.T) {
 		checkCause(first, t, session.ErrReplaced)
 		r.goesOn()
 	})
+}
+
+// A store that has lost a commit, in a failover, has an older version than the one that was watched.
+// The watch goes by that version once the one that it knows should have expired. It neither
+// ends too early, nor asks the store all the time.
+func TestWatchLostCommit(t *testing.T) {
+	watching(t, session.Config{IdleTimeout: time.Hour, WatchEvery: 10 * time.Minute}, func(r *watchRig) {
+		before, err := r.store.Load(context.Background(), r.id)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.do(r.other, r.token, func(s *session.Session) { s.Set("k", 1) })
+		time.Sleep(10 * time.Minute) // the poll sees it
+		r.goesOn()
+		importer, _ := session.Capability[session.Importer](r.store)
+		if err := errors.Join(r.store.Delete(context.Background(), r.id), importer.Import(context.Background(), before)); err != nil {
+			r.t.Fatal(err)
+		}
+		time.Sleep(30 * time.Minute)
+		r.do(r.other, r.token, func(*session.Session) {})
+		r.calls.taken()
+		time.Sleep(50 * time.Minute)
+		r.goesOn()
+		if calls := r.calls.taken(); calls["stat"] > 12 {
+			r.t.Errorf("the calls in 50 minutes are %v, want few", calls)
+		}
+		time.Sleep(10*time.Minute - 1)
+		r.goesOn()
+		time.Sleep(time.Nanosecond)
+		r.endsWithin(0, session.ErrExpired)
+	})
+}
+
+// BenchmarkWatch begins and ends a watch beside many others.
+func BenchmarkWatch(b *testing.B) {
+	for _, many := range []int{0, 100, 10_000} {
+		b.Run(strconv.Itoa(many), func(b *testing.B) {
+			m, err := session.New(memstore.New(memstore.Config{}), session.Config{PruneEvery: -1, Logger: quiet})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer m.Close(context.Background())
+			create := func() *session.Session {
+				s, err := m.Load(context.Background(), "")
+				if err != nil {
+					b.Fatal(err)
+				}
+				s.Login("ada")
+				if _, err := m.Commit(context.Background(), s); err != nil {
+					b.Fatal(err)
+				}
+				return s
+			}
+			for range many {
+				create().Watch(b.Context())
+			}
+			s := create()
+			b.ReportAllocs()
+			for b.Loop() {
+				_, cancel := s.Watch(b.Context())
+				cancel()
+			}
+		})
+	}
 }

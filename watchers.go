@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -56,6 +57,13 @@ func (w *watch) judge(at *stored, cfg *settings, now time.Time) error {
 	return nil
 }
 
+// older reports whether a version is from before the last commit that is known. Then it tells
+// nothing: of two commits, the later one may be seen first. But once the session should have
+// expired, whatever was stored before is seen no more, so the store has lost that commit.
+func (w *watch) older(version uint64, now time.Time) bool {
+	return version < w.version && now.Before(w.expires)
+}
+
 // watchers are the watches of a manager. A goroutine looks at their sessions as long as
 // there are any.
 type watchers struct {
@@ -64,6 +72,7 @@ type watchers struct {
 	mu     sync.Mutex
 	byID   map[ID][]*watch
 	due    map[ID]struct{} // to be looked at as soon as possible
+	first  time.Time       // no watch expires earlier; zero if there is none that may
 	allDue bool
 	wake   chan struct{} // something is due, or a new watch may expire first
 	stop   context.CancelFunc
@@ -87,6 +96,7 @@ func (ws *watchers) add(w *watch, at *stored, token *digest, cfg *settings, held
 	ws.unlink(w)
 	w.learn(at, cfg, now)
 	w.digest, w.held = *token, held
+	ws.expects(w)
 	if ws.byID == nil {
 		ws.byID, ws.due = map[ID][]*watch{}, map[ID]struct{}{}
 	}
@@ -100,6 +110,13 @@ func (ws *watchers) add(w *watch, at *stored, token *digest, cfg *settings, held
 		ws.loops.Go(func() { run(ctx, wake) })
 	}
 	ws.lookAt(w.id)
+}
+
+// expects keeps first up to date. The caller holds the lock.
+func (ws *watchers) expects(w *watch) {
+	if ws.first.IsZero() || w.expires.Before(ws.first) {
+		ws.first = w.expires
+	}
 }
 
 // lookAt makes a session due. The caller holds the lock.
@@ -125,7 +142,7 @@ func (ws *watchers) finish(w *watch, cause error) {
 	ws.unlink(w)
 	if len(ws.byID) == 0 && ws.stop != nil {
 		ws.stop()
-		ws.stop, ws.allDue = nil, false
+		ws.stop, ws.allDue, ws.first = nil, false, time.Time{}
 		ws.some.Store(false)
 	}
 }
@@ -157,7 +174,9 @@ func (ws *watchers) endIf(id ID, cause func(*watch) error) {
 		}
 		if err := cause(w); err != nil {
 			ws.finish(w, err)
+			continue
 		}
+		ws.expects(w)
 	}
 }
 
@@ -171,11 +190,10 @@ func (ws *watchers) gone(id ID, now time.Time) {
 	})
 }
 
-// saw compares the watches of a session with what is stored. Of two commits, the later one
-// may be seen first.
+// saw compares the watches of a session with what is stored.
 func (ws *watchers) saw(at *stored, cfg *settings, now time.Time) {
 	ws.endIf(at.rec.ID, func(w *watch) error {
-		if at.rec.Version < w.version {
+		if w.older(at.rec.Version, now) {
 			return nil
 		}
 		return w.judge(at, cfg, now)
@@ -187,10 +205,10 @@ func (ws *watchers) saw(at *stored, cfg *settings, now time.Time) {
 func (ws *watchers) sawStatus(st *Status, cfg *settings, now time.Time) (changed bool) {
 	ws.endIf(st.ID, func(w *watch) error {
 		switch {
-		case st.Version > w.version:
-			changed = true
+		case w.older(st.Version, now):
 			return nil
-		case st.Version < w.version:
+		case st.Version != w.version:
+			changed = true
 			return nil
 		}
 		w.expires = later(w.expires, w.end(st.LastActivity, st.ExpiresAt, cfg, now))
@@ -210,11 +228,20 @@ func (ws *watchers) take(ctx context.Context, all bool, now time.Time) (ids []ID
 	if ctx.Err() != nil {
 		return nil
 	}
+	if !all && !ws.allDue && (ws.first.IsZero() || now.Before(ws.first)) {
+		ids = slices.Collect(maps.Keys(ws.due)) // without going through all watches for each new one
+		clear(ws.due)
+		return ids
+	}
 	all = all || ws.allDue
+	ws.first = time.Time{}
 	for id, of := range ws.byID {
 		_, due := ws.due[id]
 		for _, w := range of {
-			due = due || !w.held && !now.Before(w.expires)
+			if !w.held {
+				due = due || !now.Before(w.expires)
+				ws.expects(w)
+			}
 		}
 		if due || all {
 			ids = append(ids, id)
@@ -225,18 +252,11 @@ func (ws *watchers) take(ctx context.Context, all bool, now time.Time) (ids []ID
 	return ids
 }
 
-// earliest returns when the first session ends, as far as is known.
-func (ws *watchers) earliest() (first time.Time) {
+// earliest returns a time before which no session ends, as far as is known; zero if none does.
+func (ws *watchers) earliest() time.Time {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	for _, of := range ws.byID {
-		for _, w := range of {
-			if !w.held && (first.IsZero() || w.expires.Before(first)) {
-				first = w.expires
-			}
-		}
-	}
-	return first
+	return ws.first
 }
 
 // heard makes a session due if it is watched, or all of them if its ID is zero.

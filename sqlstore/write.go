@@ -45,6 +45,12 @@ func (s *Store) write(ctx context.Context, w *write) error {
 	default:
 		err = s.writeAlone(ctx, w)
 	}
+	if err == nil && s.names.Dialect == sqltable.PostgreSQL {
+		// A driver that cancels the statement at the end of the context, and then waits for the
+		// answer, may be told of a success: while a commit waits for a replica, a cancellation ends
+		// only the wait. It is on the primary, but not safe.
+		err = ctx.Err()
+	}
 	if sqltable.Answered(err) {
 		return err
 	}

@@ -24,6 +24,12 @@ import (
 // pooled returns the place through a PgBouncer in transaction mode.
 func (p place) pooled(t *testing.T) place {
 	t.Helper()
+	return p.behind(t, "transaction", 4)
+}
+
+// behind returns the place through a PgBouncer in a mode, with so many connections.
+func (p place) behind(t *testing.T, mode string, conns int) place {
+	t.Helper()
 	program := testserver.DSN(t, testserver.PgBouncer)
 	dir, err := server.Dir()
 	if err != nil {
@@ -34,7 +40,7 @@ func (p place) pooled(t *testing.T) place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.StartPgBouncer(t.Context(), program, filepath.Join(dir, "pgbouncer"), p.dsn, 4)
+	s, err := server.StartPgBouncer(t.Context(), program, filepath.Join(dir, "pgbouncer"), p.dsn, mode, conns)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +89,27 @@ func TestField14PgBouncer(t *testing.T) {
 				busy(t, stores, how)
 			})
 		}
+	})
+}
+
+// Behind a pooler in session mode, which lends a connection for as long as the client has its own,
+// every driver prepares its statements as without a pooler, and Check finds nothing to warn of.
+func TestField14PgBouncerSessions(t *testing.T) {
+	each(t, isPostgres, func(t *testing.T, d database) {
+		p := d.place(t)
+		cfg := p.table(t, p.connect(t), d.dialect)
+		p = p.behind(t, "session", 16)
+		p.conns = 4
+		var stores []sessionStore
+		for range 2 { // two processes
+			s := open(t, p.connect(t), d.dialect, cfg)
+			warnings, err := s.Warnings(t.Context())
+			if err != nil || strings.Contains(fmt.Sprint(warnings), "pooler") {
+				t.Errorf("got warnings %q, %v", warnings, err)
+			}
+			stores = append(stores, s)
+		}
+		busy(t, stores, "ada")
 	})
 }
 

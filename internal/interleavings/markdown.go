@@ -60,6 +60,19 @@ The tests check these rules in all orders of the tables, and in all 90 orders of
 write, update, flash, login, regenerate, invalidate, touch and timeout.
 `
 
+const watchIntro = `
+## Watched sessions
+
+A handler that serves a stream watches its session: ` + "`s.Watch(ctx)`" + ` returns a context that ends with the session. This
+is what becomes of the context when another request, A, commits. It is the same whether the stream's own request watches
+before A commits or, having loaded the session before, afterwards; and whether it stores something itself after that. If the
+context ends, such a write is refused. What another process does takes effect almost at once if the store is a
+` + "`Broadcaster`" + `, and otherwise at the next poll.
+
+| request A | the context | A in the same process | A in another process |
+| --- | --- | --- | --- |
+`
+
 // Markdown returns docs/interleavings.md.
 func Markdown() string {
 	var b strings.Builder
@@ -105,6 +118,31 @@ func Markdown() string {
 	for _, c := range others {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.Join(c.Ops, ", "), c.Order, c.Want, c.Says)
 	}
+	watchTable(&b)
 	b.WriteString(everywhere)
 	return b.String()
+}
+
+// watchTable writes the section about Session.Watch.
+func watchTable(b *strings.Builder) {
+	b.WriteString(watchIntro)
+	for line := range strings.Lines(strings.TrimSpace(watches)) {
+		row := fields(line)
+		if len(row) < 2 || row[1] == "the context" {
+			continue
+		}
+		k, ok := ofWatches[row[0]]
+		if !ok {
+			k = byName[row[0]]
+		}
+		outcome, here, there := row[1], "", ""
+		if outcome != "goes on" {
+			outcome, here, there = "ends: `"+outcome+"`", "at once", "within `WatchEvery`"
+		}
+		if row[1] == "ErrExpired" {
+			there = "at once" // each process knows when the session expires
+		}
+		says, _, _ := strings.Cut(k.says, "; ") // what its effect is does not matter here
+		fmt.Fprintf(b, "| %s: %s | %s | %s | %s |\n", row[0], says, outcome, here, there)
+	}
 }

@@ -14,6 +14,7 @@ type demand struct {
 	met     func(value string) bool
 	orElse  string // what happens otherwise, and what to do
 	weak    bool   // the store works, but not as well as it promises
+	given   string // a setting that must be on for this one to matter, or ""
 }
 
 // judge compares the settings of a connection with what the store needs. What is refused
@@ -23,6 +24,7 @@ func (d *Dialect) judge(settings map[string]string) (refused, weak []string) {
 		value, known := settings[w.setting]
 		switch {
 		case !known || w.met(strings.ToUpper(value)):
+		case w.given != "" && strings.ToUpper(settings[w.given]) != "ON":
 		case w.weak:
 			weak = append(weak, fmt.Sprintf("%s is %q: %s", w.setting, value, w.orElse))
 		default:
@@ -40,6 +42,14 @@ func isNot(value string) func(string) bool {
 	return func(v string) bool { return v != value }
 }
 
+// hasBits accepts a number in which these bits are set.
+func hasBits(bits uint64) func(string) bool {
+	return func(value string) bool {
+		n, err := strconv.ParseUint(value, 10, 64)
+		return err == nil && n&bits == bits
+	}
+}
+
 func atLeast(least uint64) func(string) bool {
 	return func(value string) bool {
 		n, err := strconv.ParseUint(value, 10, 64)
@@ -49,7 +59,8 @@ func atLeast(least uint64) func(string) bool {
 
 // mysqlSettings are asked by SHOW, which leaves out what this server does not have.
 const mysqlSettings = `SHOW VARIABLES WHERE Variable_name IN ('autocommit', 'completion_type', 'sql_mode', 'sql_select_limit',
-	'tx_isolation', 'transaction_isolation', 'character_set_client', 'innodb_flush_log_at_trx_commit', 'max_prepared_stmt_count')`
+	'tx_isolation', 'transaction_isolation', 'character_set_client', 'innodb_flush_log_at_trx_commit', 'max_prepared_stmt_count',
+	'wsrep_on', 'wsrep_sync_wait')`
 
 var mysqlDemands = []demand{
 	{setting: "autocommit", met: is("ON", "1"),
@@ -70,6 +81,9 @@ var mysqlDemands = []demand{
 		orElse: "when it is used up, statements are sent unprepared, which is slower; raise it"},
 	{setting: "innodb_flush_log_at_trx_commit", met: is("1"), weak: true,
 		orElse: "a crash loses about the last second of acknowledged commits, such as logins and logouts; set it to 1"},
+	{setting: "wsrep_sync_wait", given: "wsrep_on", met: hasBits(3), weak: true,
+		orElse: "on another node of the Galera cluster, a new session may not be found, one that was logged out may be read, and a revocation may miss a new one; " +
+			"add wsrep_sync_wait=3 to the data source name, or let all programs use the same node"},
 }
 
 const uncommitted = "a session could be read that is never stored; choose READ-COMMITTED or REPEATABLE-READ"

@@ -30,7 +30,7 @@ type service struct {
 func services() []service {
 	return []service{
 		{"postgres", "SESSION_TEST_POSTGRES", []string{"postgresql"}, server.FindPostgres, started(server.StartPostgres)},
-		{"mariadb", "SESSION_TEST_MYSQL", []string{"mariadb-server"}, server.FindMariaDB, started(server.StartMariaDB)},
+		{"mariadb", "SESSION_TEST_MYSQL", []string{"mariadb-server", "galera-4", "rsync"}, server.FindMariaDB, started(server.StartMariaDB)},
 		{"redis", "SESSION_TEST_REDIS", []string{"redis-server"}, server.FindRedis, started(server.StartRedis)},
 		{"redis-cluster", "SESSION_TEST_REDIS_CLUSTER", []string{"redis-server"}, server.FindRedisGroup, startedGroup(server.StartRedisCluster)},
 		{"redis-sentinel", "SESSION_TEST_REDIS_SENTINEL", []string{"redis-server"}, server.FindRedisGroup, startedGroup(server.StartRedisSentinel)},

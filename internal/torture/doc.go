@@ -11,7 +11,8 @@
 //	                                         # server, deadlocks, a full disk, a locked database file,
 //	                                         # and a clock that is set back
 //	go run ./internal/torture failovers      # kills, pauses and cuts off the primaries of a Redis Cluster and of
-//	                                         # servers with sentinels; moves slots; fills the memory
+//	                                         # servers with sentinels; moves slots; fills the memory; kills and
+//	                                         # pauses nodes of a Galera cluster; promotes replicas of PostgreSQL
 //	go run ./internal/torture soak           # runs a mixed load with faults for a given time
 //	go run ./internal/torture all            # runs everything except soak; "make torture" uses it
 //
@@ -26,5 +27,6 @@
 // SIGKILL and a monotonic clock that all processes share.
 //
 // The tests of this package run shorter versions of the same experiments. They leave out the
-// slowest failovers of Redis: a paused primary, those of Sentinel, and a replica that is cut off.
+// slowest failovers: of Redis, a paused primary, those of Sentinel, and a replica that is cut off; of
+// Galera, all; of PostgreSQL, all but the one to a synchronous replica.
 package main

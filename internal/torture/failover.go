@@ -18,33 +18,46 @@ import (
 	"github.com/expanse-go/session/internal/tools/server"
 )
 
-// A pair is a PostgreSQL server and its synchronous standby, which has every commit that
-// the primary acknowledged.
+// A pair is a PostgreSQL server and its standby.
 type pair struct {
 	primary, standby *server.Server
-	killed           bool // whether the primary was killed for good
+	link             *proxy // between the two
+	killed           bool   // whether the primary was killed for good
 }
 
+// startPair starts an asynchronous pair.
 func startPair(ctx context.Context, t *trial, dir string) (servers pair, err error) {
 	if servers.primary, err = t.startServer(ctx, filepath.Join(dir, "primary")); err != nil {
 		return servers, err
 	}
-	if servers.standby, err = server.StartStandby(ctx, server.FindPostgres(), filepath.Join(dir, "standby"), servers.primary); err != nil {
-		return servers, err
-	}
-	db, err := sql.Open("pgx", servers.primary.Address)
+	u, err := url.Parse(servers.primary.Address)
 	if err != nil {
 		return servers, err
 	}
+	if servers.link, err = newProxy(u.Host); err != nil {
+		return servers, err
+	}
+	u.Host = servers.link.address()
+	servers.standby, err = server.StartStandby(ctx, server.FindPostgres(), filepath.Join(dir, "standby"), &server.Server{Address: u.String()})
+	return servers, err
+}
+
+// synchronize makes each commit wait for the standby: synchronous_commit is on or remote_apply.
+// The standby then has every commit that the primary acknowledged. This comes after the base
+// backup, or the standby would wait for a standby of its own.
+func (servers pair) synchronize(ctx context.Context, synchronousCommit string) error {
+	db, err := sql.Open("pgx", servers.primary.Address)
+	if err != nil {
+		return err
+	}
 	defer db.Close()
-	// Set after the base backup, or the standby would wait for a standby of its own.
-	err = execAll(ctx, db, "ALTER SYSTEM SET synchronous_standby_names = '*'", "ALTER SYSTEM SET synchronous_commit = 'remote_apply'", "SELECT pg_reload_conf()")
+	err = execAll(ctx, db, "ALTER SYSTEM SET synchronous_standby_names = '*'", "ALTER SYSTEM SET synchronous_commit = "+synchronousCommit, "SELECT pg_reload_conf()")
 	for synchronous := false; err == nil && !synchronous; wait(ctx, 10*time.Millisecond) {
 		if err = ctx.Err(); err == nil {
 			err = db.QueryRowContext(ctx, "SELECT exists (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')").Scan(&synchronous)
 		}
 	}
-	return servers, err
+	return err
 }
 
 // stop stops both servers. It first restarts a killed primary, after all clients are gone,
@@ -53,11 +66,14 @@ func (servers pair) stop(ctx context.Context) (err error) {
 	if servers.standby != nil {
 		servers.standby.Stop()
 	}
+	if servers.link != nil {
+		err = servers.link.close()
+	}
 	if servers.primary == nil {
 		return nil
 	}
 	if servers.killed {
-		err = servers.primary.Start(context.WithoutCancel(ctx))
+		err = errors.Join(err, servers.primary.Start(context.WithoutCancel(ctx)))
 	}
 	servers.primary.Stop()
 	return err
@@ -96,6 +112,9 @@ func (t *trial) failover(ctx context.Context) (summary string, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	servers, err := startPair(ctx, t, dir)
 	defer func() { err = errors.Join(err, servers.stop(ctx)) }()
+	if err == nil {
+		err = servers.synchronize(ctx, "remote_apply")
+	}
 	if err != nil {
 		return "", err
 	}

@@ -83,7 +83,7 @@ func (t *trial) loadLocation(ctx context.Context, loc location, now func() time.
 // loadStore runs a load on a store until f returns. It reads the stored data through the
 // observer or, if that is nil, through the load's own manager.
 func (t *trial) loadStore(ctx context.Context, store openStore, observer *session.Manager, now func() time.Time, f func(*load, openStore) error) (summary string, err error) {
-	l, err := newLoad(store.Store, now)
+	l, err := newLoad(now, append([]session.Store{store.Store}, store.others...)...)
 	if err != nil {
 		return "", err
 	}

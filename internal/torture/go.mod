@@ -8,6 +8,7 @@ require (
 	github.com/expanse-go/session/internal/natstest v0.1.0
 	github.com/expanse-go/session/internal/tools v0.1.0
 	github.com/expanse-go/session/natsstore v0.1.0
+	github.com/expanse-go/session/pgxstore v0.1.0
 	github.com/expanse-go/session/redisstore v0.1.0
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0

@@ -25,8 +25,8 @@ import (
 //   - every request ends within the deadlines of its load and its commit
 type load struct {
 	manager  *session.Manager
-	replicas [2]http.Handler // each with its own manager, as in two processes
-	loss     atomic.Uint64   // of store responses, in percent
+	replicas []http.Handler // each with its own manager, as in several processes
+	loss     atomic.Uint64  // of store responses, in percent
 
 	unique    atomic.Int64
 	conflicts atomic.Int64
@@ -62,9 +62,13 @@ const (
 	longestTime  = 2*storeTimeout + slack
 )
 
-func newLoad(store session.Store, now func() time.Time) (*load, error) {
+// newLoad returns a load with a manager for each store. A single store gets two.
+func newLoad(now func() time.Time, stores ...session.Store) (*load, error) {
 	l := &load{statuses: map[int]int{}, events: map[session.EventKind]int{}}
-	for i := range l.replicas {
+	if len(stores) == 1 {
+		stores = append(stores, stores[0])
+	}
+	for _, store := range stores {
 		m, err := session.New(lossy{store, &l.conflicts}, session.Config{
 			Cookie:       session.CookieConfig{DangerouslyAllowHTTP: true},
 			StoreTimeout: storeTimeout,
@@ -81,7 +85,7 @@ func newLoad(store session.Store, now func() time.Time) (*load, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.manager, l.replicas[i] = m, m.HandlerFunc(handle)
+		l.manager, l.replicas = m, append(l.replicas, m.HandlerFunc(handle))
 	}
 	return l, nil
 }

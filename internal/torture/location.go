@@ -155,6 +155,8 @@ func (loc *location) migrate(ctx context.Context) error {
 type openStore struct {
 	session.Store
 
+	others []session.Store // of other processes, which share the data
+
 	db       *sql.DB       // nil without a database
 	pgErrors *errorCounter // PostgreSQL only
 	redis    io.Closer     // Redis only

@@ -44,12 +44,22 @@ func withGroup(ctx context.Context, cluster bool, f func(*group) error) (err err
 	return f(&group{g, cluster})
 }
 
-// failovers injects faults into groups of Redis servers. A cheap trial leaves out those that
-// take longest: a paused primary, the failovers of Sentinel, and a replica that is cut off.
+// failovers injects faults into groups of servers that act as one.
 func (t *trial) failovers(ctx context.Context) error {
-	if t.kind != "redis" {
-		return nil
+	switch t.kind {
+	case "redis":
+		return t.redisFailovers(ctx)
+	case "mariadb":
+		return t.galeraFailovers(ctx)
+	case "postgres":
+		return t.postgresFailovers(ctx)
 	}
+	return nil
+}
+
+// redisFailovers injects faults into groups of Redis servers. A cheap trial leaves out those that
+// take longest: a paused primary, the failovers of Sentinel, and a replica that is cut off.
+func (t *trial) redisFailovers(ctx context.Context) error {
 	var errs []error
 	run := t.runner(ctx, "failover", &errs)
 	if server.FindRedisGroup() == "" {

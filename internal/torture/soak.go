@@ -102,7 +102,7 @@ func (t *trial) newSoak(ctx context.Context, loc location, rnd *rand.Rand) (l *l
 			}
 			s.proxy.set(w)
 		}
-		if l, err = newLoad(s.store.Store, time.Now); err != nil {
+		if l, err = newLoad(time.Now, s.store.Store); err != nil {
 			return nil, nil, nil, nil, errors.Join(err, s.close())
 		}
 		return l, s.observer, setFault, s.close, nil
@@ -111,7 +111,7 @@ func (t *trial) newSoak(ctx context.Context, loc location, rnd *rand.Rand) (l *l
 	if err != nil {
 		return nil, nil, nil, nil, err
 	}
-	l, err = newLoad(store.Store, time.Now)
+	l, err = newLoad(time.Now, store.Store)
 	if err == nil {
 		observer, err = newManager(store.Store)
 	}

@@ -47,7 +47,7 @@ func TestCrash(t *testing.T) { each(t, (*trial).crash) }
 
 func TestFaults(t *testing.T) { each(t, (*trial).faults) }
 
-func TestFailovers(t *testing.T) { on(t, []string{"redis"}, (*trial).failovers) }
+func TestFailovers(t *testing.T) { on(t, []string{"redis", "postgres"}, (*trial).failovers) }
 
 func TestSoak(t *testing.T) {
 	each(t, func(short *trial, ctx context.Context) error { return short.soak(ctx, time.Second) })

@@ -22,9 +22,9 @@ func FindPgBouncer() string {
 }
 
 // StartPgBouncer starts a pooler before the PostgreSQL server of an address, which lends
-// a connection to that server for a transaction, and has so many of them. Its address is
-// a URL as well.
-func StartPgBouncer(ctx context.Context, pgbouncer, dir, address string, conns int) (*Server, error) {
+// a connection to that server for a "transaction" or a "session", and has so many of them.
+// Its address is a URL as well.
+func StartPgBouncer(ctx context.Context, pgbouncer, dir, address, mode string, conns int) (*Server, error) {
 	to, err := url.Parse(address)
 	if err != nil {
 		return nil, err
@@ -45,10 +45,10 @@ listen_addr = 127.0.0.1
 listen_port = %s
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
+pool_mode = %s
 default_pool_size = %d
 ignore_startup_parameters = extra_float_digits
-`, to.Hostname(), to.Port(), to.User.Username(), password, port, conns)
+`, to.Hostname(), to.Port(), to.User.Username(), password, port, mode, conns)
 		file := filepath.Join(dir, "pgbouncer.ini")
 		if err := os.WriteFile(file, []byte(ini), 0o644); err != nil {
 			return nil, err
