@@ -54,7 +54,14 @@ func TestInterleavings(t *testing.T) {
 				c.Check(t, one, other)
 			})
 		}
-		t.Logf("%d interleavings", 2*len(cases))
+		watches := interleavings.Watches()
+		for _, c := range watches {
+			t.Run("watch "+c.Name(), func(t *testing.T) {
+				c.Check(t, one)
+				c.Check(t, one, other)
+			})
+		}
+		t.Logf("%d interleavings", 2*(len(cases)+len(watches)))
 	})
 }
 

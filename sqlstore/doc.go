@@ -100,7 +100,20 @@
 // one of those commits is valid again. A synchronous replica
 // (synchronous_standby_names, with synchronous_commit set to on or remote_apply) has
 // every acknowledged commit. Restoring a backup has the same effect as promoting an
-// asynchronous replica.
+// asynchronous replica. A write whose context ends while its commit waits for a synchronous
+// replica fails, although the primary has it.
+//
+// # Galera
+//
+// Processes may use different nodes of a Galera cluster of MariaDB. Two updates of one session on
+// two nodes at once are told apart at their commit: one fails with error 1213, and is tried again.
+// A node that has left its cluster (1047) counts as one that is read-only.
+//
+// A node applies what others have committed a moment later. Add wsrep_sync_wait=3 to the data
+// source name, so that it waits for that before it reads, updates or deletes. Without it, a request
+// may miss a session that another node has just created, or read one that was logged out there,
+// and DeleteOwned may miss new sessions; [Store.Warnings] says so. If all programs use the same node,
+// this is not necessary.
 //
 // # Many writers at once
 //
