@@ -277,7 +277,11 @@ var mutants = slices.Concat([]mutant{
 	},
 	{
 		"a stream: an older version ends a newer watch", "watchers.go",
-		"if at.rec.Version < w.version {", "if false {", testOf(".", "TestWatchOlderVersion"),
+		"if w.older(at.rec.Version, now) {", "if false {", testOf(".", "TestWatchOlderVersion"),
+	},
+	{
+		"a stream: ignores a session that the store has set back", "watchers.go",
+		"return version < w.version && now.Before(w.expires)", "return version < w.version", testOf(".", "TestWatchLostCommit"),
 	},
 	{
 		"a login stands although the former owner can go on", "another_owner.go",
