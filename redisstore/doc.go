@@ -92,14 +92,16 @@
 //
 // How much is lost depends on how far the replica is behind. A primary that is killed on a good
 // network usually loses nothing. One that has lost its replicas, and fails later, loses everything
-// that it has confirmed in between. Two settings of the server end that:
+// that it has confirmed in between. One that hangs and wakes up after it has been replaced loses what
+// it then confirms, until Sentinel or the cluster tells it. Two settings of the server limit that:
 //
 //	min-replicas-to-write 1    # refuse writes without a replica …
 //	min-replicas-max-lag 1     # … that has answered within a second
 //
 // It takes the primary up to three seconds to notice, and these are lost. Then writes fail with a
-// [*session.StoreError], and a manager answers 503. Where a revocation must never be lost, use
-// PostgreSQL with a synchronous replica.
+// [*session.StoreError], and a manager answers 503. The settings cost no time. The store does not use
+// WAIT, which costs a round trip, and can tell that no replica has a write, but not undo it. Where a
+// revocation must never be lost, use PostgreSQL with a synchronous replica.
 //
 // While a failover or the migration of a slot is in progress, go-redis follows the answers MOVED
 // and ASK, and the store needs nothing from it. With a timeout of two seconds for a node, a cluster

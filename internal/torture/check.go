@@ -24,7 +24,8 @@ type trial struct {
 	kills     int           // of the crash test
 	each      time.Duration // of the faults: how long each lasts
 	processes int
-	cheap     bool // leave out the failovers that take long
+	cheap     bool   // leave out the failovers that take long
+	only      string // of the faults and failovers, run those whose names contain this
 }
 
 // Totals count what a run did on all stores.

@@ -51,13 +51,29 @@ func (servers pair) synchronize(ctx context.Context, synchronousCommit string) e
 		return err
 	}
 	defer db.Close()
-	err = execAll(ctx, db, "ALTER SYSTEM SET synchronous_standby_names = '*'", "ALTER SYSTEM SET synchronous_commit = "+synchronousCommit, "SELECT pg_reload_conf()")
-	for synchronous := false; err == nil && !synchronous; wait(ctx, 10*time.Millisecond) {
+	if err := execAll(ctx, db, "ALTER SYSTEM SET synchronous_standby_names = '*'", "ALTER SYSTEM SET synchronous_commit = "+synchronousCommit, "SELECT pg_reload_conf()"); err != nil {
+		return err
+	}
+	// The view pg_stat_replication shows the new setting before commits follow it: the checkpointer
+	// tells them. So look for a commit that waits, while the standby hears of it late.
+	servers.link.set(latency)
+	defer servers.link.set(noFault)
+	probing, stop := context.WithCancel(ctx)
+	probes := make(chan error, 1)
+	go func() {
+		var err error
+		for err == nil && probing.Err() == nil {
+			_, err = db.ExecContext(ctx, "SELECT pg_logical_emit_message(true, 'torture', '')")
+		}
+		probes <- err
+	}()
+	for waits := false; err == nil && !waits; wait(ctx, time.Millisecond) {
 		if err = ctx.Err(); err == nil {
-			err = db.QueryRowContext(ctx, "SELECT exists (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')").Scan(&synchronous)
+			err = db.QueryRowContext(ctx, "SELECT exists (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep')").Scan(&waits)
 		}
 	}
-	return err
+	stop()
+	return errors.Join(err, <-probes)
 }
 
 // stop stops both servers. It first restarts a killed primary, after all clients are gone,

@@ -49,7 +49,7 @@ func (t *trial) faults(ctx context.Context) error {
 // runner returns a function that runs one experiment, prints its summary, and collects errors.
 func (t *trial) runner(ctx context.Context, of string, errs *[]error) func(name string, f func(context.Context) (string, error)) {
 	return func(name string, f func(context.Context) (string, error)) {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || !strings.Contains(name, t.only) {
 			return
 		}
 		start := time.Now()

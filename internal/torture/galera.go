@@ -42,13 +42,9 @@ func (t *trial) galeraFailovers(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	var g *server.Galera
-	run("Galera: started", func(ctx context.Context) (string, error) {
-		g, err = server.StartGalera(ctx, program, filepath.Join(dir, "galera"), false)
-		return "three nodes", err
-	})
+	g, err := server.StartGalera(ctx, program, filepath.Join(dir, "galera"), false)
 	if err != nil {
-		return errors.Join(errs...)
+		return err
 	}
 	defer g.Stop()
 	on := func(f func(context.Context, *server.Galera) (string, error)) func(context.Context) (string, error) {

@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f.IntVar(&o.kills, "kills", 100, "number of kills of the crash test, for each store")
 	f.DurationVar(&o.each, "each", 3*time.Second, "how long each fault lasts")
 	f.DurationVar(&o.duration, "d", time.Minute, "how long soak lasts, for each store")
-	f.StringVar(&o.only, "only", "", "run only the mutants whose names contain this `text`")
+	f.StringVar(&o.only, "only", "", "run only the mutants, faults and failovers whose names contain this `text`")
 	f.Usage = func() {
 		fmt.Fprintln(f.Output(), "usage: go run ./internal/torture all|model|overlaps|mutants|interleavings|crash|faults|failovers|soak [flags]")
 		f.PrintDefaults()
@@ -99,7 +99,7 @@ func (o *options) command(ctx context.Context, name, dir string, out io.Writer) 
 				fmt.Fprintf(out, "%-7s %-8s skipped: %v\n", name, kind, err)
 				continue
 			}
-			t := &trial{kind: kind, dir: dir, seed: o.seed, out: out, totals: done, rounds: o.rounds, kills: o.kills, each: o.each, processes: 3}
+			t := &trial{kind: kind, dir: dir, seed: o.seed, out: out, totals: done, rounds: o.rounds, kills: o.kills, each: o.each, processes: 3, only: o.only}
 			errs = append(errs, experiments[name](t, ctx))
 			if ctx.Err() != nil {
 				return ctx.Err()
