@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -236,6 +237,9 @@ func (t *trial) otherNode(ctx context.Context, g *server.Galera) (summary string
 		nodes, _, err := t.openNodes(ctx, g, wait)
 		var seen sightings
 		if err == nil {
+			err = checkWarning(ctx, nodes[0], wait == "0")
+		}
+		if err == nil {
 			seen, err = t.look(ctx, nodes)
 		}
 		for _, n := range nodes {
@@ -250,6 +254,15 @@ func (t *trial) otherNode(ctx context.Context, g *server.Galera) (summary string
 		}
 	}
 	return summary[2:], nil
+}
+
+// checkWarning fails unless the store warns of wsrep_sync_wait, or does not.
+func checkWarning(ctx context.Context, n node, want bool) error {
+	warnings, err := n.Warnings(ctx)
+	if err == nil && strings.Contains(fmt.Sprint(warnings), "wsrep_sync_wait") != want {
+		err = fmt.Errorf("got warnings %q, want one of wsrep_sync_wait: %t", warnings, want)
+	}
+	return err
 }
 
 // sightings count what otherNode found.
