@@ -119,7 +119,8 @@ func (s *Store) move(ctx context.Context, p entry, r session.Record) error {
 
 // reserve makes a reservation in the primary store, with at least the version of r. Then the
 // version of the session only grows, and a request that knows an older version of it cannot
-// overwrite a newer one.
+// overwrite a newer one. An update raises a version by one. So if the session was here before,
+// this takes as many updates as it has had since; what is done when the time is up is kept.
 func (s *Store) reserve(ctx context.Context, p entry, r session.Record) (entry, error) {
 	importer, _ := session.Capability[session.Importer](s.primary)
 	for p.kind != reserved || p.rec.Version < r.Version {
