@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -50,30 +51,45 @@ type promotion struct {
 	mayLose           bool
 }
 
-// promote kills the primary under load and promotes the replica, with a sqlstore and a pgxstore on the
-// same table.
-func (t *trial) promote(ctx context.Context, p promotion) (summary string, err error) {
+// withPair starts a pair of servers, and calls f. Without a synchronousCommit, it is asynchronous.
+func (t *trial) withPair(ctx context.Context, synchronousCommit string, f func(*pair) error) (err error) {
 	dir, err := server.Dir()
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	servers, err := startPair(ctx, t, dir)
 	defer func() { err = errors.Join(err, servers.stop(ctx)) }()
-	if err == nil && p.synchronousCommit != "" {
-		err = servers.synchronize(ctx, p.synchronousCommit)
+	if err == nil && synchronousCommit != "" {
+		err = servers.synchronize(ctx, synchronousCommit)
 	}
-	if err != nil {
-		return "", err
+	if err == nil {
+		err = f(&servers)
 	}
-	loc, err := newLocationAt(ctx, t.kind, t.dir, servers.primary.Address)
-	if err != nil {
-		return "", err
-	}
-	if loc.DSN, err = servers.dsn("application_name=" + loc.Schema); err != nil {
-		return "", err
-	}
-	before := goroutines(ctx)
+	return err
+}
+
+// promote kills the primary under load and promotes the replica, with a sqlstore and a pgxstore on the
+// same table.
+func (t *trial) promote(ctx context.Context, p promotion) (summary string, err error) {
+	err = t.withPair(ctx, p.synchronousCommit, func(servers *pair) error {
+		loc, err := newLocationAt(ctx, t.kind, t.dir, servers.primary.Address)
+		if err != nil {
+			return err
+		}
+		if loc.DSN, err = servers.dsn("application_name=" + loc.Schema); err != nil {
+			return err
+		}
+		before := goroutines(ctx)
+		if summary, err = t.promoteUnderLoad(ctx, p, servers, loc); err != nil {
+			return err
+		}
+		return loc.checkLeaks(ctx, before)
+	})
+	return summary, err
+}
+
+func (t *trial) promoteUnderLoad(ctx context.Context, p promotion, servers *pair, loc location) (summary string, err error) {
 	store, err := loc.open(ctx)
 	if err != nil {
 		return "", err
@@ -115,7 +131,7 @@ func (t *trial) promote(ctx context.Context, p promotion) (summary string, err e
 	if p.cut {
 		summary = fmt.Sprintf("%d responses 200 in the %v without the replica; %s", acknowledged, 2*t.each, summary)
 	}
-	return fmt.Sprintf("%v; %s", l.lost, summary), loc.checkLeaks(ctx, before)
+	return fmt.Sprintf("%v; %s", l.lost, summary), nil
 }
 
 func openPGX(ctx context.Context, loc location) (*pgxpool.Pool, *pgxstore.Store, error) {
@@ -149,47 +165,40 @@ func promoteStandby(ctx context.Context, s *server.Server) error {
 
 // replicaCost measures what it costs that a commit waits for the replica.
 func (t *trial) replicaCost(ctx context.Context) (summary string, err error) {
-	dir, err := server.Dir()
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	servers, err := startPair(ctx, t, dir)
-	defer func() { err = errors.Join(err, servers.stop(ctx)) }()
-	if err != nil {
-		return "", err
-	}
-	loc, err := newLocationAt(ctx, t.kind, t.dir, servers.primary.Address)
-	if err != nil {
-		return "", err
-	}
-	pool, pgx, err := openPGX(ctx, loc)
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		err = errors.Join(err, pgx.Close())
-		pool.Close()
-	}()
-	m, err := newManager(pgx)
-	if err != nil {
-		return "", err
-	}
-	for _, mode := range []string{"", "on", "remote_apply"} {
-		name := "asynchronous"
-		if mode != "" {
-			name = mode
-			if err := servers.synchronize(ctx, mode); err != nil {
-				return "", err
-			}
-		}
-		median, err := medianWrite(ctx, m)
+	err = t.withPair(ctx, "", func(servers *pair) (err error) {
+		loc, err := newLocationAt(ctx, t.kind, t.dir, servers.primary.Address)
 		if err != nil {
-			return "", err
+			return err
 		}
-		summary += fmt.Sprintf(", %s %v", name, median)
-	}
-	return "median of a write: " + summary[2:], nil
+		pool, pgx, err := openPGX(ctx, loc)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			err = errors.Join(err, pgx.Close())
+			pool.Close()
+		}()
+		m, err := newManager(pgx)
+		if err != nil {
+			return err
+		}
+		for _, mode := range []string{"", "on", "remote_apply"} {
+			name := "asynchronous"
+			if mode != "" {
+				name = mode
+				if err := servers.synchronize(ctx, mode); err != nil {
+					return err
+				}
+			}
+			median, err := medianWrite(ctx, m)
+			if err != nil {
+				return err
+			}
+			summary += fmt.Sprintf(", %s %v", name, median)
+		}
+		return nil
+	})
+	return "median of a write: " + strings.TrimPrefix(summary, ", "), err
 }
 
 // medianWrite returns how long it takes to create a session.
