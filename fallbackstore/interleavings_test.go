@@ -8,7 +8,6 @@ import (
 	"hash/maphash"
 	"iter"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -25,16 +24,18 @@ import (
 
 // A world is one run: two stores and some processes, which take turns.
 type world struct {
-	stores  [2]map[session.ID]session.Record // old and new
-	procs   []*process
-	inCalls chan struct{} // a process has asked for a call, or ended
+	stores [2]map[session.ID]session.Record // old and new
+	procs  []*process
 }
 
+// A process is a coroutine, which stops before each of its store calls.
 type process struct {
 	name    string
-	call    func() string // the store call that it waits for; nil once it has ended
-	proceed chan bool     // false: die
-	history maphash.Hash  // of the answers
+	call    func() string                 // the store call that it waits for; nil once it has ended
+	wait    func(call func() string) bool // stops until the call may be made; false: die
+	resume  func() (func() string, bool)
+	die     func()
+	history maphash.Hash // of the answers
 	died    bool
 	open    func(primary int) *fallbackstore.Store
 
@@ -50,19 +51,18 @@ type gated struct {
 	in int
 }
 
-func (g gated) do(ctx context.Context, op string, f func(m map[session.ID]session.Record) error) error {
+func (g gated) do(_ context.Context, op string, f func(m map[session.ID]session.Record) error) error {
 	var err error
-	g.p.call = func() string {
+	if !g.p.wait(func() string {
 		err = f(g.w.stores[g.in])
 		return fmt.Sprint(op, g.in, err)
-	}
-	g.w.inCalls <- struct{}{}
-	if !<-g.p.proceed {
-		g.p.died = true
-		runtime.Goexit()
+	}) {
+		panic(errDies)
 	}
 	return err
 }
+
+var errDies = errors.New("the process dies")
 
 func (g gated) Load(ctx context.Context, id session.ID) (r session.Record, err error) {
 	err = g.do(ctx, "load", func(m map[session.ID]session.Record) error {
@@ -215,23 +215,25 @@ func backAndForth() role {
 
 // begin creates a world whose session is in one of the stores, and starts the processes.
 func begin(t *testing.T, in int, roles []role) *world {
-	w := &world{inCalls: make(chan struct{})}
+	w := &world{}
 	w.stores = [2]map[session.ID]session.Record{{}, {}}
 	w.stores[in][theID] = session.Record{ID: theID, Version: 3, ExpiresAt: time.Unix(1e9, 0).UTC(), Data: []byte("-")}
 	for _, r := range roles {
-		p := &process{name: r.name, proceed: make(chan bool)}
+		p := &process{name: r.name}
 		p.history.SetSeed(seed)
 		w.procs = append(w.procs, p)
 		p.open = func(primary int) *fallbackstore.Store { return w.open(t, p, primary) }
 		s := p.open(r.primary)
-		go func() {
+		p.resume, p.die = iter.Pull(func(yield func(func() string) bool) {
 			defer func() {
-				p.call = nil
-				w.inCalls <- struct{}{}
+				if e := recover(); e != nil && e != errDies {
+					panic(e)
+				}
 			}()
+			p.wait = yield
 			r.run(p, s)
-		}()
-		<-w.inCalls
+		})
+		p.call, _ = p.resume()
 	}
 	return w
 }
@@ -255,11 +257,13 @@ type turn struct {
 
 func (w *world) take(c turn) {
 	p := w.procs[c.proc]
-	if !c.dies {
-		p.history.WriteString(p.call())
+	if c.dies {
+		p.die()
+		p.call, p.died = nil, true
+		return
 	}
-	p.proceed <- !c.dies
-	<-w.inCalls
+	p.history.WriteString(p.call())
+	p.call, _ = p.resume()
 }
 
 // key identifies what happens next, whatever has led here.
@@ -279,10 +283,8 @@ func (w *world) key() string {
 
 // abandon ends the processes that still run.
 func (w *world) abandon() {
-	for i, p := range w.procs {
-		if p.call != nil {
-			w.take(turn{i, true})
-		}
+	for _, p := range w.procs {
+		p.die()
 	}
 }
 
@@ -296,14 +298,10 @@ type explorer struct {
 	ends   int
 }
 
-func (e *explorer) explore(path []turn, deaths int) {
-	if e.t.Failed() {
-		return
-	}
-	w := begin(e.t, e.in, e.roles)
-	for _, c := range path {
-		w.take(c)
-	}
+// explore continues a run in every order. It uses the world for one of them, and repeats the run
+// in another world for each of the others.
+func (e *explorer) explore(w *world, path []turn, deaths int) {
+	defer w.abandon()
 	var next []turn
 	for i, p := range w.procs {
 		if p.call == nil {
@@ -321,16 +319,25 @@ func (e *explorer) explore(path []turn, deaths int) {
 		e.ends++
 		e.judge(w, path)
 	}
-	w.abandon()
 	if known {
 		return
 	}
-	for _, c := range next {
+	for i, c := range next {
+		if e.t.Failed() {
+			return
+		}
+		if i > 0 {
+			w = begin(e.t, e.in, e.roles)
+			for _, before := range path {
+				w.take(before)
+			}
+		}
+		w.take(c)
 		more := deaths
 		if c.dies {
 			more++
 		}
-		e.explore(append(slices.Clip(path), c), more)
+		e.explore(w, append(slices.Clip(path), c), more)
 	}
 }
 
@@ -368,20 +375,10 @@ func (e *explorer) judge(w *world, path []turn) {
 }
 
 // load loads the session without taking turns.
-func (w *world) load(t *testing.T, primary int) (r session.Record, err error) {
-	p := &process{proceed: make(chan bool)}
-	w.inCalls = make(chan struct{})
-	s := w.open(t, p, primary)
-	go func() {
-		r, err = s.Load(context.Background(), theID)
-		p.call = nil
-		w.inCalls <- struct{}{}
-	}()
-	for <-w.inCalls; p.call != nil; <-w.inCalls {
-		p.call()
-		p.proceed <- true
-	}
-	return r, err
+func (w *world) load(t *testing.T, primary int) (session.Record, error) {
+	t.Helper()
+	p := &process{wait: func(call func() string) bool { call(); return true }}
+	return w.open(t, p, primary).Load(context.Background(), theID)
 }
 
 func (e *explorer) fail(w *world, path []turn, what string) {
@@ -430,7 +427,7 @@ func TestEveryOrder(t *testing.T) {
 			t.Run(name+", starting in the "+store+" store", func(t *testing.T) {
 				t.Parallel()
 				e := explorer{t: t, in: in, roles: sc.roles, deaths: sc.deaths, seen: map[string]bool{}}
-				e.explore(nil, 0)
+				e.explore(begin(t, in, sc.roles), nil, 0)
 				t.Logf("%d states, %d outcomes", len(e.seen), e.ends)
 			})
 		}
