@@ -39,8 +39,8 @@ type node struct {
 	in  io.Closer
 }
 
-// StartCluster starts n servers with their data in dir. It starts this program again as
-// child processes, so main or TestMain must call [Serve] for [Job].
+// StartCluster starts n servers with their data in dir; one is a server without a cluster. It
+// starts this program again as child processes, so main or TestMain must call [Serve] for [Job].
 func StartCluster(ctx context.Context, dir string, n int) (*Cluster, error) {
 	ports, err := freePorts(2 * n)
 	if err != nil {
@@ -168,8 +168,10 @@ func Serve(args []byte) error {
 		routes = append(routes, u)
 	}
 	s, err := Start(n.Dir, func(o *server.Options) {
-		o.ServerName, o.Port, o.Routes = n.Name, n.Client, routes
-		o.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: n.Peer}
+		o.ServerName, o.Port = n.Name, n.Client
+		if len(routes) > 1 {
+			o.Routes, o.Cluster = routes, server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: n.Peer}
+		}
 	})
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	contract(t, startServer(t, nil).ClientURL(), 1)
+	contract(t, startServers(t, 1).URL(), 1)
 }
 
 func TestContractOnCluster(t *testing.T) {

@@ -17,19 +17,28 @@ import (
 	"github.com/expanse-go/session/natsstore"
 )
 
-// TestMain is also the main function of the servers of a cluster.
+// TestMain is also the main function of the servers that are child processes.
 func TestMain(m *testing.M) {
 	job, args := respawn.Job()
-	if job != natstest.Job {
-		os.Exit(m.Run())
+	if job == natstest.Job {
+		if err := natstest.Serve(args); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
 	}
-	if err := natstest.Serve(args); err != nil {
+	program, remove, err := respawn.Plain()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	respawn.Program = program
+	code := m.Run()
+	remove()
+	os.Exit(code)
 }
 
-// startServer starts a server in this process.
+// startServer starts a server in this process, with options of its own.
 func startServer(tb testing.TB, change func(*server.Options)) *server.Server {
 	tb.Helper()
 	s, err := natstest.Start(tb.TempDir(), change)
@@ -45,9 +54,16 @@ func startServer(tb testing.TB, change func(*server.Options)) *server.Server {
 
 func startCluster(tb testing.TB) *natstest.Cluster {
 	tb.Helper()
+	return startServers(tb, 3)
+}
+
+// startServers starts servers that are child processes, which take less time than one in this
+// process with the race detector.
+func startServers(tb testing.TB, n int) *natstest.Cluster {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
 	defer cancel()
-	c, err := natstest.StartCluster(ctx, tb.TempDir(), 3)
+	c, err := natstest.StartCluster(ctx, tb.TempDir(), n)
 	if err != nil {
 		tb.Fatal(err)
 	}

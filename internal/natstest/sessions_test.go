@@ -11,7 +11,7 @@ import (
 // The tables of docs/interleavings.md, with one process and with two processes on one
 // bucket.
 func TestInterleavings(t *testing.T) {
-	url := startServer(t, nil).ClientURL()
+	url := startServers(t, 1).URL()
 	js := connect(t, url)
 	newBucket(t, js, "sessions", 1)
 	one, other := open(t, js, "sessions"), open(t, connect(t, url), "sessions")
@@ -35,7 +35,7 @@ func TestInterleavings(t *testing.T) {
 // TestModel compares the sessions with a plain model: all operations in random order, over
 // several requests with idle time between them.
 func TestModel(t *testing.T) {
-	js := connect(t, startServer(t, nil).ClientURL())
+	js := connect(t, startServers(t, 1).URL())
 	newBucket(t, js, "sessions", 1)
 	for range 5 {
 		if err := pagemodel.Walk(open(t, js, "sessions"), rand.Uint64(), 40); err != nil {

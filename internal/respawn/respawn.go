@@ -21,13 +21,20 @@ func Job() (job string, args []byte) {
 	return os.Getenv(jobEnv), []byte(os.Getenv(argsEnv))
 }
 
+// Program is what Start starts; "" is the running program. Set it before the first Start, to
+// the result of [Plain].
+var Program string
+
 // Start starts the program as a child process, and returns its standard input and output.
 // Its standard error is that of the parent. A child should exit at the end of its input, so
 // that it does not outlive its parent.
 func Start(job string, args any) (*exec.Cmd, io.WriteCloser, io.Reader, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, nil, nil, err
+	program := Program
+	if program == "" {
+		var err error
+		if program, err = os.Executable(); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	text, err := json.Marshal(args)
 	if err != nil {
