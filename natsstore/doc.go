@@ -26,7 +26,10 @@
 //
 // A history above 1 and a TTL of the bucket lose sessions or bring them back, so [Store.Check]
 // refuses them. The store needs to publish to $KV.sessions.>, $JS.API.STREAM.INFO.KV_sessions
-// and $JS.API.STREAM.MSG.GET.KV_sessions, and nothing else.
+// and $JS.API.STREAM.MSG.GET.KV_sessions, and to subscribe to _INBOX.>. To tell other processes at
+// once that a session has ended (see [session.Session.Watch]), it also publishes and subscribes
+// to session.ended.sessions, where nothing is stored; without that permission, they notice it when
+// they poll.
 //
 // The key id.<xx>.<id> holds the record of a session in a binary format, with the document as
 // JSON text at its end; xx are the first two digits of the ID. The keys
@@ -60,7 +63,8 @@
 // that instant on, by the clock of its own machine.
 //
 // A deletion leaves a marker for five minutes, and an expiry one for LimitMarkerTTL, so a
-// watch of the keys id.> learns when sessions end.
+// KeyValue watch of the keys id.> learns when sessions end. The store itself does not use such a
+// watch: it would bring every write of every session to every process.
 //
 // # Limits
 //
@@ -91,5 +95,18 @@
 //
 // # Configuration files
 //
-// Package sessionconfig does not know this store. Create it in code, as above.
+// Package sessionconfig takes the store under a name that the program chooses:
+//
+//	manager, err := sessionconfig.Open(ctx, "config", sessionconfig.With("nats", natsstore.Open))
+//
+// The fields of [Connection] are then keys of session.toml, and variables:
+//
+//	store = "nats"
+//	[stores.nats]
+//	url = "nats://127.0.0.1:4222" # SESSION_STORES__NATS__URL
+//	bucket = "sessions"
+//	credentials_file = ""
+//	tls_ca_file = ""
+//	tls_cert_file = ""
+//	tls_key_file = ""
 package natsstore

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/expanse-go/session"
@@ -29,8 +30,9 @@ type Config struct {
 
 // A Store keeps sessions in a KeyValue bucket of NATS JetStream. It implements
 // [session.Store], [session.Toucher], [session.Pruner], [session.Lister],
-// [session.OwnerLister] and [session.OwnerDeleter]. It is safe for concurrent use, and
-// several processes may use the same bucket.
+// [session.OwnerLister], [session.OwnerDeleter], [session.Importer], [session.Stater] and
+// [session.Broadcaster]. It is safe for concurrent use, and several processes may use the same
+// bucket.
 type Store struct {
 	js     jetstream.JetStream
 	bucket string
@@ -38,6 +40,8 @@ type Store struct {
 	put    string // prefix of the subjects to publish to
 
 	subjects string // prefix of the subjects of the bucket
+
+	own *nats.Conn // nil if the connection is the caller's
 }
 
 var (
@@ -47,6 +51,9 @@ var (
 	_ session.Lister       = (*Store)(nil)
 	_ session.OwnerLister  = (*Store)(nil)
 	_ session.OwnerDeleter = (*Store)(nil)
+	_ session.Importer     = (*Store)(nil)
+	_ session.Stater       = (*Store)(nil)
+	_ session.Broadcaster  = (*Store)(nil)
 )
 
 // Format writes the name of the type, whatever the verb is, so that a store that is logged by
@@ -104,12 +111,21 @@ func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error)
 // if the record has an owner.
 func (s *Store) Create(ctx context.Context, r session.Record) error {
 	r.Version = 1
-	return s.failed("create", r.ID, s.change(ctx, r.ID, absent, func(cur current) (*stored, error) {
+	return s.failed("create", r.ID, s.create(ctx, r))
+}
+
+// Import implements [session.Importer]. It is Create with the version of r.
+func (s *Store) Import(ctx context.Context, r session.Record) error {
+	return s.failed("import", r.ID, s.create(ctx, r))
+}
+
+func (s *Store) create(ctx context.Context, r session.Record) error {
+	return s.change(ctx, r.ID, absent, func(cur current) (*stored, error) {
 		if cur.here {
 			return nil, session.ErrConflict
 		}
 		return &stored{Record: r}, nil
-	}))
+	})
 }
 
 // Update implements [session.Store]. It takes two round trips: one reads the stored version
