@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/watchcheck"
 	"github.com/expanse-go/session/redisstore"
 )
 
@@ -23,73 +24,12 @@ func watcher(tb testing.TB, s *redisstore.Store) *session.Manager {
 	return m
 }
 
-// login stores a session of an owner, and returns its token.
-func login(tb testing.TB, m *session.Manager, owner string) session.Token {
-	tb.Helper()
-	return change(tb, m, "", func(s *session.Session) { s.Login(owner) })
-}
-
-func change(tb testing.TB, m *session.Manager, token session.Token, f func(*session.Session)) session.Token {
-	tb.Helper()
-	s, err := m.Load(context.Background(), token)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	f(s)
-	c, err := m.Commit(context.Background(), s)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if c == nil {
-		return token
-	}
-	return session.Token(c.Value)
-}
-
-func watched(t *testing.T, m *session.Manager, token session.Token) context.Context {
-	t.Helper()
-	s, err := m.Load(t.Context(), token)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := s.Watch(t.Context())
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// endsWith waits until a watch ends, and checks why.
-func endsWith(ctx context.Context, t *testing.T, want error) {
-	t.Helper()
-	select {
-	case <-ctx.Done():
-	case <-time.After(time.Minute):
-		t.Fatal("the watch goes on")
-	}
-	if got := context.Cause(ctx); !errors.Is(got, want) {
-		t.Errorf("the cause is %v, want %v", got, want)
-	}
-}
-
 // A watch ends when another manager, with a client of its own, ends the session or replaces the
 // token, and not when it writes. No poll tells: its time never comes.
 func TestWatch(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		p := prefix(t)
-		m, other := watcher(t, open(t, k.connect(t), p)), watcher(t, open(t, k.connect(t), p))
-		ada, ben, eve := login(t, other, "ada"), login(t, other, "ben"), login(t, other, "eve")
-		out, again, all, goesOn := watched(t, m, ada), watched(t, m, ben), watched(t, m, eve), watched(t, m, login(t, other, "sam"))
-		ada = change(t, other, ada, func(s *session.Session) { s.Set("k", 1) })
-		change(t, other, ada, (*session.Session).Invalidate)
-		endsWith(out, t, session.ErrEnded)
-		change(t, other, ben, func(s *session.Session) { s.Login("ben") })
-		endsWith(again, t, session.ErrReplaced)
-		if n, err := other.RevokeOwner(t.Context(), "eve"); n != 1 || err != nil {
-			t.Error(n, err)
-		}
-		endsWith(all, t, session.ErrEnded)
-		if goesOn.Err() != nil {
-			t.Error("a watch of another session has ended:", context.Cause(goesOn))
-		}
+		watchcheck.Managers(t, watcher(t, open(t, k.connect(t), p)), watcher(t, open(t, k.connect(t), p)))
 	})
 }
 

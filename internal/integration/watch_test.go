@@ -16,12 +16,10 @@ import (
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/internal/respawn"
+	"github.com/expanse-go/session/internal/watchcheck"
 	"github.com/expanse-go/session/pgxstore"
 	"github.com/expanse-go/session/sqlstore"
 )
-
-// patience is far more than a watch takes to end.
-const patience = time.Minute
 
 // watcher returns a manager on a store.
 func watcher(t *testing.T, s session.Store, every time.Duration) (*session.Manager, *failures) {
@@ -43,52 +41,6 @@ func (f *failures) event(_ context.Context, e session.Event) {
 	}
 }
 
-func newLogin(t *testing.T, m *session.Manager, owner string) session.Token {
-	t.Helper()
-	return changeIn(t, m, "", func(s *session.Session) { s.Login(owner) })
-}
-
-func changeIn(t *testing.T, m *session.Manager, token session.Token, f func(*session.Session)) session.Token {
-	t.Helper()
-	s, err := m.Load(t.Context(), token)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f(s)
-	c, err := m.Commit(t.Context(), s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c == nil {
-		return token
-	}
-	return session.Token(c.Value)
-}
-
-func watch(t *testing.T, m *session.Manager, token session.Token) context.Context {
-	t.Helper()
-	s, err := m.Load(t.Context(), token)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := s.Watch(t.Context())
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// ends waits until a watch ends, and checks why.
-func ends(ctx context.Context, t *testing.T, want error) {
-	t.Helper()
-	select {
-	case <-ctx.Done():
-	case <-time.After(patience):
-		t.Fatal("the watch goes on")
-	}
-	if got := context.Cause(ctx); !errors.Is(got, want) {
-		t.Errorf("the cause is %v, want %v", got, want)
-	}
-}
-
 // A watch ends when another manager, with a pool of its own, ends the session or replaces the
 // token, and not when it writes. A pgxstore tells without a poll, whose time never comes.
 func TestWatch(t *testing.T) {
@@ -103,20 +55,7 @@ func TestWatch(t *testing.T) {
 		m, _ := watcher(t, open(t, db, d.dialect, cfg), every)
 		other, _ := watcher(t, open(t, p.connect(t), d.dialect, cfg), every)
 
-		ada, ben, eve := newLogin(t, other, "ada"), newLogin(t, other, "ben"), newLogin(t, other, "eve")
-		out, again, all, goesOn := watch(t, m, ada), watch(t, m, ben), watch(t, m, eve), watch(t, m, newLogin(t, other, "sam"))
-		changeIn(t, other, ada, func(s *session.Session) { s.Set("k", 1) })
-		changeIn(t, other, ada, (*session.Session).Invalidate)
-		ends(out, t, session.ErrEnded)
-		changeIn(t, other, ben, func(s *session.Session) { s.Login("ben") })
-		ends(again, t, session.ErrReplaced)
-		if n, err := other.RevokeOwner(t.Context(), "eve"); n != 1 || err != nil {
-			t.Error(n, err)
-		}
-		ends(all, t, session.ErrEnded)
-		if goesOn.Err() != nil {
-			t.Error("a watch of another session has ended:", context.Cause(goesOn))
-		}
+		watchcheck.Managers(t, m, other)
 	})
 }
 
@@ -158,15 +97,15 @@ func TestWatchConnectionLost(t *testing.T) {
 	}
 	m, failed := watcher(t, s, time.Second)
 	other, _ := watcher(t, open(t, db, sqlstore.PostgreSQL, cfg), -1) // does not broadcast
-	token := newLogin(t, other, "ada")
-	ctx := watch(t, m, token)
+	token := watchcheck.Login(t, other, "ada")
+	ctx := watchcheck.Watch(t, m, token)
 	listeners(t, db, cfg.Table, false)
 	listeners(t, db, cfg.Table, true)
 	if err := <-failed.seen; !strings.Contains(err.Error(), "listen") {
 		t.Error(err)
 	}
-	changeIn(t, other, token, (*session.Session).Invalidate)
-	ends(ctx, t, session.ErrEnded)
+	watchcheck.Change(t, other, token, (*session.Session).Invalidate)
+	watchcheck.Ends(ctx, t, session.ErrEnded)
 	if err := m.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -199,10 +138,10 @@ func TestWatchBehindAPooler(t *testing.T) {
 	}
 	m, failed := watcher(t, pooled, 100*time.Millisecond)
 	other, _ := watcher(t, pooled, -1)
-	token := newLogin(t, other, "ada")
-	ctx := watch(t, m, token)
-	changeIn(t, other, token, (*session.Session).Invalidate)
-	ends(ctx, t, session.ErrEnded)
+	token := watchcheck.Login(t, other, "ada")
+	ctx := watchcheck.Watch(t, m, token)
+	watchcheck.Change(t, other, token, (*session.Session).Invalidate)
+	watchcheck.Ends(ctx, t, session.ErrEnded)
 	select {
 	case err := <-failed.seen:
 		t.Errorf("an event about %v", err)
@@ -220,7 +159,7 @@ func watchHere(args []byte) error {
 	if err := json.Unmarshal(args, &job); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), watchcheck.Patience)
 	defer cancel()
 	store, err := pgxstore.Open(ctx, job.DSN, job.Schema, job.Table)
 	if err != nil {
@@ -249,7 +188,7 @@ func TestWatchProcesses(t *testing.T) {
 	db := p.connect(t)
 	cfg := p.table(t, db, sqlstore.PostgreSQL)
 	m, _ := watcher(t, open(t, db, sqlstore.PostgreSQL, cfg), 24*time.Hour)
-	token := newLogin(t, m, "ada")
+	token := watchcheck.Login(t, m, "ada")
 	cmd, _, out, err := respawn.Start("watch", watchJob{p.dsn, cfg.Schema, cfg.Table, string(token)})
 	if err != nil {
 		t.Fatal(err)
@@ -258,7 +197,7 @@ func TestWatchProcesses(t *testing.T) {
 	if !lines.Scan() || lines.Text() != "ada" {
 		t.Fatalf("the child says %q, %v", lines.Text(), lines.Err())
 	}
-	changeIn(t, m, token, (*session.Session).Invalidate)
+	watchcheck.Change(t, m, token, (*session.Session).Invalidate)
 	if !lines.Scan() || lines.Text() != "true false" {
 		t.Errorf("the child says %q, %v", lines.Text(), lines.Err())
 	}
