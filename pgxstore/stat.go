@@ -14,25 +14,15 @@ import (
 func (s *Store) Stat(ctx context.Context, ids []session.ID) ([]session.Status, error) {
 	all := make([]session.Status, 0, len(ids))
 	for some := range slices.Chunk(ids, sqltable.MaxStat) {
-		before := len(all)
-		err := s.query(ctx, s.text.Stat(some), func(rows pgx.Rows) error {
-			all = all[:before]
-			for rows.Next() {
-				var r sqltable.StatRow
-				if err := rows.Scan(&r.ID, &r.Version, &r.Activity, &r.Expires); err != nil {
-					return err
-				}
-				status, err := r.Status()
-				if err != nil {
-					return err
-				}
-				all = append(all, status)
-			}
-			return rows.Err()
+		var found []session.Status // of the last try
+		err := s.query(ctx, s.text.Stat(some), func(rows pgx.Rows) (err error) {
+			found, err = sqltable.AppendStatus(found[:0], rows)
+			return err
 		})
 		if err != nil {
 			return nil, s.failed(ctx, "stat", session.ID{}, err)
 		}
+		all = append(all, found...)
 	}
 	return all, nil
 }

@@ -24,24 +24,13 @@ func (s *Store) Stat(ctx context.Context, ids []session.ID) ([]session.Status, e
 func (s *Store) stat(ctx context.Context, st sqltable.Statement) (found []session.Status, err error) {
 	read := func() error {
 		return s.withStmt(ctx, st.Text, func(stmt sender) error {
-			found = found[:0]
 			rows, err := stmt.QueryContext(ctx, st.Args...)
 			if err != nil {
 				return err
 			}
 			defer rows.Close()
-			for rows.Next() {
-				var r sqltable.StatRow
-				if err := rows.Scan(&r.ID, &r.Version, &r.Activity, &r.Expires); err != nil {
-					return err
-				}
-				status, err := r.Status()
-				if err != nil {
-					return err
-				}
-				found = append(found, status)
-			}
-			return rows.Err()
+			found, err = sqltable.AppendStatus(found[:0], rows)
+			return err
 		})
 	}
 	err = s.again(ctx, true, s.names.Dialect.Retry(ctx, read), read)

@@ -13,7 +13,7 @@ const MaxStat = 1 << 14
 
 const statColumns = "SELECT id, version, last_activity, expires_at FROM {table} WHERE id IN "
 
-// Stat reads the status of up to MaxStat records, whose columns a [StatRow] holds.
+// Stat reads the status of up to MaxStat records, for [AppendStatus].
 func (s *Statements) Stat(ids []session.ID) Statement {
 	if s.n.Dialect.idList != "" {
 		text := make([]byte, 0, len(ids)*(2*len(session.ID{})+1))
@@ -36,17 +36,26 @@ func (s *Statements) Stat(ids []session.ID) Statement {
 	return Statement{s.n.text(statColumns + "(?" + strings.Repeat(", ?", rows-1) + ")"), args}
 }
 
-// A StatRow holds the values that [Statements.Stat] reads of a record.
-type StatRow struct {
-	ID                         []byte
-	Version, Activity, Expires int64
+// Rows are the rows of an answer, as database/sql and pgx return them.
+type Rows interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
 }
 
-// Status returns the status in the row.
-func (r *StatRow) Status() (session.Status, error) {
-	id, ok := IDOf(r.ID)
-	if !ok {
-		return session.Status{}, session.ErrCorrupt
+// AppendStatus appends the status in each row that [Statements.Stat] reads.
+func AppendStatus(all []session.Status, rows Rows) ([]session.Status, error) {
+	for rows.Next() {
+		var key []byte
+		var version, activity, expires int64
+		if err := rows.Scan(&key, &version, &activity, &expires); err != nil {
+			return nil, err
+		}
+		id, ok := IDOf(key)
+		if !ok {
+			return nil, session.ErrCorrupt
+		}
+		all = append(all, session.Status{ID: id, Version: uint64(version), LastActivity: instant(activity), ExpiresAt: instant(expires)})
 	}
-	return session.Status{ID: id, Version: uint64(r.Version), LastActivity: instant(r.Activity), ExpiresAt: instant(r.Expires)}, nil
+	return all, rows.Err()
 }
