@@ -9,15 +9,11 @@ import (
 // The tables of docs/interleavings.md, with one process and with two processes on one
 // database.
 func TestInterleavings(t *testing.T) {
-	each(t, all, func(t *testing.T, d database) {
+	each(t, eachDriver, func(t *testing.T, d database) {
 		p := d.place(t)
 		db := p.connect(t)
 		cfg := p.table(t, db, d.dialect)
-		one := open(t, db, d.dialect, cfg)
-		other := one // an in-memory database has only one process
-		if p.conns != 1 {
-			other = open(t, p.connect(t), d.dialect, cfg)
-		}
+		one, other := open(t, db, d.dialect, cfg), open(t, p.connect(t), d.dialect, cfg)
 		cases := append(interleavings.Pairs(true), interleavings.Others()...)
 		for _, c := range cases {
 			t.Run(c.Name(), func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/expanse-go/session/memstore"
 )
 
-// everyStore runs a test on every store.
+// everyStore runs a test on every store, with every driver.
 func everyStore(t *testing.T, test func(*testing.T, session.Store)) {
 	t.Run("memory", func(t *testing.T) { test(t, memstore.New(memstore.Config{})) })
 	t.Run("file", func(t *testing.T) {
@@ -26,7 +26,7 @@ func everyStore(t *testing.T, test func(*testing.T, session.Store)) {
 		t.Cleanup(func() { s.Close() })
 		test(t, s)
 	})
-	each(t, all, func(t *testing.T, d database) { test(t, d.store(t)) })
+	each(t, eachDriver, func(t *testing.T, d database) { test(t, d.store(t)) })
 }
 
 // A site is a manager with handlers by path.
@@ -191,7 +191,7 @@ func owners(t *testing.T, store session.Store) (owners []string) {
 // Two managers on one database, like those of two processes, lose no writes.
 func TestTwoManagersKeepEachOthersWrites(t *testing.T) {
 	const rounds = 25
-	each(t, all, func(t *testing.T, d database) {
+	each(t, eachDriver, func(t *testing.T, d database) {
 		p := d.place(t)
 		db := p.connect(t)
 		cfg := p.table(t, db, d.dialect)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -84,6 +85,18 @@ func each(t *testing.T, ok func(database) bool, test func(*testing.T, database))
 }
 
 func all(database) bool { return true }
+
+// eachDriver selects one database for each driver, with its default settings. It is for tests of
+// what is the same for all settings, such as what a manager does.
+func eachDriver(d database) bool {
+	return slices.Contains([]string{"sqlite-modernc", "sqlite-mattn", "postgres-pgx", "postgres-pgxpool", "postgres-pq", "mysql"}, d.name)
+}
+
+// eachServer selects one database for each dialect, for tests of what is the same for all
+// drivers, such as the fallback.
+func eachServer(d database) bool {
+	return slices.Contains([]string{"sqlite-modernc", "postgres-pgxpool", "mysql"}, d.name)
+}
 
 func sqliteFile(driver, options string) func(testing.TB) place {
 	return func(tb testing.TB) place {
