@@ -58,7 +58,7 @@ fuzz: ## fuzz with each fuzz test for a while: make fuzz D=10m
 	$(TOOLS) fuzz -t $(D)
 
 .PHONY: torture
-torture: ## mutants, histories, interleavings, kills and faults on every store, within 20 minutes
+torture: ## mutants, histories, interleavings, kills, faults and deployments on every store, within 25 minutes
 	$(TOOLS) servers --fast --need postgres,mariadb,redis -- go run ./internal/torture all
 
 .PHONY: soak

@@ -3,6 +3,8 @@ package main
 import (
 	"database/sql"
 	"errors"
+	"flag"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -11,18 +13,59 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/expanse-go/session/internal/respawn"
 )
 
-// TestMain lets the test binary act as the programs that the scripts run. Each beam runs the
-// real main in its own process.
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"application": application,
-		"beam":        main,
-		"replica":     replica,
-		"seed":        seed,
-	})
+// programs are those that the scripts and the tests run. Each beam runs the real main in its
+// own process.
+var programs = map[string]func(){
+	"application": application,
+	"beam":        main,
+	"replica":     replica,
+	"seed":        seed,
 }
+
+// TestMain lets the test binary act as the programs.
+func TestMain(m *testing.M) { testscript.Main(plainly{m}, programs) }
+
+// A plainly runs the tests with programs that have no race detector: there are hundreds of them,
+// and the packages below test the same code with it. With -long, they have it.
+type plainly struct{ *testing.M }
+
+func (p plainly) Run() int {
+	flag.Parse()
+	if !*long {
+		remove, err := linkPlain()
+		if remove != nil {
+			defer remove()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return p.M.Run()
+}
+
+// linkPlain puts the programs without the race detector first on the PATH.
+func linkPlain() (remove func(), err error) {
+	program, removeProgram, err := respawn.Plain()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "programs-")
+	remove = func() {
+		removeProgram()
+		_ = os.RemoveAll(dir)
+	}
+	for name := range programs {
+		err = errors.Join(err, os.Symlink(program, filepath.Join(dir, name)))
+	}
+	return remove, errors.Join(err, os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH")))
+}
+
+var long = flag.Bool("long", false, "run the programs with the race detector, which takes ten times as long")
 
 // TestScript runs the scripts in testdata/script, which cover every command and every error
 // of the command line.

@@ -13,6 +13,7 @@
 //	go run ./internal/torture failovers      # kills, pauses and cuts off the primaries of a Redis Cluster and of
 //	                                         # servers with sentinels; moves slots; fills the memory; kills and
 //	                                         # pauses nodes of a Galera cluster; promotes replicas of PostgreSQL
+//	go run ./internal/torture deploys        # replaces replicas under load on all stores, and moves the sessions
 //	go run ./internal/torture soak           # runs a mixed load with faults for a given time
 //	go run ./internal/torture all            # runs everything except soak; "make torture" uses it
 //

@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f.DurationVar(&o.duration, "d", time.Minute, "how long soak lasts, for each store")
 	f.StringVar(&o.only, "only", "", "run only the mutants, faults and failovers whose names contain this `text`")
 	f.Usage = func() {
-		fmt.Fprintln(f.Output(), "usage: go run ./internal/torture all|model|overlaps|mutants|interleavings|crash|faults|failovers|soak [flags]")
+		fmt.Fprintln(f.Output(), "usage: go run ./internal/torture all|model|overlaps|mutants|interleavings|crash|faults|failovers|deploys|soak [flags]")
 		f.PrintDefaults()
 	}
 	if len(args) == 0 {
@@ -79,13 +79,17 @@ func (o *options) command(ctx context.Context, name, dir string, out io.Writer) 
 	}
 	names := []string{name}
 	if name == "all" {
-		names = []string{"mutants", "model", "overlaps", "interleavings", "crash", "faults", "failovers"}
+		names = []string{"mutants", "model", "overlaps", "interleavings", "crash", "faults", "failovers", "deploys"}
 	}
 	start, done := time.Now(), &totals{}
 	var errs []error
 	for _, name := range names {
 		if name == "mutants" {
 			errs = append(errs, runMutants(ctx, o.only, dir, out, done))
+			continue
+		}
+		if name == "deploys" {
+			errs = append(errs, runDeploys(ctx, out))
 			continue
 		}
 		if experiments[name] == nil {
