@@ -209,15 +209,19 @@ func TestListOfManyPages(t *testing.T) {
 		if _, err := js.PublishAsync(fmt.Sprintf("$KV.sessions.id.%02x.no-record-%d", i%256, i), nil); err != nil {
 			t.Fatal(err)
 		}
+		if i%1000 == 0 || i == others-1 {
+			<-js.PublishAsyncComplete() // the client lets few messages wait, and not for long
+		}
 	}
-	<-js.PublishAsyncComplete()
 	for i := range records {
 		r := record(byte(i), "")
 		r.ID[1] = byte(i >> 8)
 		mustCreate(t, s, r)
 	}
 	seen := make(map[session.ID]bool, records)
-	for r, err := range s.List(t.Context()) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // the first answer has several megabytes
+	defer cancel()
+	for r, err := range s.List(ctx) {
 		if err != nil || seen[r.ID] {
 			t.Fatalf("record %d: got %s again, or %v", len(seen), r.ID, err)
 		}
@@ -225,8 +229,5 @@ func TestListOfManyPages(t *testing.T) {
 	}
 	if len(seen) != records {
 		t.Errorf("got %d records, want %d", len(seen), records)
-	}
-	if n := len(keys(t, js, "sessions", "id.>")); n != others+records {
-		t.Errorf("the bucket has %d keys, want %d", n, others+records)
 	}
 }
