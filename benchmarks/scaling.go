@@ -45,6 +45,10 @@ const checkpointEvery = 5 * time.Minute
 // pageSize is the default of each engine, in bytes.
 var pageSize = map[string]float64{"SQLite FULL": 4096, "PostgreSQL": 8192, "MariaDB": 16384}
 
+// threads is how many cores a server can use, if it can't use all of a machine: Redis runs one
+// command at a time.
+var threads = map[string]float64{"Redis": 1}
+
 // A Demand is what a traffic takes of an engine, in a second unless it says otherwise.
 type Demand struct {
 	Engine                            string
@@ -107,6 +111,7 @@ func (f Footprint) Plan(t Traffic, n Node, limit float64) Demand {
 		need, offers float64
 	}{
 		{"processor", serverCores, n.Cores},
+		{"thread", serverCores, threads[f.Engine]},
 		{"log", d.Log, n.Log},
 		{"network", d.Network, n.Network},
 		{"writer", stored, limit},
@@ -160,7 +165,7 @@ func (f Footprint) Most(t Traffic, n Node, limit float64) Demand {
 
 // modeled are the engines for which limits are computed. The file store is left out: how the
 // file system behaves with millions of files has not been measured.
-var modeled = []string{"memory", "SQLite FULL", "PostgreSQL", "MariaDB"}
+var modeled = []string{"memory", "SQLite FULL", "PostgreSQL", "MariaDB", "Redis"}
 
 // Modeled returns the footprints of these engines, and how many writes a second each can
 // commit one after the other.

@@ -55,8 +55,9 @@ func TestPlan(t *testing.T) {
 
 // Each resource decides when the machine has least of it.
 func TestPlanFindsWhatIsFullFirst(t *testing.T) {
-	memory := oneEngine
+	memory, redis := oneEngine, oneEngine
 	memory.Engine, memory.Load.Trips = "memory", 0
+	redis.Engine = "Redis" // one thread, and all sessions in memory
 	for _, c := range []struct {
 		want   string
 		engine bench.Footprint
@@ -70,6 +71,8 @@ func TestPlanFindsWhatIsFullFirst(t *testing.T) {
 		{"memory", memory, func(n *bench.Node) { n.Memory = 1e8 }, 0},
 		{"memory", oneEngine, func(n *bench.Node) { n.Memory = 1e8 }, 0}, // for the pages in use
 		{"writer", oneEngine, func(*bench.Node) {}, 100},
+		{"thread", redis, func(n *bench.Node) { n.Use = 0.1 }, 0},
+		{"memory", redis, func(n *bench.Node) { n.Memory = 1e8 }, 0},
 	} {
 		n := oneNode
 		c.node(&n)

@@ -37,6 +37,9 @@ func engines(dir, driver string) []func() (engine, error) {
 	if server := os.Getenv("SESSION_TEST_MYSQL"); server != "" {
 		all = append(all, func() (engine, error) { return mariaEngine(server) })
 	}
+	if server := os.Getenv("SESSION_TEST_REDIS"); server != "" {
+		all = append(all, func() (engine, error) { return redisEngine(server) })
+	}
 	return all
 }
 

@@ -10,7 +10,7 @@ import (
 
 // A footprint of every store that needs no server has all its figures.
 func TestFootprints(t *testing.T) {
-	for _, name := range []string{"SESSION_TEST_POSTGRES", "SESSION_TEST_MYSQL"} {
+	for _, name := range []string{"SESSION_TEST_POSTGRES", "SESSION_TEST_MYSQL", "SESSION_TEST_REDIS"} {
 		t.Setenv(name, "")
 	}
 	all, err := Footprints(t.TempDir(), "modernc", 2000, 1, func(string) {})
