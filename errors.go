@@ -218,9 +218,10 @@ func errorf(kind error, format string, args ...any) error {
 //     passed before a success could be sent,
 //   - 500 for everything else, which is a mistake in the program.
 //
-// It sends no detail and no cookie, so the client keeps the cookie that it has.
+// It sends no detail and no cookie, so the client keeps the cookie that it has. [ErrorStatus]
+// returns the status and the sentence, for an error handler of your own.
 func DefaultError(w http.ResponseWriter, _ *http.Request, err error) {
-	status, advice := statusOf(err)
+	status, advice := ErrorStatus(err)
 	text := http.StatusText(status) + ". " + advice + "\n"
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -242,7 +243,10 @@ const challenge = "Session"
 
 const unknownOutcome = "Your changes may not have been saved. Check before you try again."
 
-func statusOf(err error) (status int, advice string) {
+// ErrorStatus returns the HTTP status for an error of this package, and a sentence that tells
+// the visitor what to do; see [DefaultError]. The status is 500 for an error that it doesn't
+// know.
+func ErrorStatus(err error) (status int, advice string) {
 	switch {
 	case errors.Is(err, ErrAnonymous):
 		return http.StatusUnauthorized, "Sign in, and try again."

@@ -24,6 +24,8 @@ type exchange struct {
 	w     http.ResponseWriter
 	entry headers
 
+	onError func(http.ResponseWriter, *http.Request, error)
+
 	loading  sync.Mutex // guards the fields up to the blank line
 	s        *Session
 	err      error           // of the load
@@ -342,7 +344,7 @@ func (x *exchange) answer() {
 		x.m.cfg.log(x, level, "session: commit failed", logError(x.failed))
 	}
 	t := tracker{ResponseWriter: x.w}
-	x.m.cfg.OnError(&t, x.r, x.failed)
+	x.onError(&t, x.r, x.failed)
 	if !t.wrote { // no answer would be a 200
 		DefaultError(x.w, x.r, x.failed)
 	}
@@ -364,10 +366,25 @@ func (x *exchange) begunFor(t Token) bool {
 	return s != nil && x.state.Load() != waiting && s.isOf(t)
 }
 
+// failure returns the error with which the error handler has answered in the handler's
+// place, or nil. It waits for a commit that is under way.
+func (x *exchange) failure() error {
+	x.committing.Lock()
+	defer x.committing.Unlock()
+	return x.failed
+}
+
+// rollback drops the changes that are not committed yet.
+func (x *exchange) rollback() {
+	if s, _ := x.loaded(); s != nil {
+		s.Rollback()
+	}
+}
+
 // finish ends the exchange when the handler has returned. A response that has not begun
-// begins now, and changes made after the response began are committed.
-func (x *exchange) finish() {
-	_ = x.begin(http.StatusOK) // the error handler has answered
+// begins now, with the status, and changes made after the response began are committed.
+func (x *exchange) finish(status int) {
+	_ = x.begin(status) // the error handler has answered
 	s := x.finishLoading()
 	if s == nil {
 		return

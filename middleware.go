@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -36,26 +37,74 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 			x.guard(next, w, r)
 			return
 		}
-		x := &exchange{Context: r.Context(), m: m, came: r, w: w, header: m.cfg.Transport.read(r.Header)}
-		x.entry.take(w.Header())
-		r = r.WithContext(x)
-		x.r = r
+		x := m.newExchange(w, r, m.cfg.OnError)
 		handle := next
-		if err := m.checkOrigin(r, x.header); err != nil {
-			handle = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.cfg.OnError(w, r, err) })
+		if err := x.refusal(); err != nil {
+			handle = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { x.onError(w, r, err) })
 		}
-		x.serve(handle, r)
-		x.finish()
+		x.serve(handle, x.r)
+		x.finish(http.StatusOK)
 	})
 }
 
-// checkOrigin refuses an unsafe request of another origin, unless its credentials are in a
-// header, which no browser adds by itself.
-func (m *Manager) checkOrigin(r *http.Request, header *presented) error {
-	if m.cfg.origins.Check(r) == nil || header != nil || m.cfg.keyed(r) {
+// Serve serves one request like [Manager.Handler]. It is for the adapters of web frameworks,
+// whose handlers return errors, and decide on a status before they send it.
+//
+// Serve calls next with a writer that commits, and with a request in whose context [From]
+// finds the session. If next has not begun the response, the framework will do so when Serve
+// has returned, and the session is committed before that. Next returns the status of that
+// response; it matters for flash messages, and 0 counts as 200. If next returns an error, the
+// changes that are not committed yet are dropped, and Serve returns the error. The framework
+// then responds to it.
+//
+// If the request is refused as cross-origin, or if the commit fails, onError responds at once,
+// and Serve returns its error. The writer then refuses what the handler writes. Next is not
+// called for a cross-origin request. Load failures are returned by From. OnError is called
+// instead of [Config].OnError, also by [Error]; if it is nil, Config.OnError is called.
+func (m *Manager) Serve(w http.ResponseWriter, r *http.Request, onError func(http.ResponseWriter, *http.Request, error), next func(http.ResponseWriter, *http.Request) (status int, err error)) error {
+	var status int
+	var err error
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { status, err = next(w, r) })
+	x := m.exchange(r.Context())
+	if x != nil { // the handler around this one finishes the exchange
+		x.guard(handler, w, r)
+		if err != nil {
+			x.rollback()
+		}
+		return cmp.Or(x.failure(), err)
+	}
+	if onError == nil {
+		onError = m.cfg.OnError
+	}
+	x = m.newExchange(w, r, onError)
+	if refusal := x.refusal(); refusal != nil {
+		handler = func(w http.ResponseWriter, r *http.Request) {
+			onError(w, r, refusal)
+			err = refusal
+		}
+	}
+	x.serve(handler, x.r)
+	if err != nil {
+		x.rollback()
+	}
+	x.finish(cmp.Or(status, http.StatusOK))
+	return cmp.Or(x.failure(), err)
+}
+
+func (m *Manager) newExchange(w http.ResponseWriter, r *http.Request, onError func(http.ResponseWriter, *http.Request, error)) *exchange {
+	x := &exchange{Context: r.Context(), m: m, came: r, w: w, onError: onError, header: m.cfg.Transport.read(r.Header)}
+	x.entry.take(w.Header())
+	x.r = r.WithContext(x)
+	return x
+}
+
+// refusal returns the error of an unsafe request of another origin, or nil. Credentials in a
+// header need no check, because no browser adds them by itself.
+func (x *exchange) refusal() error {
+	if x.m.cfg.origins.Check(x.r) == nil || x.header != nil || x.m.cfg.keyed(x.r) {
 		return nil
 	}
-	return m.refuseOrigin(r)
+	return x.m.refuseOrigin(x.r)
 }
 
 // serve runs the handler. After a failed commit the error handler has answered, so
@@ -96,7 +145,7 @@ func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *
 	return m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := m.From(r.Context())
 		if err != nil {
-			m.cfg.OnError(w, r, err)
+			m.exchange(r.Context()).onError(w, r, err)
 			return
 		}
 		h(w, r, s)
@@ -154,10 +203,8 @@ func (m *Manager) exchange(ctx context.Context) *exchange {
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	switch v := r.Context().Value(anyKey{}).(type) {
 	case *exchange:
-		if s, _ := v.loaded(); s != nil {
-			s.Rollback()
-		}
-		v.m.cfg.OnError(w, r, err)
+		v.rollback()
+		v.onError(w, r, err)
 	case *Session:
 		v.Rollback()
 		v.m.cfg.OnError(w, r, err)

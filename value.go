@@ -28,6 +28,15 @@ func Get[T any](s *Session, path string, def T) T {
 	return def
 }
 
+// Value returns the value at the path, or nil if there is none. It is for templates, which
+// can't call functions with type parameters; elsewhere, use [Get]:
+//
+//	{{with .Session.Value "status"}}<p>{{.}}</p>{{end}}
+//
+// It counts as reading a flash message. Get the session before the template is executed: a
+// template that writes to the response begins it, and that is too late for the first [From].
+func (s *Session) Value(path string) any { return Get[any](s, path, nil) }
+
 // Lookup is like [Get], for callers that must distinguish an absent value from a zero one.
 // It returns false if there is no value at the path or the value does not decode into a T,
 // which it reports as Get does.
