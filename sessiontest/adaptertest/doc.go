@@ -30,7 +30,7 @@
 //	POST /add      app.Add(s, n), n from the query     200 and the JSON object {"added": n}
 //	POST /quiet    app.Quiet(s)                        204 without a body, by setting the status only
 //	POST /upload   n, err := app.Upload(s, body)       200 and the text of n, in decimal
-//	GET  /sse      for event := range app.Events(s)    200, text/event-stream; "data: ", the event and two newlines, flushed
+//	GET  /sse      for event := range app.Events(s)    200, text/event-stream; an event with this data, flushed
 //	GET  /stream   for line := range app.Lines(s)      200, text/plain; the line and a newline, flushed
 //	GET  /socket   app.Socket(s), then the upgrade     101, then a WebSocket that sends one text message back
 //	GET  /panic    app.Panic(s)                        panics

@@ -11,7 +11,7 @@ import (
 
 // events checks a response that is sent in parts. Each part must arrive before the next one
 // is made.
-func events(target, name, format string) func(context.Context, *env) error {
+func events(target, name string, next func(*bufio.Reader) (string, error)) func(context.Context, *env) error {
 	return func(ctx context.Context, e *env) error {
 		if err := e.begin(ctx); err != nil {
 			return err
@@ -29,13 +29,8 @@ func events(target, name, format string) func(context.Context, *env) error {
 		}
 		r := bufio.NewReader(w.Body)
 		for i, part := range parts {
-			want := fmt.Sprintf(format, part)
-			got := make([]byte, len(want))
-			if _, err := io.ReadFull(r, got); err != nil {
-				return fmt.Errorf("part %d: %w", i+1, err)
-			}
-			if string(got) != want {
-				return fmt.Errorf("part %d is %q; want %q", i+1, got, want)
+			if got, err := next(r); err != nil || got != part {
+				return fmt.Errorf("part %d is %q, %w; want %q", i+1, got, err, part)
 			}
 			if sent := e.app.made(); sent != i+1 {
 				return fmt.Errorf("part %d arrived only when part %d had been made: it was not flushed", i+1, sent)
@@ -49,6 +44,25 @@ func events(target, name, format string) func(context.Context, *env) error {
 			return fmt.Errorf("after the last part: %q, %w", rest, err)
 		}
 		return nil
+	}
+}
+
+// line reads a line of a stream.
+func line(r *bufio.Reader) (string, error) {
+	text, err := r.ReadString('\n')
+	return strings.TrimSuffix(text, "\n"), err
+}
+
+// event reads the data of a server-sent event.
+func event(r *bufio.Reader) (data string, err error) {
+	for {
+		text, err := line(r)
+		if text == "" || err != nil {
+			return data, err
+		}
+		if value, ok := strings.CutPrefix(text, "data:"); ok {
+			data += strings.TrimPrefix(value, " ")
+		}
 	}
 }
 

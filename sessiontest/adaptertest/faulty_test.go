@@ -290,7 +290,10 @@ func writesPast(m *session.Manager, app http.Handler) http.Handler {
 	})
 }
 
-type past struct{ http.ResponseWriter; raw http.ResponseWriter }
+type past struct {
+	http.ResponseWriter
+	raw http.ResponseWriter
+}
 
 func (w past) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w past) Flush()                      { _ = http.NewResponseController(w.ResponseWriter).Flush() }
