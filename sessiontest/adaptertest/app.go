@@ -34,6 +34,7 @@ type App struct {
 	reached chan struct{} // a handler has got what the client has sent
 	hold    chan struct{} // closed when handlers that wait may go on; nil: none waits
 	held    chan struct{} // a handler waits
+	done    chan struct{} // closed at the end of the clause
 }
 
 func newApp(patience time.Duration) *App {
@@ -42,6 +43,7 @@ func newApp(patience time.Duration) *App {
 		got:      make(chan struct{}, 1),
 		reached:  make(chan struct{}, 1),
 		held:     make(chan struct{}, 1),
+		done:     make(chan struct{}),
 	}
 }
 
@@ -140,6 +142,7 @@ func (a *App) pace() {
 	}
 	select {
 	case <-a.got:
+	case <-a.done:
 	case <-time.After(a.patience):
 	}
 }

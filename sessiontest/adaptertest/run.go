@@ -90,7 +90,9 @@ func (c clause) run(tb testing.TB, h Harness) error {
 	}
 	ctx, cancel := context.WithTimeout(tb.Context(), 3*h.Patience)
 	defer cancel()
-	if err := c.check(ctx, newEnv(tb, h)); err != nil {
+	e := newEnv(tb, h)
+	defer close(e.app.done)
+	if err := c.check(ctx, e); err != nil {
 		return fmt.Errorf("%s: %w", c.rule, err)
 	}
 	return nil
