@@ -137,6 +137,12 @@ Laravel and Expanse.
 sessions besides. The module sessionotel makes metrics and traces of them. [Manager.Health]
 reports whether the store answers. [Config].History keeps, for each session, which requests
 have changed which keys. docs/telemetry.md describes all of this.
+//
+# Web frameworks
+
+[Manager.Handler] is a middleware for net/http. For Echo and Gin, whose handlers are of
+another kind, use the modules sessionecho and sessiongin; [Manager.Serve] is for adapters of
+other frameworks. The file docs/frameworks.md shows each of them.
 
 # Stores
 

@@ -98,13 +98,16 @@ func (m *Manager) newExchange(w http.ResponseWriter, r *http.Request, onError fu
 	return x
 }
 
-// refusal returns the error of an unsafe request of another origin, or nil. Credentials in a
-// header need no check, because no browser adds them by itself.
-func (x *exchange) refusal() error {
-	if x.m.cfg.origins.Check(x.r) == nil || x.header != nil || x.m.cfg.keyed(x.r) {
+// refusal returns the error of a request that is refused as cross-origin, or nil.
+func (x *exchange) refusal() error { return x.m.checkOrigin(x.r, x.header) }
+
+// checkOrigin refuses an unsafe request of another origin, unless its credentials are in a
+// header, which no browser adds by itself.
+func (m *Manager) checkOrigin(r *http.Request, header *presented) error {
+	if m.cfg.origins.Check(r) == nil || header != nil || m.cfg.keyed(r) {
 		return nil
 	}
-	return x.m.refuseOrigin(x.r)
+	return m.refuseOrigin(r)
 }
 
 // serve runs the handler. After a failed commit the error handler has answered, so
