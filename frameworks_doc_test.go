@@ -16,7 +16,7 @@ func TestFrameworksDoc(t *testing.T) {
 		t.Fatal(err)
 	}
 	link := regexp.MustCompile(`\]\(\.\./([\w./-]+\.go)\)`)
-	block := regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
+	block := regexp.MustCompile("(?s)\n```go\n(.*?)\n```\n")
 	blocks := 0
 	for _, section := range strings.Split(string(text), "\n## ") {
 		title, _, _ := strings.Cut(section, "\n")

@@ -147,6 +147,7 @@ func (b *browser) dial(ctx context.Context, target string) (*socket, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	defer w.Body.Close() // empty after an upgrade
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	if got, want := w.Header.Get("Sec-WebSocket-Accept"), base64.StdEncoding.EncodeToString(sum[:]); w.StatusCode != http.StatusSwitchingProtocols || got != want {
 		return nil, errors.Join(fmt.Errorf("the upgrade got status %d and the key %q; want 101 and %q", w.StatusCode, got, want), conn.Close())

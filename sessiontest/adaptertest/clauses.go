@@ -84,13 +84,13 @@ func newSession(ctx context.Context, e *env) error {
 		return fmt.Errorf("the response is %q; want {\"added\": 1}", w.text)
 	}
 	if c := w.Header["Set-Cookie"]; len(c) != 1 || !strings.Contains(c[0], "HttpOnly") {
-		return fmt.Errorf("Set-Cookie: %q; want one cookie with HttpOnly", c)
+		return fmt.Errorf("the response has Set-Cookie: %q; want one cookie with HttpOnly", c)
 	}
 	if got := w.Header.Get("Vary"); !strings.Contains(got, "Cookie") {
-		return fmt.Errorf("Vary: %q; want Cookie", got)
+		return fmt.Errorf("the response has Vary: %q; want Cookie", got)
 	}
 	if got := w.Header.Get("Cache-Control"); !strings.Contains(got, "no-store") {
-		return fmt.Errorf("Cache-Control: %q; want no-store", got)
+		return fmt.Errorf("the response has Cache-Control: %q; want no-store", got)
 	}
 	if err := e.stores(ctx, "added.n1", true); err != nil {
 		return err

@@ -25,7 +25,7 @@ func events(target, name string, next func(*bufio.Reader) (string, error)) func(
 			return fmt.Errorf("got status %d; want 200", w.StatusCode)
 		}
 		if name == "sse" && !strings.HasPrefix(w.Header.Get("Content-Type"), "text/event-stream") {
-			return fmt.Errorf("Content-Type: %q; want text/event-stream", w.Header.Get("Content-Type"))
+			return fmt.Errorf("the response has Content-Type: %q; want text/event-stream", w.Header.Get("Content-Type"))
 		}
 		r := bufio.NewReader(w.Body)
 		for i, part := range parts {
