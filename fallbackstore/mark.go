@@ -2,14 +2,12 @@ package fallbackstore
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"strings"
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/internal/mark"
 )
 
 // An entry is what one store has of a session.
@@ -28,43 +26,8 @@ const (
 	ended
 )
 
-// A mark is an envelope without a session: no token has this digest, and no application has this
-// name. So a manager that uses one of the stores alone treats a mark as an unknown session,
-// and lists it nowhere. The mark itself is in a field that the manager does not know.
-var (
-	digest      = append([]byte{1, 32}, make([]byte, 32)...)
-	application = "\x0b\x1a(moved to another store \xe5)"
-	head        = string(digest) + application + "\xc8" // then the length of the field
-
-	castagnoli = crc32.MakeTable(crc32.Castagnoli)
-)
-
-const (
-	beginning = "\xe5\x01" // then the checksum of the rest
-	end       = "\x00{}"
-)
-
-// wrap returns the data of a mark.
-func wrap(field []byte) []byte {
-	data := append(make([]byte, 0, 128+len(field)), beginning+"\x00\x00\x00\x00"+head...)
-	data = append(binary.AppendUvarint(data, uint64(len(field))), field...)
-	data = append(data, end...)
-	binary.BigEndian.PutUint32(data[2:], crc32.Checksum(data[6:], castagnoli))
-	return data
-}
-
-// unwrap returns the field of a mark.
-func unwrap(data []byte) (field []byte, ok bool) {
-	if len(data) < 6 || !strings.HasPrefix(string(data[6:min(len(data), 6+len(head))]), head) {
-		return nil, false
-	}
-	rest := data[6+len(head):]
-	n, w := binary.Uvarint(rest)
-	if w <= 0 || n == 0 || n > uint64(len(rest)-w) {
-		return nil, false
-	}
-	return rest[w : w+int(n)], true
-}
+// markKind tells the marks of this package from others. What a mark says is its first byte.
+const markKind = "(moved to another store \xe5)"
 
 // markLife is how much longer than its session a mark lives. No process that moves the session
 // sleeps as long.
@@ -73,9 +36,9 @@ const markLife = 24 * time.Hour
 // timeSize is the length of an instant in a mark of the kind moved.
 const timeSize = 15
 
-// mark returns a record that takes the place of r, under its version. It keeps the owner while
+// markOf returns a record that takes the place of r, under its version. It keeps the owner while
 // the session lives, so that a list of the owner's sessions finds it.
-func mark(k kind, r session.Record) session.Record {
+func markOf(k kind, r session.Record) session.Record {
 	field := []byte{byte(k)}
 	switch k {
 	case moved:
@@ -89,7 +52,7 @@ func mark(k kind, r session.Record) session.Record {
 	default:
 		r.Client = session.Client{}
 	}
-	r.ExpiresAt, r.Data = r.ExpiresAt.Add(markLife), wrap(field)
+	r.ExpiresAt, r.Data = r.ExpiresAt.Add(markLife), mark.Wrap(markKind, field)
 	return r
 }
 
@@ -107,7 +70,7 @@ func read(ctx context.Context, s session.Store, id session.ID) (entry, error) {
 
 // parse returns the entry of a stored record.
 func parse(r session.Record) (entry, error) {
-	field, ok := unwrap(r.Data)
+	field, ok := mark.Unwrap(markKind, r.Data)
 	if !ok {
 		return entry{live, r}, nil
 	}
@@ -125,6 +88,6 @@ func parse(r session.Record) (entry, error) {
 // IsMark reports whether a record is not a session, but a mark that this package has left in one
 // of the stores, perhaps of a move that is still to be finished; see [Store.Move].
 func IsMark(r session.Record) bool {
-	_, ok := unwrap(r.Data)
+	_, ok := mark.Unwrap(markKind, r.Data)
 	return ok
 }

@@ -111,7 +111,7 @@ func (s *Store) move(ctx context.Context, p entry, r session.Record) error {
 	if err != nil {
 		return err
 	}
-	if err := s.fallback.Update(ctx, mark(moved, r)); err != nil {
+	if err := s.fallback.Update(ctx, markOf(moved, r)); err != nil {
 		return err
 	}
 	return enter(ctx, s.primary, p, r)
@@ -124,7 +124,7 @@ func (s *Store) move(ctx context.Context, p entry, r session.Record) error {
 func (s *Store) reserve(ctx context.Context, p entry, r session.Record) (entry, error) {
 	importer, _ := session.Capability[session.Importer](s.primary)
 	for p.kind != reserved || p.rec.Version < r.Version {
-		m := mark(reserved, r)
+		m := markOf(reserved, r)
 		next, err := m, error(nil)
 		switch p.kind {
 		case absent:

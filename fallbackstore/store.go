@@ -110,7 +110,7 @@ func (s *Store) Delete(ctx context.Context, id session.ID) error {
 		if err != nil || at.store == nil {
 			return err
 		}
-		err = at.store.Update(ctx, mark(ended, at.rec))
+		err = at.store.Update(ctx, markOf(ended, at.rec))
 		switch {
 		case err == nil:
 			return clearBoth(ctx, at.store, at.other, id)
@@ -131,7 +131,7 @@ func clearBoth(ctx context.Context, in, other session.Store, id session.ID) erro
 	case e.kind == absent:
 		return in.Delete(ctx, id)
 	case e.kind == moved: // it contains the data of the session
-		err = other.Update(ctx, mark(ended, e.rec))
+		err = other.Update(ctx, markOf(ended, e.rec))
 	}
 	if errors.Is(err, session.ErrConflict) || errors.Is(err, session.ErrNotFound) {
 		return nil
