@@ -64,6 +64,8 @@ func (m *Manager) commitSuccessor(ctx context.Context, s *Session, login *opArgs
 	}
 	m.logChanges(ctx, s, rec.ID, todo.ops[:ops])
 	cookie := s.adopt(rec, next, &sec, rest)
-	m.limitOwner(ctx, s)
+	if !login.earlier {
+		m.limitOwner(ctx, s)
+	}
 	return cookie, nil
 }

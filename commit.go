@@ -69,7 +69,9 @@ func (m *Manager) commitChanges(ctx context.Context, s *Session, u usage, now ti
 	if err := m.checkLogin(ctx, s, &s.at.rec, login); err != nil {
 		return nil, err
 	}
-	m.limitOwner(ctx, s)
+	if !login.earlier {
+		m.limitOwner(ctx, s)
+	}
 	return cookie, nil
 }
 

@@ -117,6 +117,23 @@ type Config struct {
 	// Wildcards are refused: list each origin. See [http.CrossOriginProtection].
 	TrustedOrigins []string
 
+	// TakeOver finds the session of a visitor who comes with the cookie of another session
+	// library that the program used before. Package sessionmigrate provides it; most programs
+	// leave it nil.
+	//
+	// The first [From] of a request calls it if the request has no well-formed session cookie,
+	// and if browsers do not withhold that cookie from such a request (see
+	// [CookieConfig].SameSite). It returns the token of the visitor's session, or "" if there
+	// is none. The response then sets the cookie, unless the token has been replaced or the
+	// session has ended meanwhile. If TakeOver returns an error, From fails with a [*StoreError].
+	//
+	// To make a session, TakeOver calls create, which calls write with a context in which From
+	// finds a new session, stores what write has written to it, and returns its token, or "" if
+	// there is nothing to store. The context of r ends after StoreTimeout, and create takes at
+	// most StoreTimeout on its own. TakeOver must not use the session of r, and must be safe for
+	// concurrent use.
+	TakeOver func(r *http.Request, create func(write func(context.Context)) (Token, error)) (Token, error)
+
 	// Client returns what to record about the client of a request. Set it to read a
 	// header that a trusted proxy writes, or to [NoClient] to record nothing. It is called
 	// during a commit and must not use the session. Text that is too long is truncated,

@@ -56,6 +56,7 @@ type note struct {
 type opArgs struct {
 	owner          string
 	authAt         int64
+	earlier        bool                                // the login took place before; see LoggedInAt
 	holds          func(context.Context) (bool, error) // what the login depends on; nil: nothing
 	idle, absolute time.Duration
 	persist        persistence

@@ -33,6 +33,7 @@ type exchange struct {
 	rivals   []*Session      // of the other cookies; see choose
 	asked    bool            // for the session
 	passive  bool            // see Session.IgnoreActivity
+	handed   bool            // the session was taken over, and the client needs its cookie
 	finished bool            // the handler has returned
 
 	below  offer      // of w
@@ -91,6 +92,8 @@ func (x *exchange) session(ctx context.Context) (*Session, error) {
 		x.s, x.err = x.m.loadHeader(x.Context, x.header)
 	case !unique:
 		x.s, x.rivals, x.err = x.m.choose(x.Context, x.came, sc)
+	case x.m.takesOver(x.came, Token(value)):
+		x.s, x.handed, x.err = x.m.takeOver(x.Context, x.came, sc, Token(value))
 	default:
 		if found && value == "" {
 			x.m.event(x.Context, Event{Kind: EventBadCookie}) // not x: its session is locked
@@ -245,6 +248,9 @@ func (x *exchange) beginWith(status int, hijacked bool) error {
 func (x *exchange) sendHeaders(cookie *http.Cookie) {
 	h := x.w.Header()
 	varyOn(h, x.m.cfg.varies)
+	if cookie == nil && x.handed {
+		cookie = x.m.handOver(x.Context, x.s)
+	}
 	if cookie != nil {
 		send(h, x.s.scope, cookie)
 		if cookie.Value != "" {

@@ -43,6 +43,9 @@ func (s *Session) Login(owner string, options ...LoginOption) {
 	var o LoginOption
 	for _, more := range options {
 		o.keep = o.keep || more.keep
+		if more.earlier {
+			o.earlier, o.at = true, more.at
+		}
 		if more.holds != nil {
 			o.holds = more.holds
 		}
@@ -51,13 +54,15 @@ func (s *Session) Login(owner string, options ...LoginOption) {
 	if s.now.owner != "" && s.now.owner != owner && !o.keep && s.failure() == nil {
 		s.leave()
 	}
-	s.do(op{kind: opLogin, args: &opArgs{owner: owner, authAt: s.m.cfg.Now().UnixNano(), holds: o.holds}})
+	s.do(op{kind: opLogin, args: &opArgs{owner: owner, authAt: o.authAt(s.m.cfg.Now()), earlier: o.earlier, holds: o.holds}})
 }
 
 // A LoginOption changes what [Session.Login] does.
 type LoginOption struct {
-	keep  bool
-	holds func(context.Context) (bool, error)
+	keep    bool
+	holds   func(context.Context) (bool, error)
+	earlier bool
+	at      time.Time
 }
 
 // KeepingData lets another owner take over the session with its data, flash messages,
@@ -82,6 +87,24 @@ func KeepingData() LoginOption { return LoginOption{keep: true} }
 // not from a cache or a replica. It may read the session, but must not change it.
 func OnlyIf(holds func(ctx context.Context) (bool, error)) LoginOption {
 	return LoginOption{holds: holds}
+}
+
+// LoggedInAt is for a login that took place earlier, and that the session only takes over: in
+// another program, or with another session library. [Session.AuthenticatedAt] returns t, or the
+// zero time if t is zero because nobody knows when the user has signed in. A time in the future
+// counts as now. The absolute timeout does not start before the session was created.
+// [Config].MaxPerOwner is left to the next login.
+func LoggedInAt(t time.Time) LoginOption { return LoginOption{earlier: true, at: t} }
+
+// authAt returns when the login took place, as the envelope stores it.
+func (o LoginOption) authAt(now time.Time) int64 {
+	switch {
+	case !o.earlier || o.at.After(now):
+		return now.UnixNano()
+	case o.at.IsZero():
+		return 0
+	}
+	return o.at.UnixNano()
 }
 
 // Regenerate gives the client a new token for the same session and data. The old token
