@@ -150,6 +150,15 @@ func (a *app) tree() *cli.Command {
 				},
 			},
 			{
+				Name:         "migrate-from",
+				Usage:        "take over the sessions of another library",
+				ArgsUsage:    "LIBRARY",
+				Description:  migrateFromHelp,
+				Flags:        append(migrateFlags(), asJSON),
+				ArgValidator: anyArgs,
+				Action:       a.migrateFrom,
+			},
+			{
 				Name:  "config",
 				Usage: "inspect the configuration",
 				Commands: []*cli.Command{

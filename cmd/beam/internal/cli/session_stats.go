@@ -9,6 +9,7 @@ import (
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/fallbackstore"
 	"github.com/expanse-go/session/sessionconfig"
+	"github.com/expanse-go/session/sessionmigrate"
 )
 
 // stats counts live sessions. Only Expired counts records that are expired and not yet
@@ -83,7 +84,7 @@ func (a *app) count(ctx context.Context, store session.Store, f filter, s *stats
 		read++
 		p.say("reading sessions: %d", read)
 		switch {
-		case fallbackstore.IsMark(r): // in a store that sessions have moved from
+		case fallbackstore.IsMark(r), sessionmigrate.IsMark(r): // of sessions that have moved
 		case !f.wants(r.LastActivity, r.ExpiresAt):
 		case !now.Before(r.ExpiresAt):
 			s.Expired++
