@@ -1,6 +1,6 @@
 module github.com/expanse-go/session/sessionmigrate
 
-go 1.26.0
+go 1.25.2
 
 require (
 	github.com/expanse-go/session v0.1.0
