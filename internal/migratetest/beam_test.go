@@ -32,13 +32,15 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
+// built is the folder that program has made, "" if no test needed it.
+var built string
+
 // program builds the command line once.
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "beam")
-	if err != nil {
+var program = sync.OnceValues(func() (file string, err error) {
+	if built, err = os.MkdirTemp("", "beam"); err != nil {
 		return "", err
 	}
-	file := filepath.Join(dir, "beam")
+	file = filepath.Join(built, "beam")
 	cmd := exec.Command("go", "build", "-o", file, ".")
 	cmd.Dir = filepath.Join("..", "..", "cmd", "beam")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -49,8 +51,8 @@ var program = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if file, err := program(); err == nil {
-		os.RemoveAll(filepath.Dir(file))
+	if built != "" {
+		os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
