@@ -42,6 +42,7 @@
 // # All at once
 //
 // Sessions are taken over as their visitors come. [Migration.Import], which "beam migrate-from"
-// calls for all sessions in the old store, makes the new sessions before that. The old store is
-// then no longer needed, but old cookies still are: they lead to the new sessions.
+// calls for all sessions in the old store, makes the new sessions before that. With
+// [Config].Imported, the old store is then no longer needed, but old cookies still are: they lead to
+// the new sessions.
 package sessionmigrate

@@ -40,6 +40,10 @@ type Config struct {
 	// and the visitor stays signed in until the program is corrected.
 	Lenient bool
 
+	// Imported says that [Migration.Import] has taken over all sessions, so that requests need not
+	// read the old store. It may then be gone, and the records of the source may be nil.
+	Imported bool
+
 	// Logger receives what Lenient leaves out. Defaults to [slog.Default].
 	Logger *slog.Logger
 
@@ -99,7 +103,12 @@ func (g *Migration) TakeOver(r *http.Request, create func(func(context.Context))
 	if !ok {
 		return "", nil
 	}
-	t, outcome, err := g.takeOver(r.Context(), k, func(ctx context.Context) (Old, error) { return g.source.Load(ctx, k) }, create)
+	t, outcome, err := g.takeOver(r.Context(), k, func(ctx context.Context) (Old, error) {
+		if g.cfg.Imported {
+			return Old{}, session.ErrNotFound
+		}
+		return g.source.Load(ctx, k)
+	}, create)
 	switch {
 	case err != nil && outcome == broken && g.cfg.Lenient:
 		g.cfg.Logger.WarnContext(r.Context(), "session: an old session was not taken over", "error", err)

@@ -562,6 +562,12 @@ func TestImport(t *testing.T) {
 	if r := w.get("/", "old=ana"); r.body != anas || r.cookie == nil {
 		t.Errorf("the old cookie: %q, cookie %v", r.body, r.cookie)
 	}
+	later, _, _ := w.process(func(_ *session.Config, c *sessionmigrate.Config) { c.Imported = true })
+	for old, want := range map[string]string{"ana": anas, "unknown": " map[]"} {
+		if r := w.do(later, "/", "old="+old); r.body != want {
+			t.Errorf("%s, with Imported: %q", old, r.body)
+		}
+	}
 }
 
 // Neither the store nor a log contains the old cookie or the new token.

@@ -21,7 +21,6 @@ import (
 	"github.com/boj/redistore"
 	"github.com/gorilla/sessions"
 
-	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/internal/testserver"
 	"github.com/expanse-go/session/sessionmigrate"
 	sessionfiber "github.com/expanse-go/session/sessionmigrate/fiber"
@@ -112,16 +111,7 @@ func (p *project) app(o old, change ...func(*sessionmigrate.Config)) *app {
 	if err != nil {
 		p.Fatal(err)
 	}
-	o.source = cookiesOnly{o.source}
-	return newAppOn(p.T, store, o, change...)
-}
-
-// cookiesOnly is a source whose store is gone.
-type cookiesOnly struct{ of sessionmigrate.Source }
-
-func (s cookiesOnly) Key(r *http.Request) (sessionmigrate.Key, bool) { return s.of.Key(r) }
-func (s cookiesOnly) Load(context.Context, sessionmigrate.Key) (sessionmigrate.Old, error) {
-	return sessionmigrate.Old{}, session.ErrNotFound
+	return newAppOn(p.T, store, o, append(change, func(c *sessionmigrate.Config) { c.Imported = true })...)
 }
 
 // beamTakes moves the sessions of an old application with the command. Then the old cookie of a
