@@ -23,29 +23,40 @@ type service struct {
 	packages  []string      // of Debian
 	find      func() string // the program, or the folder of the programs; "" if missing
 
+	install func(ctx context.Context) error // nil: the packages are all; called once they are installed
+
 	// start runs it with its data below dir and returns the value of env.
 	start func(ctx context.Context, found, dir string, fast bool) (value string, stop func(), err error)
 }
 
 func services() []service {
 	return []service{
-		{"postgres", "SESSION_TEST_POSTGRES", []string{"postgresql"}, server.FindPostgres, started(server.StartPostgres)},
-		{"mariadb", "SESSION_TEST_MYSQL", []string{"mariadb-server", "galera-4", "rsync"}, server.FindMariaDB, started(server.StartMariaDB)},
-		{"redis", "SESSION_TEST_REDIS", []string{"redis-server"}, server.FindRedis, started(server.StartRedis)},
-		{"redis-cluster", "SESSION_TEST_REDIS_CLUSTER", []string{"redis-server"}, server.FindRedisGroup, startedGroup(server.StartRedisCluster)},
-		{"redis-sentinel", "SESSION_TEST_REDIS_SENTINEL", []string{"redis-server"}, server.FindRedisGroup, startedGroup(server.StartRedisSentinel)},
-		{"pgbouncer", "SESSION_TEST_PGBOUNCER", []string{"pgbouncer"}, server.FindPgBouncer, startNothing},
-		{"nginx", "SESSION_TEST_NGINX", []string{"nginx"}, server.FindNginx, startNothing},
-		{"prometheus", "SESSION_TEST_PROMETHEUS", []string{"prometheus"}, server.FindPrometheus, startNothing},
-		{"chromium", "SESSION_TEST_CHROMIUM", []string{"chromium", "fonts-liberation"}, findChromium, startNothing},
+		{"postgres", "SESSION_TEST_POSTGRES", []string{"postgresql"}, server.FindPostgres, nil, started(server.StartPostgres)},
+		{"mariadb", "SESSION_TEST_MYSQL", []string{"mariadb-server", "galera-4", "rsync"}, server.FindMariaDB, nil, started(server.StartMariaDB)},
+		{"redis", "SESSION_TEST_REDIS", []string{"redis-server"}, server.FindRedis, nil, started(server.StartRedis)},
+		{"redis-cluster", "SESSION_TEST_REDIS_CLUSTER", []string{"redis-server"}, server.FindRedisGroup, nil, startedGroup(server.StartRedisCluster)},
+		{"redis-sentinel", "SESSION_TEST_REDIS_SENTINEL", []string{"redis-server"}, server.FindRedisGroup, nil, startedGroup(server.StartRedisSentinel)},
+		{"pgbouncer", "SESSION_TEST_PGBOUNCER", []string{"pgbouncer"}, server.FindPgBouncer, nil, startNothing},
+		{"nginx", "SESSION_TEST_NGINX", []string{"nginx"}, server.FindNginx, nil, startNothing},
+		{"prometheus", "SESSION_TEST_PROMETHEUS", []string{"prometheus"}, server.FindPrometheus, nil, startNothing},
+		{"chromium", "SESSION_TEST_CHROMIUM", []string{"chromium", "fonts-liberation"}, findChromium, nil, startNothing},
+		{"axe-core", "SESSION_TEST_AXE", axePackages(), findAxe, installAxe, startNothing},
 	}
+}
+
+// serviceNames returns the names of all services.
+func serviceNames() (names []string) {
+	for _, s := range services() {
+		names = append(names, s.name)
+	}
+	return names
 }
 
 // runServers runs a command beside servers that live as long as the command does:
 // on free loopback ports, with their data in a temporary folder.
 func runServers(ctx context.Context, _ *repo, args []string) error {
 	flags := flag.NewFlagSet("servers", flag.ContinueOnError)
-	need := flags.String("need", "postgres,mariadb,redis,redis-cluster,redis-sentinel,pgbouncer,nginx,prometheus,chromium", "what to have, separated by commas")
+	need := flags.String("need", strings.Join(serviceNames(), ","), "what to have, separated by commas")
 	fast := flags.Bool("fast", false, "no fsync: right for tests, wrong for benchmarks")
 	if err := flags.Parse(args); err != nil || flags.NArg() == 0 {
 		return errUsage
@@ -72,7 +83,7 @@ func choose(names string) ([]service, error) {
 			}
 		}
 		if !known {
-			return nil, fmt.Errorf("servers: --need %q: know postgres, mariadb, redis, redis-cluster, redis-sentinel, pgbouncer, nginx, prometheus and chromium", name)
+			return nil, fmt.Errorf("servers: --need %q: know %s", name, strings.Join(serviceNames(), ", "))
 		}
 	}
 	return chosen, nil

@@ -18,13 +18,22 @@ import (
 // is not there.
 func runSetup(ctx context.Context, _ *repo, _ []string) error {
 	missing := absent(services())
-	if _, err := exec.LookPath("apt-get"); err == nil && os.Geteuid() == 0 && len(missing) > 0 {
-		if err := aptInstall(ctx, packages(missing)); err != nil {
+	names := packages(missing)
+	if _, err := exec.LookPath("apt-get"); err == nil && os.Geteuid() == 0 && len(names) > 0 {
+		if err := aptInstall(ctx, names); err != nil {
 			return err
 		}
 		missing = absent(missing)
 	}
-	return reportMissing(missing)
+	for _, s := range missing {
+		if s.install == nil {
+			continue
+		}
+		if err := s.install(ctx); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return reportMissing(absent(missing))
 }
 
 // reportMissing says what is missing and how to get it. In CI that is an error.
@@ -34,8 +43,11 @@ func reportMissing(missing []service) error {
 	}
 	var b strings.Builder
 	for _, s := range missing {
-		fmt.Fprintf(&b, "%s is missing: install it (on Debian as root: make setup, or apt-get install %s) or set %s\n",
-			s.name, strings.Join(s.packages, " "), s.env)
+		how := "on Debian as root: make setup, or apt-get install " + strings.Join(s.packages, " ")
+		if s.install != nil {
+			how = "make setup, which needs npm"
+		}
+		fmt.Fprintf(&b, "%s is missing: install it (%s) or set %s\n", s.name, how, s.env)
 	}
 	if os.Getenv("CI") != "" {
 		return errors.New(strings.TrimSuffix(b.String(), "\n"))
