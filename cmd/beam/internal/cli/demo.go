@@ -16,6 +16,7 @@ import (
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/cmd/beam/internal/demo"
+	"github.com/expanse-go/session/sessionpage"
 )
 
 const demoHelp = `Serves a small application over plain HTTP, on this computer only. It keeps its sessions in a SQLite
@@ -49,7 +50,8 @@ func (a *app) demo(ctx context.Context, cmd *cli.Command) error {
 	}
 	defer listener.Close()
 
-	c, err := a.demoConfiguration(ctx, cmd)
+	var counters sessionpage.Counters
+	c, err := a.demoConfiguration(ctx, cmd, &counters)
 	if err != nil {
 		return err
 	}
@@ -58,7 +60,11 @@ func (a *app) demo(ctx context.Context, cmd *cli.Command) error {
 		return err
 	}
 	a.printf("Store: %s\n", describe(c))
-	handler := demo.New(manager, demo.Options{Store: describe(c), Forgets: forgets(c)})
+	handler := demo.New(manager, demo.Options{
+		Store: describe(c), Forgets: forgets(c),
+		Admin:    !cmd.Bool(useConfigured), // that store has the sessions of an application
+		Counters: &counters,
+	})
 	return a.serve(ctx, cmd, listener, handler, manager)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/sessionconfig"
+	"github.com/expanse-go/session/sessionpage"
 	"github.com/expanse-go/session/sqlstore"
 )
 
@@ -46,14 +47,14 @@ const demoCookie = "beam-demo"
 
 // demoConfiguration returns the demo's own configuration, and migrates its database. Only a
 // flag lets the demo use the configuration of the current folder.
-func (a *app) demoConfiguration(ctx context.Context, cmd *cli.Command) (*sessionconfig.Config, error) {
+func (a *app) demoConfiguration(ctx context.Context, cmd *cli.Command, counters *sessionpage.Counters) (*sessionconfig.Config, error) {
 	if cmd.Bool(useConfigured) {
 		if cmd.IsSet("dir") {
 			return nil, wrong(cmd, "give --dir or --%s, not both", useConfigured)
 		}
 		a.warn("the demo keeps its sessions in the store of %s, and signs anyone in without a password, as owners that begin with demo:",
 			a.shorten(a.path(cmd.String("config"))))
-		c, err := a.readForDemo(a.path(cmd.String("config")), cmd, a.environ)
+		c, err := a.readForDemo(a.path(cmd.String("config")), cmd, a.environ, counters)
 		if err == nil {
 			err = a.mayWrite(c)
 		}
@@ -79,7 +80,7 @@ func (a *app) demoConfiguration(ctx context.Context, cmd *cli.Command) (*session
 			environ = append(environ, v)
 		}
 	}
-	c, err := a.readForDemo(filepath.Join(home, "config"), cmd, environ)
+	c, err := a.readForDemo(filepath.Join(home, "config"), cmd, environ, counters)
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +93,12 @@ func (a *app) demoConfiguration(ctx context.Context, cmd *cli.Command) (*session
 
 // readForDemo allows the cookie over plain HTTP. The demo listens on loopback only, and
 // every page explains this setting.
-func (a *app) readForDemo(dir string, cmd *cli.Command, environ []string) (*sessionconfig.Config, error) {
+func (a *app) readForDemo(dir string, cmd *cli.Command, environ []string, counters *sessionpage.Counters) (*sessionconfig.Config, error) {
 	log := slog.New(slog.NewTextHandler(a.stderr, nil))
 	c, err := a.read(dir, cmd.String("store"), environ, log, sessionconfig.Configure(func(s *session.Config) {
 		s.Cookie = session.CookieConfig{Name: demoCookie, DangerouslyAllowHTTP: true}
 		s.TrustedOrigins = nil
+		s.OnEvent = counters.Count
 	}))
 	if err != nil {
 		return nil, err

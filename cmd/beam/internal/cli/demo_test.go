@@ -201,7 +201,7 @@ func TestAttackS5DemoInAProject(t *testing.T) {
 			if text := page(t, client, d.url+"/account"); !strings.Contains(text, "Signed in as <span class=\"who\">ada<") {
 				t.Errorf("not signed in:\n%s", text)
 			}
-			resp, err := client.PostForm(d.url+"/sessions/revoke-others", nil)
+			resp, err := client.PostForm(d.url+"/sessions/end-others", nil)
 			if err != nil {
 				t.Fatal(err)
 			}

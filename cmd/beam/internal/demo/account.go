@@ -29,6 +29,7 @@ type account struct {
 	Fingerprint string // of the token in this request, "" if none
 	Rotated     *rotation
 	Form        form
+	Admin       bool // there is a page for the user "admin"
 }
 
 // A rotation records the previous token, for comparison with the new one.
@@ -42,6 +43,7 @@ func (a *app) showAccount(w http.ResponseWriter, r *http.Request, s *session.Ses
 		Since:       s.AuthenticatedAt(),
 		Fingerprint: a.fingerprint(r),
 		Form:        signInKey.Get(s, form{}),
+		Admin:       a.opts.Admin,
 	}
 	if rot, ok := rotatedKey.Lookup(s); ok {
 		p.Rotated = &rot

@@ -1,5 +1,5 @@
 // Package demo is a small application that shows typical uses of sessions: signing in and
-// out, a cart, a form with messages after a redirect, a list of the user's own sessions, and
+// out, a cart, a form with messages after a redirect, the pages of package sessionpage, and
 // fifty requests that write to one session at once.
 //
 // It needs only a [session.Manager]. The templates, the style sheet and the script are
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/sessionpage"
 )
 
 // Options configures the demo. The zero value is valid.
@@ -26,6 +27,13 @@ type Options struct {
 	// Forgets reports whether the store loses its sessions when the program ends. The
 	// pages then mention it.
 	Forgets bool
+
+	// Admin lets the user "admin" see and end all sessions in the store. The demo asks for no
+	// passwords, so set it only if nothing but the demo uses the store.
+	Admin bool
+
+	// Counters are shown on the admin page. nil: none.
+	Counters *sessionpage.Counters
 
 	// Now is the clock for relative times. Use the manager's clock.
 	// The default is [time.Now].
@@ -85,9 +93,10 @@ func (a *app) routes() *http.ServeMux {
 	with("GET /contact", a.showContact)
 	with("POST /contact", a.sendContact)
 
-	with("GET /sessions", a.showSessions)
-	with("POST /sessions/revoke", a.revokeSession)
-	with("POST /sessions/revoke-others", a.revokeOthers)
+	mux.Handle("/sessions/", http.StripPrefix("/sessions", a.accountPage()))
+	if a.opts.Admin {
+		mux.Handle("/admin/", http.StripPrefix("/admin", a.adminPage()))
+	}
 
 	with("GET /race", a.showRace)
 	with("POST /race/reset", a.resetRace)

@@ -17,7 +17,7 @@ import (
 )
 
 // paths are all pages that a visitor can open.
-var paths = []string{"/", "/account", "/cart", "/contact", "/sessions", "/race"}
+var paths = []string{"/", "/account", "/cart", "/contact", "/sessions/", "/race"}
 
 // A site is the running demo.
 type site struct {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"html/template"
+	"io"
 	"net/http"
 	"path"
 	"slices"
@@ -64,6 +65,7 @@ type view struct {
 	Store   string
 	Forgets bool
 	Null    bool // the store is session.Discard
+	Admin   bool // the user may see the admin page
 	Page    any
 }
 
@@ -79,10 +81,8 @@ func (a *app) show(w http.ResponseWriter, s *session.Session, name, title string
 // render first executes the template in memory, so that a failure results in an error
 // response instead of an incomplete page.
 func (a *app) render(w http.ResponseWriter, status int, v view) {
-	v.Store, v.Forgets = a.opts.Store, a.opts.Forgets
-	v.Null = a.sessions.Store() == session.Discard
 	var b bytes.Buffer
-	if err := a.pages[v.Name].ExecuteTemplate(&b, "layout.html", v); err != nil {
+	if err := a.execute(&b, v.Name, v); err != nil {
 		a.opts.Logger.Error("demo: page not written", "page", v.Name, "error", err)
 		http.Error(w, "The page could not be generated; see the log.", http.StatusInternalServerError)
 		return
@@ -91,6 +91,14 @@ func (a *app) render(w http.ResponseWriter, status int, v view) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	a.send(w, b.Bytes())
+}
+
+// execute adds to a view what all pages show.
+func (a *app) execute(w io.Writer, template string, v view) error {
+	v.Store, v.Forgets = a.opts.Store, a.opts.Forgets
+	v.Null = a.sessions.Store() == session.Discard
+	v.Admin = v.Session != nil && a.isAdmin(v.Session)
+	return a.pages[template].ExecuteTemplate(w, "layout.html", v)
 }
 
 // send writes a body. An error means that the client has disconnected, or that the session

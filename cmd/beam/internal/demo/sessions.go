@@ -1,110 +1,68 @@
 package demo
 
 import (
-	"cmp"
-	"context"
-	"errors"
-	"fmt"
+	"html/template"
 	"net/http"
-	"slices"
+	"strings"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/sessionpage"
 )
 
-// sessions is the data of the sessions page.
-type sessions struct {
-	Owner       string
-	List        []oneSession
-	Unsupported bool // the store cannot list
-}
-
-type oneSession struct {
-	session.Info
-	Device device
-	Here   bool // the session of this request
-}
-
-func (a *app) showSessions(w http.ResponseWriter, r *http.Request, s *session.Session) {
-	p := sessions{Owner: s.Owner()}
-	if p.Owner != "" {
-		var err error
-		p.List, err = a.sessionsOf(r.Context(), p.Owner, s.ID())
-		if p.Unsupported = errors.Is(err, errors.ErrUnsupported); err != nil && !p.Unsupported {
-			session.Error(w, r, err)
-			return
-		}
-	}
-	a.show(w, s, "sessions", "Your sessions", false, p)
-}
-
-// sessionsOf lists the sessions of an owner: first the session of this request, then the
-// others, most recently active first.
-func (a *app) sessionsOf(ctx context.Context, owner string, here session.ID) ([]oneSession, error) {
-	var list []oneSession
-	for info, err := range a.sessions.List(ctx, owner) {
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, oneSession{info, describe(info.Client.UserAgent), info.ID == here})
-	}
-	slices.SortFunc(list, func(x, y oneSession) int {
-		if x.Here != y.Here {
-			if x.Here {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(y.LastActivity.Compare(x.LastActivity), cmp.Compare(x.ID.String(), y.ID.String()))
+// accountPage lists the user's own sessions.
+func (a *app) accountPage() http.Handler {
+	h, err := sessionpage.NewAccount(a.sessions, sessionpage.AccountConfig{
+		Look: a.look("sessions"), SignIn: "/account", Now: a.opts.Now,
 	})
-	return list, nil
+	if err != nil {
+		panic(err) // cannot fail: the configuration is complete
+	}
+	return h
 }
 
-// revokeSession ends one session of the user. The ID in the form may be that of any session,
-// so revokeSession checks that it has the same owner.
-func (a *app) revokeSession(w http.ResponseWriter, r *http.Request, s *session.Session) {
-	f, ok := a.readForm(w, r, "id")
-	if !ok {
-		return
-	}
-	id, err := session.ParseID(f.Value("id"))
-	if err != nil || s.Owner() == "" {
-		a.fail(w, http.StatusNotFound, "You have no such session.")
-		return
-	}
-	if id == s.ID() {
-		a.signOut(w, r, s)
-		return
-	}
-	info, err := a.sessions.Info(r.Context(), id)
-	switch {
-	case errors.Is(err, session.ErrNotFound) || err == nil && info.Owner != s.Owner():
-		a.fail(w, http.StatusNotFound, "You have no such session. It may have ended in the meantime.")
-		return
-	case err == nil:
-		err = a.sessions.Revoke(r.Context(), id)
-	}
-	if err != nil {
-		session.Error(w, r, err)
-		return
-	}
-	noticeKey.Flash(s, notice{Text: "Ended: " + describe(info.Client.UserAgent).String() + ". That browser is signed out with its next request."})
-	back(w, r, "/sessions")
+// adminName is the user who may see all sessions.
+const adminName = "admin"
+
+func (a *app) isAdmin(s *session.Session) bool {
+	return a.opts.Admin && s.Owner() == ownerPrefix+adminName
 }
 
-func (a *app) revokeOthers(w http.ResponseWriter, r *http.Request, s *session.Session) {
-	if s.Owner() == "" {
-		a.fail(w, http.StatusNotFound, "Sign in first. Only signed-in users can have other sessions.")
-		return
-	}
-	n, err := a.sessions.RevokeOwner(r.Context(), s.Owner(), s.ID())
+// adminPage counts all sessions, and finds those of a user.
+func (a *app) adminPage() http.Handler {
+	h, err := sessionpage.NewAdmin(a.sessions, sessionpage.AdminConfig{
+		Authorize: func(_ *http.Request, s *session.Session) bool { return a.isAdmin(s) },
+		Look:      a.look("admin"), Now: a.opts.Now, Counters: a.opts.Counters,
+	})
 	if err != nil {
-		session.Error(w, r, err)
-		return
+		panic(err)
 	}
-	text := fmt.Sprintf("%s ended. Only this session is left.", count(n, "other session"))
-	if n == 0 {
-		text = "There were no other sessions."
+	return h
+}
+
+// look puts the pages of package sessionpage into the layout of the demo. The colors are
+// those of demo.css.
+func (a *app) look(name string) sessionpage.Look {
+	show := func(p sessionpage.Page) (template.HTML, error) {
+		v := view{Name: name, Title: p.Title, Page: p}
+		if s, err := a.sessions.From(p.Request.Context()); err == nil {
+			v.Session = s
+		}
+		var b strings.Builder
+		err := a.execute(&b, "sessions", v)
+		return template.HTML(b.String()), err //nolint:gosec // html/template has escaped it
 	}
-	noticeKey.Flash(s, notice{Text: text})
-	back(w, r, "/sessions")
+	return sessionpage.Look{
+		Layout: template.Must(template.New("layout").Funcs(template.FuncMap{"show": show}).Parse(`{{show .}}`)),
+		Light: sessionpage.Colors{
+			Background: "#f6f5f1", Surface: "#fffefb", Text: "#1d2125", Muted: "#565e66", Line: "#e1ded5",
+			Edge: "#81878d", Accent: "#0c6b5e", OnAccent: "#ffffff", Danger: "#a8271d",
+		},
+		Dark: sessionpage.Colors{
+			Background: "#121518", Surface: "#1a1f23", Text: "#e9e8e3", Muted: "#a6adb3", Line: "#2b3238",
+			Edge: "#737c85", Accent: "#66d1bc", OnAccent: "#06241f", Danger: "#ff9a8c",
+		},
+		Languages: map[string]sessionpage.Language{"en": {Texts: map[string]string{
+			"search_hint": "The owners of all sessions of the demo begin with demo:, such as demo:Ada.",
+		}}},
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/memstore"
+	"github.com/expanse-go/session/sessionpage"
 )
 
 const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0"
@@ -32,73 +33,78 @@ func (c *client) signIn(name, agent string) {
 
 func TestSessionsNeedAName(t *testing.T) {
 	c := open(t).visitor(t)
-	c.get("/sessions").has("Sign in to use it.")
-	c.post("/sessions/revoke-others").is(http.StatusNotFound)
-	c.post("/sessions/revoke", "id", strings.Repeat("0", 32)).is(http.StatusNotFound)
+	c.get("/sessions").has("You are not signed in.").has(`href="/account"`)
+	c.post("/sessions/end-others").has("You are not signed in.")
+}
+
+// The pages of package sessionpage are in the layout of the demo, with its style sheet first.
+func TestSessionsAreInTheLayout(t *testing.T) {
+	c := open(t).visitor(t)
+	c.signIn("Ada", firefox)
+	c.get("/sessions/").has("<h1>Your sessions</h1>").has("Firefox 143").has(`aria-current="page">Your sessions`).
+		has("session demo</title>").has(`href="style.`).has("sessionpage.NewAccount")
+	c.get("/sessions/nowhere").is(http.StatusNotFound).has("There is no page at this address.").has(`<nav aria-label="Pages">`)
 }
 
 func TestRevokeFromASecondClient(t *testing.T) {
 	s := open(t)
 	first, second := s.visitor(t), s.visitor(t)
 	first.signIn("Ada", firefox)
-	second.signIn("Ada", "curl/8.5.0")
-
-	a := second.get("/sessions").has("signed in 2 times").has("curl 8").has("127.0.0.1").has("this one")
-	all := ids(a)
+	second.signIn("Ada", firefox)
+	all := ids(second.get("/sessions/").has("This session").has("127.0.0.1"))
 	if got, want := len(all), 2; got != want {
 		t.Fatalf("%d sessions are listed, want %d", got, want)
 	}
-	if here := strings.Index(a.body, "this one"); here > strings.Index(a.body, all[1]) {
-		t.Error("the session of the visitor is not the first in the list")
-	}
-	second.post("/sessions/revoke", "id", all[1]).has("Ended: ").has("signed in here and nowhere else")
+	second.post("/sessions/end", "id", all[1]).has("The session has ended").has("nowhere else")
 	first.get("/account").has("<h1>Sign in</h1>")
 	second.get("/account").has("Signed in as")
-	second.post("/sessions/revoke", "id", all[1]).is(http.StatusNotFound) // a second click
 }
 
 func TestRevokeOthers(t *testing.T) {
 	s := open(t)
-	here := s.visitor(t)
+	here, other, eve := s.visitor(t), s.visitor(t), s.visitor(t)
 	here.signIn("Ada", firefox)
-	var others []*client
-	for range 3 {
-		c := s.visitor(t)
-		c.signIn("Ada", firefox)
-		others = append(others, c)
-	}
-	eve := s.visitor(t)
+	other.signIn("Ada", firefox)
 	eve.signIn("Eve", firefox)
-
-	here.post("/sessions/revoke-others").has("3 other sessions ended. Only this session is left.")
-	here.post("/sessions/revoke-others").has("There were no other sessions.")
-	for _, c := range others {
-		c.get("/account").has("<h1>Sign in</h1>")
-	}
+	eve.post("/sessions/end", "id", ids(here.get("/sessions/"))[0]).has("already ended")
+	here.get("/sessions/others").has("End all other sessions?")
+	here.post("/sessions/end-others").has("have ended:")
+	other.get("/account").has("<h1>Sign in</h1>")
 	eve.get("/account").has("Signed in as")
 	here.get("/account").has("Signed in as")
-}
-
-func TestRevokeIsForOnesOwn(t *testing.T) {
-	s := open(t)
-	ada, eve := s.visitor(t), s.visitor(t)
-	ada.signIn("Ada", firefox)
-	eve.signIn("Eve", firefox)
-	all := ids(ada.get("/sessions"))
-	if len(all) != 1 {
-		t.Fatalf("%d sessions are listed, want 1", len(all))
-	}
-	for _, id := range append(all, "", "0", strings.Repeat("0", 32), "../../etc/passwd") {
-		eve.post("/sessions/revoke", "id", id).is(http.StatusNotFound)
-	}
-	ada.get("/account").has("Signed in as")
 }
 
 func TestRevokeTheOneInUse(t *testing.T) {
 	c := open(t).visitor(t)
 	c.signIn("Ada", firefox)
-	c.post("/sessions/revoke", "id", ids(c.get("/sessions"))[0]).has("You are signed out.")
+	c.post("/sessions/end", "id", ids(c.get("/sessions/"))[0]).has("You are signed out.")
 	c.get("/account").has("<h1>Sign in</h1>")
+}
+
+func TestAdminPage(t *testing.T) {
+	s := serve(t, memstore.New(memstore.Config{}), Options{Store: "test", Admin: true, Counters: new(sessionpage.Counters)})
+	ada, admin := s.visitor(t), s.visitor(t)
+	ada.get("/account").has("The user <code>admin</code> sees all sessions.")
+	ada.signIn("Ada", firefox)
+	ada.get("/account").lacks("All sessions")
+	ada.get("/admin/").is(http.StatusForbidden).lacks("Firefox")
+	admin.signIn("admin", firefox)
+	admin.get("/account").has("All sessions")
+	admin.get("/admin/").is(http.StatusOK).has("<h1>Sessions</h1>").has("Firefox").has("Events").has(`<nav aria-label="Pages">`)
+	all := ids(admin.post("/admin/search", "owner", "demo:Ada").has("Firefox 143"))
+	if len(all) != 1 {
+		t.Fatalf("%d sessions are listed, want 1", len(all))
+	}
+	admin.post("/admin/end", "owner", "demo:Ada", "id", all[0]).has("The session has ended")
+	ada.get("/account").has("<h1>Sign in</h1>")
+}
+
+// In the store of an application, nobody can see the sessions of all users.
+func TestNoAdminPage(t *testing.T) {
+	c := open(t).visitor(t)
+	c.signIn("admin", firefox)
+	c.get("/account").lacks("All sessions")
+	c.get("/admin/").is(http.StatusNotFound)
 }
 
 // The bare store implements none of the optional interfaces.
@@ -107,30 +113,7 @@ type bare struct{ session.Store }
 func TestStoreThatCannotList(t *testing.T) {
 	c := serve(t, bare{memstore.New(memstore.Config{})}, Options{Store: "bare"}).visitor(t)
 	c.post("/account/sign-in", "name", "Ada").has("Signed in as")
-	c.get("/sessions").is(http.StatusOK).has("The bare store cannot list sessions.")
-}
-
-func TestDescribe(t *testing.T) {
-	tests := []struct{ agent, want string }{
-		{"", "Unknown device"},
-		{"\x00\xff", "Unknown device"},
-		{firefox, "Firefox 143 on Linux"},
-		{"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36", "Chrome 140 on Windows"},
-		{"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0", "Edge 140 on Windows"},
-		{"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36 OPR/122.0.0.0", "Opera 122 on Windows"},
-		{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15", "Safari 18 on macOS"},
-		{"Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1", "Safari 18 on iPhone"},
-		{"Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/140.0.7339.101 Mobile/15E148 Safari/604.1", "Chrome 140 on iPhone"},
-		{"Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/28.0 Chrome/130.0.0.0 Mobile Safari/537.36", "Samsung Internet 28 on Android"},
-		{"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36", "Chromium 156 on Linux"},
-		{"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36", "Chrome 140 on ChromeOS"},
-		{"curl/8.5.0", "curl 8"},
-		{"Go-http-client/1.1", "Go program"},
-		{"Something on Linux", "Linux"},
-	}
-	for _, tt := range tests {
-		if got := describe(tt.agent).String(); got != tt.want {
-			t.Errorf("describe(%q) = %q, want %q", tt.agent, got, tt.want)
-		}
+	if a := c.get("/sessions/").is(http.StatusOK); !strings.Contains(a.body, "list sessions") {
+		t.Errorf("the page does not say why it is empty:\n%s", a.body)
 	}
 }
