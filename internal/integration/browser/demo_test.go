@@ -11,7 +11,7 @@ import (
 
 func TestVisitorLeavesNoTrace(t *testing.T) {
 	ada := visitor(t, startServer(t, t.TempDir(), anyPort))
-	for _, page := range []string{"/", "/cart", "/contact", "/account", "/sessions", "/race"} {
+	for _, page := range []string{"/", "/cart", "/contact", "/account", "/sessions/", "/race"} {
 		ada.visit(page)
 	}
 	if got := ada.cookies(); len(got) != 0 {
@@ -151,15 +151,15 @@ func TestRevokeFromASecondBrowser(t *testing.T) {
 	office.signIn("Ada")
 	home.signIn("Ada")
 
-	home.visit("/sessions")
-	if got, want := home.count(".session"), 2; got != want {
+	home.visit("/sessions/")
+	if got, want := home.count(".sp-card"), 2; got != want {
 		t.Fatalf("%d sessions are listed, want %d", got, want)
 	}
-	home.says(".session.here", "this one")
-	home.says(".session:not(.here)", "Chromium")
-	home.press(".session:not(.here) button")
-	home.says(".notice", "Ended: Chromium")
-	if got, want := home.count(".session"), 1; got != want {
+	home.says(".sp-here", "This session")
+	home.says(".sp-card:not(.sp-here)", "Chrome")
+	home.press(".sp-card:not(.sp-here) button")
+	home.says(".sp-notice", "The session has ended")
+	if got, want := home.count(".sp-card"), 1; got != want {
 		t.Errorf("%d sessions are listed after one was ended, want %d", got, want)
 	}
 
