@@ -372,21 +372,6 @@ func (x *exchange) begunFor(t Token) bool {
 	return s != nil && x.state.Load() != waiting && s.isOf(t)
 }
 
-// failure returns the error with which the error handler has answered in the handler's
-// place, or nil. It waits for a commit that is under way.
-func (x *exchange) failure() error {
-	x.committing.Lock()
-	defer x.committing.Unlock()
-	return x.failed
-}
-
-// rollback drops the changes that are not committed yet.
-func (x *exchange) rollback() {
-	if s, _ := x.loaded(); s != nil {
-		s.Rollback()
-	}
-}
-
 // finish ends the exchange when the handler has returned. A response that has not begun
 // begins now, with the status, and changes made after the response began are committed.
 func (x *exchange) finish(status int) {

@@ -98,6 +98,21 @@ func (m *Manager) newExchange(w http.ResponseWriter, r *http.Request, onError fu
 	return x
 }
 
+// failure returns the error with which the error handler has answered in the handler's
+// place, or nil. It waits for a commit that is under way.
+func (x *exchange) failure() error {
+	x.committing.Lock()
+	defer x.committing.Unlock()
+	return x.failed
+}
+
+// rollback drops the changes that are not committed yet.
+func (x *exchange) rollback() {
+	if s, _ := x.loaded(); s != nil {
+		s.Rollback()
+	}
+}
+
 // refusal returns the error of a request that is refused as cross-origin, or nil.
 func (x *exchange) refusal() error { return x.m.checkOrigin(x.r, x.header) }
 

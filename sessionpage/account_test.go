@@ -128,10 +128,11 @@ func TestReauthenticate(t *testing.T) {
 	allow := false
 	s := newSite(t, nil, session.Config{}, sessionpage.AccountConfig{
 		Reauthenticate: func(w http.ResponseWriter, _ *http.Request, _ *session.Session) bool {
-			if !allow {
-				http.Error(w, "password, please", http.StatusUnauthorized)
+			if allow {
+				return true
 			}
-			return allow
+			http.Error(w, "password, please", http.StatusUnauthorized)
+			return false
 		},
 	}, sessionpage.AdminConfig{})
 	phone, here := s.client("ada", iphone), s.client("ada", firefox)
