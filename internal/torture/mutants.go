@@ -357,7 +357,7 @@ var mutants = slices.Concat([]mutant{
 	},
 	{
 		"a request from another site replaces the session", "session.go",
-		"case s.request != nil && s.m.cfg.withholds(s.request):", "case false:", testOf(".", "TestField07Withheld"),
+		`case s.request != nil && s.scope.header == "" && s.m.cfg.withholds(s.request):`, "case false:", testOf(".", "TestField07Withheld"),
 	},
 	{
 		"a cookie that was not sent is remembered", "leader.go",
