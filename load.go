@@ -82,20 +82,8 @@ func (m *Manager) load(parent context.Context, t Token, scopes ...*scope) (*Sess
 			err = errorf(ErrCorrupt, "stored record does not decode: %s", detail(err))
 		}
 	}
-	switch {
-	case err == nil:
-	case errors.Is(err, ErrNotFound):
-		m.ends(ctx, began, OpLoad, OutcomeUnknown, Event{Kind: EventUnknownToken, ID: id})
-		return newSession(m, none), nil
-	case errors.Is(err, ErrCorrupt):
-		m.logCorrupt(ctx, id, err)
-		m.ends(ctx, began, OpLoad, OutcomeCorrupt, Event{Kind: EventCorrupt, ID: id, Err: err})
-		return newSession(m, none), nil
-	default:
-		err = storeError("load", id, err)
-		m.cfg.logStoreFailure(ctx, err)
-		m.ends(ctx, began, OpLoad, OutcomeFailed, Event{Kind: EventFailed, ID: id, Err: err})
-		return nil, err
+	if err != nil {
+		return m.notLoaded(ctx, id, none, began, err)
 	}
 
 	now := m.cfg.Now()
@@ -134,6 +122,23 @@ func (at *stored) match(id ID, sec *secret, scopes []*scope, now time.Time) (sc 
 		}
 	}
 	return scopes[0], scopes[0].digestOf(id, sec), noToken
+}
+
+// notLoaded reports a load without a record, and returns what the request gets.
+func (m *Manager) notLoaded(ctx context.Context, id ID, sc *scope, began time.Time, err error) (*Session, error) {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		m.ends(ctx, began, OpLoad, OutcomeUnknown, Event{Kind: EventUnknownToken, ID: id})
+		return newSession(m, sc), nil
+	case errors.Is(err, ErrCorrupt):
+		m.logCorrupt(ctx, id, err)
+		m.ends(ctx, began, OpLoad, OutcomeCorrupt, Event{Kind: EventCorrupt, ID: id, Err: err})
+		return newSession(m, sc), nil
+	}
+	err = storeError("load", id, err)
+	m.cfg.logStoreFailure(ctx, err)
+	m.ends(ctx, began, OpLoad, OutcomeFailed, Event{Kind: EventFailed, ID: id, Err: err})
+	return nil, err
 }
 
 // noToken reports a token that gives no access. If it once did, and the session is still
