@@ -22,7 +22,7 @@ type exchange struct {
 	r     *http.Request
 	came  *http.Request // r as it arrived, without this context
 	w     http.ResponseWriter
-	entry headers
+	entry headers // that the response had on arrival, or has from the error handler
 
 	onError func(http.ResponseWriter, *http.Request, error)
 
@@ -356,13 +356,8 @@ func (x *exchange) answer() {
 	}
 	// A proxy aborts the connection when its write fails. The response must be out by then.
 	http.NewResponseController(x.w).Flush()
-}
-
-// hasFailed reports whether the commit has failed. It waits for a commit that is under way.
-func (x *exchange) hasFailed() bool {
-	x.committing.Lock()
-	defer x.committing.Unlock()
-	return x.state.Load() == refused
+	x.entry = nil
+	x.entry.take(x.w.Header())
 }
 
 // begunFor reports whether a token is that of this request, and the response has begun, so
@@ -375,7 +370,9 @@ func (x *exchange) begunFor(t Token) bool {
 // finish ends the exchange when the handler has returned. A response that has not begun
 // begins now, with the status, and changes made after the response began are committed.
 func (x *exchange) finish(status int) {
-	_ = x.begin(status) // the error handler has answered
+	if x.begin(status) != nil { // the error handler has answered
+		x.entry.restore(x.w.Header()) // what the handler has added might be sent as trailers
+	}
 	s := x.finishLoading()
 	if s == nil {
 		return

@@ -126,7 +126,7 @@ func (m *Manager) checkOrigin(r *http.Request, header *presented) error {
 }
 
 // serve runs the handler. After a failed commit the error handler has answered, so
-// one that aborts because its writes fail, as httputil.ReverseProxy does, must not
+// one that panics because its writes fail, as httputil.ReverseProxy and Huma do, must not
 // abort that answer as well.
 func (x *exchange) serve(next http.Handler, r *http.Request) {
 	returned := false
@@ -136,7 +136,9 @@ func (x *exchange) serve(next http.Handler, r *http.Request) {
 		}
 		x.unwound()
 		v := recover()
-		if err, _ := v.(error); v != nil && (!errors.Is(err, http.ErrAbortHandler) || !x.hasFailed()) {
+		err, _ := v.(error)
+		failed := x.failure()
+		if v != nil && (failed == nil || !errors.Is(err, http.ErrAbortHandler) && !errors.Is(err, failed)) {
 			panic(v)
 		}
 	}()

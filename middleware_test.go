@@ -2,8 +2,10 @@ package session_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -313,6 +315,53 @@ func TestPanicCommitsNothing(t *testing.T) {
 		equal(t, "store calls", g.spy.taken(), "load")
 		equal(t, "cookies", len(w.Header()["Set-Cookie"]), 0)
 		equal(t, "data", g.data(t, g.token(b))["data"], any("before"))
+	}
+}
+
+// TestRefusedTrailers: after a failed commit, a handler sends nothing, not even in a trailer.
+func TestRefusedTrailers(t *testing.T) {
+	g := newRig(t)
+	g.spy.hook(func(op string, _ session.ID) error { return errors.New("down") }, nil)
+	server := httptest.NewServer(g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+		s.Set("data", 1)
+		_, err := io.WriteString(w, "page")
+		w.Header().Set(http.TrailerPrefix+"Message", err.Error())
+	}))
+	defer server.Close()
+	res, err := http.Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "status", res.StatusCode, http.StatusServiceUnavailable)
+	equal(t, "has the text of DefaultError", strings.Contains(string(text), "may not have been saved"), true)
+	equal(t, "trailers", len(res.Trailer), 0)
+}
+
+// TestPanicOfRefusedWrite: a handler that panics because its write was refused does not
+// abort the answer of the error handler; any other panic continues.
+func TestPanicOfRefusedWrite(t *testing.T) {
+	other := errors.New("other")
+	for _, of := range []error{nil, other} {
+		g := newRig(t)
+		g.spy.hook(func(op string, _ session.ID) error { return errors.New("down") }, nil)
+		w := httptest.NewRecorder()
+		var got any
+		func() {
+			defer func() { got = recover() }()
+			g.HandlerFunc(func(w http.ResponseWriter, _ *http.Request, s *session.Session) {
+				s.Set("data", 1)
+				_, err := io.WriteString(w, "page")
+				panic(fmt.Errorf("writing the page: %w", cmp.Or(of, err)))
+			}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		}()
+		equal(t, "status", w.Code, http.StatusServiceUnavailable)
+		err, _ := got.(error)
+		equal(t, "panic continues", errors.Is(err, other), of != nil)
 	}
 }
 
