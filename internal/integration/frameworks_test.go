@@ -29,6 +29,7 @@ import (
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/memstore"
+	"github.com/expanse-go/session/sessionfiber"
 	"github.com/expanse-go/session/sessiontest"
 )
 
@@ -123,7 +124,7 @@ var frameworks = map[string]func(m *session.Manager, h http.HandlerFunc) http.Ha
 	},
 	"fiber": func(m *session.Manager, h http.HandlerFunc) http.Handler {
 		app := fiber.New()
-		app.Use(fiberrecover.New(), fiberSessions(m))
+		app.Use(fiberrecover.New(), sessionfiber.New(m))
 		app.Get("/", func(c fiber.Ctx) error {
 			w := httptest.NewRecorder()
 			h(w, httptest.NewRequest("GET", "/", nil).WithContext(c.Context()))
@@ -144,30 +145,6 @@ var frameworks = map[string]func(m *session.Manager, h http.HandlerFunc) http.Ha
 			io.Copy(w, res.Body)
 		})
 	},
-}
-
-// fiberSessions is the middleware of docs/deploying.md for fiber. What returns an error,
-// or panics, stores nothing.
-func fiberSessions(m *session.Manager) fiber.Handler {
-	return func(c fiber.Ctx) error {
-		s, err := m.Load(c.Context(), session.Token(strings.Clone(c.Cookies(m.CookieName()))))
-		if err != nil {
-			return err
-		}
-		c.SetContext(session.NewContext(c.Context(), s))
-		if err := c.Next(); err != nil {
-			return err
-		}
-		cookie, err := m.Commit(c.Context(), s)
-		if err != nil {
-			return err
-		}
-		if cookie != nil {
-			c.Append("Set-Cookie", cookie.String())
-			c.Set("Cache-Control", "no-store")
-		}
-		return nil
-	}
 }
 
 // TestFiberAdaptor: fiber's adaptor runs the middleware to its end before the handler. What

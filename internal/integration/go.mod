@@ -9,6 +9,7 @@ require (
 	github.com/expanse-go/session/internal/tools v0.1.0
 	github.com/expanse-go/session/pgxstore v0.1.0
 	github.com/expanse-go/session/sessionconfig v0.1.0
+	github.com/expanse-go/session/sessionfiber v0.1.0
 	github.com/expanse-go/session/sessionotel v0.1.0
 	github.com/expanse-go/session/sessionpage v0.1.0
 	github.com/gin-gonic/gin v1.10.1
