@@ -8,15 +8,15 @@ import (
 )
 
 // TestFrameworksDoc checks that the code in docs/frameworks.md compiles: each block is part of
-// a Go file to which its section links.
+// a file of Go or templ to which its section links.
 func TestFrameworksDoc(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("docs/frameworks.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	link := regexp.MustCompile(`\]\(\.\./([\w./-]+\.go)\)`)
-	block := regexp.MustCompile("(?s)\n```go\n(.*?)\n```\n")
+	link := regexp.MustCompile(`\]\(\.\./([\w./-]+\.(?:go|templ))\)`)
+	block := regexp.MustCompile("(?s)\n```(?:go|templ)\n(.*?)\n```\n")
 	blocks := 0
 	for _, section := range strings.Split(string(text), "\n## ") {
 		title, _, _ := strings.Cut(section, "\n")
