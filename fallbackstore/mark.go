@@ -26,8 +26,8 @@ const (
 	ended
 )
 
-// markKind tells the marks of this package from others. What a mark says is its first byte.
-const markKind = "(moved to another store \xe5)"
+// marks tells the marks of this package from others. What a mark says is its first byte.
+var marks = mark.NewKind("(moved to another store \xe5)")
 
 // markLife is how much longer than its session a mark lives. No process that moves the session
 // sleeps as long.
@@ -52,7 +52,7 @@ func markOf(k kind, r session.Record) session.Record {
 	default:
 		r.Client = session.Client{}
 	}
-	r.ExpiresAt, r.Data = r.ExpiresAt.Add(markLife), mark.Wrap(markKind, field)
+	r.ExpiresAt, r.Data = r.ExpiresAt.Add(markLife), marks.Wrap(field)
 	return r
 }
 
@@ -70,7 +70,7 @@ func read(ctx context.Context, s session.Store, id session.ID) (entry, error) {
 
 // parse returns the entry of a stored record.
 func parse(r session.Record) (entry, error) {
-	field, ok := mark.Unwrap(markKind, r.Data)
+	field, ok := marks.Unwrap(r.Data)
 	if !ok {
 		return entry{live, r}, nil
 	}
@@ -88,6 +88,6 @@ func parse(r session.Record) (entry, error) {
 // IsMark reports whether a record is not a session, but a mark that this package has left in one
 // of the stores, perhaps of a move that is still to be finished; see [Store.Move].
 func IsMark(r session.Record) bool {
-	_, ok := mark.Unwrap(markKind, r.Data)
+	_, ok := marks.Unwrap(r.Data)
 	return ok
 }

@@ -17,7 +17,7 @@ import (
 // encrypted with a key that is derived from the old cookie: who has the old cookie can go on, and
 // a copy of the store lets nobody in. A mark is never changed and outlives the new session. So an
 // old session is taken over once, and does not come back after a logout.
-const markKind = "(taken over from another library \xe5)"
+var marks = mark.NewKind("(taken over from another library \xe5)")
 
 // slack is how much longer than Config.Until marks live, because clocks may differ.
 const slack = 24 * time.Hour
@@ -48,13 +48,13 @@ func newMark(k Key, t session.Token, now, until time.Time) (session.Record, erro
 	}
 	return session.Record{
 		ID: markID(k), Version: 1, CreatedAt: now.UTC(), LastActivity: now.UTC(), ExpiresAt: until.Add(slack).UTC(),
-		Data: mark.Wrap(markKind, box.Seal(nil, nil, []byte(t), nil)),
+		Data: marks.Wrap(box.Seal(nil, nil, []byte(t), nil)),
 	}, nil
 }
 
 // tokenIn returns the token that a mark remembers.
 func tokenIn(r session.Record, k Key) (session.Token, error) {
-	field, ok := mark.Unwrap(markKind, r.Data)
+	field, ok := marks.Unwrap(r.Data)
 	if !ok {
 		return "", fmt.Errorf("session: record %v is not the mark of a session that was taken over: %w", r.ID, session.ErrCorrupt)
 	}
@@ -71,6 +71,6 @@ func tokenIn(r session.Record, k Key) (session.Token, error) {
 
 // IsMark reports whether a record is not a session, but the mark of one that was taken over.
 func IsMark(r session.Record) bool {
-	_, ok := mark.Unwrap(markKind, r.Data)
+	_, ok := marks.Unwrap(r.Data)
 	return ok
 }

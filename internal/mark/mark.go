@@ -23,33 +23,37 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Wrap returns the data of a mark. The kind names the package that makes it, in place of an
-// application; it has 1 to 64 bytes and is not UTF-8, so no application has that name.
-func Wrap(kind string, field []byte) []byte {
-	data := make([]byte, head, head+64+len(kind)+len(field))
+// A Kind is what a package uses marks for.
+type Kind struct {
+	before string // what precedes the length of the field
+}
+
+// NewKind returns the kind of a name, which is in place of an application. The name has 1 to 64
+// bytes and is not UTF-8, so no application has it.
+func NewKind(name string) Kind {
+	return Kind{string([]byte{tagDigest, 32}) + strings.Repeat("\x00", 32) + string([]byte{tagApp, byte(len(name))}) + name + string([]byte{tagMark})}
+}
+
+// Wrap returns the data of a mark.
+func (k Kind) Wrap(field []byte) []byte {
+	data := make([]byte, head, head+len(k.before)+binary.MaxVarintLen64+len(field)+len(end))
 	data[0], data[1] = magic, version
-	data = append(data, before(kind)...)
+	data = append(data, k.before...)
 	data = append(binary.AppendUvarint(data, uint64(len(field))), field...)
 	data = append(data, end...)
 	binary.BigEndian.PutUint32(data[2:], crc32.Checksum(data[head:], castagnoli))
 	return data
 }
 
-// Unwrap returns the field of a mark of a kind.
-func Unwrap(kind string, data []byte) (field []byte, ok bool) {
-	first := before(kind)
-	if len(data) < head+len(first) || !strings.HasPrefix(string(data[head:head+len(first)]), first) {
+// Unwrap returns the field of a mark of this kind.
+func (k Kind) Unwrap(data []byte) (field []byte, ok bool) {
+	if len(data) < head+len(k.before) || string(data[head:head+len(k.before)]) != k.before {
 		return nil, false
 	}
-	rest := data[head+len(first):]
+	rest := data[head+len(k.before):]
 	n, w := binary.Uvarint(rest)
 	if w <= 0 || n == 0 || n > uint64(len(rest)-w) {
 		return nil, false
 	}
 	return rest[w : w+int(n)], true
-}
-
-// before returns what precedes the length of the field.
-func before(kind string) string {
-	return string([]byte{tagDigest, 32}) + strings.Repeat("\x00", 32) + string([]byte{tagApp, byte(len(kind))}) + kind + string([]byte{tagMark})
 }
