@@ -46,7 +46,7 @@ func (Key) Format(f fmt.State, _ rune) { io.WriteString(f, "[redacted]") }
 
 // An Old is a session of another library.
 type Old struct {
-	Key       Key
+	Key       Key            // of the visitor's old cookie
 	Values    map[string]any // decoded, but not yet mapped
 	Owner     string         // if the old library knows it, else ""
 	ExpiresAt time.Time      // zero: the old store does not return sessions that have expired
@@ -57,8 +57,8 @@ func (Old) Format(f fmt.State, _ rune) { io.WriteString(f, "old session") }
 
 // A Record is a row, or a key, of an old store.
 type Record struct {
-	Key       string
-	Data      []byte
+	Key       string    // of the row, or without the prefix
+	Data      []byte    // as the old library has encoded it
 	ExpiresAt time.Time // zero: unknown, or never
 }
 

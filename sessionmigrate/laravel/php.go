@@ -10,7 +10,7 @@ import (
 // An Object stands for a PHP object or enum case in a session, whose values this package does not
 // know the meaning of.
 type Object struct {
-	Class string
+	Class string // its name; of an enum, with the case, as in "Suit:Hearts"
 }
 
 var errPHP = errors.New("session: the text is not what PHP's serialize writes")
