@@ -143,7 +143,8 @@ func (w *world) process(change ...func(*session.Config, *sessionmigrate.Config))
 		}
 		fmt.Fprintf(rw, "%s %v", s.Owner(), s.All())
 	}))
-	return m.Handler(mux), m, by
+	h := m.Handler(mux)
+	return h, m, by
 }
 
 // A reply is a response.
