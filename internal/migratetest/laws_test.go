@@ -24,7 +24,6 @@ import (
 type old struct {
 	handler http.Handler
 	source  sessionmigrate.Source
-	inText  bool // the library stores text, so numbers and times are read as such
 	closed  bool // the cookie is the session, so the library can't end it
 }
 
@@ -101,7 +100,8 @@ func (a *app) try(path string, cookies ...*http.Cookie) (p page, err error) {
 	for _, c := range w.Result().Cookies() {
 		p.cookie = c
 	}
-	return p, json.Unmarshal(w.Body.Bytes(), &p)
+	err = json.Unmarshal(w.Body.Bytes(), &p)
+	return p, err
 }
 
 func request(h http.Handler, path string, cookies ...*http.Cookie) *httptest.ResponseRecorder {
