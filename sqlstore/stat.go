@@ -24,7 +24,7 @@ func (s *Store) Stat(ctx context.Context, ids []session.ID) ([]session.Status, e
 func (s *Store) stat(ctx context.Context, st sqltable.Statement) (found []session.Status, err error) {
 	read := func() error {
 		return s.withStmt(ctx, st.Text, func(stmt sender) error {
-			rows, err := stmt.QueryContext(ctx, st.Args...)
+			rows, err := stmt.QueryContext(ctx, st.Args...) //nolint:rowserrcheck // AppendStatus checks it
 			if err != nil {
 				return err
 			}
