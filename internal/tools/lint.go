@@ -20,7 +20,7 @@ const (
 
 // runLint runs the linter in every module.
 func runLint(ctx context.Context, r *repo, _ []string) error {
-	return r.everywhere(ctx, linter, "run", "--config="+filepath.Join(r.root, ".golangci.yml"), "./...")
+	return r.everywhere(ctx, linter, "run", "--allow-parallel-runners", "--config="+filepath.Join(r.root, ".golangci.yml"), "./...")
 }
 
 // runVuln reports known vulnerabilities that our code can reach, in every module. It
