@@ -70,10 +70,10 @@ func (c *Connection) store(ctx context.Context, conn *nats.Conn) (*Store, error)
 		return nil, fmt.Errorf("session: %w", err)
 	}
 	s, err := New(js, Config{Bucket: c.Bucket})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = s.Check(ctx)
 	}
-	return s, s.Check(ctx)
+	return s, err
 }
 
 // options checks the settings and returns them as those of the client.

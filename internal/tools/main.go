@@ -42,6 +42,7 @@ func commands() []command {
 		{"test", "", "everything a change must pass: vet, isolate, lint, all tests on real servers", runTest},
 		{"cover", "", "statement coverage of every package, from the tests of all modules", runCover},
 		{"bump", "VERSION", "set the version that our modules require of each other", runBump},
+		{"binaries", "[--targets LIST] [--out DIR]", "build beam for Linux, macOS and Windows, reproducibly, with checksums", runBinaries},
 		{"release", "[--dry-run] [--out DIR]", "tag every released module; --dry-run builds a module proxy instead", runRelease},
 	}
 }
