@@ -131,7 +131,7 @@ func quotes(source, block string) bool {
 	var lines []string
 	for part := range strings.SplitSeq(regexp.MustCompile(`(?m)^\s*(…\s*(//.*)?)?$`).ReplaceAllString(block, "\x00"), "\x00") {
 		if part = strings.TrimSpace(normalized(part)); part != "" {
-			lines = append(lines, strings.ReplaceAll(regexp.QuoteMeta(part), "…", "(?s:.*?)"))
+			lines = append(lines, regexp.MustCompile(" ?… ?").ReplaceAllLiteralString(regexp.QuoteMeta(part), "(?s:.*?)"))
 		}
 	}
 	return lines != nil && regexp.MustCompile("(?m)^"+strings.Join(lines, "$(?s:.*?)^")+"$").MatchString(source)
