@@ -4,9 +4,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -20,25 +17,6 @@ import (
 	"github.com/expanse-go/session/sessionmigrate/gorilla"
 	"github.com/expanse-go/session/sqlstore"
 )
-
-// The code in docs/migrating is that of package guides.
-func TestGuidesCompile(t *testing.T) {
-	sources := ""
-	for _, file := range must(filepath.Glob("guides/*.go")) {
-		sources += string(must(os.ReadFile(file)))
-	}
-	blocks := 0
-	for _, file := range must(filepath.Glob("../../docs/migrating/*.md")) {
-		for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(must(os.ReadFile(file))), -1) {
-			if blocks++; !strings.Contains(sources, block[1]) {
-				t.Errorf("%s: this code is not in package guides:\n%s", file, block[1])
-			}
-		}
-	}
-	if blocks < 14 {
-		t.Errorf("the guides have %d blocks of code", blocks)
-	}
-}
 
 // TestGuidesWork signs in on the old application of each guide, and goes on in the new one.
 func TestGuidesWork(t *testing.T) {
