@@ -139,7 +139,7 @@ func (m *Manager) lookAt(ctx context.Context, ids []ID, now time.Time) error {
 	}
 	for _, id := range ids {
 		if !there[id] {
-			m.watchers.gone(id, now)
+			m.watchers.gone(id, m.cfg.Now()) // not now: what deleted it may have seen it expire since
 		}
 	}
 	return m.loadWatched(ctx, changed, now)
@@ -178,9 +178,9 @@ func (m *Manager) loadOneWatched(ctx context.Context, id ID, now time.Time) erro
 		m.watchers.saw(&at, m.cfg, now)
 	case errors.Is(err, ErrCorrupt):
 		m.corrupt(ctx, id, err)
-		m.watchers.gone(id, now)
+		m.watchers.gone(id, m.cfg.Now())
 	case errors.Is(err, ErrNotFound):
-		m.watchers.gone(id, now)
+		m.watchers.gone(id, m.cfg.Now())
 	default:
 		return err
 	}
