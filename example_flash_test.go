@@ -61,3 +61,22 @@ func ExampleSession_Keep() {
 	// map[hint:Try the cart.]
 	// map[]
 }
+
+// A layout shows all flash messages, whatever their paths are.
+func ExampleSession_FlashPaths() {
+	visit(newManager(),
+		func(s *session.Session) {
+			s.Flash("status", "Saved.")
+			s.Flash("errors.name", "Enter a name.")
+			s.Set("cart", 3)
+		},
+		func(s *session.Session) {
+			for path := range s.FlashPaths() {
+				fmt.Println(path, session.Get(s, path, ""))
+			}
+		},
+	)
+	// Output:
+	// errors.name Enter a name.
+	// status Saved.
+}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -96,6 +97,21 @@ func (s *Session) Keep(paths ...string) {
 		}
 		s.keep(dotpath.Canonical(path))
 	}
+}
+
+// FlashPaths yields the paths of the stored flash messages in sorted order: those that the
+// session was loaded with and that exist still, and those that this request has set. It does
+// not count as reading them, and leaves out the values of [Session.FlashNow]. Use it to show
+// all messages, or to test that there is one.
+func (s *Session) FlashPaths() iter.Seq[string] {
+	s.mu.Lock()
+	paths := make([]string, len(s.now.flash))
+	for i, m := range s.now.flash {
+		paths[i] = m.path
+	}
+	s.mu.Unlock()
+	slices.Sort(paths)
+	return slices.Values(paths)
 }
 
 func (s *Session) keep(path string) {

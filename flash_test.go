@@ -386,3 +386,32 @@ func TestField25Usage(t *testing.T) {
 		})
 	}
 }
+
+// TestFlashPaths: FlashPaths yields what is stored and a flash message, and does not use it up.
+func TestFlashPaths(t *testing.T) {
+	m := newManager()
+	token := stored(t, m, func(s *session.Session) {
+		s.Set("plain", 1)
+		s.Flash("old", 1)
+		s.Flash("later.now", 1)
+		s.Flash("popped", 1)
+		s.Flash(session.Join("a.b"), 1)
+	})
+	s := load(t, m, token)
+	s.Flash("new", 1)
+	s.FlashNow("now", 1)
+	s.Set("old", 2)
+	s.Keep("later.now")
+	session.Pop(s, "popped", 0)
+	want := []string{session.Join("a.b"), "later.now", "new"}
+	if got := slices.Collect(s.FlashPaths()); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if _, err := m.Commit(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	want = want[1:]
+	if got := slices.Collect(load(t, m, token).FlashPaths()); !slices.Equal(got, want) {
+		t.Errorf("on the next page: got %q, want %q", got, want)
+	}
+}

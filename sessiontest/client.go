@@ -16,13 +16,13 @@ import (
 
 // A Client behaves like one browser in everything that affects sessions. It keeps
 // cookies by the rules of RFC 6265bis, including name prefixes and SameSite, follows
-// redirects, and sends the Sec-Fetch and Origin headers that belong to each action. It
-// has no cache, runs no scripts, and knows neither public suffixes nor partitioned
-// cookies.
+// redirects, and sends the Sec-Fetch, Origin and Referer headers that belong to each
+// action. It has no cache, runs no scripts, and knows neither public suffixes nor
+// partitioned cookies.
 //
-// A target is a path or a URL. The methods are safe for concurrent use, so a test can
-// act as several tabs. If a request gets no response, the test fails, and the method
-// returns an empty [Response].
+// A client is one tab of the browser; [Client.Tab] opens another one. A target is a path or
+// a URL. The methods are safe for concurrent use. If a request gets no response, the test
+// fails, and the method returns an empty [Response].
 type Client struct {
 	// Now is the clock for the expiry of cookies. It defaults to [time.Now]. Set it
 	// before the first request.
@@ -34,9 +34,11 @@ type Client struct {
 
 	tb   testing.TB
 	base *url.URL
-	page *url.URL // the page that sends the requests
+	page *url.URL // its origin is that of the page that sends the requests
+	tab  *tab
 	rt   http.RoundTripper
 	jar  *jar
+	stay bool // do not follow redirects
 }
 
 // A Response is a response whose body has been read. Its Request is the last one after
@@ -70,7 +72,7 @@ func newClient(tb testing.TB, base string, rt http.RoundTripper) *Client {
 	if err != nil {
 		tb.Fatalf("the URL of the server is invalid: %v", err)
 	}
-	return &Client{Now: time.Now, tb: tb, base: u, page: u, rt: rt, jar: &jar{}}
+	return &Client{Now: time.Now, tb: tb, base: u, page: u, tab: &tab{}, rt: rt, jar: &jar{}}
 }
 
 // Get navigates to a page, as a click on a link does.
@@ -81,7 +83,7 @@ func (c *Client) Get(target string) *Response {
 	})
 }
 
-// Submit submits a form by POST, and follows redirects.
+// Submit submits a form by POST.
 func (c *Client) Submit(target string, form url.Values) *Response {
 	c.tb.Helper()
 	return c.send(http.MethodPost, target, strings.NewReader(form.Encode()), http.Header{
@@ -117,7 +119,17 @@ func (c *Client) Do(r *http.Request) *Response {
 	for k, v := range c.Header {
 		r.Header[k] = append(r.Header[k], v...)
 	}
-	w, err := (&http.Client{Transport: transport{c}}).Do(r)
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	if mode != "" && r.Header.Get("Referer") == "" {
+		if page := c.tab.referrer(); page != "" {
+			r.Header.Set("Referer", page)
+		}
+	}
+	client := http.Client{Transport: transport{c}}
+	if c.stay {
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	w, err := client.Do(r)
 	if err != nil {
 		c.tb.Errorf("no response: %v", err)
 		return &Response{Response: &http.Response{Header: http.Header{}, Body: http.NoBody, Request: r}}
@@ -126,6 +138,9 @@ func (c *Client) Do(r *http.Request) *Response {
 	text, err := io.ReadAll(w.Body)
 	if err != nil {
 		c.tb.Errorf("%s %s: incomplete response: %v", r.Method, r.URL, err)
+	}
+	if mode == "navigate" && r.Header.Get("Sec-Purpose") == "" && (w.StatusCode < 300 || w.StatusCode > 399) {
+		c.tab.open(w.Request.URL)
 	}
 	return &Response{w, string(text)}
 }
@@ -151,7 +166,28 @@ func (c *Client) From(origin string) *Client {
 		c.tb.Fatalf("From(%q): want an origin like https://example.org", origin)
 	}
 	other := *c
-	other.page = u
+	home := &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
+	other.page, other.tab = u, &tab{page: home, fixed: true}
+	return &other
+}
+
+// Tab opens another tab: it returns the same browser, with the same cookies, which has not
+// shown a page yet. Its first request has no Referer. A tab on a page of another origin (see
+// [Client.From]) opens one on the same page.
+func (c *Client) Tab() *Client {
+	other := *c
+	other.tab = &tab{}
+	if c.tab.fixed {
+		other.tab = c.tab
+	}
+	return &other
+}
+
+// NoRedirects returns the same tab, for requests whose redirects it does not follow. A test
+// sees their status and Location.
+func (c *Client) NoRedirects() *Client {
+	other := *c
+	other.stay = true
 	return &other
 }
 

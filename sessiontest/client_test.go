@@ -264,3 +264,39 @@ func TestClientReports(t *testing.T) {
 		t.Errorf("the log does not show the panic: %q", got)
 	}
 }
+
+// TestClientPages checks what tabs share, and that each has a page of its own.
+func TestClientPages(t *testing.T) {
+	t.Parallel()
+	first := sessiontest.NewClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if to := r.FormValue("to"); to != "" {
+			http.Redirect(w, r, to, http.StatusSeeOther)
+			return
+		}
+		http.SetCookie(w, &http.Cookie{Name: "k", Value: "v", Path: "/"})
+		fmt.Fprintf(w, "%s referer=%s cookies=%d", r.URL.Path, r.Referer(), len(r.Cookies()))
+	}))
+	second := first.Tab()
+	evil := first.From("https://evil.example")
+	for i, test := range []struct{ got, want string }{
+		{first.Get("/a?q=1#top").Text, "/a referer= cookies=0"},
+		{second.Get("/b").Text, "/b referer= cookies=1"},
+		{first.Get("/c").Text, "/c referer=https://example.com/a?q=1 cookies=1"},
+		{second.Fetch("GET", "/d", nil).Text, "/d referer=https://example.com/b cookies=1"},
+		{second.Prefetch("/d").Text, "/d referer=https://example.com/b cookies=1"},
+		{second.Get("/d?to=/e").Text, "/e referer=https://example.com/b cookies=1"},
+		{second.Get("https://other.example/f").Text, "/f referer=https://example.com/ cookies=0"},
+		{second.Tab().Get("/g").Text, "/g referer= cookies=1"},
+		{evil.Get("/h").Text, "/h referer=https://evil.example/ cookies=1"},
+		{evil.Tab().Get("/h").Text, "/h referer=https://evil.example/ cookies=1"},
+		{first.Get("http://example.com/i").Text, "/i referer= cookies=1"},
+	} {
+		if test.got != test.want {
+			t.Errorf("%d: got  %s\n   want %s", i, test.got, test.want)
+		}
+	}
+	w := first.NoRedirects().Get("/a?to=/b")
+	if got, want := fmt.Sprint(w.StatusCode, w.Header.Get("Location")), "303/b"; got != want {
+		t.Errorf("without redirects: got %s, want %s", got, want)
+	}
+}

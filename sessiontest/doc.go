@@ -4,7 +4,8 @@
 // # Handlers
 //
 // [NewRequest] returns a request with the cookie of a session that contains the values
-// a test needs. [Session] returns the session after the handler has responded:
+// a test needs. [AddSession] adds the cookie to a request with a body. [Session] returns the
+// session after the handler has responded:
 //
 //	r := sessiontest.NewRequest(t, manager, "POST", "/cart", func(s *session.Session) {
 //		s.Login("ana")
@@ -12,14 +13,18 @@
 //	w := httptest.NewRecorder()
 //	manager.Handler(app).ServeHTTP(w, r)
 //	s := sessiontest.Session(t, manager, r, w.Result())
-//	if got, want := session.Get(s, "cart.items", 0), 1; got != want { … }
+//	sessiontest.WantOwner(t, s, "ana")
+//	sessiontest.WantValue(t, s, "cart.items", 1)
+//
+// The functions whose names begin with Want report what differs: values, keys, flash
+// messages, the owner, the rotation of the token, and the attributes of the cookie.
 //
 // # Whole visits
 //
 // [NewClient] returns a client that behaves like a browser in everything that affects
 // sessions. It applies the rules for cookies, follows redirects, and marks each request
 // as a navigation, a script's fetch or a prefetch. Flash messages and cross-origin
-// protection depend on those marks.
+// protection depend on those marks. [Client.Tab] opens another tab.
 //
 //	c := sessiontest.NewClient(t, manager.Handler(app))
 //	c.Submit("/login", url.Values{"name": {"ana"}})   // follows the redirect
@@ -36,9 +41,9 @@
 //
 // # Faults
 //
-// [Wrap] calls a function around every call of a store. The function can count calls,
-// fail, wait, lose a result or damage a record. So a test can check how the program
-// handles a faulty store.
+// A [FaultyStore] fails, loses answers or waits when the test says so. For anything else,
+// [Wrap] calls a function around every call of a store. The function can count calls, or
+// damage a record.
 //
 // # Races
 //

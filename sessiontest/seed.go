@@ -28,17 +28,25 @@ func Cookie(tb testing.TB, m *session.Manager, seed func(*session.Session)) *htt
 }
 
 // NewRequest returns a request for a handler, as [httptest.NewRequest] does, with
-// the cookie of a new session that seed has filled.
+// the cookie of a new session that seed has filled. For a request with a body, use
+// [AddSession].
 //
 // The request has neither an Origin nor Sec-Fetch headers, like that of a plain HTTP
 // client. So it passes cross-origin protection, and consumes flash messages.
 func NewRequest(tb testing.TB, m *session.Manager, method, target string, seed func(*session.Session)) *http.Request {
 	tb.Helper()
 	r := httptest.NewRequestWithContext(tb.Context(), method, target, nil)
+	AddSession(tb, m, r, seed)
+	return r
+}
+
+// AddSession adds the cookie of a new session that seed has filled to a request that the
+// caller has made, with a body or headers of its own. It adds none if seed wrote nothing.
+func AddSession(tb testing.TB, m *session.Manager, r *http.Request, seed func(*session.Session)) {
+	tb.Helper()
 	if c := Cookie(tb, m, seed); c != nil {
 		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
 	}
-	return r
 }
 
 // Session returns the session that a client has after the response. It uses the cookie

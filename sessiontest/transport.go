@@ -23,6 +23,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if mode != "" {
 		r.Header.Set("Sec-Fetch-Site", site)
 		r.Header.Del("Origin")
+		t.shorten(r)
 		if !safe || mode == "cors" && site != "same-origin" {
 			r.Header.Set("Origin", t.c.page.Scheme+"://"+t.c.page.Host)
 		}
@@ -43,6 +44,47 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	return w, nil
+}
+
+// shorten applies the policy strict-origin-when-cross-origin, the default of browsers, to the
+// Referer.
+func (t transport) shorten(r *http.Request) {
+	from, err := url.Parse(r.Header.Get("Referer"))
+	switch {
+	case err != nil || from.Host == "":
+	case from.Scheme == "https" && r.URL.Scheme == "http":
+		r.Header.Del("Referer")
+	case from.Scheme != r.URL.Scheme || from.Host != r.URL.Host:
+		r.Header.Set("Referer", from.Scheme+"://"+from.Host+"/")
+	}
+}
+
+// A tab remembers which page it shows.
+type tab struct {
+	mu    sync.Mutex
+	page  *url.URL // nil: none yet
+	fixed bool     // requests leave from this page, whatever the tab has navigated to
+}
+
+// referrer returns the URL of the page without what a Referer never contains, or "".
+func (t *tab) referrer() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.page == nil {
+		return ""
+	}
+	u := *t.page
+	u.User, u.Fragment, u.RawFragment = nil, "", ""
+	return u.String()
+}
+
+// open makes u the page of the tab.
+func (t *tab) open(u *url.URL) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.fixed {
+		t.page = u
+	}
 }
 
 // lax reports whether navigations from other sites may send the cookie. Browsers treat a
