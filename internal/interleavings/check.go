@@ -200,7 +200,7 @@ func (s *run) checkInvariants(o sessiontest.RaceOutcome) {
 		if there && slices.Contains(session.Get(o.Session, "list", []string{}), x.name) {
 			list = append(list, x.name)
 		}
-		if n := session.Get(o.Session, "counts."+x.name, 0); n > 1 {
+		if n := session.Get(o.Session, session.Join("counts", x.name), 0); n > 1 {
 			s.fail("%s counted %d times", x.name, n)
 		} else {
 			all += n

@@ -90,7 +90,7 @@ var byName = map[string]kind{
 				return n
 			})
 		},
-		effect: func(c *call, s *session.Session) bool { return session.Get(s, "counts."+c.name, 0) > 0 },
+		effect: func(c *call, s *session.Session) bool { return session.Get(s, session.Join("counts", c.name), 0) > 0 },
 		adds:   func(c *call, doc map[string]any) { doc["counts"] = map[string]any{c.name: int64(1), "all": int64(1)} },
 	},
 	"guard": {

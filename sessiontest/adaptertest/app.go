@@ -73,7 +73,7 @@ func (*App) Hop(s *session.Session) { _ = session.Get(s, "visits", 0) }
 // Add stores the number n at a path of its own. It waits for the other requests of the test
 // that do the same, so that all have loaded the session before the first one commits.
 func (a *App) Add(s *session.Session, n string) {
-	s.Set("added.n"+n, true)
+	s.Set(session.Join("added", "n"+n), true)
 	a.meet()
 	a.wait()
 }

@@ -1,0 +1,3 @@
+package echo
+
+type Context struct{}

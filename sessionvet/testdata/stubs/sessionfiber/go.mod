@@ -1,0 +1,3 @@
+module github.com/expanse-go/session/sessionfiber
+
+go 1.25.2
