@@ -343,6 +343,34 @@ func TestWatchOlderVersion(t *testing.T) {
 	})
 }
 
+// A session that expires while the store is asked for it, and is deleted before the answer, has
+// expired: nobody has signed out.
+func TestWatchExpiresDuringPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New(memstore.Config{})
+		var slow atomic.Bool
+		var id session.ID
+		m := managerOn(t, sessiontest.Wrap(store, func(ctx context.Context, call sessiontest.Call, next func() error) error {
+			if call.Op == "stat" && slow.Swap(false) {
+				time.Sleep(time.Hour)
+				if err := store.Delete(ctx, id); err != nil {
+					t.Error(err)
+				}
+			}
+			return next()
+		}), session.Config{IdleTimeout: time.Hour, WatchEvery: 10 * time.Minute, StoreTimeout: 2 * time.Hour, PruneEvery: -1, Logger: quiet})
+		r := &watchRig{t: t, m: m, other: m}
+		s := r.load(m, r.signIn(m, "ada"))
+		watched, cancel := s.Watch(t.Context())
+		defer cancel()
+		synctest.Wait()
+		id = s.ID()
+		slow.Store(true)
+		time.Sleep(2 * time.Hour)
+		checkCause(watched, t, session.ErrExpired)
+	})
+}
+
 // A store that has lost a commit, in a failover, has an older version than the one that was watched.
 // The watch goes by that version once the one that it knows should have expired. It neither
 // ends too early, nor asks the store all the time.
