@@ -308,7 +308,7 @@ func TestDependencies(t *testing.T) {
 			t.Errorf("%s: no Go files, so nothing was checked", want)
 		}
 	}
-	forTests := []string{"sessiontest", "sessiontest/adaptertest", "internal/interleavings", "internal/pagemodel", "internal/testserver", "internal/watchcheck"}
+	forTests := []string{"sessiontest", "sessiontest/adaptertest", "internal/interleavings", "internal/pagemodel", "internal/readercheck", "internal/testserver", "internal/watchcheck"}
 	for _, dir := range dirs {
 		for _, file := range goFiles(t, dir) {
 			test := slices.Contains(forTests, dir) || strings.HasSuffix(file, "_test.go")

@@ -9,7 +9,8 @@ import (
 )
 
 // The environment variables with the data source names of the servers, and with the
-// programs of a pooler, a proxy and Prometheus, which each test starts for itself.
+// programs of a pooler, a proxy, Prometheus and the interpreters of other languages, which each
+// test starts for itself.
 const (
 	Postgres      = "SESSION_TEST_POSTGRES"
 	MySQL         = "SESSION_TEST_MYSQL"
@@ -19,6 +20,9 @@ const (
 	PgBouncer     = "SESSION_TEST_PGBOUNCER"
 	Nginx         = "SESSION_TEST_NGINX"
 	Prometheus    = "SESSION_TEST_PROMETHEUS"
+	Python        = "SESSION_TEST_PYTHON"
+	Node          = "SESSION_TEST_NODE"
+	PHP           = "SESSION_TEST_PHP"
 )
 
 // DSN returns the data source name in an environment variable. If the variable is not set,

@@ -40,7 +40,21 @@ func services() []service {
 		{"nginx", "SESSION_TEST_NGINX", []string{"nginx"}, server.FindNginx, nil, startNothing},
 		{"prometheus", "SESSION_TEST_PROMETHEUS", []string{"prometheus"}, server.FindPrometheus, nil, startNothing},
 		{"chromium", "SESSION_TEST_CHROMIUM", []string{"chromium", "fonts-liberation"}, findChromium, nil, startNothing},
+		{"python", "SESSION_TEST_PYTHON", []string{"python3"}, findProgram("python3"), nil, startNothing},
+		{"node", "SESSION_TEST_NODE", []string{"nodejs"}, findProgram("node"), nil, startNothing},
+		{"php", "SESSION_TEST_PHP", []string{"php-cli"}, findProgram("php"), nil, startNothing},
 		{"axe-core", "SESSION_TEST_AXE", axePackages(), findAxe, installAxe, startNothing},
+	}
+}
+
+// findProgram returns how to find a program in the PATH.
+func findProgram(name string) func() string {
+	return func() string {
+		found, err := exec.LookPath(name)
+		if err != nil {
+			return ""
+		}
+		return found
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -36,7 +37,7 @@ func TestServersComeAndGo(t *testing.T) {
 				if len(env) != 1 || !strings.HasPrefix(env[0], s.env+"=") {
 					t.Fatalf("got %q, want %s only", env, s.env)
 				}
-				if s.name == "chromium" || s.name == "pgbouncer" || s.name == "nginx" || s.name == "prometheus" || s.name == "axe-core" { // which are not started
+				if slices.Contains([]string{"chromium", "pgbouncer", "nginx", "prometheus", "python", "node", "php", "axe-core"}, s.name) { // which are not started
 					return stop
 				}
 				address = regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(env[0])
