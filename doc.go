@@ -129,7 +129,8 @@ Such requests do not extend the session, even if they store something.
 script's request, a prefetch or another redirect in between does not use it up.
 [Session.AddFlash] adds to a list of messages. [Session.FlashNow] is for the page that
 answers this request. The names Flash, [Session.Reflash] and [Session.Keep] are those of
-Laravel and Expanse.
+Laravel and Expanse. The package sessionform keeps the input and the errors of a form that was
+refused, and makes sure that a form is acted upon once.
 
 # Observing
 
