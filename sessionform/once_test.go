@@ -139,6 +139,63 @@ func TestSubmittedAtOnce(t *testing.T) {
 	}
 }
 
+// TestSpentAtOnce makes fifty requests load the token before any of them can spend it, in two
+// managers on one store.
+func TestSpentAtOnce(t *testing.T) {
+	const n = 50
+	var first atomic.Int64 // how many of the next loads wait for each other
+	var all sync.WaitGroup
+	all.Add(n)
+	store := memstore.New(memstore.Config{})
+	around := func(_ context.Context, c sessiontest.Call, next func() error) error {
+		err := next()
+		if c.Op == "load" && first.Add(-1) >= 0 {
+			all.Done()
+			all.Wait()
+		}
+		return err
+	}
+	ms := []*session.Manager{newManager(t, sessiontest.Wrap(store, around)), newManager(t, sessiontest.Wrap(store, around))}
+	load := func(token session.Token) *session.Session {
+		s, err := ms[0].Load(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := load("")
+	token := sessionform.NewToken(s, "order")
+	k, err := ms[0].Commit(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions := make([]*session.Session, n)
+	for i := range sessions {
+		sessions[i] = load(session.Token(k.Value))
+	}
+	first.Store(n)
+	var acted, unfinished atomic.Int64
+	var done sync.WaitGroup
+	for i, s := range sessions {
+		done.Go(func() {
+			_, err := sessionform.Once(t.Context(), ms[i%2], s, "order", token, func() (string, error) {
+				acted.Add(1)
+				return "", nil // never committed, so the others wait in vain
+			})
+			switch {
+			case errors.Is(err, sessionform.ErrUnfinished):
+				unfinished.Add(1)
+			case err != nil:
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+	if acted.Load() != 1 || unfinished.Load() != n-1 {
+		t.Errorf("%d acted and %d were refused, want 1 and %d", acted.Load(), unfinished.Load(), n-1)
+	}
+}
+
 func TestUnknownTokens(t *testing.T) {
 	s := newShop(t)
 	h := s.handler()
