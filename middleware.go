@@ -131,6 +131,7 @@ func (m *Manager) checkOrigin(r *http.Request, header *presented) error {
 func (x *exchange) serve(next http.Handler, r *http.Request) {
 	returned := false
 	defer func() {
+		x.handBackForm()
 		if returned {
 			return
 		}
@@ -144,6 +145,16 @@ func (x *exchange) serve(next http.Handler, r *http.Request) {
 	}()
 	next.ServeHTTP(x.writer(), r)
 	returned = true
+}
+
+// handBackForm gives a form that the handler has parsed to the request as it arrived: net/http
+// removes the temporary files of that request only, and x.r is a copy of it.
+func (x *exchange) handBackForm() {
+	if form := x.r.MultipartForm; form != nil {
+		x.loading.Lock() // Config.TakeOver gets a copy of the request
+		defer x.loading.Unlock()
+		x.came.MultipartForm = form
+	}
 }
 
 // guard runs a handler that is wrapped again, and notices if it does not return.
@@ -165,7 +176,7 @@ func (m *Manager) HandlerFunc(h func(w http.ResponseWriter, r *http.Request, s *
 	return m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := m.From(r.Context())
 		if err != nil {
-			m.exchange(r.Context()).onError(w, r, err)
+			m.fail(w, r, err)
 			return
 		}
 		h(w, r, s)
@@ -215,6 +226,15 @@ func from(ctx context.Context, v any) (*Session, error) {
 func (m *Manager) exchange(ctx context.Context) *exchange {
 	x, _ := ctx.Value(ownKey{m}).(*exchange)
 	return x
+}
+
+// fail responds to a request whose session this package cannot load or use.
+func (m *Manager) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if x := m.exchange(r.Context()); x != nil {
+		x.onError(w, r, err)
+		return
+	}
+	m.cfg.OnError(w, r, err)
 }
 
 // Error responds to a request that has failed with err. It calls [Config].OnError of the

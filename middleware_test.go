@@ -2,15 +2,19 @@ package session_test
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -702,5 +706,65 @@ func TestField29LateAfterALogout(t *testing.T) {
 		equal(t, "late", strings.Contains(g.kinds(), "late"), true)
 		equal(t, "alarm", strings.Contains(g.log(), "ERROR"), !loggedOut)
 		equal(t, "word", strings.Contains(g.log(), "level=INFO") && strings.Contains(g.log(), "the session had ended"), loggedOut)
+	}
+}
+
+// TestFilesOfFormsAreRemoved: net/http removes the temporary files of a form that a handler has
+// parsed, although the handler has got a copy of the request.
+func TestFilesOfFormsAreRemoved(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	parsed := make(chan int, 1)
+	parse := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := r.ParseMultipartForm(1)
+		if err != nil {
+			t.Error(err)
+		}
+		files, _ := os.ReadDir(folder)
+		parsed <- len(files)
+		if r.URL.Path == "/panic" {
+			defer func() { recover(); http.Error(w, "panic", http.StatusInternalServerError) }()
+			panic("of the handler")
+		}
+	})
+	one, two := newRig(t), newRig(t)
+	for name, h := range map[string]http.Handler{
+		"Handler": one.Handler(parse),
+		"of two":  one.Handler(two.Handler(one.Handler(parse))),
+		"a form that was parsed before": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = r.ParseMultipartForm(1)
+			one.Handler(parse).ServeHTTP(w, r)
+		}),
+		"Serve": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = one.Serve(w, r, nil, func(w http.ResponseWriter, r *http.Request) (int, error) {
+				parse(w, r)
+				return 0, nil
+			})
+		}),
+	} {
+		for _, path := range []string{"/", "/panic"} {
+			server := httptest.NewServer(h)
+			var body bytes.Buffer
+			form := multipart.NewWriter(&body)
+			f, err := form.CreateFormFile("file", "name")
+			if err == nil {
+				_, err = f.Write(make([]byte, 100))
+			}
+			if err != nil || form.Close() != nil {
+				t.Fatal(err)
+			}
+			resp, err := http.Post(server.URL+path, form.FormDataContentType(), &body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			equal(t, name+": files while the handler runs", <-parsed, 1)
+			server.Close() // waits for the end of the request
+			files, _ := os.ReadDir(folder)
+			equal(t, name+path+": files at the end", len(files), 0)
+			for _, left := range files {
+				os.Remove(filepath.Join(folder, left.Name()))
+			}
+		}
 	}
 }
