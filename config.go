@@ -143,7 +143,7 @@ type Config struct {
 
 	// History keeps the last commits of each session in its record: which request has changed
 	// which keys, and when, but no values. [Info.History] returns them, and beam session log
-	// shows them. An entry usually takes about a hundred bytes, at most two thousand, and is
+	// shows them. An entry usually takes about a hundred bytes, at most 2,500, and is
 	// stored with the commit itself. It names the request by the pattern of [http.ServeMux],
 	// or else by its path. At most 100 entries. Negative or zero: none; the next commit then
 	// removes those of earlier ones.

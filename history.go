@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"net/http"
@@ -28,21 +29,23 @@ func (s *settings) remember(history []byte, version uint64, now time.Time, reque
 	if s.History <= 0 {
 		return nil
 	}
-	text, err := json.Marshal(HistoryEntry{Version: version, Time: now.UTC().Truncate(time.Millisecond), Request: request, Changes: changesOf(ops, rotates)})
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // which takes six bytes for one
+	if e.Encode(HistoryEntry{Version: version, Time: now.UTC().Truncate(time.Millisecond), Request: request, Changes: changesOf(ops, rotates)}) != nil {
 		return history // a time beyond the year 9999
 	}
 	all := historyEntries(history)
-	all = append(all[max(0, len(all)+1-s.History):], text)
+	all = append(all[max(0, len(all)+1-s.History):], bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 	n := 0
 	for _, e := range all {
 		n += uvarintLen(len(e)) + len(e)
 	}
-	b := make([]byte, 0, n)
+	joined := make([]byte, 0, n)
 	for _, e := range all {
-		b = append(binary.AppendUvarint(b, uint64(len(e))), e...)
+		joined = append(binary.AppendUvarint(joined, uint64(len(e))), e...)
 	}
-	return b
+	return joined
 }
 
 // historyEntries splits what remember has joined.

@@ -67,13 +67,16 @@ func TestHistory(t *testing.T) {
 	for i := range 20 {
 		g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
 			for j := range 20 {
-				s.Set(fmt.Sprintf("%s%d", strings.Repeat("long", 100), j), i)
+				s.Set(fmt.Sprintf("%s%d", strings.Repeat("<&>\"", 100), j), i)
 			}
 		})
 	}
 	got := historyOf(t, g)
 	if strings.Count(got, "\n") != 4 || !strings.HasPrefix(got, "19 ") || strings.Count(got, ", …\n") != 4 || len(got) > 4*2000 {
 		t.Errorf("the history is not limited: %d bytes: %s", len(got), got)
+	}
+	if before, _, ok := strings.Cut(string(g.spy.all()[0].Data), `{"cart"`); !ok || len(before) > 4*2500 {
+		t.Errorf("%d bytes before the document, want at most 2500 for each entry", len(before))
 	}
 
 	off := newRigOn(t, g.spy, func(c *session.Config) { c.Now = g.clock.Now })
