@@ -72,9 +72,9 @@ this process or in another one:
   - The commit does not check what the request has read. To make a change depend on the
     stored value, use Update, not Get and Set.
   - After a logout, a revocation or an expiry, requests that are still running store
-    nothing, and the session does not come back. After [Session.Login] or
-    [Session.Regenerate] (or Confirm), requests that came with the old token store nothing, and cannot
-    log out either. Their commit fails with [ErrEnded], and the client gets a 409. Requests
+    nothing, and the session does not come back. After [Session.Login],
+    [Session.Confirm] or [Session.Regenerate], requests that came with the old token store
+    nothing, and cannot log out either. Their commit fails with [ErrEnded], and the client gets a 409. Requests
     without changes get their usual response.
   - There are two exceptions to the 409. A Login begins a new session, so that valid
     credentials always sign in. A request that loads the session after its token was replaced
@@ -138,12 +138,12 @@ refused, and makes sure that a form is acted upon once.
 sessions besides. The module sessionotel makes metrics and traces of them. [Manager.Health]
 reports whether the store answers. [Config].History keeps, for each session, which requests
 have changed which keys. docs/telemetry.md describes all of this.
-//
+
 # Web frameworks
 
-[Manager.Handler] is a middleware for net/http. For Echo and Gin, whose handlers are of
-another kind, use the modules sessionecho and sessiongin; [Manager.Serve] is for adapters of
-other frameworks. The file docs/frameworks.md shows each of them.
+[Manager.Handler] is a middleware for net/http. For Echo, Gin and Fiber, whose handlers are of
+another kind, use the modules sessionecho, sessiongin and sessionfiber; [Manager.Serve] is for
+adapters of other frameworks. The file docs/frameworks.md shows each of them.
 
 # Stores
 
