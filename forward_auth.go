@@ -62,12 +62,12 @@ func (m *Manager) ForwardAuth(c ForwardAuthConfig) http.Handler {
 	}
 	h := m.inside(func(w http.ResponseWriter, r *http.Request) {
 		if err := m.checkOrigin(r, m.cfg.Transport.read(r.Header)); err != nil { // inside Handler, that of the proxy was checked
-			m.cfg.OnError(w, r, err)
+			m.fail(w, r, err)
 			return
 		}
 		s, err := m.From(r.Context())
 		if err != nil {
-			m.cfg.OnError(w, r, err)
+			m.fail(w, r, err)
 			return
 		}
 		s.onlyLook()
@@ -77,7 +77,7 @@ func (m *Manager) ForwardAuth(c ForwardAuthConfig) http.Handler {
 		case no != nil:
 			m.refuseForward(w, r, no, c.LoginPage)
 		case !isHeaderText(owner):
-			m.cfg.OnError(w, r, fmt.Errorf("session: the owner of session %v cannot be sent in a header; use owners of visible ASCII with ForwardAuth", s.ID()))
+			m.fail(w, r, fmt.Errorf("session: the owner of session %v cannot be sent in a header; use owners of visible ASCII with ForwardAuth", s.ID()))
 		default:
 			w.Header().Set(name, owner)
 			w.WriteHeader(http.StatusOK)

@@ -84,8 +84,8 @@ func (m *Manager) gate(name, page string, why func(*Session) *refusal) func(http
 	if !isLocal(page) {
 		panic(fmt.Sprintf("session: %s(%q): the page must be a path of this site, such as /login", name, page))
 	}
-	own, _, _ := strings.Cut(page, "?")
-	own, _, _ = strings.Cut(own, "#")
+	own, _, _ := strings.Cut(page, "#")
+	own, _, _ = strings.Cut(own, "?")
 	return func(next http.Handler) http.Handler {
 		return m.inside(func(w http.ResponseWriter, r *http.Request) {
 			if isPage(r, own) {
@@ -94,7 +94,7 @@ func (m *Manager) gate(name, page string, why func(*Session) *refusal) func(http
 			}
 			s, err := m.From(r.Context())
 			if err != nil {
-				m.cfg.OnError(w, r, err)
+				m.fail(w, r, err)
 				return
 			}
 			if no := why(s); no != nil {
@@ -109,8 +109,8 @@ func (m *Manager) gate(name, page string, why func(*Session) *refusal) func(http
 // isPage reports whether a request is for the page of a gate. Below an [http.StripPrefix], the
 // path may look like that of the page, so the path that the client has sent counts as well.
 func isPage(r *http.Request, page string) bool {
-	sent, _, _ := strings.Cut(r.RequestURI, "?")
-	return r.URL.Path == page && (sent == page || !strings.HasPrefix(sent, "/"))
+	sent, _, _ := strings.Cut(sentURI(r), "?")
+	return r.URL.EscapedPath() == page && sent == page
 }
 
 // refuse answers a request that a gate does not let through.

@@ -1,6 +1,8 @@
 package session_test
 
 import (
+	"bufio"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -146,6 +148,34 @@ func TestGateLetsItsPageThrough(t *testing.T) {
 		mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", target, nil))
 		if int(n) != want {
 			t.Errorf("%s: the handler ran %d times, want %d", target, n, want)
+		}
+	}
+	// A client may send the whole URL, as to a proxy; and a page may need escapes.
+	for target, want := range map[string]int{
+		"http://example.com/login": 1, "http://example.com/admin/login": 0, "/s%C3%ADgn": 1, "/admin/s%C3%ADgn": 0,
+		"http://example.com/s%C3%ADgn?x": 1, "http://example.com/admin/s%C3%ADgn": 0,
+	} {
+		var n passed
+		page := "/login"
+		if strings.Contains(target, "%") {
+			page = "/s%C3%ADgn"
+		}
+		gate := g.RequireLogin(page)(&n)
+		mux := http.NewServeMux()
+		mux.Handle("/", gate)
+		mux.Handle("/admin/", http.StripPrefix("/admin", gate))
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + target + " HTTP/1.1\r\nHost: example.com\r\nAccept: text/html\r\n\r\n")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		if int(n) != want {
+			t.Errorf("%s: the handler ran %d times, want %d", target, n, want)
+		}
+		if want == 0 {
+			_, sent, _ := strings.Cut(target, "example.com")
+			equal(t, "way back of "+target, w.Header().Get("Location"), page+"?return_to="+url.QueryEscape(cmp.Or(sent, target)))
 		}
 	}
 	w := httptest.NewRecorder()

@@ -78,10 +78,21 @@ func wayBack(r *http.Request) string {
 		return pageOf(r, r.Header.Get("Hx-Current-Url"))
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return pageOf(r, r.Referer())
-	case strings.HasPrefix(r.RequestURI, "/"): // what http.StripPrefix leaves as it is
+	}
+	return sentURI(r)
+}
+
+// sentURI returns the path and the query that the client has sent, which [http.StripPrefix]
+// leaves as they are. To a proxy, clients send the whole URL (RFC 9112, section 3.2.2), and
+// servers accept that as well.
+func sentURI(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
 		return r.RequestURI
 	}
-	return r.URL.RequestURI()
+	if u, err := url.Parse(r.RequestURI); err == nil && u.Host != "" {
+		return u.RequestURI()
+	}
+	return r.URL.RequestURI() // of a request that no server has read
 }
 
 // pageOf returns the path and the query of a URL, if it has the host of the request.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/expanse-go/session"
 	"github.com/expanse-go/session/memstore"
@@ -193,8 +194,8 @@ func TestServePanics(t *testing.T) {
 	}
 }
 
-// TestHandlerFuncInServe: HandlerFunc uses the error handler of the Serve around it.
-func TestHandlerFuncInServe(t *testing.T) {
+// TestHandlersInServe: the handlers of the package use the error handler of the Serve around them.
+func TestHandlersInServe(t *testing.T) {
 	t.Parallel()
 	m, err := session.New(memstore.New(memstore.Config{}), session.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -203,13 +204,20 @@ func TestHandlerFuncInServe(t *testing.T) {
 	if err := m.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w := httptest.NewRecorder()
-	h := m.HandlerFunc(func(http.ResponseWriter, *http.Request, *session.Session) { t.Error("the handler was called") })
-	err = m.Serve(w, httptest.NewRequest(http.MethodGet, "/", nil), refuseWith, func(w http.ResponseWriter, r *http.Request) (int, error) {
-		h(w, r)
-		return 0, nil
-	})
-	if err != nil || w.Code != http.StatusServiceUnavailable || w.Header().Get("X-Error") == "" {
-		t.Errorf("got %v, status %d and %v; want a 503 of the error handler", err, w.Code, w.Header())
+	never := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") })
+	for name, h := range map[string]http.Handler{
+		"HandlerFunc":  m.HandlerFunc(func(w http.ResponseWriter, r *http.Request, _ *session.Session) { never(w, r) }),
+		"RequireLogin": m.RequireLogin("/login")(never),
+		"RequireFresh": m.RequireFresh(time.Minute, "/confirm")(never),
+		"ForwardAuth":  m.ForwardAuth(session.ForwardAuthConfig{}),
+	} {
+		w := httptest.NewRecorder()
+		err = m.Serve(w, httptest.NewRequest(http.MethodGet, "/", nil), refuseWith, func(w http.ResponseWriter, r *http.Request) (int, error) {
+			h.ServeHTTP(w, r)
+			return 0, nil
+		})
+		if err != nil || w.Code != http.StatusServiceUnavailable || w.Header().Get("X-Error") == "" {
+			t.Errorf("%s: got %v, status %d and %v; want a 503 of the error handler", name, err, w.Code, w.Header())
+		}
 	}
 }
