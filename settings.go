@@ -227,6 +227,9 @@ func (c *checker) transport(s *settings) {
 		s.varies = []string{t.Header, "Cookie"}
 	}
 	if t.HeaderOnly {
+		if s.TakeOver != nil {
+			c.refuse("TakeOver", "set", "has no effect with Transport.HeaderOnly, because requests then have no cookies; leave one of them out")
+		}
 		s.scopes, s.varies = []*scope{s.header}, slices.Clip(s.varies[:1])
 		return
 	}

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -355,6 +356,13 @@ func TestTransportMistakes(t *testing.T) {
 		}
 	}
 	if got := mistakes(t, session.Config{Transport: session.TransportConfig{HeaderOnly: true}}); !slices.Equal(got, []string{"Transport.HeaderOnly"}) {
+		t.Errorf("mistakes %q", got)
+	}
+	never := session.Config{Transport: session.TransportConfig{Header: "X-Auth", HeaderOnly: true}}
+	never.TakeOver = func(*http.Request, func(func(context.Context)) (session.Token, error)) (session.Token, error) {
+		return "", nil
+	}
+	if got := mistakes(t, never); !slices.Equal(got, []string{"TakeOver"}) {
 		t.Errorf("mistakes %q", got)
 	}
 	if got := mistakes(t, session.Config{Transport: session.TransportConfig{Header: "X-Auth", KeyHeaders: []string{"X-Key", "Authorization"}}}); got != nil {
