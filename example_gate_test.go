@@ -166,13 +166,18 @@ func ExampleManager_ForwardAuth() {
 	// 401 ""
 }
 
-// tokens adds the token to each request, and keeps the new one of each response.
+// tokens adds the token to each request to the API, and keeps the new one of each response.
 type tokens struct {
+	origin string // such as https://api.example.com; a redirect to another one must not get the token
+
 	mu    sync.Mutex
 	token string
 }
 
 func (t *tokens) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme+"://"+r.URL.Host != t.origin {
+		return http.DefaultTransport.RoundTrip(r)
+	}
 	t.mu.Lock()
 	sent := t.token
 	t.mu.Unlock()
@@ -204,7 +209,7 @@ func ExampleTransportConfig() {
 	server := httptest.NewServer(m.Handler(mux))
 	defer server.Close()
 
-	app := http.Client{Transport: &tokens{}}
+	app := http.Client{Transport: &tokens{origin: server.URL}}
 	for _, route := range []string{"GET /account", "POST /login", "GET /account", "POST /logout", "GET /account"} {
 		method, path, _ := strings.Cut(route, " ")
 		r, _ := http.NewRequest(method, server.URL+path, nil)

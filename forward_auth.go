@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -70,7 +71,7 @@ func (m *Manager) ForwardAuth(c ForwardAuthConfig) http.Handler {
 			m.fail(w, r, err)
 			return
 		}
-		s.onlyLook()
+		m.onlyLook(r.Context(), s)
 		w.Header().Set("Cache-Control", "no-store")
 		owner := s.Owner()
 		switch no := why(s); {
@@ -136,11 +137,16 @@ func isHeaderText(s string) bool {
 	return s != "" && strings.Trim(s, " ") == s && !strings.Contains(s, "  ")
 }
 
-// onlyLook seals a session whose response reaches a proxy and not the client: no new token, and
-// no flash message counts as shown.
-func (s *Session) onlyLook() {
+// onlyLook seals a session whose response reaches a proxy and not the client: no new token, no
+// cookie, and no flash message counts as shown.
+func (m *Manager) onlyLook(ctx context.Context, s *Session) {
+	if x := m.exchange(ctx); x != nil {
+		x.loading.Lock()
+		x.handed = false
+		x.loading.Unlock()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.enter(sealed)
-	s.shown, s.read = nil, nil
+	s.shown, s.read, s.unclear = nil, nil, false
 }

@@ -131,3 +131,23 @@ func TestForwardAuthMaxAge(t *testing.T) {
 		}()
 	}
 }
+
+// TestForwardAuthSendsNoCookie: the client gets the cookie of a session that was taken over, and
+// loses planted ones, when it visits a page of the site itself.
+func TestForwardAuthSendsNoCookie(t *testing.T) {
+	g := takingOver(t)
+	h := g.ForwardAuth(session.ForwardAuthConfig{})
+	for range 2 {
+		w := g.ask(h, withOld(), nil)
+		equal(t, "owner", w.Header().Get("Remote-User"), "42")
+		equal(t, "cookies", len(w.Header()["Set-Cookie"]), 0)
+	}
+	ann, ben := g.signedIn(t, "ann"), g.signedIn(t, "ben")
+	r := ann.request("GET")
+	r.URL.Path = "/auth/check" // a planted cookie may have the path /auth
+	r.AddCookie(&http.Cookie{Name: g.CookieName(), Value: string(g.token(ben))})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	equal(t, "status with two sessions", w.Code, http.StatusUnauthorized)
+	equal(t, "cookies with two sessions", len(w.Header()["Set-Cookie"]), 0)
+}
