@@ -27,6 +27,12 @@
 //     Fiber or Expanse contains the old cookies, so it does, as before, until the sessions are used.
 //   - A login after the takeover replaces the token, as usual. Then the old cookie gives no access.
 //
+// A session that was not taken over yet is unknown to the manager, so RevokeOwner, EditOwner, List
+// and MaxPerOwner don't reach it. When an account is locked or gets another password, end its
+// sessions in the old store as well, or take all sessions over before (see below). The new store
+// must not evict the marks: with memstore or a Redis that evicts, a session that has ended could
+// come back.
+//
 // Until [Config].Until, the new store keeps a small mark of each session that was taken over. A
 // request with an old cookie and no new one takes one load more, the first of them also a load
 // from the old store and two creates.

@@ -8,7 +8,9 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/expanse-go/session"
 )
@@ -35,9 +37,10 @@ type Config struct {
 	// Nil means [Value].
 	Map func(key string, value any) (any, error)
 
-	// Lenient logs a value that cannot be mapped and leaves it out, and logs a session that
-	// does not decode and treats it as unknown. By default, both are errors: the request fails,
-	// and the visitor stays signed in until the program is corrected.
+	// Lenient logs a value that cannot be mapped and leaves it out. It logs a session that does
+	// not decode, that has no valid owner, or that is too large, and treats it as unknown. By
+	// default, these are errors: the request fails, and the visitor stays signed in until the
+	// program is corrected.
 	Lenient bool
 
 	// Imported says that [Migration.Import] has taken over all sessions, so that requests need not
@@ -180,7 +183,12 @@ func (g *Migration) takeOver(ctx context.Context, k Key, load func(context.Conte
 		write(s)
 		id = s.ID()
 	})
+	var value *session.ValueError
 	switch {
+	case errors.As(err, &value): // from a Map of the application
+		return "", broken, &ValueError{Key: value.Path, Type: value.Type, Err: value.Err}
+	case errors.Is(err, session.ErrTooLarge):
+		return "", broken, err
 	case err != nil:
 		return "", unknown, err
 	case t == "":
@@ -231,6 +239,9 @@ func (g *Migration) plan(ctx context.Context, old Old) (func(*session.Session), 
 	if err != nil {
 		return nil, err
 	}
+	if len(owner) > session.MaxOwner || !utf8.ValidString(owner) || strings.IndexByte(owner, 0) >= 0 {
+		return nil, &ValueError{Key: "the owner", Type: "string", Err: fmt.Errorf("it has %d bytes, and an owner is UTF-8 without NUL, of at most %d; write a Config.Owner of your own", len(owner), session.MaxOwner)}
+	}
 	at, err := g.cfg.AuthenticatedAt(old)
 	if err != nil {
 		return nil, err
@@ -242,8 +253,8 @@ func (g *Migration) plan(ctx context.Context, old Old) (func(*session.Session), 
 	var pairs []pair
 	for _, key := range slices.Sorted(maps.Keys(old.Values)) {
 		v, err := g.cfg.Map(key, old.Values[key])
-		if err == nil && key == "" {
-			err = &ValueError{Key: key, Type: fmt.Sprintf("%T", v), Err: errors.New("the key is empty")}
+		if err == nil && (key == "" || !utf8.ValidString(key)) {
+			err = &ValueError{Key: key, Type: fmt.Sprintf("%T", v), Err: errors.New("the key is empty or not UTF-8")}
 		}
 		switch {
 		case errors.Is(err, ErrOmit):

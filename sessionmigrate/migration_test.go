@@ -494,6 +494,52 @@ func TestUndecodable(t *testing.T) {
 	}
 }
 
+// What the manager would refuse is an error that names it, so that "beam migrate-from" goes on with
+// the next session, and Lenient applies.
+func TestUnstorable(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		values map[string]any
+		config func(*session.Config, *sessionmigrate.Config)
+		body   string // if lenient
+	}{
+		"a key":      {map[string]any{"user_id": 42, "\xff": 1}, nil, "42 map[user_id:42]"},
+		"an owner":   {map[string]any{"user_id": strings.Repeat("x", session.MaxOwner+1)}, nil, " map[]"},
+		"an owner 0": {map[string]any{"user_id": "a\x00"}, nil, " map[]"},
+		"a value": {map[string]any{"user_id": 42}, func(_ *session.Config, c *sessionmigrate.Config) {
+			c.Map = func(string, any) (any, error) { return make(chan int), nil }
+		}, " map[]"},
+		"too large": {map[string]any{"user_id": 42, "big": strings.Repeat("x", 2000)}, func(c *session.Config, _ *sessionmigrate.Config) {
+			c.MaxBytes = 1000
+		}, " map[]"},
+	} {
+		for _, lenient := range []bool{false, true} {
+			change := []func(*session.Config, *sessionmigrate.Config){func(_ *session.Config, c *sessionmigrate.Config) { c.Lenient = lenient }}
+			if test.config != nil {
+				change = append(change, test.config)
+			}
+			w := newWorld(t, mem(), change...)
+			w.old.olds["ana"] = sessionmigrate.Old{Values: test.values}
+			code, body := http.StatusServiceUnavailable, ""
+			if lenient {
+				code, body = http.StatusOK, test.body
+			}
+			r := w.get("/", "old=ana")
+			if r.code != code || lenient && r.body != body {
+				t.Errorf("%s, lenient %v: %d %q, want %d %q", name, lenient, r.code, r.body, code, body)
+			}
+			if lenient {
+				continue
+			}
+			old, _ := w.old.Load(t.Context(), keyOf("ana"))
+			var value *sessionmigrate.ValueError
+			if _, err := w.by.Import(t.Context(), w.manager, old); !errors.As(err, &value) && !errors.Is(err, session.ErrTooLarge) {
+				t.Errorf("%s: the import failed with %v", name, err)
+			}
+		}
+	}
+}
+
 // A browser that withholds our cookie may send the old one, whose SameSite is weaker.
 func TestCrossSite(t *testing.T) {
 	t.Parallel()
