@@ -44,6 +44,9 @@ func readTokens(h http.Header, name string) (tokens []Token) {
 // keyed reports whether a request has credentials of its own, and no cookie that a browser may
 // have added; see TransportConfig.KeyHeaders.
 func (s *settings) keyed(r *http.Request) bool {
+	if s.TakeOver != nil && len(r.Header["Cookie"]) > 0 { // which may lead to a session of the other library
+		return false
+	}
 	for _, sc := range []*scope{s.scope, s.plain} {
 		if sc == nil {
 			continue

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -142,4 +143,25 @@ func TestLoggedInAt(t *testing.T) {
 		}
 	}
 	equal(t, "sessions beyond MaxPerOwner", n, 3)
+}
+
+// A key in a header is no way around the check of the origin while a cookie of the other library
+// leads to a session.
+func TestTakeOverAndKeys(t *testing.T) {
+	g := takingOver(t, func(c *session.Config) { c.Transport.KeyHeaders = []string{"X-Api-Key"} })
+	for _, b := range []*browser{newBrowser(), withOld()} {
+		r := b.request("POST")
+		r.Header.Set("Origin", "https://evil.example.com")
+		r.Header.Set("Sec-Fetch-Site", "same-site")
+		r.Header.Set("X-Api-Key", "k")
+		w := httptest.NewRecorder()
+		g.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			equal(t, "owner", s.Owner(), "")
+		})(w, r)
+		want := http.StatusOK
+		if b.cookies["old"] != "" {
+			want = http.StatusForbidden
+		}
+		equal(t, "status", w.Code, want)
+	}
 }

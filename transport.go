@@ -44,8 +44,8 @@ type TransportConfig struct {
 	// KeyHeaders are request headers in which other code of the program expects credentials,
 	// such as "X-Api-Key". A request that has one of them, with a value, and no session
 	// cookie needs no check of its origin, because nothing in it was added by the browser.
-	// A request that has a session cookie as well is checked. "Authorization" counts only
-	// with the scheme Bearer: browsers add the credentials of other schemes by themselves.
+	// A request that has a session cookie as well is checked; so is one with any cookie while
+	// [Config].TakeOver is set. "Authorization" counts only with the scheme Bearer: browsers add the credentials of other schemes by themselves.
 	KeyHeaders []string
 }
 
