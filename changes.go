@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -17,6 +18,11 @@ func shown(d *draft, o *op) string {
 	switch o.kind {
 	case opLogin:
 		return strconv.Quote(d.owner)
+	case opConfirm:
+		if d.authAt == 0 {
+			return "unknown"
+		}
+		return time.Unix(0, d.authAt).UTC().Format(time.RFC3339)
 	case opTimeouts:
 		return fmt.Sprintf("idle %v, absolute %v", d.idle, d.absolute)
 	case opPersist:

@@ -82,7 +82,8 @@ const (
 func (k opKind) String() string {
 	return [...]string{
 		opSet: "set", opAppend: "append", opUpdate: "update", opRemove: "remove", opPopOnce: "pop", opClear: "clear",
-		opKeep: "keep flash", opConsume: "use up flash", opLogin: "login", opTimeouts: "set timeouts", opPersist: "set persistence",
+		opKeep: "keep flash", opConsume: "use up flash", opLogin: "login", opConfirm: "confirm", opTimeouts: "set timeouts",
+		opPersist: "set persistence",
 	}[k]
 }
 

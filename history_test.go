@@ -165,3 +165,41 @@ func ExampleInfo_History() {
 	}
 	// Output: 1 GET /cart/{item} [append cart.items]
 }
+
+// TestHistoryNamesAll: each kind of change has a name, in the history and in the log.
+func TestHistoryNamesAll(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, func(c *session.Config) {
+		c.History, c.DangerouslyLogChanges, c.Cookie.DangerouslyAllowHTTP = 20, true, true
+	})
+	b := newBrowser()
+	for _, change := range []func(*session.Session){
+		func(s *session.Session) { s.Set("a", 1) },
+		func(s *session.Session) { s.Append("b", 1) },
+		func(s *session.Session) { session.Update(s, "c", func(n int) int { return n + 1 }) },
+		func(s *session.Session) { s.Remove("b") },
+		func(s *session.Session) { session.PopOnce(s, "c", 0) },
+		func(s *session.Session) { s.Clear() },
+		func(s *session.Session) { s.Flash("status", "x") },
+		func(s *session.Session) { s.Reflash() },
+		func(s *session.Session) { s.Login("ada") },
+		func(s *session.Session) { s.Confirm() },
+		func(s *session.Session) { s.SetTimeouts(time.Hour, time.Hour) },
+		func(s *session.Session) { s.SetPersistent(true) },
+	} {
+		g.clock.Advance(time.Minute)
+		g.visit(b, func(_ http.ResponseWriter, _ *http.Request, s *session.Session) { change(s) })
+	}
+	history := historyOf(t, g)
+	for _, name := range []string{
+		"set a", "append b", "update c", "remove b", "pop c", "clear", "set status", "keep flash status", "login",
+		"confirm, new token", "set timeouts", "set persistence",
+	} {
+		if !strings.Contains(history, "GET /: "+name) {
+			t.Errorf("%q is not in the history: %s", name, history)
+		}
+	}
+	if log := g.log(); !strings.Contains(log, `session.change=confirm session.path="" session.old=2026-03-01T12:09:00Z session.new=2026-03-01T12:10:00Z`) {
+		t.Errorf("the log does not show the confirmation: %s", log)
+	}
+}
