@@ -66,9 +66,10 @@ func TestAdminCounts(t *testing.T) {
 	s.client("eve", firefox)
 	clock.Advance(11 * 24 * time.Hour) // the first two have expired
 	root := s.client("root", firefox)
+	counters.Count(t.Context(), session.Event{Kind: session.EventConflict, Op: session.OpCommit})
 	r := root.Get("/admin/")
 	has(t, r, http.StatusOK,
-		"<dt>Live</dt><dd>2</dd>", "<dt>Signed in</dt><dd>2</dd>", "<dt>Anonymous</dt><dd>0</dd>", "<dt>Expired, not removed</dt><dd>2</dd>",
+		"<bdi>Conflicts, not saved</bdi></th><td class=\"sp-number\">1</td>", "<dt>Live</dt><dd>2</dd>", "<dt>Signed in</dt><dd>2</dd>", "<dt>Anonymous</dt><dd>0</dd>", "<dt>Expired, not removed</dt><dd>2</dd>",
 		"<bdi>Less than 1 h</bdi></th><td class=\"sp-number\">1</td>", "<bdi>7 to 30 d</bdi></th><td class=\"sp-number\">1</td>",
 		"<bdi>Firefox</bdi></th><td class=\"sp-number\">2</td>", "<bdi>Linux</bdi></th><td class=\"sp-number\">2</td>",
 		"<bdi>Sessions created</bdi></th><td class=\"sp-number\">4</td>",

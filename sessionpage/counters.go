@@ -37,7 +37,7 @@ func (c *Counters) Of(kind session.EventKind) uint64 {
 // event is also that of its text.
 var shown = []session.EventKind{
 	session.EventCreated, session.EventRotated, session.EventLoggedOut, session.EventRevoked, session.EventExpired,
-	session.EventReplayed, session.EventFailed, session.EventDropped, session.EventLate, session.EventCorrupt,
+	session.EventReplayed, session.EventConflict, session.EventFailed, session.EventDropped, session.EventLate, session.EventCorrupt,
 	session.EventTokenReuse, session.EventReplaced, session.EventUnknownToken, session.EventBadCookie,
 	session.EventCrossOrigin, session.EventNotCreated, session.EventRejected,
 }

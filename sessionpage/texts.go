@@ -96,6 +96,7 @@ var english = map[string]string{
 	"revoked":       "Ended by others",
 	"expired":       "Requests after expiry",
 	"replayed":      "Conflicts, saved after a replay",
+	"conflict":      "Conflicts, not saved",
 	"failed":        "Store calls that failed",
 	"dropped":       "Writes dropped",
 	"late":          "Writes after the response began",
