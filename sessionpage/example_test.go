@@ -77,7 +77,7 @@ func ExampleAccountConfig_reauthenticate() {
 			if time.Since(s.AuthenticatedAt()) < 10*time.Minute {
 				return true
 			}
-			http.Redirect(w, r, "/password?next=/account/sessions/", http.StatusSeeOther)
+			http.Redirect(w, r, "/confirm?return_to=/account/sessions/", http.StatusSeeOther)
 			return false
 		},
 		Place: func(_ context.Context, address string) string {

@@ -130,13 +130,18 @@ var keys = session.Config{
 	Transport: session.TransportConfig{KeyHeaders: []string{"X-Api-Key"}}, // api_key_headers = ["X-Api-Key"]
 }
 
-// tokens adds the token to each request, and keeps the new one of each response.
+// tokens adds the token to each request to the API, and keeps the new one of each response.
 type tokens struct {
+	origin string // such as https://api.example.com; a redirect to another one must not get the token
+
 	mu    sync.Mutex
 	token string
 }
 
 func (t *tokens) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme+"://"+r.URL.Host != t.origin {
+		return http.DefaultTransport.RoundTrip(r)
+	}
 	t.mu.Lock()
 	sent := t.token
 	t.mu.Unlock()

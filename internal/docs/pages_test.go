@@ -32,7 +32,7 @@ func TestTokens(t *testing.T) {
 		fmt.Fprint(w, r.URL.Path, " ", s.Owner())
 	})))
 	defer server.Close()
-	client := http.Client{Transport: &tokens{}}
+	client := http.Client{Transport: &tokens{origin: server.URL}}
 	for _, step := range [][2]string{{"/", "/ "}, {"/login", "/login ada"}, {"/", "/ ada"}, {"/logout", "/logout "}, {"/", "/ "}} {
 		response, err := client.Post(server.URL+step[0], "", nil)
 		if err != nil {

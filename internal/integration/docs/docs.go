@@ -118,7 +118,7 @@ var looks = sessionpage.AccountConfig{
 		if time.Since(s.AuthenticatedAt()) < 10*time.Minute {
 			return true
 		}
-		http.Redirect(w, r, "/password?next=/account/sessions/", http.StatusSeeOther)
+		http.Redirect(w, r, "/confirm?return_to=/account/sessions/", http.StatusSeeOther)
 		return false
 	},
 }
