@@ -26,6 +26,8 @@ func (m *Manager) refuseOrigin(r *http.Request) error {
 	switch {
 	case origin == "null":
 		remedy = "a browser hides the origin of a sandboxed frame, of a file, and of a page with Referrer-Policy: no-referrer; send the request from an ordinary page, with Referrer-Policy: same-origin"
+	case r.Header.Get("Sec-Fetch-Site") == "" && m.cfg.origins.Check(r) == nil:
+		remedy = "the page has another scheme than this request: redirect plain HTTP to HTTPS, and send Strict-Transport-Security; if this site is also served over plain HTTP, see Config.Cookie.DangerouslyAllowHTTP and IsHTTPS"
 	case r.Header.Get("Sec-Fetch-Site") == "":
 		remedy = "if both are this site, a proxy has replaced the host: pass on the browser's (nginx: proxy_set_header Host $http_host); otherwise, add the origin to Config.TrustedOrigins if it is yours"
 	}

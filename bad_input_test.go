@@ -352,6 +352,8 @@ func TestCrossOrigin(t *testing.T) {
 		{"POST", map[string]string{site: "cross-site", origin: "null"}, false},
 		{"POST", map[string]string{origin: "https://example.com"}, true},
 		{"POST", map[string]string{origin: "https://evil.example"}, false},
+		{"POST", map[string]string{origin: "http://example.com"}, false},
+		{"GET", map[string]string{origin: "http://example.com"}, true},
 		{"POST", map[string]string{origin: "null"}, false},
 		{"POST", nil, true}, // not a browser
 	}

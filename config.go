@@ -227,8 +227,8 @@ type CookieConfig struct {
 	// prefix; otherwise it uses the cookie that DangerouslyAllowHTTP describes. The two
 	// cookies have different names, and a token is valid only in the cookie that it was
 	// issued for. So an attacker who reads or plants cookies over plain HTTP cannot get into
-	// a session over HTTPS. IsHTTPS is called for each request that uses its session. It
-	// must not use the session itself:
+	// a session over HTTPS. IsHTTPS is called for each request that uses its session, or whose
+	// origin has to be compared with its own. It must not use the session itself:
 	//
 	//	IsHTTPS: func(r *http.Request) bool {
 	//		return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"

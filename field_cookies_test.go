@@ -593,6 +593,7 @@ func TestField18CrossOrigin(t *testing.T) {
 	}{
 		"proxy without the host": {"http://nas.local", "", "proxy_set_header Host $http_host"},
 		"another site":           {"https://other.example", "cross-site", "Config.TrustedOrigins"},
+		"twin over plain HTTP":   {"http://127.0.0.1:8000", "", "redirect plain HTTP to HTTPS"},
 		"null":                   {"null", "", "Referrer-Policy"},
 		"null of today":          {"null", "cross-site", "Referrer-Policy"},
 	}

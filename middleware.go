@@ -13,7 +13,9 @@ import (
 //
 // Handler refuses requests that other sites make a browser send: an unsafe method with a
 // foreign origin gets a 403 ([ErrCrossOrigin]) from the error handler, and causes an
-// [EventCrossOrigin]; see [http.CrossOriginProtection] and [Config].TrustedOrigins. GET,
+// [EventCrossOrigin]; see [http.CrossOriginProtection] and [Config].TrustedOrigins. For
+// browsers that send no Sec-Fetch-Site, the scheme of the origin counts as well as its host,
+// unless [CookieConfig].DangerouslyAllowHTTP leaves open which one the site has. GET,
 // HEAD and OPTIONS always pass, so they must not change state. So do requests with a token
 // or a key in a header; see [Config].Transport.
 //
@@ -119,7 +121,7 @@ func (x *exchange) refusal() error { return x.m.checkOrigin(x.r, x.header) }
 // checkOrigin refuses an unsafe request of another origin, unless its credentials are in a
 // header, which no browser adds by itself.
 func (m *Manager) checkOrigin(r *http.Request, header *presented) error {
-	if m.cfg.origins.Check(r) == nil || header != nil || m.cfg.keyed(r) {
+	if !m.cfg.crossOrigin(r) || header != nil || m.cfg.keyed(r) {
 		return nil
 	}
 	return m.refuseOrigin(r)
