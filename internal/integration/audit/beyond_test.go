@@ -56,7 +56,7 @@ func TestBX1Events(t *testing.T) {
 	has("a conflict", session.EventConflict)
 	v.must("POST", logout)
 	has("a logout", session.EventLoggedOut)
-	v = st.member("ada")
+	st.member("ada")
 	must(st.RevokeOwner(t.Context(), "ada"))(t)
 	has("a revocation", session.EventRevoked)
 	v = st.member("ada")

@@ -110,7 +110,7 @@ func TestLC4IdleTimeout(t *testing.T) {
 		active.must("GET", read)
 		st.clock.Advance(time.Hour - time.Second)
 		active.must("GET", read)
-		r := must(st.Info(t.Context(), session.ID(first(parts(t, idle.token)))))(t)
+		r := must(st.Info(t.Context(), first(parts(t, idle.token))))(t)
 		if left := r.ExpiresAt.Sub(st.clock.Now()); left != time.Second {
 			t.Errorf("a second before the limit, %v is left", left)
 		}
