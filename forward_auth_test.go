@@ -145,7 +145,7 @@ func TestForwardAuthSendsNoCookie(t *testing.T) {
 	ann, ben := g.signedIn(t, "ann"), g.signedIn(t, "ben")
 	r := ann.request("GET")
 	r.URL.Path = "/auth/check" // a planted cookie may have the path /auth
-	r.AddCookie(&http.Cookie{Name: g.CookieName(), Value: string(g.token(ben))})
+	r.AddCookie(&http.Cookie{Name: g.CookieName(), Value: g.token(ben)})
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	equal(t, "status with two sessions", w.Code, http.StatusUnauthorized)

@@ -2,7 +2,6 @@ package docs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"html/template"
 	"io/fs"
@@ -45,27 +44,4 @@ func orderOnce(w http.ResponseWriter, r *http.Request, manager *session.Manager,
 	default:
 		http.Redirect(w, r, o.Result, http.StatusSeeOther) // for the first request and for all others
 	}
-}
-
-type Price struct { // release 2
-	Cents int `json:"cents"`
-}
-
-func (p *Price) UnmarshalJSON(b []byte) error {
-	var a struct{ Euros, Cents *int } // the fields of both versions
-	if err := json.Unmarshal(b, &a); err != nil {
-		return err
-	}
-	switch {
-	case a.Cents != nil:
-		p.Cents = *a.Cents
-	case a.Euros != nil:
-		p.Cents = *a.Euros * 100
-	}
-	return nil
-}
-
-func (p Price) MarshalJSON() ([]byte, error) {
-	type plain Price
-	return json.Marshal(plain(p))
 }
