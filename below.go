@@ -117,6 +117,18 @@ func (t *tracker) Write(b []byte) (int, error) {
 	return t.ResponseWriter.Write(b)
 }
 
+// answering returns an error handler that answers as [DefaultError] does where f writes nothing:
+// no answer would be a 200.
+func answering(f func(http.ResponseWriter, *http.Request, error)) func(http.ResponseWriter, *http.Request, error) {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		t := tracker{ResponseWriter: w}
+		f(&t, r, err)
+		if !t.wrote {
+			DefaultError(w, r, err)
+		}
+	}
+}
+
 // headers remembers the response headers without copying their values: values are
 // replaced, not changed in place.
 type headers []header

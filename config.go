@@ -168,7 +168,7 @@ type Config struct {
 
 	// OnError responds to a request that was refused as cross-origin, or whose session
 	// could not be loaded or committed. No byte of another response has been sent by
-	// then. Defaults to [DefaultError].
+	// then. If it writes nothing, [DefaultError] responds. Defaults to [DefaultError].
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Logger receives what would otherwise go unnoticed: failed commits, records that do

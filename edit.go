@@ -22,10 +22,10 @@ import (
 // Invalidate ends the session.
 //
 // If a login or a Regenerate replaces the token of the session while f runs, nothing of that
-// run is stored. Edit then loads the session again and calls f again, up to five times. So f
-// must have no effect but on the session, and what it reads there, such as [Session.Owner], is
-// true of the session that its changes are stored in. The session must not be used after f has
-// returned, and f must not commit or edit the same session itself.
+// run is stored. Edit then loads the session again and calls f again, at most five times in
+// all. So f must have no effect but on the session, and what it reads there, such as
+// [Session.Owner], is true of the session that its changes are stored in. The session must not
+// be used after f has returned, and f must not commit or edit the same session itself.
 //
 // If f returns an error, nothing is stored, and Edit returns the error as it is. The others
 // are [ErrClosed], one that matches [ErrNotFound] if there is no such session or it has ended,

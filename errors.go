@@ -211,7 +211,7 @@ func errorf(kind error, format string, args ...any) error {
 //
 //   - 401 for a Confirm while nobody is signed in,
 //   - 403 for a cross-origin write,
-//   - 404 if [Manager.Info] found no session,
+//   - 404 if [Manager.Info] or [Manager.Edit] found no session,
 //   - 409 if the session ended before the request did, or if another request got the value
 //     that [PopOnce] returned,
 //   - 503 with Retry-After if the store is down, full or too contended, or if a timeout had

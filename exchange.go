@@ -349,11 +349,7 @@ func (x *exchange) answer() {
 		}
 		x.m.cfg.log(x, level, "session: commit failed", logError(x.failed))
 	}
-	t := tracker{ResponseWriter: x.w}
-	x.onError(&t, x.r, x.failed)
-	if !t.wrote { // no answer would be a 200
-		DefaultError(x.w, x.r, x.failed)
-	}
+	answering(x.onError)(x.w, x.r, x.failed)
 	// A proxy aborts the connection when its write fails. The response must be out by then.
 	http.NewResponseController(x.w).Flush()
 	x.entry = nil

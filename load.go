@@ -113,15 +113,19 @@ func (m *Manager) load(parent context.Context, t Token, scopes ...*scope) (*Sess
 }
 
 // match returns the scope in which a token leads to a record, its digest there, and what it is
-// worth. Without one, it returns those of the first scope.
+// worth. Without one, it returns the first scope, and the digest of a token that was replaced, if
+// it is one.
 func (at *stored) match(id ID, sec *secret, scopes []*scope, now time.Time) (sc *scope, d digest, worth standing) {
-	for _, sc := range scopes {
-		d := sc.digestOf(id, sec)
-		if worth := at.standingOf(&d, now); worth != noToken {
-			return sc, d, worth
+	for i, sc := range scopes {
+		in := sc.digestOf(id, sec)
+		if worth := at.standingOf(&in, now); worth != noToken {
+			return sc, in, worth
+		}
+		if i == 0 || at.reused(&in) {
+			d = in
 		}
 	}
-	return scopes[0], scopes[0].digestOf(id, sec), noToken
+	return scopes[0], d, noToken
 }
 
 // notLoaded reports a load without a record, and returns what the request gets.

@@ -53,6 +53,7 @@ func New(store Store, cfg Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.OnError = answering(s.OnError)
 	d, ok := Capability[discard](store)
 	v, _ := store.(Viewer) // not by Capability: a wrapper's own Load must not be bypassed
 	m := &Manager{cfg: s, store: store, viewer: v, discard: ok && d == discard{}}

@@ -594,6 +594,32 @@ func TestErrorDropsTheChanges(t *testing.T) {
 	}
 }
 
+// TestSilentErrorHandler: a request that is refused is never answered with a 200, even if the
+// error handler writes nothing.
+func TestSilentErrorHandler(t *testing.T) {
+	var calls callCounter
+	m, err := session.New(calls.wrap(memstore.New(memstore.Config{})), session.Config{
+		PruneEvery: -1, Logger: quiet, OnError: func(http.ResponseWriter, *http.Request, error) {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := stored(t, m, func(s *session.Session) { s.Set("a", 1) })
+	calls.failing("load", errors.New("down"))
+	handler := m.HandlerFunc(func(http.ResponseWriter, *http.Request, *session.Session) { t.Error("the handler ran") })
+	foreign := httptest.NewRequest("POST", "https://example.com/", nil)
+	foreign.Header.Set("Sec-Fetch-Site", "cross-site")
+	unloaded := httptest.NewRequest("GET", "https://example.com/", nil)
+	unloaded.AddCookie(&http.Cookie{Name: m.CookieName(), Value: string(token)})
+	for want, r := range map[int]*http.Request{http.StatusForbidden: foreign, http.StatusServiceUnavailable: unloaded} {
+		w := httptest.NewRecorder()
+		handler(w, r)
+		if w.Code != want {
+			t.Errorf("%s: status %d, want %d", r.Method, w.Code, want)
+		}
+	}
+}
+
 // TestErrorWithoutASession: a context that has no session is no reason to panic.
 func TestErrorWithoutASession(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)

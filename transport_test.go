@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/expanse-go/session"
+	"github.com/expanse-go/session/memstore"
 )
 
 // byHeader makes a rig use a token header.
@@ -301,6 +302,40 @@ func TestTokenHeaderCrossSite(t *testing.T) {
 	a.send(t, write)
 	equal(t, "a token", a.token != "", true)
 	equal(t, "events", g.kinds(), "created")
+}
+
+// TestReuseOfHeaderToken: a header token that was replaced long ago is recognized outside the
+// middleware, too, where it may be one of several kinds.
+func TestReuseOfHeaderToken(t *testing.T) {
+	var kinds []session.EventKind
+	m, advance := lawManager(t, memstore.New(memstore.Config{}), session.Config{
+		Transport:   session.TransportConfig{Header: "X-Session"},
+		RotateEvery: 10 * time.Minute,
+		OnEvent:     func(_ context.Context, e session.Event) { kinds = append(kinds, e.Kind) },
+	})
+	request := func(token session.Token) session.Token {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("X-Session", string(token))
+		w := httptest.NewRecorder()
+		m.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request, s *session.Session) {
+			if s.Owner() == "" {
+				s.Login("ada")
+			}
+			s.Set("a", 1)
+		})(w, r)
+		return session.Token(w.Header().Get("X-Session"))
+	}
+	old := request("")
+	advance(11 * time.Minute)
+	if next := request(old); next == "" || next == old {
+		t.Fatal("the token was not replaced")
+	}
+	advance(time.Minute)
+	kinds = nil
+	load(t, m, old)
+	if !slices.Contains(kinds, session.EventTokenReuse) {
+		t.Errorf("events %v, want %s", kinds, session.EventTokenReuse)
+	}
 }
 
 // TestCommitToken: outside the middleware, a session of a header is committed by
