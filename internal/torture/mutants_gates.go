@@ -48,7 +48,7 @@ var gateMutants = []mutant{
 	},
 	{
 		"a route that looks like the sign-in page passes a gate", "gate.go",
-		"return r.URL.Path == page && (", "return r.URL.Path == page || (", testOf(".", "TestGateLetsItsPageThrough"),
+		"return r.URL.EscapedPath() == page && sent == page", "return r.URL.EscapedPath() == page || sent == page", testOf(".", "TestGateLetsItsPageThrough"),
 	},
 	{
 		"an edit extends the session", "edit.go",
