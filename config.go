@@ -143,10 +143,10 @@ type Config struct {
 
 	// History keeps the last commits of each session in its record: which request has changed
 	// which keys, and when, but no values. [Info.History] returns them, and beam session log
-	// shows them. An entry usually takes about a hundred bytes, at most 2,500, and is
-	// stored with the commit itself. It names the request by the pattern of [http.ServeMux],
-	// or else by its path. At most 100 entries. Negative or zero: none; the next commit then
-	// removes those of earlier ones.
+	// shows them. An entry usually takes about a hundred bytes, at most 2,500, and is stored with
+	// the commit itself. It names the request by the pattern of [http.ServeMux], or else by its
+	// path. At most 100 entries. Negative or zero: none; the next commit then removes the entries
+	// of earlier ones.
 	History int
 
 	// DangerouslyLogChanges logs, for development, each value that a request has stored: the
@@ -159,11 +159,10 @@ type Config struct {
 	// Now is the clock. Defaults to [time.Now].
 	Now func() time.Time
 
-	// OnEvent is called for each [Event], for logs, metrics and audits. It runs on the
-	// goroutine of the request or sweep, so it must not block, and must be safe for
-	// concurrent use. It gets an event for each load and each commit; to see only what is out
-	// of the ordinary, skip the kinds that are [EventKind.Routine]. Without it, no clock is
-	// read for durations.
+	// OnEvent is called for each [Event], for logs, metrics and audits. It runs on the goroutine
+	// of the request or sweep, so it must not block, and must be safe for concurrent use. It gets
+	// an event for each load and each commit; to see only unusual events, skip the kinds that are
+	// [EventKind.Routine]. Without a hook, the manager reads no clock for durations.
 	OnEvent func(context.Context, Event)
 
 	// OnError responds to a request that was refused as cross-origin, or whose session

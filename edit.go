@@ -16,35 +16,35 @@ import (
 //		return nil
 //	})
 //
-// An edit is not visitor activity: it does not extend the session, uses up no flash message,
-// and replaces no token. As it can send the client nothing, Login, Confirm, Regenerate,
-// SetTimeouts and SetPersistent fail in f with an error that matches [ErrCommitted].
-// Invalidate ends the session.
+// An edit is not visitor activity: it does not extend the session, uses up no flash message, and
+// replaces no token. Because it cannot send the client anything, Login, Confirm, Regenerate,
+// SetTimeouts and SetPersistent fail in f with an error that matches [ErrCommitted]. Invalidate
+// ends the session.
 //
-// If a login or a Regenerate replaces the token of the session while f runs, nothing of that
-// run is stored. Edit then loads the session again and calls f again, at most five times in
-// all. So f must have no effect but on the session, and what it reads there, such as
-// [Session.Owner], is true of the session that its changes are stored in. The session must not
+// If a login or a Regenerate replaces the token of the session while f runs, nothing of that run
+// is stored. Edit then loads the session again and calls f again, at most five times in all. So f
+// must have no effect outside of the session. The values that it reads there, such as
+// [Session.Owner], are true of the session in which its changes are stored. The session must not
 // be used after f has returned, and f must not commit or edit the same session itself.
 //
-// If f returns an error, nothing is stored, and Edit returns the error as it is. The others
-// are [ErrClosed], one that matches [ErrNotFound] if there is no such session or it has ended,
-// [ErrEnded] if its token was replaced each time, and those of [Manager.Commit]. After a
+// If f returns an error, nothing is stored, and Edit returns the error unchanged. Its other
+// errors are [ErrClosed], one that matches [ErrNotFound] if there is no such session or it has
+// ended, [ErrEnded] if its token was replaced each time, and those of [Manager.Commit]. After a
 // [*StoreError], the outcome may be unknown. Loading takes at most [Config].StoreTimeout and ends
 // with ctx; storing takes at most as long, and does not end with ctx.
 func (m *Manager) Edit(ctx context.Context, id ID, f func(s *Session) error) error {
 	return m.edit(ctx, id, func(*Session) bool { return true }, f)
 }
 
-// EditOwner calls [Manager.Edit] for each session of an owner that has not expired, one after
-// the other, and returns how many it has edited: after a change of roles, for example. It
-// skips a session that has ended or that belongs to somebody else by then. Any other error,
-// also one that f returns, ends it, and so does the end of ctx; what is edited remains so. An
-// empty owner is an error.
+// EditOwner calls [Manager.Edit] for each session of an owner that has not expired, one after the
+// other, and returns the number of sessions that it has edited. Use it after a change of roles,
+// for example. It skips a session that has meanwhile ended or that belongs to somebody else by
+// then. Any other error, including one from f, stops EditOwner, and so does the end of ctx; the
+// sessions edited by then stay edited. An empty owner is an error.
 //
-// A login that runs at the same time may be stored after the sessions have been listed. So
-// change first what a login reads, such as the role in the database, and then call EditOwner.
-// It lists the sessions as [Manager.RevokeOwner] does, a thousand at a time.
+// A login that runs at the same time may be stored after the sessions have been listed. So first
+// change what a login reads, such as the role in the database, and then call EditOwner. It lists
+// the sessions as [Manager.RevokeOwner] does, a thousand at a time.
 func (m *Manager) EditOwner(ctx context.Context, owner string, f func(s *Session) error) (n int, err error) {
 	switch {
 	case m.closed.Load():

@@ -9,7 +9,7 @@ import (
 //
 // Each load and each commit that calls the store, and each sweep that deletes records, ends
 // with exactly one event that has an Op. That event also has the outcome and the duration;
-// metrics and traces follow from these events alone.
+// these events alone suffice for metrics and traces.
 type Event struct {
 	Kind  EventKind // what happened
 	Time  time.Time // when, by the manager's clock
@@ -25,9 +25,10 @@ type Event struct {
 	Replays  int           // how often changes were applied again because another process had committed first
 	Pruned   int           // how many records a sweep has deleted
 
-	// Winner is the context of another request of this process, if its commit came first and
-	// this one was applied to the result, or if it has stored this one in its batch. A
-	// tracer can link to it. It may have ended. Don't keep it: it holds that request.
+	// Winner is the context of another request of this process whose commit came first, so
+	// that this commit was applied to its result, or which stored this commit in its batch. A
+	// tracer can link to it. The context may have ended. Don't keep it, because it keeps that
+	// request in memory.
 	Winner context.Context `json:"-"`
 }
 
@@ -90,8 +91,9 @@ const (
 	EventFailed       EventKind = "failed"        // a load, commit, touch or sweep failed, or a look at watched sessions; see Err
 )
 
-// Routine reports whether events of a kind are part of normal operation: a hook that writes
-// a log or an audit can skip them. There are about as many as requests that use a session.
+// Routine reports whether events of a kind are part of normal operation: a hook that writes a
+// log or an audit trail can skip them. There are about as many of them as requests that use a
+// session.
 func (k EventKind) Routine() bool {
 	return k == EventLoaded || k == EventCommitted || k == EventPruned
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A ForwardAuthConfig configures [Manager.ForwardAuth]. The zero value is complete.
+// A ForwardAuthConfig configures [Manager.ForwardAuth]. The zero value is ready to use.
 type ForwardAuthConfig struct {
 	_ [0]func()
 
@@ -19,21 +19,22 @@ type ForwardAuthConfig struct {
 	OwnerHeader string
 
 	// LoginPage is the page, on the host of the request, to which browsers are redirected. nginx
-	// passes on no redirect of this kind: leave it empty there, and use error_page.
-	// Defaults to "", which means that everybody gets a 401.
+	// does not pass such a redirect on: leave LoginPage empty there, and use error_page. Defaults
+	// to "", which means that everybody gets a 401.
 	LoginPage string
 
-	// MaxAge makes the user confirm after this time, as [Manager.RequireFresh] does.
-	// Zero: not at all.
+	// MaxAge makes the user confirm after this time, as [Manager.RequireFresh] does. Zero means
+	// never.
 	MaxAge time.Duration
 }
 
 // ForwardAuth returns a handler that tells a proxy whether a request is signed in, so that
-// programs behind the proxy need no sessions of their own. It answers with an empty 200 and
-// the owner in a header, or with a 401 and a problem document like that of
-// [Manager.RequireLogin], and never with a 2xx to anybody else. It is for auth_request of nginx,
-// ForwardAuth of Traefik and ext_authz of Envoy; the file docs/forward-auth.md of the
-// repository has their configurations. Proxies must reach the handler, and clients need not.
+// programs behind the proxy need no sessions of their own. A signed-in request gets an empty 200
+// with the owner in a header. Any other request gets a 401 with a problem document like that of
+// [Manager.RequireLogin], or a redirect to LoginPage, and never a 2xx. The handler is for
+// auth_request of nginx, ForwardAuth of Traefik and ext_authz of Envoy; the file
+// docs/forward-auth.md of the repository has their configurations. Proxies must be able to reach
+// the handler; clients need not.
 //
 // A request counts as visitor activity, because the programs behind the proxy don't tell the
 // manager of any. Wrap the handler in [Manager.IgnoreActivity] for routes that a page polls. No
@@ -44,9 +45,9 @@ type ForwardAuthConfig struct {
 // and the way back from X-Forwarded-Uri or X-Original-Uri. Without them, those of the request
 // itself count.
 //
-// An owner that is not visible ASCII, with single spaces at most inside, cannot be sent in a
-// header that everybody reads alike. For such an owner, the error handler answers with a 500.
-// ForwardAuth panics if the configuration is invalid.
+// All programs read a header alike only if it is visible ASCII, with at most single spaces inside.
+// For any other owner, the error handler answers with a 500. ForwardAuth panics if the
+// configuration is invalid.
 func (m *Manager) ForwardAuth(c ForwardAuthConfig) http.Handler {
 	name := cmp.Or(c.OwnerHeader, "Remote-User")
 	switch {

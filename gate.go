@@ -15,31 +15,30 @@ import (
 //   - A page that a browser opens (a GET or HEAD with Sec-Fetch-Mode navigate, or without
 //     fetch metadata and with text/html in Accept) is redirected to the page with a 303. The
 //     query of the redirect contains the way back; read it with [ReturnPath].
-//   - So is a form. The way back is then the page that the form was on, if its Referer is of
+//   - So is a form. The way back is then the page that the form was on, if its Referer is on
 //     this site: the form is not sent again.
-//   - A request of htmx (HX-Request) gets a 204 with HX-Redirect. The way back is the page
+//   - A request from htmx (HX-Request) gets a 204 with HX-Redirect. The way back is the page
 //     that the user sees.
-//   - Everything else, and each request with a token header ([TransportConfig]), gets a 401
+//   - Any other request, and any request with a token header ([TransportConfig]), gets a 401
 //     with a problem document (RFC 9457). Its member "reason" is "login_required", and
 //     "location" is the page.
 //
 // None of these answers may be cached. If the session cannot be loaded, [Config].OnError
 // responds.
 //
-// The page is a path of this site, such as "/login". Requests for it pass, so that the whole
-// site may be wrapped. RequireLogin panics if page is not such a path. Outside
-// [Manager.Handler], the middleware adds that as well.
+// The page is a path of this site, such as "/login". Requests for it pass, so you can wrap the
+// whole site. RequireLogin panics if page is not such a path. Used outside of [Manager.Handler],
+// the middleware adds that handler itself.
 func (m *Manager) RequireLogin(page string) func(http.Handler) http.Handler {
 	return m.gate("RequireLogin", page, m.needsLogin)
 }
 
-// RequireFresh returns middleware for sensitive operations, such as a change of the password or
-// a payment: the user must have signed in or confirmed less than maxAge ago (OWASP ASVS
-// 7.5.3). Other requests are answered as by [Manager.RequireLogin], and page is the one on
-// which a signed-in user enters the password again. Its handler calls [Session.Confirm] and
-// redirects to [ReturnPath]. The user comes back to the page, and sends the form once more if it
-// is still wanted: nothing repeats an act that was refused. Wrap the page of the form as well,
-// so that users seldom fill it in twice.
+// RequireFresh returns middleware for sensitive operations, such as a password change or a
+// payment: the user must have signed in or confirmed less than maxAge ago (OWASP ASVS 7.5.3). It
+// answers other requests as [Manager.RequireLogin] does; on page, a signed-in user enters the
+// password again. Its handler calls [Session.Confirm] and redirects to [ReturnPath]. The user
+// comes back to the page, and can submit the form again: nothing repeats an action that was
+// refused. Wrap the page of the form as well, so that users seldom fill it in twice.
 //
 // In the problem document, "reason" is "confirmation_required", or "login_required" if nobody
 // is signed in. The header WWW-Authenticate has the error insufficient_user_authentication and

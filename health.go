@@ -9,11 +9,11 @@ import (
 
 // Health reports whether the store answers: it loads a record that does not exist. It returns
 // within a second, and the result holds for a second, so it can be called as often as you like,
-// and from several goroutines. The error is [ErrClosed] or a [*StoreError]. Of each check that
-// fails, the manager writes a log line and sends an [EventFailed].
+// and from several goroutines. The error is [ErrClosed] or a [*StoreError]. For each failed
+// check, the manager writes a log line and sends an [EventFailed].
 //
 // Use it for readiness, as [Manager.HealthHandler] does. A store that answers may still refuse
-// writes, for instance because its disk is full; the event [EventFailed] tells.
+// writes, for instance because its disk is full; the event [EventFailed] reports that.
 func (m *Manager) Health(ctx context.Context) error {
 	switch {
 	case m.closed.Load():
@@ -39,12 +39,13 @@ func (m *Manager) Health(ctx context.Context) error {
 	}
 }
 
-// HealthHandler answers 200 if [Manager.Health] finds that the store answers, and 503 otherwise.
-// The response says nothing else, so it may be public. In Kubernetes, use it as the readiness
-// probe, with timeoutSeconds: 2, because a check takes up to a second.
+// HealthHandler returns a handler that responds with 200 if [Manager.Health] finds that the
+// store answers, and with 503 otherwise. The response says nothing else, so it may be public. In
+// Kubernetes, use it as the readiness probe, with timeoutSeconds: 2, because a check takes up to
+// a second.
 //
-// Don't use it as the liveness probe: if the store fails, a restart of every replica helps
-// nobody. A liveness probe should not call the store at all.
+// Don't use it as the liveness probe: if the store fails, restarting every replica does not
+// help. A liveness probe should not call the store at all.
 func (m *Manager) HealthHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status, text := http.StatusOK, "ok\n"

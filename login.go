@@ -20,9 +20,9 @@ import (
 // counts as used. What the request writes afterwards belongs to the new owner. To keep
 // everything, pass [KeepingData].
 //
-// The former session ends last: after the new one is stored and [OnlyIf] has been checked. If
-// any of that fails, so does the commit, and the visitor keeps the former session. Only if the
-// store's answer to the end of it was lost may it have ended as well.
+// The former session ends last: after the new one is stored and [OnlyIf] has been checked. If any
+// of that fails, so does the commit, and the visitor keeps the former session. The former session
+// may have ended as well, but only if the store's answer to its deletion was lost.
 //
 // A login succeeds even if the session ends, or another request replaces its token, before
 // the commit. The commit then creates a new session, with a new ID, that holds only what
@@ -89,11 +89,11 @@ func OnlyIf(holds func(ctx context.Context) (bool, error)) LoginOption {
 	return LoginOption{holds: holds}
 }
 
-// LoggedInAt is for a login that took place earlier, and that the session only takes over: in
-// another program, or with another session library. [Session.AuthenticatedAt] returns t, or the
-// zero time if t is zero because nobody knows when the user has signed in. A time in the future
-// counts as now. The absolute timeout does not start before the session was created.
-// [Config].MaxPerOwner is left to the next login.
+// LoggedInAt is for a login that took place earlier, in another program or with another session
+// library, and that the session only takes over. [Session.AuthenticatedAt] then returns t. Pass
+// the zero time if nobody knows when the user signed in. A time in the future counts as now. The
+// absolute timeout does not start before the session was created. [Config].MaxPerOwner takes
+// effect only at the next login.
 func LoggedInAt(t time.Time) LoginOption { return LoginOption{earlier: true, at: t} }
 
 // authAt returns when the login took place, as the envelope stores it.
@@ -150,12 +150,11 @@ func (s *Session) rotateToken() {
 	}
 }
 
-// Invalidate ends the session; this is how to log out. The commit deletes the record,
-// and the client's token stops working. Invalidate drops all uncommitted changes and an
-// earlier error of a write, so a logout never fails because of them. What is written
-// afterwards belongs to a new session with a new ID and token. The old session ends even
-// if the new one cannot be stored. If the browser has sent the cookies of several sessions,
-// all of them end.
+// Invalidate ends the session; this is how to log out. The commit deletes the record, and the
+// client's token stops working. Invalidate drops all uncommitted changes and any earlier write
+// error, so a logout never fails because of them. What is written afterwards belongs to a new
+// session with a new ID and token. The old session ends even if the new one cannot be stored. If
+// the browser has sent the cookies of several sessions, all of them end.
 func (s *Session) Invalidate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

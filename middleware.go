@@ -15,9 +15,9 @@ import (
 // foreign origin gets a 403 ([ErrCrossOrigin]) from the error handler, and causes an
 // [EventCrossOrigin]; see [http.CrossOriginProtection] and [Config].TrustedOrigins. For
 // browsers that send no Sec-Fetch-Site, the scheme of the origin counts as well as its host,
-// unless [CookieConfig].DangerouslyAllowHTTP leaves open which one the site has. GET,
-// HEAD and OPTIONS always pass, so they must not change state. So do requests with a token
-// or a key in a header; see [Config].Transport.
+// unless [CookieConfig].DangerouslyAllowHTTP leaves open which scheme the site uses. GET, HEAD
+// and OPTIONS always pass, so they must not change state. So do requests with a token or a key
+// in a header; see [Config].Transport.
 //
 // If a panic leaves Handler or [Manager.HandlerFunc], nothing is committed, and the panic
 // continues. If middleware inside Handler recovers from the panic, nothing is committed
@@ -49,20 +49,20 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// Serve serves one request like [Manager.Handler]. It is for the adapters of web frameworks,
-// whose handlers return errors, and decide on a status before they send it.
+// Serve serves one request like [Manager.Handler]. It is for adapters of web frameworks whose
+// handlers return errors, and set a status before it is sent.
 //
 // Serve calls next with a writer that commits, and with a request in whose context [From]
-// finds the session. If next has not begun the response, the framework will do so when Serve
-// has returned, and the session is committed before that. Next returns the status of that
-// response; it matters for flash messages, and 0 counts as 200. If next returns an error, the
-// changes that are not committed yet are dropped, and Serve returns the error. The framework
-// then responds to it.
+// finds the session. If next has not begun the response, the framework does so after Serve has
+// returned, and Serve commits the session before. Next returns the status of that response,
+// which matters for flash messages; 0 counts as 200. If next returns an error, the changes
+// that are not committed yet are dropped, and Serve returns the error. The framework then
+// responds to it.
 //
 // If the request is refused as cross-origin, or if the commit fails, onError responds at once,
-// and Serve returns its error. The writer then refuses what the handler writes. Next is not
-// called for a cross-origin request. Load failures are returned by From. OnError is called
-// instead of [Config].OnError, also by [Error]; if it is nil, Config.OnError is called.
+// and Serve returns the error. The writer then refuses what the handler writes. Next is not
+// called for a cross-origin request. From returns load failures. OnError is called instead of
+// [Config].OnError, also by [Error]; if it is nil, Config.OnError is called.
 func (m *Manager) Serve(w http.ResponseWriter, r *http.Request, onError func(http.ResponseWriter, *http.Request, error), next func(http.ResponseWriter, *http.Request) (status int, err error)) error {
 	var status int
 	var err error

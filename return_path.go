@@ -8,17 +8,17 @@ import (
 )
 
 // ReturnParam is the query parameter in which [Manager.RequireLogin] and [Manager.RequireFresh]
-// pass the way back to the sign-in page. A form that does not post to its own URL has to pass
-// it on in a field of that name.
+// pass the way back to the sign-in page. A form that does not post to its own URL must pass it
+// on in a field of that name.
 const ReturnParam = "return_to"
 
 // maxReturn limits the length of a way back, because proxies limit that of a URL.
 const maxReturn = 2000
 
 // ReturnPath returns where to send the user after a login: the value of [ReturnParam] in the
-// query or the form of the request, if it is a path of this site, and otherwise fallback.
-// Anybody can send a user a link to the sign-in page with a way back of their own, so
-// ReturnPath returns nothing that leads to another site (CWE-601).
+// query or the form of the request, if it is a path of this site, or else fallback. Anybody can
+// send a user a link to the sign-in page with a way back of the sender's choice, so ReturnPath
+// accepts none that leads to another site (CWE-601).
 //
 //	http.Redirect(w, r, session.ReturnPath(r, "/"), http.StatusSeeOther)
 //

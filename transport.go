@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// A TransportConfig says how clients send their token and get a new one. By the zero value,
-// all do so by cookie. Apps, scripts and single-page applications on another host may use a
-// header instead: see Header. The file docs/api-tokens.md of the repository has examples of
+// A TransportConfig says how clients send their token and get a new one. With the zero value,
+// all of them use the cookie. Apps, scripts and single-page applications on another host can
+// use a header instead; see Header. The file docs/api-tokens.md of the repository has example
 // clients.
 type TransportConfig struct {
 	_ [0]func()
 
 	// Header is the request header that contains the token. "Authorization" means the scheme
 	// Bearer (RFC 6750): "Authorization: Bearer TOKEN". Other schemes are left to other code.
-	// A header of any other name contains nothing but the token. Names of headers that
-	// browsers send by themselves, or to other sites without a CORS preflight, are refused.
-	// Defaults to "", which means that tokens come by cookie only.
+	// Any other header contains only the token. Headers that browsers send by themselves, or to
+	// other sites without a CORS preflight, are refused. Defaults to "", which means that
+	// tokens come in the cookie only.
 	//
 	// If a request has the header, its cookie is not read, even if the header contains no
-	// token, an unknown one, or several. An empty one ("Authorization: Bearer", or an empty
-	// value) is from a client that has no token yet: if the response creates a session, its
-	// token comes in a header. So each client keeps its own kind of token: one from a
-	// header is unknown in a cookie, and the reverse.
+	// token, an unknown one, or several. A client that has no token yet sends an empty one
+	// ("Authorization: Bearer", or an empty value): if the response creates a session, its
+	// token comes in a header. So each client keeps its own kind of token: a token from a
+	// header is unknown in a cookie, and vice versa.
 	//
 	// A new token comes in the response header [Manager.TokenHeader], and so does the word
 	// "none" when [Session.Invalidate] has ended the session. Such a response gets
@@ -36,16 +36,17 @@ type TransportConfig struct {
 	// the cookie, decides whose session it is.
 	Header string
 
-	// HeaderOnly makes the manager ignore its cookie and never send one. A request without
-	// the header has no session, and if it creates one, the token comes in a header.
-	// The check of the origin is the same as without HeaderOnly.
+	// HeaderOnly makes the manager ignore its cookie and never send one. A request without the
+	// header has no session, and if it creates one, the token comes in a header. The origin
+	// check is the same as without HeaderOnly.
 	HeaderOnly bool
 
 	// KeyHeaders are request headers in which other code of the program expects credentials,
-	// such as "X-Api-Key". A request that has one of them, with a value, and no session
-	// cookie needs no check of its origin, because nothing in it was added by the browser.
-	// A request that has a session cookie as well is checked; so is one with any cookie while
-	// [Config].TakeOver is set. "Authorization" counts only with the scheme Bearer: browsers add the credentials of other schemes by themselves.
+	// such as "X-Api-Key". A request that has one of them, with a value, and no session cookie
+	// needs no check of its origin, because the browser has added nothing to it. A request that
+	// also has a session cookie is checked, and so is one with any cookie while
+	// [Config].TakeOver is set. "Authorization" counts only with the scheme Bearer: browsers
+	// add the credentials of other schemes by themselves.
 	KeyHeaders []string
 }
 

@@ -8,8 +8,8 @@ import "context"
 //
 // [context.Cause] tells why the context has ended. Each of these causes matches [ErrEnded]:
 //
-//   - [ErrExpired]: the session has expired. What other requests do extends it, also in other
-//     processes. To watch is no activity, so a stream does not keep its session alive.
+//   - [ErrExpired]: the session has expired. Other requests extend it, also in other processes.
+//     Watching is not activity, so a stream does not keep its session alive.
 //   - [ErrReplaced]: [Session.Login], Confirm or [Session.Regenerate] has replaced the token that the
 //     session was loaded with, so the client has to connect again with its new one, and with
 //     other privileges. A periodic rotation ([Config].RotateEvery) does not end the context.
@@ -18,10 +18,10 @@ import "context"
 //
 // The cause is [ErrClosed] after [Manager.Close], and that of ctx if ctx ends first.
 //
-// What this manager does ends the context at once, and so does expiry. What other processes
-// do, or other managers, ends it within [Config].WatchEvery, or almost at once if the store
-// is a [Broadcaster]. While the store fails, the context goes on; the failure is logged once and
-// sent as an [EventFailed].
+// A change by this manager ends the context at once, and so does expiry. A change by another
+// process or manager ends it within [Config].WatchEvery, or almost at once if the store is a
+// [Broadcaster]. While the store fails, the context goes on; the failure is logged once and sent
+// as an [EventFailed].
 //
 // Call Watch before or after the response begins, in any order with the changes of the
 // request: the context follows the session through the commits of its own request, to its

@@ -41,11 +41,11 @@ type Connection struct {
 }
 
 // Open connects to NATS, calls [Store.Check], and returns a store with a connection of its own,
-// which [Store.Close] closes. The connection is renewed whenever it is lost. ctx limits how long
+// which [Store.Close] closes. A lost connection is renewed automatically. ctx limits how long
 // Open may take.
 //
-// A wrong setting is a [*session.ConfigError]. To use the connection for other purposes too,
-// create it yourself and call [New].
+// For a wrong setting, the error is a [*session.ConfigError]. To use the connection for other
+// purposes too, create it yourself and call [New].
 func Open(ctx context.Context, c Connection) (*Store, error) {
 	opts, err := c.options(ctx)
 	if err != nil {

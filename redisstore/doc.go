@@ -54,9 +54,9 @@
 // # Many requests at once
 //
 // With one server, or with Sentinel, commands that wait at the same time share a pipeline once two
-// are on their way. On a distant server, more are sent at once, as long as the pool has a free
+// are on their way. To a distant server, more are sent at once, as long as the pool has a free
 // connection. In a cluster, where a pipeline would wait for its slowest node, commands are sent
-// alone; to let them share pipelines there, pass an [redis.AutoPipeliner], which go-redis calls
+// alone; to let them share pipelines there, pass a [redis.AutoPipeliner], which go-redis calls
 // experimental:
 //
 //	client := redis.NewClusterClient(…)
@@ -87,8 +87,8 @@
 // new primary did not receive are lost: sessions may be missing or outdated, and a session that was
 // logged out or revoked in one of those writes is valid again. In a cluster, the index of an owner
 // may lack a session that exists, because they are on different servers; RevokeOwner then misses
-// this session. Nothing else breaks: a session is never a mixture, no write is stored twice, and
-// one with a response 409 is not stored.
+// this session. Nothing else breaks: a session is never a mixture, no write is stored twice, and a
+// write that was answered with a 409 is not stored.
 //
 // How much is lost depends on how far the replica is behind. A primary that is killed on a good
 // network usually loses nothing. One that has lost its replicas, and fails later, loses everything
@@ -98,10 +98,11 @@
 //	min-replicas-to-write 1    # refuse writes without a replica …
 //	min-replicas-max-lag 1     # … that has answered within a second
 //
-// It takes the primary up to three seconds to notice, and these are lost. Then writes fail with a
-// [*session.StoreError], and a manager answers 503. The settings cost no time. The store does not use
-// WAIT, which costs a round trip, and can tell that no replica has a write, but not undo it. Where a
-// revocation must never be lost, use PostgreSQL with a synchronous replica.
+// The primary takes up to three seconds to notice, and loses the writes that it confirms in that
+// time. Then writes fail with a [*session.StoreError], and a manager answers 503. The settings cost
+// no time. The store does not use WAIT, which costs a round trip, and which can tell that no
+// replica has a write, but cannot undo the write. Where a revocation must never be lost, use
+// PostgreSQL with a synchronous replica.
 //
 // While a failover or the migration of a slot is in progress, go-redis follows the answers MOVED
 // and ASK, and the store needs nothing from it. With a timeout of two seconds for a node, a cluster

@@ -24,15 +24,15 @@
 // if the store has failed, 409 if the session ended before its changes could be stored, 403
 // for a cross-origin request, and 500 for a mistake in the program. [errors.Is] finds the
 // cause, such as [session.ErrEnded]. If the commit fails, the error handler responds in the
-// handler's place, and what the handler writes is refused. [session.Config].OnError is not
+// handler's place, and the handler's own writes are refused. [session.Config].OnError is not
 // called.
 //
 // If a handler returns an error, Echo's error handler responds when all middleware has
-// returned. What the handler has changed is committed before that if the status of the error
-// is below 500, as a counter of failed logins should be; and dropped if it is 500 or above, as
-// for any error that is not an [echo.HTTPError]. So the session keeps nothing of a handler
-// that has failed halfway. An error that is returned after the response has begun drops
-// nothing.
+// returned. Before that, the changes of the handler are committed if the status of the error
+// is below 500, so that a counter of failed logins is kept. They are dropped if it is 500 or
+// above, as for any error that is not an [echo.HTTPError]. So the session keeps nothing from a
+// handler that has failed halfway. An error that is returned after the response has begun
+// drops nothing.
 //
 // # Order of middleware
 //

@@ -11,7 +11,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A Config configures the middleware. The zero value is complete.
+// A Config configures the middleware. The zero value is ready to use.
 type Config struct {
 	// Skipper returns true for requests that need no session and no protection against
 	// cross-origin requests. [From] then returns an error. Requests that don't call From cost
@@ -20,8 +20,8 @@ type Config struct {
 
 	// ErrorHandler responds if the commit fails or if the request is refused as cross-origin.
 	// No byte of another response has been sent by then. The error is an [echo.HTTPError].
-	// Defaults to the HTTPErrorHandler of Echo. Errors of [From] are returned by the handler,
-	// so they go to the latter in any case.
+	// Defaults to Echo's HTTPErrorHandler. The handler returns the errors of [From], so they
+	// always go to the HTTPErrorHandler.
 	ErrorHandler echo.HTTPErrorHandler
 }
 
@@ -67,8 +67,8 @@ func From(c *echo.Context) (*session.Session, error) {
 
 // Error returns an error of package session as an [echo.HTTPError] that wraps it. Its status
 // and message are those of [session.ErrorStatus]. Handlers need it for the errors of methods
-// that they call themselves, such as [session.Manager.Revoke]. It returns nil and errors that
-// have a status already as they are.
+// that they call themselves, such as [session.Manager.Revoke]. It returns nil, and errors
+// that already have a status, unchanged.
 func Error(err error) error {
 	if err == nil || echo.StatusCode(err) != 0 {
 		return err

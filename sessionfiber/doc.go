@@ -14,11 +14,11 @@
 //		return c.Redirect().To("/profile")
 //	})
 //
-// The session is committed when the handlers have returned, before fiber sends the first byte
-// of the response. The rules of [session.Manager.Handler] hold here, too. A request that never
+// The session is committed when the handlers have returned, before Fiber sends the first byte of
+// the response. The rules of [session.Manager.Handler] hold here, too. A request that never
 // calls [From] causes no store call and gets no header.
 //
-// Code that gets a context finds the session by [session.From] in c.Context(), but not in c
+// Code that gets a context finds the session with [session.From] in c.Context(), but not in c
 // itself.
 //
 // # Errors
@@ -30,11 +30,11 @@
 // handler's place: nothing of the handler's response is sent, nor its upgrade to a WebSocket.
 // [session.Config].OnError is not called.
 //
-// If a handler returns an error, what it has changed is committed if the status of the error
-// is below 500, as a counter of failed logins should be; and dropped if it is 500 or above, as
-// for any error that is not a [*fiber.Error]. So the session keeps nothing of a handler that
-// has failed halfway. The error handler of the app responds when all middleware has returned.
-// It can read the session.
+// If a handler returns an error, its changes are committed if the status of the error is below
+// 500, so that a counter of failed logins is kept. They are dropped if it is 500 or above, as
+// for any error that is not a [*fiber.Error]. So the session keeps nothing from a handler that
+// has failed halfway. The error handler of the app responds when all middleware has returned. It
+// can read the session.
 //
 // # Order of middleware
 //
@@ -44,14 +44,14 @@
 // a handler that is still running, nothing is committed. Middleware that translates errors
 // belongs after this one, so that the status is known when the session is committed.
 //
-// Don't use the adaptor of fiber with [session.Manager.Handler]: the middleware ends before the
+// Don't use Fiber's adaptor with [session.Manager.Handler]: the middleware ends before the
 // handlers run, so it commits nothing.
 //
 // # Streams and WebSockets
 //
 // A handler that upgrades to a WebSocket needs nothing else. Before a stream, call [Commit]. The
-// functions of both run when the request has ended: what they change in its session is refused,
-// and the log tells. Call [session.Manager.Load] and [session.Manager.Commit] for each message,
+// functions of both run when the request has ended: changes that they make to its session are
+// refused and logged. Call [session.Manager.Load] and [session.Manager.Commit] for each message,
 // with c.Context() and a copy of the token, both taken before.
 //
 // # Templates

@@ -9,13 +9,13 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// Error returns an error of package session as one of fiber: [errors.As] finds a [*fiber.Error]
+// Error returns an error of package session as one of Fiber: [errors.As] finds a [*fiber.Error]
 // in it, with the status and the text of [session.ErrorStatus], and [errors.Is] finds err.
 // Handlers need it for the errors of methods that they call themselves, such as
 // [session.Manager.Revoke]. For nil, it returns nil.
 //
-// The text of the error is for visitors, because the default ErrorHandler of fiber sends it. For
-// the log, use [errors.As] with a [*session.StoreError], for example.
+// The text of the error is for visitors, because Fiber's default ErrorHandler sends it. For the
+// log, use [errors.As] with a [*session.StoreError], for example.
 func Error(err error) error {
 	if err == nil {
 		return nil

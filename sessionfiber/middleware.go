@@ -60,10 +60,11 @@ func From(c fiber.Ctx) (*session.Session, error) {
 // changes of the session are stored when the handler returns, except for those that need a new
 // cookie. They fail with [session.ErrCommitted].
 //
-// Set the status and the headers of the response before. Call Commit before c.SendStreamWriter
-// if the function of the stream uses the session: fasthttp calls it at once, on a goroutine of
-// its own. Also call it before a response that fiber doesn't send itself, such as that of c.End.
-// Without Commit, such a response has no cookie, and is a success even if the commit fails.
+// Set the status and the headers of the response before the call. Call Commit before
+// c.SendStreamWriter if the function of the stream uses the session: fasthttp calls it at once,
+// on a goroutine of its own. Also call it before a response that Fiber doesn't send itself, such
+// as that of c.End. Without Commit, such a response has no cookie, and is a success even if the
+// commit fails.
 func Commit(c fiber.Ctx) error {
 	x := exchangeOf(c)
 	switch {

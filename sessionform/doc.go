@@ -1,7 +1,7 @@
 /*
-Package sessionform has what HTML forms need of a session: the input and the error messages of a
-form that was refused, on the page that shows the form again; and tokens with which a form is
-acted upon once, however often it is submitted.
+Package sessionform helps with HTML forms. It keeps the input and the error messages of a refused
+form for the page that shows the form again. It also provides tokens with which a form is acted
+upon once, however often it is submitted.
 
 	func save(w http.ResponseWriter, r *http.Request, s *session.Session) { // POST /signup
 		if errs := check(r.PostForm); len(errs) > 0 {

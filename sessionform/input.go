@@ -27,14 +27,14 @@ type refused struct {
 
 func inputPath(form string) string { return session.Join(root, form, "refused") }
 
-// Flash leaves the input and the errors of a form for the next page, as one flash message. errs
+// Flash stores the input and the errors of a form for the next page, as one flash message. errs
 // maps the names of fields to messages for the user; the name "" is for the form as a whole.
 //
-// Flash keeps the values of the named fields only, because what a form contains is stored with
-// the session. It never keeps a field whose name, in whatever spelling, contains password, passwd,
-// passphrase, pwd, secret, token, csrf, cvc, cvv or cardnumber, even if the field is named. It
-// leaves out values beyond [MaxValue] and [MaxInput]. To answer the form with the page itself,
-// without a redirect, use [FlashNow].
+// Flash keeps only the values of the named fields, because it stores them with the session. It
+// never keeps a field whose name, in whatever spelling, contains password, passwd, passphrase,
+// pwd, secret, token, csrf, cvc, cvv or cardnumber, even if the field is named. It leaves out
+// values beyond [MaxValue] and [MaxInput]. To answer the form with the page itself, without a
+// redirect, use [FlashNow].
 //
 // If two requests refuse the same form, the later commit wins.
 func Flash(s *session.Session, form string, input url.Values, errs map[string]string, fields ...string) {

@@ -9,22 +9,22 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// MaxTokens is how many tokens of a form a session holds: those of pages that were not submitted
-// yet, and as many of submitted ones. With more, the oldest no longer works, and its user
-// gets [ErrUnknownToken]. A form is never acted upon twice because of that.
+// MaxTokens is the number of tokens per form that a session holds for pages that were not
+// submitted yet, and the number for pages that were. If there are more, the oldest token no longer
+// works, and its user gets [ErrUnknownToken]. No form is ever acted upon twice because of that.
 const MaxTokens = 16
 
 // wait is how long a repeated submission waits for the first one.
 const wait = 2 * time.Second
 
-// ErrUnknownToken is returned by [Once] for a token that the session does not have: it is
-// made up, of another form or another session, or too old. Show the form again, with what
-// was entered and a new token.
+// ErrUnknownToken is returned by [Once] for a token that the session does not have: it is made up,
+// belongs to another form or session, or is too old. Show the form again, with what was entered
+// and a new token.
 var ErrUnknownToken = errors.New("sessionform: the form has expired; show it again")
 
-// ErrUnfinished is returned by [Once] for a form that was submitted before, if the outcome of
-// that request is unknown: it is still running, or it did not end well. Answer 409, and tell
-// the user to look whether it is done. The form must not be acted upon again.
+// ErrUnfinished is returned by [Once] for a form that was submitted before, if the outcome of that
+// request is unknown: it is still running, or it did not end well. Answer with a 409, and tell the
+// user to check whether it was done. The form must not be acted upon again.
 var ErrUnfinished = errors.New("sessionform: the form was submitted before, and the outcome is not known yet")
 
 // A submission is what a session remembers of a token that was used.
@@ -42,9 +42,9 @@ func submissions(form string, more ...string) string {
 }
 
 // NewToken returns a token for a page that shows a form; put it into a hidden field. Each page
-// needs a token of its own, so call it each time, before the response begins. It stores
-// something in the session, so a visitor without a session gets one: give tokens to forms
-// whose act must not be repeated, such as a payment, and not to each search box.
+// needs a token of its own, so call it each time, before the response begins. It stores something
+// in the session, so a visitor without a session gets one: give tokens to forms whose action must
+// not be repeated, such as a payment, and not to every search box.
 //
 // A token is no protection against cross-site requests. The manager checks their origin anyway.
 func NewToken(s *session.Session, form string) string {
@@ -64,15 +64,15 @@ func NewToken(s *session.Session, form string) string {
 	return token
 }
 
-// An Outcome is how [Once] ends.
+// An Outcome is the result of [Once].
 type Outcome struct {
 	Result   string // what the act returned, in this request or in the first one
 	Repeated bool   // the act was not called: the form was submitted before
 }
 
 // Once calls act if no other request has submitted the form with this token, and returns its
-// result, such as the page to redirect to. Of several submissions, at the same time or later, in
-// this process or others, exactly one calls act. The others get its result: they wait up to two
+// result, such as the page to redirect to. Of several submissions, whether simultaneous or later,
+// in this process or others, exactly one calls act. The others get its result: they wait up to two
 // seconds for it, and then fail with [ErrUnfinished].
 //
 //	o, err := sessionform.Once(r.Context(), manager, s, "order", r.PostFormValue("once"), func() (string, error) {
@@ -89,7 +89,7 @@ type Outcome struct {
 // form can be submitted again, and returns the error. Check the input before Once.
 //
 // The other errors are [ErrUnknownToken], that of ctx during the wait, and those of
-// [session.Manager.Edit]. After one of Edit, act was not called, but the token may be spent.
+// [session.Manager.Edit]. After an error of Edit, act was not called, but the token may be spent.
 func Once(ctx context.Context, m *session.Manager, s *session.Session, form, token string, act func() (result string, err error)) (Outcome, error) {
 	if !wellFormed(token) || s.IsNew() {
 		return Outcome{}, ErrUnknownToken

@@ -22,16 +22,16 @@
 //
 // # Errors
 //
-// [Error] is for a handler that fails: it drops what the handler has changed, aborts the chain,
+// [Error] is for a handler that fails: it drops the changes of the handler, aborts the chain,
 // and responds. If the commit fails, or if the request is refused as cross-origin,
-// Config.ErrorHandler responds in the handler's place, and what the handler writes is refused.
+// Config.ErrorHandler responds in the handler's place, and the handler's own writes are refused.
 // In all these cases, the error is added to c.Errors, for a logger. Without an ErrorHandler,
 // [session.Config].OnError responds, which is [session.DefaultError] by default. The status is
-// 503 if the store has failed, 409 if the session ended before its changes could be stored,
-// 403 for a cross-origin request, and 500 for a mistake in the program.
+// 503 if the store has failed, 409 if the session ended before its changes could be stored, 403
+// for a cross-origin request, and 500 for a mistake in the program.
 //
-// An error response that a handler writes, as by c.AbortWithStatusJSON, commits what the
-// handler has changed before, like any other response.
+// An error response that a handler writes, for example with c.AbortWithStatusJSON, commits the
+// changes that the handler has made before, like any other response.
 //
 // # Order of middleware
 //

@@ -11,7 +11,7 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// A Config configures the middleware. The zero value is complete.
+// A Config configures the middleware. The zero value is ready to use.
 type Config struct {
 	// Skipper returns true for requests that need no session and no protection against
 	// cross-origin requests. [From] then returns an error. Requests that don't call From cost
@@ -115,7 +115,7 @@ func From(c *gin.Context) (*session.Session, error) { return session.From(c.Requ
 // Error responds to a request that has failed with err, and adds err to c.Errors. It drops the
 // changes of the session that are not committed yet, aborts the chain, and calls the
 // ErrorHandler of the middleware, or [session.Error] outside the middleware. The response is
-// then complete: later writes fail, as those of middleware that renders c.Errors.
+// then complete: later writes fail, such as those of middleware that renders c.Errors.
 func Error(c *gin.Context, err error) {
 	note(c, err)
 	c.Abort()

@@ -12,15 +12,15 @@
 //
 // From then on, a visitor who comes with the old cookie and without a new one gets a session with
 // the data of the old one, and is signed in as the same user. Nothing is written to the old store,
-// so the deployment can be taken back. The folder docs/migrating of the repository has a guide for
+// so the deployment can be rolled back. The folder docs/migrating of the repository has a guide for
 // each library.
 //
 // # What is guaranteed
 //
 //   - An old session is taken over once. Requests that overlap, in whatever process, all get the
 //     same new session, and all their writes are kept.
-//   - Once the new session has ended by a logout, a revocation or an expiry, the old cookie gives no
-//     access, although the old session still exists.
+//   - Once the new session has ended through a logout, a revocation or expiry, the old cookie gives
+//     no access, although the old session still exists.
 //   - Only a session that the old library would accept is taken over: it exists, has not expired,
 //     and the cookie's signature is valid. Its ID and cookie never become those of the new session.
 //   - A copy of the new store lets nobody in, as without a migration. A copy of the old store of scs,
@@ -29,26 +29,27 @@
 //
 // A session that was not taken over yet is unknown to the manager, so RevokeOwner, EditOwner, List
 // and MaxPerOwner don't reach it. When an account is locked or gets another password, end its
-// sessions in the old store as well, or take all sessions over before (see below). The new store
-// must not evict the marks: with memstore or a Redis that evicts, a session that has ended could
-// come back.
+// sessions in the old store as well, or take all sessions over beforehand (see below). The new
+// store must not evict the marks: with memstore or a Redis that evicts, a session that has ended
+// could come back.
 //
 // Until [Config].Until, the new store keeps a small mark of each session that was taken over. A
-// request with an old cookie and no new one takes one load more, the first of them also a load
-// from the old store and two creates.
+// request with an old cookie and no new one takes one more load. The first such request also takes
+// a load from the old store and two creates.
 //
 // # What is taken over
 //
-// The data, mapped by [Config].Map, and the owner, by [Config].Owner. The timeouts are those of the
-// new manager, and begin at the takeover. When the user has signed in is unknown, so
-// [session.Session.AuthenticatedAt] returns the zero time, unless [Config].AuthenticatedAt says
-// more. What the old program writes to a session after it was taken over is not taken over, so let
-// old and new processes run side by side only as long as a deployment takes.
+// The takeover includes the data, mapped by [Config].Map, and the owner, from [Config].Owner. The
+// timeouts are those of the new manager, and begin at the takeover. The time of the login is
+// unknown, so [session.Session.AuthenticatedAt] returns the zero time, unless
+// [Config].AuthenticatedAt knows it. Changes that the old program makes to a session after its
+// takeover are not taken over, so let old and new processes run side by side only as long as a
+// deployment takes.
 //
 // # All at once
 //
 // Sessions are taken over as their visitors come. [Migration.Import], which "beam migrate-from"
-// calls for all sessions in the old store, makes the new sessions before that. With
-// [Config].Imported, the old store is then no longer needed, but old cookies still are: they lead to
-// the new sessions.
+// calls for all sessions in the old store, creates the new sessions in advance. With
+// [Config].Imported, the old store is then no longer needed, but old cookies still are: they lead
+// to the new sessions.
 package sessionmigrate

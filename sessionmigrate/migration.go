@@ -25,12 +25,11 @@ type Config struct {
 	Until time.Time
 
 	// Owner returns the owner of an old session, for [session.Session.Login], or "" if it is
-	// anonymous. See [OwnerKey]. Nil means [Old].Owner, which most libraries do not know.
+	// anonymous. See [OwnerKey]. Nil means [Old].Owner, which is empty for most libraries.
 	Owner func(Old) (string, error)
 
-	// AuthenticatedAt returns when the owner has signed in; see [session.LoggedInAt]. Nil means
-	// that nobody knows, so that the application asks for the password before a sensitive
-	// operation.
+	// AuthenticatedAt returns when the owner signed in; see [session.LoggedInAt]. Nil means that
+	// nobody knows, so that the application asks for the password before a sensitive operation.
 	AuthenticatedAt func(Old) (time.Time, error)
 
 	// Map returns what to store for a key of the old session, or [ErrOmit] to leave it out.
@@ -66,8 +65,8 @@ type Migration struct {
 	gates  [64]chan struct{} // by the first byte of the mark's ID; so that requests of one visitor do not all try
 }
 
-// New returns a migration from source to store, which is the store of the manager that has
-// [Migration.TakeOver] in its [session.Config].
+// New returns a migration from source to store. The manager with [Migration.TakeOver] in its
+// [session.Config] must use the same store.
 func New(store session.Store, source Source, cfg Config) (*Migration, error) {
 	switch {
 	case store == nil || source == nil:
@@ -97,7 +96,7 @@ func New(store session.Store, source Source, cfg Config) (*Migration, error) {
 	return g, nil
 }
 
-// TakeOver is for [session.Config].TakeOver.
+// TakeOver is the function for [session.Config].TakeOver.
 func (g *Migration) TakeOver(r *http.Request, create func(func(context.Context)) (session.Token, error)) (session.Token, error) {
 	if !g.cfg.Now().Before(g.cfg.Until) {
 		return "", nil
@@ -122,7 +121,7 @@ func (g *Migration) TakeOver(r *http.Request, create func(func(context.Context))
 	return t, nil
 }
 
-// An Outcome says what has become of an old session.
+// An Outcome says what happened to an old session.
 type Outcome int
 
 // The outcomes.
@@ -278,8 +277,8 @@ func (g *Migration) plan(ctx context.Context, old Old) (func(*session.Session), 
 
 // Import takes over one session without its request, such as one that [Lister.List] has yielded.
 // The visitor's next request brings the old cookie, and [Migration.TakeOver] finds the new
-// session. Only sessions of [session.Config]'s cookie over HTTPS can be made this way, if there
-// is another one (see [session.CookieConfig].IsHTTPS).
+// session. If there is one cookie over HTTPS and another one over plain HTTP (see
+// [session.CookieConfig].IsHTTPS), Import can create sessions only for the one over HTTPS.
 func (g *Migration) Import(ctx context.Context, m *session.Manager, old Old) (Outcome, error) {
 	_, outcome, err := g.takeOver(ctx, old.Key, func(context.Context) (Old, error) { return old, nil }, func(write func(context.Context)) (session.Token, error) {
 		s, err := m.Load(ctx, "")

@@ -12,8 +12,8 @@ import (
 // A Source reads the sessions of another library. It writes nothing. The packages scs, gorilla,
 // fiber, laravel and expanse provide sources. A Source is safe for concurrent use.
 type Source interface {
-	// Key returns what the request's old cookie says, or false if it has no such cookie, or one
-	// that the old library would refuse. It does no I/O.
+	// Key returns the key from the request's old cookie, or false if it has no such cookie, or
+	// one that the old library would refuse. It does no I/O.
 	Key(r *http.Request) (Key, bool)
 
 	// Load returns the session of a key that Key has returned. If there is none, the error
@@ -31,7 +31,8 @@ type Lister interface {
 	List(ctx context.Context) iter.Seq2[Old, error]
 }
 
-// A Key is what a visitor's old cookie says. It cannot be printed by accident.
+// A Key identifies an old session, as read from a visitor's old cookie. It cannot be printed by
+// accident.
 type Key struct {
 	// ID names the session in the old store. It stays the same as long as the session.
 	ID string

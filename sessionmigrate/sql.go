@@ -13,7 +13,7 @@ import (
 	"github.com/expanse-go/session/sqlstore"
 )
 
-// A Table describes a table of old sessions. The packages of the sources know theirs.
+// A Table describes a table of old sessions. The packages of the sources define theirs.
 type Table struct {
 	Name string // with a schema if needed: "web.sessions"
 	Key  string // the column with the key, which is unique

@@ -148,9 +148,9 @@ func text(v reflect.Value) (string, bool) {
 	return "", false
 }
 
-// OwnerKey returns a [Config].Owner that reads the owner from a key of the old session: a string,
-// an integer, or a value with a MarshalText method. A session without the key, or with "" or 0
-// there, is anonymous.
+// OwnerKey returns a function for [Config].Owner that reads the owner from a key of the old
+// session: a string, an integer, or a value with a MarshalText method. A session without the key,
+// or with "" or 0 there, is anonymous.
 func OwnerKey(key string) func(Old) (string, error) {
 	return func(old Old) (string, error) {
 		v, ok := old.Values[key]

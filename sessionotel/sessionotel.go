@@ -34,7 +34,7 @@ type Config struct {
 	// MeterProvider defaults to [otel.GetMeterProvider].
 	MeterProvider metric.MeterProvider
 
-	// TracerProvider defaults to [otel.GetTracerProvider]. To have no spans, use that of
+	// TracerProvider defaults to [otel.GetTracerProvider]. For no spans, use the provider of
 	// package go.opentelemetry.io/otel/trace/noop.
 	TracerProvider trace.TracerProvider
 
@@ -44,7 +44,7 @@ type Config struct {
 }
 
 // New returns a function for [session.Config].OnEvent. It is safe for concurrent use, and may
-// serve several managers. The error is that of a MeterProvider that refuses an instrument.
+// serve several managers. New returns an error if the MeterProvider refuses an instrument.
 //
 // To use another hook as well, call both:
 //

@@ -25,8 +25,8 @@ type AccountConfig struct {
 	// Reauthenticate is called before the page ends other sessions than the one of the
 	// request. If it returns false, nothing ends, and it must have responded, for example
 	// with a redirect to a page that asks for the password. OWASP ASVS 7.5.2 asks for this.
-	// [session.Session.AuthenticatedAt] tells how long ago the user has signed in. nil: no
-	// question is asked.
+	// [session.Session.AuthenticatedAt] tells how long ago the user has signed in. nil: the
+	// page does not ask.
 	Reauthenticate func(w http.ResponseWriter, r *http.Request, s *session.Session) bool
 
 	// Device describes a client. Defaults to [ParseDevice] of its User-Agent header.
@@ -61,7 +61,7 @@ type Account struct {
 }
 
 // NewAccount returns the page for the sessions of a manager. It returns an error that names
-// everything that is wrong in the configuration.
+// every mistake in the configuration.
 func NewAccount(m *session.Manager, cfg AccountConfig) (*Account, error) {
 	p, err := newPages(m, cfg.Look, cfg.Now)
 	if cfg.Limit, err = limit(cfg.Limit, err); err != nil {

@@ -40,9 +40,9 @@ type AdminConfig struct {
 	Limit int
 
 	// CountTime limits how long the page counts live sessions, and separately how long it
-	// counts expired ones. The memory that counting takes does not depend on the number of
-	// sessions. What has been counted by then is shown, with a note. At most a minute.
-	// Defaults to 2 seconds.
+	// counts expired ones. After that time, the page shows the counts so far, with a note.
+	// The memory that counting takes does not depend on the number of sessions. At most a
+	// minute. Defaults to 2 seconds.
 	CountTime time.Duration
 
 	// CountEvery is how long the page shows the same counts, so that reloading it does not
@@ -72,7 +72,7 @@ type Admin struct {
 }
 
 // NewAdmin returns the page for the sessions of a manager. It returns an error that names
-// everything that is wrong in the configuration, above all a missing Authorize.
+// every mistake in the configuration, above all a missing Authorize.
 func NewAdmin(m *session.Manager, cfg AdminConfig) (*Admin, error) {
 	p, err := newPages(m, cfg.Look, cfg.Now)
 	if cfg.Authorize == nil {

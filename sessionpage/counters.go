@@ -15,8 +15,8 @@ type Counters struct {
 	kinds sync.Map // session.EventKind to *atomic.Uint64
 }
 
-// Count counts an event. To do more with events than to count them, call Count from a
-// function of your own.
+// Count counts an event. To do more than count events, call Count from a function of your
+// own.
 func (c *Counters) Count(_ context.Context, e session.Event) {
 	n, ok := c.kinds.Load(e.Kind)
 	if !ok {

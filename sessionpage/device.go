@@ -17,7 +17,7 @@ type Device struct {
 	Kind    Kind   // "" if unknown
 }
 
-// A Kind is a kind of device. It chooses the picture on the page.
+// A Kind is a kind of device. It determines the picture on the page.
 type Kind string
 
 // The kinds of devices.
@@ -32,7 +32,7 @@ const (
 // ParseDevice describes a User-Agent header by the rules of
 // [github.com/medama-io/go-useragent]. Both names are from fixed lists, and a version has
 // digits only, so that the header cannot put text of its choice on a page. The first call
-// builds a table of about 5 MB, which stays in memory, in some tens of milliseconds.
+// takes some tens of milliseconds, to build a table of about 5 MB, which stays in memory.
 func ParseDevice(userAgent string) Device {
 	agent := useragent.NewParser().Parse(userAgent)
 	d := Device{Browser: string(agent.Browser()), System: string(agent.OS())}

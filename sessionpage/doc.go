@@ -16,8 +16,8 @@
 //
 // # Mounting
 //
-// The pages consist of several addresses, all of which lie in one folder: mount the handler
-// with [http.StripPrefix] below a path that ends in a slash. All links are relative, so the
+// Each page has several addresses, all in one folder: mount the handler with
+// [http.StripPrefix] below a path that ends in a slash. All links are relative, so the
 // handler need not know the path, and a proxy may change it. The handlers include the
 // middleware of the manager; they may also be inside of [session.Manager.Handler].
 //
@@ -34,8 +34,8 @@
 // administrator's own session.
 //
 // The User-Agent header is whatever a client sends. The default parser returns only names
-// from its own list, so that a header cannot put text on the page. What hooks return is
-// escaped, cut to 64 characters, and has its control and format characters removed.
+// from its own list, so that a header cannot put text on the page. Text from hooks is
+// escaped, cut to 64 characters, and stripped of control and format characters.
 //
 // # Limits
 //

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A Look says how the pages look and in which language they are. The zero value is complete:
-// English, neutral colors, and a plain layout without a name. The page is built from it
+// A Look says how the pages look and in which language they are. The zero value is ready to
+// use: English, neutral colors, and a plain layout without a name. The page is built from it
 // once, so later changes have no effect.
 type Look struct {
 	_ [0]func() // keyed literals only
@@ -63,7 +63,7 @@ type Language struct {
 	RightToLeft bool
 }
 
-// A Page is what [Look].Layout is executed with.
+// A Page is the data with which [Look].Layout is executed.
 type Page struct {
 	Title     string        // of this page, without the name of the site
 	Language  string        // a language tag, for the attribute lang

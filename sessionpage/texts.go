@@ -110,9 +110,9 @@ var english = map[string]string{
 	"token-reuse":   "Tokens used again, possibly stolen",
 }
 
-// Texts returns a copy of all English texts, by name, for translators. Words in braces, such
-// as {n}, stand for what the page inserts; a translation may put them in any order, or
-// leave them out.
+// Texts returns a copy of all English texts, by name, for translators. Words in braces, such as
+// {n}, stand for text that the page inserts; a translation may put them in any order, or leave
+// them out.
 func Texts() map[string]string { return maps.Clone(english) }
 
 // problems lists the texts that no page would show, sorted.

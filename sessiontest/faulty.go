@@ -11,8 +11,8 @@ import (
 )
 
 // A FaultyStore is a store that fails or waits when the test says so. Until then, it behaves
-// like the store below, with the same capabilities, except [session.Viewer]. For other faults,
-// such as damaged records, use [Wrap].
+// like the underlying store, with the same capabilities, except [session.Viewer]. For other
+// faults, such as damaged records, use [Wrap].
 //
 // The methods Fail, Lose and Hold name operations as in [Call].Op; without a name, they apply to
 // all operations. The latest call that names an operation counts. All methods are safe for
@@ -71,7 +71,7 @@ func (f *FaultyStore) Hold(ops ...string) *Hold {
 	return h
 }
 
-// Heal ends all failures, and releases the calls that wait.
+// Heal ends all failures, and releases the waiting calls.
 func (f *FaultyStore) Heal() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -143,7 +143,7 @@ func (h *Hold) Await(n int) {
 	}
 }
 
-// Release lets all calls through, those that wait and later ones.
+// Release lets all calls through, both waiting and later ones.
 func (h *Hold) Release() { h.once.Do(func() { close(h.released) }) }
 
 func (h *Hold) wait(ctx context.Context) error {

@@ -36,8 +36,8 @@ func WantNone(tb testing.TB, s *session.Session, paths ...string) {
 	}
 }
 
-// WantKeys reports an error if the top-level keys of the session are not the given ones, in
-// whatever order. Flash messages count, too.
+// WantKeys reports an error if the top-level keys of the session are not the given ones, in any
+// order. Flash messages count, too.
 func WantKeys(tb testing.TB, s *session.Session, keys ...string) {
 	tb.Helper()
 	var missing, extra []string
@@ -69,9 +69,9 @@ func WantOwner(tb testing.TB, s *session.Session, owner string) {
 	}
 }
 
-// WantFlash reports an error if there is no flash message at the path, or if it is not want.
-// An ordinary value is no flash message. To test that a page has used the message up, call
-// [WantNone] after it.
+// WantFlash reports an error if there is no flash message at the path, or if its value is not
+// want. An ordinary value is not a flash message. To test that a page has used the message up,
+// call [WantNone] after it.
 func WantFlash[T any](tb testing.TB, s *session.Session, path string, want T) {
 	tb.Helper()
 	messages := slices.Collect(s.FlashPaths())
@@ -82,10 +82,10 @@ func WantFlash[T any](tb testing.TB, s *session.Session, path string, want T) {
 	WantValue(tb, s, path, want)
 }
 
-// WantRotated reports an error unless the cookie after is another one than the cookie before,
-// leads to a session, and the cookie before no longer does. So it is after
-// [session.Session.Login], Regenerate and Confirm, which protects from session fixation (OWASP
-// ASVS 7.2.4). After a periodic rotation, the former cookie works for [session.Config].Grace.
+// WantRotated reports an error unless the cookie after differs from the cookie before and leads
+// to a session, and the cookie before no longer does. That is so after [session.Session.Login],
+// Regenerate and Confirm, to prevent session fixation (OWASP ASVS 7.2.4). After a periodic
+// rotation, the former cookie works for [session.Config].Grace.
 //
 // Before is nil if the browser had no cookie. [Client.Cookie] returns the cookies.
 func WantRotated(tb testing.TB, m *session.Manager, before, after *http.Cookie) {
@@ -164,7 +164,7 @@ func WantCookie(tb testing.TB, w *http.Response, want *http.Cookie) {
 }
 
 // WantNoCookie reports an error if the response sets or deletes a cookie of that name. Caches
-// may not share a response that does.
+// must not share a response that does.
 func WantNoCookie(tb testing.TB, w *http.Response, name string) {
 	tb.Helper()
 	if c := setBy(w, name); c != nil {

@@ -1,5 +1,5 @@
-// Package sessionvet finds mistakes in the use of package session that compile. Run its
-// command as a tool of go vet:
+// Package sessionvet finds mistakes in the use of package session that the compiler cannot find.
+// Run its command as a tool of go vet:
 //
 //	go install github.com/expanse-go/session/sessionvet/cmd/sessionvet@latest
 //	go vet -vettool=$(which sessionvet) ./...

@@ -121,8 +121,8 @@ func decode(r sessionmigrate.Record) (sessionmigrate.Old, error) {
 	return old, nil
 }
 
-// Map is a [sessionmigrate.Config].Map that leaves out what only Expanse uses: its CSRF token and the
-// names of flash messages.
+// Map is a function for [sessionmigrate.Config].Map that leaves out the keys that only Expanse
+// uses: its CSRF token and the names of flash messages.
 func Map(key string, value any) (any, error) {
 	if key == "_csrf_token" || key == "_flash" {
 		return nil, sessionmigrate.ErrOmit

@@ -55,7 +55,7 @@ func SQL(db *sql.DB, dialect sqlstore.Dialect, table string) (sessionmigrate.Rec
 	return sessionmigrate.SQL(db, dialect, sessionmigrate.Table{Name: table, Key: "k", Data: "v", Left: "CASE WHEN e = 0 THEN NULL ELSE e - " + now[dialect] + " END"})
 }
 
-// Storage returns the records of any storage. It cannot enumerate them.
+// Storage returns the records of any storage. They cannot be enumerated.
 func Storage(s interface {
 	GetWithContext(ctx context.Context, key string) ([]byte, error)
 }) sessionmigrate.Records {

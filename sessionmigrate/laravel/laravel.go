@@ -206,15 +206,16 @@ func (s *source) decode(payload string) (map[string]any, error) {
 	return nil, errors.New("the payload is no array with keys")
 }
 
-// Owner returns a [sessionmigrate.Config].Owner that reads the account which is signed in to a
-// guard, usually "web". The owner is the identifier of the account, as text.
+// Owner returns a function for [sessionmigrate.Config].Owner that reads the account that is signed
+// in to a guard, usually "web". The owner is the identifier of the account, as text.
 func Owner(guard string) func(sessionmigrate.Old) (string, error) {
 	sum := sha1.Sum([]byte(`Illuminate\Auth\SessionGuard`))
 	return sessionmigrate.OwnerKey("login_" + guard + "_" + hex.EncodeToString(sum[:]))
 }
 
-// Map is a [sessionmigrate.Config].Map that leaves out what only Laravel uses: its CSRF token, the
-// previous URL, the names of flash messages, validation errors, and the keys of guards.
+// Map is a function for [sessionmigrate.Config].Map that leaves out the keys that only Laravel
+// uses: its CSRF token, the previous URL, the names of flash messages, validation errors, and the
+// keys of guards.
 func Map(key string, value any) (any, error) {
 	for _, prefix := range []string{"login_", "password_hash_"} {
 		if strings.HasPrefix(key, prefix) {

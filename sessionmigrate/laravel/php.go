@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// An Object stands for a PHP object or enum case in a session, whose values this package does not
-// know the meaning of.
+// An Object stands for a PHP object or enum case in a session. This package does not know the
+// meaning of its values.
 type Object struct {
 	Class string // its name; of an enum, with the case, as in "Suit:Hearts"
 }

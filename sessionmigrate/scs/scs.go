@@ -39,8 +39,8 @@ type Config struct {
 	// Cookie is SessionManager.Cookie.Name. Defaults to "session".
 	Cookie string
 
-	// HashedTokens is SessionManager.HashTokenInStore. The store then has no tokens, so the
-	// sessions can be taken over only by requests, and List fails.
+	// HashedTokens is SessionManager.HashTokenInStore. The store then has no tokens, so only
+	// requests can take the sessions over, and List fails.
 	HashedTokens bool
 
 	// Decode decodes what SessionManager.Codec has encoded. Defaults to scs.GobCodec.

@@ -13,8 +13,8 @@ import (
 	"github.com/expanse-go/session"
 )
 
-// An App is what the routes of one server share. Its methods are what the handlers do with
-// their sessions; they are safe for concurrent use.
+// An App holds the state that the routes of one server share. The handlers call its methods
+// with their sessions. The methods are safe for concurrent use.
 type App struct {
 	// Manager is the manager for the adapter. Its cookie works over plain HTTP. The test of an
 	// adapter must not create another one.
@@ -95,7 +95,7 @@ func (a *App) Upload(s *session.Session, body io.Reader) (int64, error) {
 	return int64(n) + rest, err
 }
 
-// Events returns the events of /sse. It returns each of them only when the client has got
+// Events returns the events of /sse. It yields each of them only when the client has received
 // the one before.
 func (a *App) Events(s *session.Session) iter.Seq[string] { return a.sequence(s, "sse") }
 
@@ -166,7 +166,7 @@ func (*App) Panic(s *session.Session) {
 // Refuse changes the session of a request that the handler then refuses.
 func (*App) Refuse(s *session.Session) { s.Set("refused", true) }
 
-// Fail changes the session, and returns the error with which the handler has to fail.
+// Fail changes the session, and returns the error with which the handler must fail.
 func (*App) Fail(s *session.Session) error {
 	s.Set("failed", true)
 	return errFail

@@ -1,8 +1,8 @@
-// Package adaptertest tests the adapter of a web framework: whatever gives the handlers of
-// a framework their sessions keeps all promises of package session.
+// Package adaptertest tests whether an adapter, which gives the handlers of a web framework
+// their sessions, keeps all promises of package session.
 //
-// The test of an adapter implements a fixed table of routes in the words of its framework,
-// serves them on a loopback address, and calls [Run]:
+// The test of an adapter implements a fixed table of routes with its framework, serves them
+// on a loopback address, and calls [Run]:
 //
 //	func TestAdapter(t *testing.T) {
 //		adaptertest.Run(t, adaptertest.Harness{Serve: func(tb testing.TB, app *adaptertest.App) string {
@@ -21,7 +21,7 @@
 // Each handler except that of /plain gets its session s from the adapter, and then calls a
 // method of [App], which changes the session and may wait for the client of the test. If
 // there is no session, because the store has failed, the handler passes the error on in the
-// way of the framework.
+// framework's own way.
 //
 //	GET  /plain    nothing                             200 and the text "plain"
 //	GET  /show     text := app.Show(s)                 200 and the text
@@ -49,8 +49,8 @@
 //
 // # What an error commits
 //
-// A response with an error status commits what its handler has changed before, like any
-// other response (/refuse). A handler that fails unexpectedly does not (/fail): where
+// A response with an error status commits the changes that its handler has made before, like
+// any other response (/refuse). A handler that fails unexpectedly does not (/fail): where
 // handlers return errors, that is an error of status 500 or above, and elsewhere a call of
 // [session.Error] or the adapter's equivalent.
 package adaptertest

@@ -32,7 +32,7 @@ type Harness struct {
 	Except map[string]string
 
 	// Patience is how long a step of a clause may take, such as the arrival of a flushed event.
-	// Only a faulty adapter lets the suite wait for so long. Defaults to 20 seconds.
+	// Only a faulty adapter makes the suite wait that long. Defaults to 20 seconds.
 	Patience time.Duration
 }
 
@@ -49,8 +49,8 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
-// Check is like Run, but returns the errors, by the names of the clauses. With it, a test can
-// show which promises another way to use a framework breaks.
+// Check is like Run, but returns the errors, by the names of the clauses. A test can use it to
+// show which promises another way of using a framework breaks.
 func Check(tb testing.TB, h Harness) map[string]error {
 	broken := make(map[string]error)
 	for _, c := range h.clauses(tb) {

@@ -17,6 +17,6 @@
 // It reports only changes that the response precedes on every path: not those after an if
 // statement or a loop that responds in its body, and none in a closure or a deferred call. It
 // leaves alone functions that call Manager.Commit or CommitToken themselves, as handlers of
-// streams do, and, like all analyzers here, test files. FlashNow is not stored, so it is no
-// change.
+// streams do, and, like all analyzers here, test files. FlashNow stores nothing, so it is not
+// a change.
 package latewrite
