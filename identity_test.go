@@ -106,6 +106,32 @@ func TestLawL6ReuseOfAReplacedToken(t *testing.T) {
 	}
 }
 
+// TestOnlyIfEveryCondition: a condition is not lost beside another one, whether both belong to
+// one call of Login or to two of one request.
+func TestOnlyIfEveryCondition(t *testing.T) {
+	is := func(ok bool) session.LoginOption {
+		return session.OnlyIf(func(context.Context) (bool, error) { return ok, nil })
+	}
+	for name, login := range map[string]func(s *session.Session, first, second bool){
+		"one call":  func(s *session.Session, first, second bool) { s.Login("ada", is(first), is(second)) },
+		"two calls": func(s *session.Session, first, second bool) { s.Login("ada", is(first)); s.Login("ada", is(second)) },
+		"the second without": func(s *session.Session, first, second bool) {
+			s.Login("ada", is(first && second))
+			s.Login("ada")
+		},
+	} {
+		for _, c := range [][2]bool{{true, true}, {true, false}, {false, true}, {false, false}} {
+			m, _ := lawManager(t, memstore.New(memstore.Config{}), session.Config{})
+			s := load(t, m, "")
+			login(s, c[0], c[1])
+			_, err := m.Commit(t.Context(), s)
+			if signedIn := err == nil; signedIn != (c[0] && c[1]) {
+				t.Errorf("%s, conditions %v: commit: %v", name, c, err)
+			}
+		}
+	}
+}
+
 // TestLawL6ReuseOfAnotherOwnersToken: a token from before the login never gave access to the
 // owner's session. Whoever planted it can neither raise the alarm nor end the session.
 func TestLawL6ReuseOfAnotherOwnersToken(t *testing.T) {

@@ -46,13 +46,14 @@ func (s *Session) Login(owner string, options ...LoginOption) {
 		if more.earlier {
 			o.earlier, o.at = true, more.at
 		}
-		if more.holds != nil {
-			o.holds = more.holds
-		}
+		o.holds = both(o.holds, more.holds)
 	}
 	s.rotateToken()
 	if s.now.owner != "" && s.now.owner != owner && !o.keep && s.failure() == nil {
 		s.leave()
+	}
+	if earlier := s.login(); earlier != nil { // by this request
+		o.holds = both(earlier.holds, o.holds)
 	}
 	s.do(op{kind: opLogin, args: &opArgs{owner: owner, authAt: o.authAt(s.m.cfg.Now()), earlier: o.earlier, holds: o.holds}})
 }
@@ -63,6 +64,22 @@ type LoginOption struct {
 	holds   func(context.Context) (bool, error)
 	earlier bool
 	at      time.Time
+}
+
+// both returns a condition that holds if a and b do. A nil condition always holds.
+func both(a, b func(context.Context) (bool, error)) func(context.Context) (bool, error) {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return func(ctx context.Context) (bool, error) {
+		if ok, err := a(ctx); !ok || err != nil {
+			return false, err
+		}
+		return b(ctx)
+	}
 }
 
 // KeepingData lets another owner take over the session with its data, flash messages,
@@ -84,7 +101,8 @@ func KeepingData() LoginOption { return LoginOption{keep: true} }
 //	}))
 //
 // The condition must read from a place where the change is visible as soon as it is made,
-// not from a cache or a replica. It may read the session, but must not change it.
+// not from a cache or a replica. It may read the session, but must not change it. If there are
+// several conditions, also of earlier calls of Login in the request, all must be true.
 func OnlyIf(holds func(ctx context.Context) (bool, error)) LoginOption {
 	return LoginOption{holds: holds}
 }
