@@ -30,7 +30,10 @@ func NewSCS(db *sql.DB, deployed time.Time) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	manager, err := session.New(store, session.Config{TakeOver: migration.TakeOver})
+	manager, err := session.New(store, session.Config{
+		IdleTimeout: 24 * time.Hour, // scs has none by default; the default here is two hours
+		TakeOver:    migration.TakeOver,
+	})
 	if err != nil {
 		return nil, err
 	}
