@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -140,6 +141,7 @@ func TestCommitWithoutItsReplica(t *testing.T) {
 			}
 			require("missing")
 			defer require("")
+			await(t, "commit that waits for the replica", func() bool { return waitsForReplica(t, db) })
 			r.Version = 1
 			for name, write := range map[string]func(context.Context) error{
 				"create": func(ctx context.Context) error {
@@ -165,4 +167,30 @@ func TestCommitWithoutItsReplica(t *testing.T) {
 			}
 		})
 	}
+}
+
+// waitsForReplica reports whether a commit waits for a replica. Connections show the setting before
+// it has an effect: another process of the server passes it on.
+func waitsForReplica(t *testing.T, db *sql.DB) bool {
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = db.ExecContext(ctx, "COMMENT ON DATABASE postgres IS 'written'") // the outcome says nothing
+	}()
+	defer func() { <-done }()
+	for ctx.Err() == nil {
+		var waiting bool
+		err := db.QueryRowContext(t.Context(), "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep')").Scan(&waiting)
+		if err == nil && waiting {
+			return true
+		}
+		select {
+		case <-done:
+			return false
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return false
 }
