@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,13 +29,13 @@ type exchange struct {
 
 	loading  sync.Mutex // guards the fields up to the blank line
 	s        *Session
-	err      error           // of the load
-	limit    context.Context // with which From was called, if it ends before the request; nil: none
-	rivals   []*Session      // of the other cookies; see choose
-	asked    bool            // for the session
-	passive  bool            // see Session.IgnoreActivity
-	handed   bool            // the session was taken over, and the client needs its cookie
-	finished bool            // the handler has returned
+	err      error             // of the load
+	limits   []context.Context // with which From was called, if they end before the request
+	rivals   []*Session        // of the other cookies; see choose
+	asked    bool              // for the session
+	passive  bool              // see Session.IgnoreActivity
+	handed   bool              // the session was taken over, and the client needs its cookie
+	finished bool              // the handler has returned
 
 	below  offer      // of w
 	header *presented // what the token header contained when the request arrived; nil: it had none
@@ -109,12 +110,17 @@ func (x *exchange) session(ctx context.Context) (*Session, error) {
 	return x.s, x.err
 }
 
-// limitBy notes a context whose deadline comes before that of the request. The caller holds
-// the lock.
+// limitBy notes a context whose deadline comes before that of the request. One that its maker
+// has canceled counts no more: the deadline of another one may still come. The caller holds the
+// lock.
 func (x *exchange) limitBy(ctx context.Context) {
 	end, ok := ctx.Deadline()
-	if ok && endsAfter(x.Context, end) && (x.limit == nil || endsAfter(x.limit, end)) {
-		x.limit = ctx
+	if !ok || !endsAfter(x.Context, end) {
+		return
+	}
+	x.limits = slices.DeleteFunc(x.limits, func(l context.Context) bool { return errors.Is(l.Err(), context.Canceled) })
+	if !slices.ContainsFunc(x.limits, func(l context.Context) bool { return l.Done() == ctx.Done() }) {
+		x.limits = append(x.limits, ctx)
 	}
 }
 
@@ -145,17 +151,17 @@ func (x *exchange) askedLate() {
 }
 
 // timedOut reports whether a middleware responds in place of a handler that is still
-// running: the context that was passed to From has reached its deadline, and the request's
+// running: a context that was passed to From has reached its deadline, and the request's
 // own has not. If the client has disconnected, both contexts have ended. Then the status
 // decides: [http.TimeoutHandler] sends a 503. The caller holds the lock.
 func (x *exchange) timedOut(status int) bool {
-	switch {
-	case x.limit == nil || x.limit.Err() == nil:
-		return false
-	case x.Context.Err() == nil:
-		return errors.Is(x.limit.Err(), context.DeadlineExceeded)
-	}
-	return status >= http.StatusInternalServerError
+	gone := x.Context.Err() != nil
+	return slices.ContainsFunc(x.limits, func(l context.Context) bool {
+		if gone {
+			return l.Err() != nil && status >= http.StatusInternalServerError
+		}
+		return errors.Is(l.Err(), context.DeadlineExceeded)
+	})
 }
 
 // loaded returns the session if there is one, and whether the handler asked for it.

@@ -374,6 +374,43 @@ func TestField02TimeoutHandler(t *testing.T) {
 	}
 }
 
+// TestField02TimeoutBesideAnotherDeadline: a context with an earlier deadline, which a part of the
+// handler has made for itself and canceled in time, doesn't hide that the handler is too slow.
+func TestField02TimeoutBesideAnotherDeadline(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(t)
+			b := g.signedUp(t, "before")
+			old := g.token(b)
+			returned := make(chan struct{})
+			part := func(ctx context.Context) {
+				ctx, cancel := context.WithTimeout(ctx, time.Second/2)
+				defer cancel()
+				if _, err := session.From(ctx); err != nil {
+					t.Error(err)
+				}
+			}
+			rep := b.send(g.Handler(http.TimeoutHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				defer close(returned)
+				if first {
+					part(r.Context())
+				}
+				s, err := session.From(r.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				part(r.Context())
+				s.Set("data", "after")
+				time.Sleep(2 * time.Second)
+			}), time.Second, "too slow")))
+			<-returned
+			rep.expect(t, http.StatusServiceUnavailable, 0)
+			equal(t, "data", session.Get(load(t, g.Manager, session.Token(old)), "data", ""), "before")
+		})
+	}
+}
+
 // TestField02ClientGone: http.TimeoutHandler leaves a handler behind as well when the
 // client goes away.
 func TestField02ClientGone(t *testing.T) {
