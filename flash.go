@@ -17,9 +17,9 @@ import (
 // session holds at most 256 messages; a list counts as one.
 //
 // A later request uses up a message if it has loaded the session with the message, and has
-// read the message or is a navigation. A redirect (3xx), a prefetch, and a script's request
-// that has not read the message do not use it up. So messages survive the requests between
-// the form and the page.
+// read the message or is a navigation. A redirect (3xx), a prefetch, and a request of a
+// script or for a frame that has not read the message do not use it up. So messages survive
+// the requests between the form and the page.
 //
 // Browsers mark navigations with Sec-Fetch headers. Over plain HTTP they send these headers
 // to localhost only. Without them, a request that accepts text/html counts as a navigation,
@@ -142,7 +142,7 @@ func usageOf(r *http.Request, status int) usage {
 	switch {
 	case status >= 300 && status < 400, isPrefetch(h):
 		return usesNone
-	case h.Get("Sec-Fetch-Mode") == "navigate", h.Get("Hx-Boosted") == "true":
+	case h.Get("Sec-Fetch-Mode") == "navigate" && !isFrame(h), h.Get("Hx-Boosted") == "true":
 		return usesAll
 	case hasAny(h, "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-Dest"):
 		return usesRead
@@ -152,6 +152,12 @@ func usageOf(r *http.Request, status int) usage {
 		return usesRead
 	}
 	return usesAll
+}
+
+// isFrame reports whether a request is for a part of another page.
+func isFrame(h http.Header) bool {
+	dest := h.Get("Sec-Fetch-Dest")
+	return dest != "" && dest != "document"
 }
 
 // isPrefetch reports whether a request is for a page that may never be shown: of browsers,

@@ -347,6 +347,8 @@ func TestField25Usage(t *testing.T) {
 		{"a page, of a browser that says it in two lines", []string{"Accept: image/png", "Accept: TEXT/HTML"}, "all"},
 		{"fetch for HTML", []string{html, "Sec-Fetch-Mode: cors"}, "read"},
 		{"fetch", []string{any, "Sec-Fetch-Mode: cors"}, "read"},
+		{"a frame", []string{html, "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe"}, "read"},
+		{"a page", []string{html, "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"}, "all"},
 		{"Sec-Fetch-Dest only", []string{html, "Sec-Fetch-Dest: empty"}, "read"},
 		{"jQuery", []string{html, "X-Requested-With: XMLHttpRequest"}, "read"},
 		{"htmx", []string{html, "HX-Request: true"}, "read"},
