@@ -234,9 +234,14 @@ func TestHungServer(t *testing.T) {
 				f.thaw()
 				// Those that hang as well are closed. The check of a connection may open another one.
 				await(t, "only connections are idle that were opened since the server works again", func() bool { return idleConns(db) <= f.open()-before })
-				if got, err := s.Load(t.Context(), id); err != nil || string(got.Data) != "x" {
-					t.Errorf("afterwards: got %q, %v", got.Data, err)
-				}
+				// A connection that pgx has opened to cancel a statement counts as well, so one that
+				// hangs may still be there, for one load.
+				await(t, "a load succeeds", func() bool {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+					defer cancel()
+					got, err := s.Load(ctx, id)
+					return err == nil && string(got.Data) == "x"
+				})
 				if f.open() == before {
 					t.Error("afterwards: a connection that hung was used")
 				}
