@@ -16,6 +16,7 @@ type hooked struct {
 	calls        int // until then
 	before       func()
 	wrote, first bool // a call wrote something; one did before the function
+	leaves       bool // a Create is no such write: the former session ends only after it
 }
 
 // Unwrap gives access to the optional interfaces that are not here.
@@ -45,7 +46,11 @@ func (h *hooked) Load(ctx context.Context, id session.ID) (session.Record, error
 
 func (h *hooked) Create(ctx context.Context, r session.Record) error {
 	h.call()
-	return h.done(h.Store.Create(ctx, r))
+	err := h.Store.Create(ctx, r)
+	if h.leaves {
+		return err
+	}
+	return h.done(err)
 }
 
 func (h *hooked) Update(ctx context.Context, r session.Record) error {

@@ -237,6 +237,7 @@ func (o *overlaps) administer() error {
 type happening struct {
 	name    string
 	manager int
+	leaves  bool // it is a login that ends the session of another owner
 	run     func()
 	judge   func(world) error // fails if that could not happen in a world, or else changes it
 	after   func()            // notes the result
@@ -287,7 +288,7 @@ func (o *overlaps) commit() error {
 // respond makes a request send its first byte, if it has not, or else end.
 func (o *overlaps) respond(r *request) *happening {
 	begins := r.phase == open
-	h := &happening{name: r.name + " responds", manager: r.manager}
+	h := &happening{name: r.name + " responds", manager: r.manager, leaves: r.leaves}
 	if !begins {
 		h.name = r.name + " ends"
 	}
@@ -357,7 +358,8 @@ func (o *overlaps) answer(r *request, begins bool) answer {
 }
 
 // judge runs the first happening, and the second one before a store call of it. The first one
-// comes first if it had written something by then.
+// comes first if it had written something by then. A login as another owner stores the new
+// session before it ends the former one, which the second one may still change in between.
 func (o *overlaps) judge(all ...*happening) error {
 	first := all[0]
 	listed, err := o.limited()
@@ -370,7 +372,7 @@ func (o *overlaps) judge(all ...*happening) error {
 		n := o.rnd.IntN(4)
 		o.note("before store call %d of: %s", n, first.name)
 		hook := o.stores[first.manager]
-		hook.calls, hook.wrote, hook.before = n, false, all[1].run
+		hook.calls, hook.wrote, hook.leaves, hook.before = n, false, first.leaves, all[1].run
 		first.run()
 		if run := hook.before; run != nil { // there were fewer calls
 			hook.before, hook.first = nil, true
